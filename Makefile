@@ -1,0 +1,84 @@
+# Needs Python 3.11 or newer, make and, the first time, the network.  `make help` lists what there is to do.
+
+SHELL := /bin/sh
+VENV := .venv
+BIN := $(VENV)/bin
+ARGS ?=
+
+# The interpreter is looked up only when an environment has to be made.  `make PYTHON=/path/to/python ...` decides otherwise.
+MODERN := import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))
+PYTHON = $(shell for python in python3 python3.13 python3.12 python3.11 python3.14 python; do \
+	$$python -c '$(MODERN)' 2>/dev/null && { echo $$python; break; }; done)
+
+# Locked, hashed and complete, so pip need not resolve anything.
+INSTALL = $(BIN)/python -m pip --disable-pip-version-check install -qq --no-deps
+# One answer for every Python from 3.11 on and every platform: names, versions and hashes, and no word on where they came from.
+LOCK = $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 --fork-strategy fewest \
+	--generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" $(ARGS)
+define BUILD_REQUIRES
+import tomllib
+print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")
+endef
+export BUILD_REQUIRES
+ROOT_MAY := $(shell test "$$(id -u)" = 0 && echo --allow-root)
+
+.DEFAULT_GOAL := help
+.PHONY: help lab test lint types pytest bench setup lock pictures binder-check clean
+
+help:  ## show this list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+lab: $(VENV)/lab.stamp  ## open the tour in JupyterLab; ARGS="--no-browser --port=9000" go to jupyter
+	$(BIN)/jupyter lab $(ROOT_MAY) $(ARGS) notebooks/01-tour.ipynb
+
+test: $(VENV)/dev.stamp  ## style, types and every test; ARGS="-k words" go to pytest
+	@failed=; for step in lint types pytest; do \
+		$(MAKE) --no-print-directory $$step ARGS='$(ARGS)' || failed="$$failed $$step"; done; \
+	if [ -n "$$failed" ]; then echo "make test: failed:$$failed"; exit 1; fi; echo "make test: all passed"
+
+lint: $(VENV)/dev.stamp  ## ruff: rules and format
+	$(BIN)/ruff check --quiet .
+	$(BIN)/ruff format --quiet --check .
+
+types: $(VENV)/dev.stamp  ## mypy, strict
+	$(BIN)/mypy
+
+pytest: $(VENV)/dev.stamp  ## the tests alone: kit's examples, tests/, notebooks, browser
+	$(BIN)/python -m pytest -q $(ARGS)
+
+bench: $(VENV)/dev.stamp  ## the table of speed, peers beside it
+	$(BIN)/python -m tests.benchmarks $(ARGS)
+
+setup: $(VENV)/dev.stamp  ## make the environment and nothing else
+
+pictures: $(VENV)/dev.stamp  ## take the README's pictures again, in a real browser
+	$(BIN)/python -m tests.browser.pictures $(ARGS)
+
+binder-check: $(VENV)/dev.stamp  ## what Binder would do, without Docker
+	$(BIN)/python -m tests.project.binder $(ARGS)
+
+lock: $(VENV)/dev.stamp  ## resolve requirements/ again (ARGS=--upgrade for the newest), for every Python and platform
+	@set -e; $(BIN)/python -c "$$BUILD_REQUIRES" > $(VENV)/build.in; \
+	$(LOCK) pyproject.toml $(VENV)/build.in --extra lab -o requirements/lab.txt; \
+	$(LOCK) pyproject.toml $(VENV)/build.in --extra test -c requirements/lab.txt -o requirements/test.txt; \
+	$(LOCK) pyproject.toml $(VENV)/build.in --extra dev -c requirements/lab.txt -c requirements/test.txt -o requirements/dev.txt
+
+clean:  ## remove the environment and everything the tools left behind
+	rm -rf $(VENV) $(VENV)-* build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis tests/browser/screenshots
+	find kit tests notebooks -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(VENV)/python.stamp:
+	@test -n "$(PYTHON)" || { echo "markers-kit needs Python 3.11 or newer with venv and ensurepip (on Debian: apt install python3-venv)."; \
+		echo "None was found on PATH; name one: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)"; exit 1; }
+	@"$(PYTHON)" -c '$(MODERN)' || { echo "$(PYTHON) is $$($(PYTHON) --version 2>&1); markers-kit needs Python 3.11 or newer with venv and ensurepip."; exit 1; }
+	@echo "Making $(VENV) with $$($(PYTHON) --version)"
+	@"$(PYTHON)" -m venv --clear $(VENV)
+	@touch $@
+
+# A stamp is newer than the pins and the metadata it was made from: the second call installs nothing.
+# dev.txt holds all of lab.txt at the same versions.
+$(VENV)/%.stamp: $(VENV)/python.stamp requirements/%.txt pyproject.toml
+	@echo "Installing $$(grep -c '^[a-z].*==' requirements/$*.txt) pinned packages (requirements/$*.txt); half a minute, once"
+	@$(INSTALL) --require-hashes -r requirements/$*.txt
+	@$(INSTALL) --no-build-isolation -e .
+	@touch $@ $(if $(findstring dev,$@),$(VENV)/lab.stamp)
