@@ -1,0 +1,243 @@
+"""A real JupyterLab in a real Chromium, for the tests in this folder and for the README's pictures.
+
+`serve` runs a Jupyter server on this machine, `browse` opens pages that may not leave it, and the
+functions below drive an open notebook.  They wait for what happened, never for time to pass.
+"""
+
+import ast
+import contextlib
+import os
+import secrets
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import nbformat
+from playwright.sync_api import BrowserContext, Page, sync_playwright
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+SCREENSHOTS = Path(__file__).with_name("screenshots")
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+FLAGS = [
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--font-render-hinting=none",
+    # A page that asks for a CDN gets no answer here, as it would behind a firewall.
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",
+]
+
+
+def find_chromium() -> str | None:
+    """Path of the browser: $CHROMIUM, or the first known name on PATH."""
+    if named := os.environ.get("CHROMIUM"):
+        return shutil.which(named)
+    return next((path for name in NAMES if (path := shutil.which(name))), None)
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A running server: where it listens, what it serves, what it wrote."""
+
+    url: str
+    token: str
+    root: Path
+    log: Path
+
+    def address(self, notebook: str) -> str:
+        query = f"?token={self.token}&reset" if self.token else "?reset"
+        return f"{self.url}lab/tree/{notebook}{query}"
+
+    def write(self, name: str, *cells: str) -> str:
+        """Put a notebook of code cells where the server finds it; return its name."""
+        notebook = nbformat.v4.new_notebook()
+        notebook.metadata.kernelspec = {
+            "name": "python3",
+            "display_name": "Python 3 (ipykernel)",
+            "language": "python",
+        }
+        notebook.cells = [nbformat.v4.new_code_cell(cell) for cell in cells]
+        nbformat.write(notebook, self.root / name)
+        return name
+
+
+SETTINGS = {
+    # No news box over the page.
+    "apputils-extension/notification": '{"fetchNews": "false", "checkForUpdates": false}',
+    # Every cell is in the page, in view or not.
+    "notebook-extension/tracker": '{"windowingMode": "none"}',
+    # A notebook is saved when the test saves it.
+    "docmanager-extension/plugin": '{"autosave": false}',
+}
+
+
+@contextlib.contextmanager
+def serve(folder: Path, *, base_url: str = "/", token: bool = False) -> Iterator[Lab]:
+    """Run JupyterLab below `folder`, on the notebooks of this repository, until the block ends.
+
+    `base_url` and `token` are what a JupyterHub or Binder puts around it.
+    """
+    root, home = folder / "root", folder / "home"
+    shutil.copytree(REPOSITORY / "notebooks", root)
+    for name, text in SETTINGS.items():
+        path = home / "settings" / "@jupyterlab" / f"{name}.jupyterlab-settings"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    secret = secrets.token_hex(16) if token else ""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("JUPYTER", "PYTEST", "COVERAGE"))
+    } | {
+        "HOME": str(home),
+        "JUPYTER_CONFIG_DIR": str(home / "config"),
+        "JUPYTER_DATA_DIR": str(home / "data"),
+        "JUPYTER_RUNTIME_DIR": str(home / "runtime"),
+        "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
+        "IPYTHONDIR": str(home / "ipython"),
+        "PYTHONPATH": str(REPOSITORY),
+    }
+    command = [
+        sys.executable,
+        *("-m", "jupyter", "lab", "--no-browser", "--allow-root", "--ip=127.0.0.1"),
+        *(f"--port={port}", "--ServerApp.port_retries=0", f"--ServerApp.base_url={base_url}"),
+        *(f"--IdentityProvider.token={secret}", f"--ServerApp.root_dir={root}"),
+        *("--LabApp.extension_manager=readonly", "--LabApp.expose_app_in_browser=True"),
+    ]
+    log = home / "server.log"
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            command, env=environment, cwd=root, stdout=output, stderr=subprocess.STDOUT
+        )
+    lab = Lab(f"http://127.0.0.1:{port}{base_url}", secret, root, log)
+    try:
+        _wait_until_up(lab, process)
+        yield lab
+    finally:
+        process.terminate()
+        try:
+            process.wait(20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _wait_until_up(lab: Lab, process: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            with urllib.request.urlopen(f"{lab.url}api", timeout=5):
+                return
+        except OSError:
+            assert process.poll() is None, f"the server ended:\n{lab.log.read_text()}"
+            assert time.monotonic() < deadline, f"no answer:\n{lab.log.read_text()}"
+            time.sleep(0.05)
+
+
+@contextlib.contextmanager
+def browse() -> Iterator[BrowserContext]:
+    """One browser, with one profile and so one cache, for many pages."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=find_chromium(), headless=True, args=FLAGS
+        )
+        yield browser.new_context(viewport={"width": 1400, "height": 1000})
+        browser.close()
+
+
+@dataclass
+class Problems:
+    """What went wrong in a page: errors on its console, and requests that left this machine."""
+
+    found: list[str] = field(default_factory=list)
+
+    def watch(self, page: Page) -> None:
+        page.on("console", lambda line: line.type == "error" and self.found.append(line.text))
+        page.on("pageerror", lambda error: self.found.append(f"{error}\n{error.stack}"))
+        page.on("request", lambda request: self._check(request.url))
+        page.on("websocket", lambda socket: self._check(socket.url))
+
+    def _check(self, url: str) -> None:
+        if not url.startswith(("http://127.0.0.1:", "ws://127.0.0.1:", "data:", "blob:")):
+            self.found.append(f"request to {url}")
+
+
+def open_notebook(page: Page, lab: Lab, name: str) -> None:
+    """Open a notebook and wait for its kernel."""
+    page.goto(lab.address(name))
+    page.wait_for_function("() => window.jupyterapp?.shell?.currentWidget?.sessionContext")
+    page.evaluate(
+        "() => jupyterapp.restored.then(() => jupyterapp.shell.currentWidget.context.ready)"
+        ".then(() => jupyterapp.shell.currentWidget.sessionContext.ready)"
+    )
+
+
+def run_all(page: Page, lab: Lab, name: str) -> None:
+    """Open a notebook, run it from top to bottom, and fail on any error or warning in it."""
+    open_notebook(page, lab, name)
+    page.evaluate("() => jupyterapp.commands.execute('notebook:run-all-cells')")
+    trouble = page.evaluate(
+        """() => jupyterapp.shell.currentWidget.content.model.sharedModel.toJSON().cells
+        .flatMap(cell => cell.outputs ?? [])
+        .filter(output => output.output_type === 'error' || output.name === 'stderr')
+        .map(output => output.traceback?.join('\\n') ?? [output.text].flat().join(''))"""
+    )
+    assert not trouble, "\n".join(trouble)
+
+
+def python(page: Page, expression: str) -> object:
+    """Value of an expression in the kernel of the open notebook; plain literals only."""
+    answer = page.evaluate(_EVALUATE, expression)
+    assert answer["status"] == "ok", "\n".join(answer["traceback"])
+    return ast.literal_eval(answer["data"]["text/plain"])
+
+
+def wait_for_python(page: Page, expression: str) -> None:
+    """Wait until an expression is true in the kernel of the open notebook."""
+    page.wait_for_function(
+        f"async expression => (await ({_EVALUATE})(expression)).data?.['text/plain'] === 'True'",
+        arg=f"bool({expression})",
+        polling=50,
+    )
+
+
+_EVALUATE = """async expression => {
+  const kernel = jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+  const future = kernel.requestExecute({
+    code: '', silent: true, store_history: false, user_expressions: { answer: expression } });
+  return (await future.done).content.user_expressions.answer;
+}"""
+
+
+def change_theme(page: Page, theme: str) -> None:
+    """Switch JupyterLab to its 'light' or 'dark' theme, as the Settings menu does."""
+    page.evaluate(
+        "theme => jupyterapp.commands.execute('apputils:change-theme', { theme })",
+        f"JupyterLab {theme.capitalize()}",
+    )
+    light = "true" if theme == "light" else "false"
+    page.wait_for_selector(f"body[data-jp-theme-light={light}]", state="attached")
+
+
+def end_kernels(page: Page) -> None:
+    """End what the notebooks of this page still run; the next test wants the processor."""
+    page.evaluate("() => window.jupyterapp?.serviceManager.sessions.shutdownAll()")
+
+
+def settle(page: Page) -> None:
+    """Let the page paint what it has been given: two frames, as browsers promise."""
+    page.evaluate(
+        "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+    )
