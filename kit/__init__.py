@@ -1,0 +1,140 @@
+"""Markers and probes for Python, from shipped code to a notebook.
+
+A site fires a marker; the marker reads one published probe array and calls what is in it; some
+probes record; what was recorded becomes frames; frames become pictures; widgets connect,
+disconnect and show.
+
+``import kit`` imports nothing outside the standard library. What needs pandas, Bokeh or ipywidgets
+is imported when it is first used.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any, Final
+
+from kit.errors import (
+    AlreadyConnectedError,
+    CaptureError,
+    FormatError,
+    FormatMismatchError,
+    FormatMismatchWarning,
+    KitError,
+    KitWarning,
+    NotConnectedError,
+    UnmatchedPatternWarning,
+    UnnamedProbeWarning,
+    WouldDeadlockError,
+)
+from kit.markers import (
+    Connection,
+    Format,
+    Label,
+    Marker,
+    PatternConnection,
+    Span,
+    barrier,
+    batch,
+    connect,
+    defer,
+    disconnect,
+    disconnect_private,
+    marker,
+    markers,
+    private_data,
+    span,
+    synchronize,
+)
+
+if TYPE_CHECKING:
+    from kit import analysis, demo, frames, plots, probes, widgets
+    from kit.frames import open
+    from kit.probes import record
+    from kit.widgets import panel
+
+__version__ = "0.1.0"
+
+dispatcher: Final = "python"
+"""Which dispatcher is in use."""
+
+__all__ = [
+    "AlreadyConnectedError",
+    "CaptureError",
+    "Connection",
+    "Format",
+    "FormatError",
+    "FormatMismatchError",
+    "FormatMismatchWarning",
+    "KitError",
+    "KitWarning",
+    "Label",
+    "Marker",
+    "NotConnectedError",
+    "PatternConnection",
+    "Span",
+    "UnmatchedPatternWarning",
+    "UnnamedProbeWarning",
+    "WouldDeadlockError",
+    "analysis",
+    "barrier",
+    "batch",
+    "connect",
+    "defer",
+    "demo",
+    "disconnect",
+    "disconnect_private",
+    "dispatcher",
+    "frames",
+    "marker",
+    "markers",
+    "open",
+    "panel",
+    "plots",
+    "private_data",
+    "probes",
+    "record",
+    "span",
+    "synchronize",
+    "widgets",
+]
+
+_ROOMS: Final = frozenset(("analysis", "demo", "frames", "plots", "probes", "widgets"))
+_LAZY: Final = {"open": "kit.frames", "panel": "kit.widgets", "record": "kit.probes"}
+_EXTRAS: Final = {
+    "kit.analysis": "frames",
+    "kit.frames": "frames",
+    "kit.plots": "lab",
+    "kit.widgets": "lab",
+}
+
+
+def __getattr__(name: str) -> Any:
+    home = f"kit.{name}" if name in _ROOMS else _LAZY.get(name)
+    if home is None:
+        raise AttributeError(f"module 'kit' has no attribute {name!r}")
+    try:
+        module = importlib.import_module(home)
+    except ModuleNotFoundError as error:
+        extra = _EXTRAS.get(home)
+        if extra is None or error.name is None or error.name.startswith("kit"):
+            raise
+        raise ModuleNotFoundError(
+            f"kit.{name} needs {error.name}: pip install 'markers-kit[{extra}]'", name=error.name
+        ) from error
+    if name == "plots":
+        _install_display()
+    value = module if name in _ROOMS else getattr(module, name)
+    globals()[name] = value
+    return value
+
+
+def _install_display() -> None:
+    """Let plots show themselves through the widgets, which they know nothing of."""
+    try:
+        importlib.import_module("kit.widgets")
+    except ModuleNotFoundError:
+        pass  # no ipywidgets here: plots show as static pages
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

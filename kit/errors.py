@@ -1,0 +1,70 @@
+"""What can go wrong, one class each.
+
+Every exception that the kit raises on purpose derives from `KitError`; where a built-in class says
+the same, it is a base too, so that ``except LookupError`` works without an import.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "AlreadyConnectedError",
+    "CaptureError",
+    "FormatError",
+    "FormatMismatchError",
+    "FormatMismatchWarning",
+    "FrameError",
+    "KitError",
+    "KitWarning",
+    "NotConnectedError",
+    "UnmatchedPatternWarning",
+    "UnnamedProbeWarning",
+    "WouldDeadlockError",
+]
+
+
+class KitError(Exception):
+    """Base of every exception that the kit raises on purpose."""
+
+
+class FormatError(KitError, ValueError):
+    """A marker's declaration cannot be understood; the message names the field."""
+
+
+class FormatMismatchError(KitError):
+    """Two declarations of one marker, or a probe and a marker, disagree about the fields."""
+
+
+class AlreadyConnectedError(KitError):
+    """The same closure (probe equal, private data identical) is connected already."""
+
+
+class NotConnectedError(KitError, LookupError):
+    """There is no such marker, or no such closure on it."""
+
+
+class WouldDeadlockError(KitError, RuntimeError):
+    """The call would wait for itself, for example for a grace period inside a dispatch."""
+
+
+class CaptureError(KitError, ValueError):
+    """A saved capture is cut off, damaged, foreign or of another version."""
+
+
+class FrameError(KitError, ValueError):
+    """A frame lacks what is asked of it; the message names the column and the remedy."""
+
+
+class KitWarning(UserWarning):
+    """Base of the kit's warnings."""
+
+
+class UnmatchedPatternWarning(KitWarning):
+    """A pattern matches no marker yet; it will match later ones."""
+
+
+class FormatMismatchWarning(KitWarning):
+    """A probe asked for another format than the marker was declared with; it is left off."""
+
+
+class UnnamedProbeWarning(KitWarning):
+    """A second lambda from the same line was connected; a ``name=`` would replace the first."""

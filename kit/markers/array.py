@@ -1,0 +1,110 @@
+"""The immutable probe array that a marker publishes."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any, TYPE_CHECKING
+
+from kit.markers.connection import Connection, Observer, Tally
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["ProbeArray", "build"]
+
+
+class ProbeArray:
+    """What one dispatch reads: the closures in call order and what is needed to call them.
+
+    It never changes after it was published, with one exception: `neutralise`, for a closure that
+    has to go at once.
+
+    Attributes
+    ----------
+    calls : list of callable
+        ``call(*args)`` where ``plain``, else ``call(ident, ts, args)``.
+    plain : bool
+        Whether no closure wants the dispatch's time.
+    arity : int
+        How many arguments a dispatch of this marker passes.
+    tally : Tally
+        How many dispatches read this array.
+    connections : tuple of Connection
+        The closures, in the order of ``calls``.
+    observers : tuple
+        Who is told of each dispatch.
+    generation : int
+        The marker's generation when this array was published.
+    """
+
+    __slots__ = (
+        "arity",
+        "calls",
+        "connections",
+        "generation",
+        "observers",
+        "originals",
+        "plain",
+        "tally",
+    )
+
+    def __init__(self, connections: tuple[Connection, ...], arity: int, generation: int) -> None:
+        self.connections = connections
+        self.arity = arity
+        self.generation = generation
+        self.tally = Tally()
+        self.observers: tuple[Observer, ...] = tuple(
+            observer
+            for c in connections
+            if c.native and (observer := c.probe.observer)  # type: ignore[attr-defined]
+        )
+        self.plain = not any(c.native for c in connections)
+        self.calls: list[Callable[..., object]] = [
+            c._call if self.plain or c.native else functools.partial(_call_plain, c._call)
+            for c in connections
+        ]
+        self.originals: tuple[Callable[..., object], ...] = tuple(self.calls)
+
+    def position(self, call: Callable[..., object]) -> int:
+        """Return where a callable stands, as it was when the array was published."""
+        for position, each in enumerate(self.originals):
+            if each is call:
+                return position
+        # It was neutralised, and a dispatch took the stub.
+        return next(i for i, c in enumerate(self.connections) if c._stub is call)
+
+    def live(self) -> tuple[Connection, ...]:
+        """Return the connections that dispatches call."""
+        return tuple(
+            c for c, call in zip(self.connections, self.calls, strict=True) if call is not c._stub
+        )
+
+    def neutralise(self, connection: Connection) -> None:
+        """Put a stub in a closure's place, in one store; needs no memory."""
+        for position, each in enumerate(self.connections):
+            if each is connection:
+                self.calls[position] = connection._stub
+
+
+def _call_plain(call: Callable[..., object], ident: int, ts: int, args: tuple[Any, ...]) -> None:
+    """Call a plain probe from an array whose calls take the thread and the time."""
+    call(*args)
+
+
+def build(connections: tuple[Connection, ...], arity: int, generation: int) -> ProbeArray:
+    """Build the array for some connections: where memory could run out.
+
+    Parameters
+    ----------
+    connections : tuple of Connection
+        In call order.
+    arity : int
+        How many arguments a dispatch passes.
+    generation : int
+        The generation it will be published as.
+
+    Returns
+    -------
+    ProbeArray
+    """
+    return ProbeArray(connections, arity, generation)

@@ -1,0 +1,147 @@
+"""What an update changes, worked out before anything is published.
+
+A change is applied to plans, one a marker; a plan that holds is published, one that raises is
+dropped, and nothing has happened.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from kit.errors import AlreadyConnectedError, FormatMismatchError, NotConnectedError
+
+if TYPE_CHECKING:
+    from kit.markers.connection import Connection
+    from collections.abc import Callable
+    from kit.markers.format import Format
+    from kit.markers.marker import Marker
+
+__all__ = ["Add", "Change", "Plan", "Plans", "Remove"]
+
+
+@dataclass(slots=True, eq=False)
+class Plan:
+    """What one marker's array is to become."""
+
+    marker: Marker
+    before: tuple[Connection, ...]
+    after: tuple[Connection, ...]
+    off: tuple[Connection, ...]
+    format: Format | None
+    actions: list[tuple[str, str]] = field(default_factory=list)
+    replaced: list[Connection] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, marker: Marker) -> Plan:
+        """Return the plan that changes nothing."""
+        now = marker.probes
+        return cls(marker, now, now, marker._off, marker.format)
+
+    def insert(self, connection: Connection) -> None:
+        """Put a connection in its place: higher priority first, then order of connection."""
+        self.after = tuple(
+            sorted((*self.after, connection), key=lambda each: (-each.priority, each._order))
+        )
+
+    @property
+    def publishes(self) -> bool:
+        """Whether there is an array to publish: other connections, or the same for other fields."""
+        return self.before != self.after or (
+            bool(self.after) and self.format is not self.marker.format
+        )
+
+    @property
+    def action(self) -> str:
+        """One word for the publication."""
+        kinds = {kind for kind, _ in self.actions}
+        return kinds.pop() if len(kinds) == 1 else "batch"
+
+    @property
+    def label(self) -> str:
+        """Which probe it was about; empty when several."""
+        labels = {label for _, label in self.actions}
+        return labels.pop() if len(labels) == 1 else ""
+
+
+class Plans(dict["Marker", Plan]):
+    """The plans of one update, a plan a marker, and what is to be done after publishing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.commits: list[Callable[[], None]] = []
+
+    def of(self, marker: Marker) -> Plan:
+        """Return the plan for a marker, a new one where there is none yet."""
+        if marker not in self:
+            self[marker] = Plan.of(marker)
+        return self[marker]
+
+
+class Change(Protocol):
+    """A step of an update."""
+
+    def apply(self, plans: Plans) -> None:
+        """Change the plans, or raise."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Add:
+    """Connect; a connection of the same name gives up its place."""
+
+    connection: Connection
+
+    def apply(self, plans: Plans) -> None:
+        new = self.connection
+        marker = new.marker
+        plan = plans.of(marker)
+        asked, declared = new.asked, plan.format
+        if asked is not None and declared is not None and not asked.same_fields(declared):
+            raise FormatMismatchError(
+                f"marker {marker.name!r} is declared ({declared}), "
+                f"but {new.label} asks for ({asked})"
+            )
+        old = next((each for each in plan.after if _same_name(each, new)), None)
+        for each in plan.after:
+            if each is not old and each.same_closure(new.probe, new.private):
+                raise AlreadyConnectedError(
+                    f"{new.label} is connected to {marker.name!r} already with the same private "
+                    "data; disconnect it first, pass other private data, or give a name= to replace"
+                )
+        if old is not None:
+            new._order = old._order
+            plan.after = tuple(each for each in plan.after if each is not old)
+            plan.replaced.append(old)
+        plan.insert(new)
+        plan.actions.append(("connect" if old is None else "replace", new.label))
+
+
+def _same_name(one: Connection, other: Connection) -> bool:
+    if one.name is None or one.name != other.name:
+        return False
+    # A name that nobody chose holds together with the private data.
+    if one.name_is_default and other.name_is_default:
+        return one.private is other.private
+    return True
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Remove:
+    """Disconnect; ``lenient`` where somebody else may have done it meanwhile."""
+
+    connection: Connection
+    action: str = "disconnect"
+    lenient: bool = False
+
+    def apply(self, plans: Plans) -> None:
+        old = self.connection
+        plan = plans.of(old.marker)
+        if old in plan.after:
+            plan.after = tuple(each for each in plan.after if each is not old)
+            plan.actions.append((self.action, old.label))
+        elif old in plan.off:
+            plan.off = tuple(each for each in plan.off if each is not old)
+        elif not self.lenient and not old.state.startswith("off"):
+            raise NotConnectedError(
+                f"{old.label} is not connected to {old.marker.name!r} ({old.state})"
+            )

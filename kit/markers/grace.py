@@ -1,0 +1,250 @@
+"""Grace periods: from a publication until the last dispatch that could see the old array ended.
+
+Readers register. A thread that begins its outermost dispatch stores a token under its identifier
+in `readers`, *then* reads the marker's probe array, and takes the token away when it is done. An
+updater publishes the new array first, *then* copies `readers`. So for every dispatch one of two
+things holds: its token is in the copy, and the updater waits for it; or the token was stored
+after the copy was made, hence after the publication, and the dispatch reads the new array. Tokens
+are fresh objects, and whoever waits holds on to them: a later dispatch of the same thread is never
+taken for the one that was found.
+
+This is the reader registry of user-space RCU (Desnoyers, McKenney, Stern, Dagenais and Walpole,
+"User-Level Implementations of Read-Copy Update", IEEE TPDS 23(2), 2012), with one dictionary in
+the place of per-thread counters. A dispatch that fires other markers is one reader: only the
+outermost registers.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from queue import SimpleQueue
+from threading import get_ident
+from typing import Any, Final, TYPE_CHECKING
+
+from kit.errors import WouldDeadlockError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["barrier", "defer", "deferred_errors", "elapsed", "readers", "snapshot", "synchronize"]
+
+Cookie = dict[int, object]
+
+readers: Final[Cookie] = {}
+"""Which threads are in a dispatch: thread identifier to the token of its outermost dispatch."""
+
+in_hook: Final[set[int]] = set()
+"""Which threads run a marker's hook, where waiting could wait for itself."""
+
+_SHORTEST, _LONGEST = 20e-6, 1e-3
+
+
+def snapshot() -> Cookie:
+    """Return the dispatches that are under way now, as a cookie for `elapsed`.
+
+    Returns
+    -------
+    dict
+        Empty when no thread is in a dispatch.
+
+    Examples
+    --------
+    >>> from kit.markers import grace
+    >>> grace.elapsed(grace.snapshot())
+    True
+    """
+    # dict.copy runs without giving up the interpreter lock, so it is one moment in time.
+    return readers.copy()
+
+
+def elapsed(cookie: Cookie) -> bool:
+    """Tell whether every dispatch in a cookie has ended.
+
+    Parameters
+    ----------
+    cookie : dict
+        From `snapshot`.
+
+    Returns
+    -------
+    bool
+    """
+    return all(readers.get(ident) is not token for ident, token in cookie.items())
+
+
+def wait(cookie: Cookie, timeout: float | None = None) -> None:
+    """Wait until every dispatch in a cookie has ended; later dispatches do not matter.
+
+    Parameters
+    ----------
+    cookie : dict
+        From `snapshot`. What has ended is taken out of it.
+    timeout : float, optional
+        Seconds to wait at most.
+
+    Raises
+    ------
+    TimeoutError
+        When a dispatch still runs after ``timeout`` seconds.
+    """
+    deadline = None if timeout is None else time.monotonic() + timeout
+    pause = _SHORTEST
+    while True:
+        for ident, token in list(cookie.items()):
+            if readers.get(ident) is not token:
+                del cookie[ident]
+        if not cookie:
+            return
+        if deadline is not None and time.monotonic() >= deadline:
+            raise TimeoutError(
+                f"{len(cookie)} dispatch(es) still running after {timeout} s, "
+                f"on thread(s) {', '.join(map(str, cookie))}"
+            )
+        time.sleep(pause)
+        pause = min(2 * pause, _LONGEST)
+
+
+def refuse_inside(what: str) -> None:
+    """Raise `WouldDeadlockError` where waiting would wait for the calling thread itself."""
+    ident = get_ident()
+    if ident in readers:
+        raise WouldDeadlockError(
+            f"{what} inside a dispatch would wait for this very dispatch; "
+            "call it after the probe has returned, or use kit.defer()"
+        )
+    if ident in in_hook:
+        raise WouldDeadlockError(f"{what} inside a marker's hook; use kit.defer()")
+
+
+def synchronize(timeout: float | None = None) -> None:
+    """Wait for a grace period: until every dispatch that is under way now has ended.
+
+    Parameters
+    ----------
+    timeout : float, optional
+        Seconds to wait at most; without it, as long as a dispatch runs.
+
+    Raises
+    ------
+    WouldDeadlockError
+        From inside a dispatch or a marker's hook.
+    TimeoutError
+        When a dispatch still runs after ``timeout`` seconds.
+
+    Examples
+    --------
+    >>> import kit
+    >>> kit.synchronize()
+    """
+    refuse_inside("synchronize()")
+    wait(snapshot(), timeout)
+
+
+class _Worker:
+    """The thread that runs deferred callbacks, one after the other, each after its own cookie."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        # SimpleQueue.put may be called from a signal handler or __del__ in the middle of a get.
+        self.queue: SimpleQueue[tuple[Cookie, Callable[[], object]]] = SimpleQueue()
+        self.thread: threading.Thread | None = None
+        self.starting = threading.Lock()
+        self.errors = 0
+
+    def put(self, cookie: Cookie, callback: Callable[[], object]) -> None:
+        self.queue.put((cookie, callback))
+        # Whoever holds the lock is starting the thread: waiting here could deadlock in a signal
+        # handler, and is not needed, as the item is queued already.
+        if self.thread is None and self.starting.acquire(blocking=False):
+            try:
+                if self.thread is None:
+                    thread = threading.Thread(target=self.run, name="kit-deferred", daemon=True)
+                    thread.start()
+                    self.thread = thread
+            finally:
+                self.starting.release()
+
+    def run(self) -> None:
+        while True:
+            cookie, callback = self.queue.get()
+            wait(cookie)
+            try:
+                callback()
+            except Exception:
+                self.errors += 1
+            # Private data must not outlive its grace period in this frame.
+            del cookie, callback
+
+
+_worker = _Worker()
+
+
+def deferred_errors() -> int:
+    """Return how many deferred callbacks have raised."""
+    return _worker.errors
+
+
+def defer(callback: Callable[[], object], *, cookie: Cookie | None = None) -> None:
+    """Run a callback after a grace period, on a daemon thread that is started when needed.
+
+    Parameters
+    ----------
+    callback : callable
+        Called without arguments. Its exceptions are counted (`deferred_errors`).
+    cookie : dict, optional
+        From `snapshot`; without it the grace period begins now.
+
+    Examples
+    --------
+    >>> import kit
+    >>> done = []
+    >>> kit.defer(lambda: done.append(1))
+    >>> kit.barrier()
+    >>> done
+    [1]
+    """
+    if not callable(callback):
+        raise TypeError(f"defer() takes a callable, got {callback!r}")
+    _worker.put(snapshot() if cookie is None else cookie, callback)
+
+
+def barrier(timeout: float | None = None) -> None:
+    """Wait until every callback deferred before this call has run.
+
+    Parameters
+    ----------
+    timeout : float, optional
+        Seconds to wait at most.
+
+    Raises
+    ------
+    WouldDeadlockError
+        From inside a dispatch, a marker's hook or a deferred callback.
+    TimeoutError
+        When they have not run after ``timeout`` seconds.
+    """
+    refuse_inside("barrier()")
+    if threading.current_thread() is _worker.thread:
+        raise WouldDeadlockError("barrier() inside a deferred callback would wait for itself")
+    done = threading.Event()
+    _worker.put({}, done.set)
+    if not done.wait(timeout):
+        raise TimeoutError(f"deferred callbacks still running after {timeout} s")
+
+
+def _after_fork(*_: Any) -> None:
+    # Only the forking thread lives on in the child; the others' dispatches never end there, and
+    # deferred callbacks are the parent's.
+    me = get_ident()
+    for table in (readers, in_hook):
+        for ident in [ident for ident in table if ident != me]:
+            table.discard(ident) if isinstance(table, set) else table.pop(ident)
+    _worker.reset()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -1,0 +1,232 @@
+"""A marker: a named point in a program, with a declared format."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
+
+from kit.markers.connection import (
+    DEFAULT_ERROR_LIMIT,
+    DEFAULT_PRIORITY,
+    NO_PRIVATE,
+    Connection,
+    Sum,
+    Tally,
+)
+from kit.markers.python_dispatch import Dispatcher
+
+if TYPE_CHECKING:
+    import weakref
+
+    from kit.markers.format import Format
+    from kit.markers.grace import Cookie
+
+__all__ = ["Marker"]
+
+Probe = TypeVar("Probe", bound=Callable[..., object])
+
+
+class Marker(Dispatcher):
+    """A named point in a program that probes can be connected to.
+
+    Made by `kit.marker`, never directly. Calling it fires it; its truth value says whether
+    anything is connected.
+
+    Attributes
+    ----------
+    name : str
+        Its name, such as ``"orders.fill"``.
+    format : Format or None
+        Its fields; ``None`` while it is only waited for.
+    module : str
+        The module that declared it first.
+    line : int
+        The line of that declaration.
+
+    Examples
+    --------
+    >>> import kit
+    >>> fill = kit.marker("doc.fill", qty=int, px=float)
+    >>> seen = []
+    >>> with fill.connect(lambda qty, px: seen.append(qty * px)):
+    ...     fill(100, 9.5)
+    >>> seen
+    [950.0]
+    >>> fill.fanout
+    0
+    """
+
+    __slots__ = (
+        "_fired",
+        "_generation",
+        "_hook_owner",
+        "_off",
+        "_on_first",
+        "_on_last",
+        "_retired",
+        "line",
+        "module",
+    )
+
+    def __init__(self, name: str, format: Format | None, module: str, line: int) -> None:
+        self.name = name
+        self.format = format
+        self.module = module
+        self.line = line
+        self._array = None
+        self._skipped = 0
+        self._generation = 0
+        self._fired = Sum()
+        # Connections whose format does not fit, left off until it does.
+        self._off: tuple[Connection, ...] = ()
+        self._on_first: Callable[[], object] | None = None
+        self._on_last: Callable[[], object] | None = None
+        self._hook_owner: int | None = None
+        # Tallies of arrays that were replaced, until their grace period has ended.
+        self._retired: list[tuple[Tally, list[weakref.ref[Connection]], Cookie]] = []
+
+    @property
+    def fanout(self) -> int:
+        """How many probes a dispatch calls."""
+        array = self._array
+        return 0 if array is None else len(array.live())
+
+    @property
+    def probes(self) -> tuple[Connection, ...]:
+        """The connections in call order."""
+        array = self._array
+        return () if array is None else array.live()
+
+    @property
+    def generation(self) -> int:
+        """How many publications there have been."""
+        return self._generation
+
+    @property
+    def fired(self) -> int:
+        """How many dispatches there have been; firing while nothing is connected is not counted."""
+        return self._fired.value
+
+    @property
+    def skipped(self) -> int:
+        """How many dispatches were skipped because a site passed wrong arguments."""
+        return self._skipped
+
+    def connect(
+        self,
+        probe: Callable[..., object],
+        private: object = NO_PRIVATE,
+        /,
+        *,
+        name: str | None = None,
+        priority: int = DEFAULT_PRIORITY,
+        error_limit: int | None = DEFAULT_ERROR_LIMIT,
+        format: str | None = None,
+    ) -> Connection:
+        """Connect a probe.
+
+        Parameters
+        ----------
+        probe : callable
+            Called as ``probe(*fields)``, or ``probe(private, *fields)`` with private data.
+        private : object, optional
+            Handed back to the probe as its first argument. ``None`` is real private data.
+        name : str, optional
+            A connection of this name on this marker is replaced in one publication.
+        priority : int
+            Higher is called first; equal ones in order of connection.
+        error_limit : int or None
+            After so many exceptions the connection is switched off; ``None`` for never.
+        format : str, optional
+            The format the probe is written for, such as ``"qty %d px %f"``; checked.
+
+        Returns
+        -------
+        Connection
+            A handle, and a context manager that disconnects.
+
+        Raises
+        ------
+        AlreadyConnectedError
+            When this closure is connected already.
+        FormatMismatchError
+            When the marker has other fields than the probe asks for.
+        TypeError
+            When the probe cannot be called, or is a coroutine function.
+        """
+        from kit.markers.registry import registry
+
+        return registry.connect(
+            self,
+            probe,
+            private,
+            name=name,
+            priority=priority,
+            error_limit=error_limit,
+            format=format,
+        )
+
+    def probe(self, function: Probe, /) -> Probe:
+        """Connect a function, as a decorator; a notebook cell that is run again replaces it.
+
+        Parameters
+        ----------
+        function : callable
+            The probe.
+
+        Returns
+        -------
+        callable
+            The same function.
+
+        Examples
+        --------
+        >>> import kit
+        >>> tick = kit.marker("doc.tick", n=int)
+        >>> @tick.probe
+        ... def on_tick(n):
+        ...     print("tick", n)
+        >>> tick(1)
+        tick 1
+        >>> kit.disconnect("doc.tick", on_tick)
+        """
+        self.connect(function)
+        return function
+
+    def hooks(
+        self,
+        *,
+        on_first: Callable[[], object] | None = None,
+        on_last: Callable[[], object] | None = None,
+    ) -> None:
+        """Set what is called when the first probe comes and when the last one has gone.
+
+        For a library whose values cost something to have ready. Hooks run without any lock, with
+        updates of this marker held back.
+
+        Parameters
+        ----------
+        on_first : callable, optional
+            Called before 0→1; if it raises, the connect fails and leaves nothing behind.
+        on_last : callable, optional
+            Called after N→0; if it raises, that is reported and the removal stands.
+        """
+        for hook in (on_first, on_last):
+            if hook is not None and not callable(hook):
+                raise TypeError(f"a hook must be callable, got {hook!r}")
+        self._on_first, self._on_last = on_first, on_last
+
+    def __repr__(self) -> str:
+        kind = type(self).__name__
+        fields = str(self.format) if self.format is not None else "not declared yet"
+        return f"<{kind} {self.name} ({fields}): {self.fanout} probes>"
+
+    def _repr_html_(self) -> str:
+        from kit.markers.listing import MarkerList
+
+        return MarkerList([self])._repr_html_()
+
+    def __reduce__(self) -> tuple[object, ...]:
+        raise TypeError(
+            f"marker {self.name!r} cannot be pickled; declare it by name in the other process"
+        )

@@ -1,0 +1,299 @@
+"""The dispatch in Python: the reference, made to be read and taught from.
+
+What happens at a site, in order:
+
+1. *Off?* One load of the published array. ``None``: nothing is connected, nothing else is looked at.
+2. *Register* as a reader (see `kit.markers.grace`), unless this thread is in a dispatch already.
+3. *Read the array once* more, after registering. This is the load that counts: an updater that
+   does not find this reader published before it was done, so this load sees the new array.
+4. *Count* the dispatch on the array, and call each of its closures once.
+5. *Unregister.* From here on an updater need not wait for this thread.
+
+No lock is taken anywhere.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from threading import get_ident
+from typing import TYPE_CHECKING, Any, Final
+
+from kit.markers.grace import readers
+from kit.markers.mode import mode
+
+if TYPE_CHECKING:
+    from kit.markers.connection import Connection
+    from kit.markers.array import ProbeArray
+    from types import FrameType
+    from collections.abc import Callable
+    from kit.markers.format import Format
+
+__all__ = ["Dispatcher"]
+
+clock: Final = time.monotonic_ns
+
+
+class Dispatcher:
+    """A point in a program that calls the closures of its published array."""
+
+    __slots__ = ("_array", "_skipped", "format", "name")
+
+    _array: ProbeArray | None
+    _skipped: int
+    format: Format | None
+    name: str
+
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        """Fire the marker: call every connected probe with these values."""
+        array = self._array
+        if array is None:
+            return None
+        ident = get_ident()
+        if ident in readers:
+            self._nested(args, kwargs, None, ident)
+            return None
+        probe = None
+        # The store of the token must come before the load of the array below, as seen by an
+        # updater that stores the array and then loads the tokens (grace.snapshot). kwargs is a
+        # dictionary made for this call: a token that no other dispatch shares.
+        readers[ident] = kwargs
+        try:
+            array = self._array
+            if kwargs or array is None or len(args) != array.arity:
+                bound = self._bind(array, args, kwargs)
+                if bound is None or array is None:
+                    return None
+                args = bound
+            # Between counting and the first call there is no call and no jump back, hence no place
+            # where a signal handler could raise: what is counted is called.
+            if array.plain:
+                array.tally.n += 1
+                for probe in array.calls:
+                    probe(*args)
+            elif array.observers:
+                self._careful(array, args, None, ident, ())
+            else:
+                ts = clock()
+                array.tally.n += 1
+                for probe in array.calls:
+                    probe(ident, ts, args)
+        except BaseException as error:
+            if probe is None or array is None:
+                raise
+            whole = args if array.plain else (ident, ts, args)
+            if self._failed(array, probe, whole, error):
+                raise
+        finally:
+            del readers[ident]
+        return None
+
+    def __bool__(self) -> bool:
+        """Whether anything is connected: a guard for arguments that cost something."""
+        return self._array is not None
+
+    def _fire_at(self, ts: int, args: tuple[Any, ...]) -> None:
+        """Dispatch an event that began at ``ts``, with its arguments complete; for spans."""
+        array = self._array
+        if array is None:
+            return
+        ident = get_ident()
+        if ident in readers:
+            self._nested(args, None, ts, ident)
+            return
+        probe = None
+        readers[ident] = [ts]  # before the load of the array, as in __call__
+        try:
+            array = self._array
+            if array is None:
+                return
+            if len(args) != array.arity:
+                # Declared anew, with other fields, while the span was open.
+                self._skipped += 1
+                return
+            if array.plain:
+                array.tally.n += 1
+                for probe in array.calls:
+                    probe(*args)
+            elif array.observers:
+                self._careful(array, args, ts, ident, ())
+            else:
+                array.tally.n += 1
+                for probe in array.calls:
+                    probe(ident, ts, args)
+        except BaseException as error:
+            if probe is None or array is None:
+                raise
+            whole = args if array.plain else (ident, ts, args)
+            if self._failed(array, probe, whole, error):
+                raise
+        finally:
+            del readers[ident]
+
+    # Below: what ordinary dispatches do not need.
+
+    def _bind(
+        self, array: ProbeArray | None, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> tuple[Any, ...] | None:
+        """Put a site's arguments in field order, or skip and count the dispatch."""
+        if array is None or self.format is None:
+            return None
+        try:
+            # A copy, since kwargs is this reader's token and is kept by whoever waits.
+            return self.format.bind(args, kwargs)
+        except TypeError as error:
+            if mode.strict:
+                raise TypeError(f"marker {self.name!r} {error}") from None
+            self._skipped += 1
+            return None
+
+    def _nested(
+        self,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any] | None,
+        ts: int | None,
+        ident: int,
+    ) -> None:
+        """Dispatch inside another dispatch of this thread, which is registered already."""
+        array = self._array
+        if array is None:
+            return
+        if kwargs is not None and (kwargs or len(args) != array.arity):
+            bound = self._bind(array, args, kwargs)
+            if bound is None:
+                return
+            args = bound
+        elif len(args) != array.arity:
+            self._skipped += 1
+            return
+        self._careful(array, args, ts, ident, running())
+
+    def _careful(
+        self,
+        array: ProbeArray,
+        args: tuple[Any, ...],
+        ts: int | None,
+        ident: int,
+        busy: tuple[Connection, ...],
+    ) -> None:
+        """Call each closure that is not running on this thread; tell observers of each call."""
+        observers = array.observers
+        begin = clock()
+        whole = args if array.plain else (ident, begin if ts is None else ts, args)
+        calls: list[tuple[int, int, Connection, int, str | None]] = []
+        errors = 0
+        position = -1
+        array.tally.n += 1
+        try:
+            for position, probe in enumerate(array.calls):
+                connection = array.connections[position]
+                if probe is connection._stub:
+                    connection._stub.n += 1
+                    continue
+                if any(connection.same_closure(each.probe, each.private) for each in busy):
+                    connection._skipped += 1
+                    continue
+                error = None
+                start = clock() if observers else 0
+                try:
+                    probe(*whole)
+                except Exception as raised:
+                    error = type(raised).__name__
+                    errors += 1
+                    self._note_error(array, connection, raised)
+                    if mode.strict:
+                        raise
+                if observers:
+                    calls.append((start, clock(), connection, position, error))
+        except BaseException:
+            self._miss(array, position + 1)
+            raise
+        finally:
+            if observers:
+                end = clock()
+                for observer in observers:
+                    observer.dispatched(
+                        ident,
+                        begin,
+                        end,
+                        self,
+                        array.generation,
+                        len(calls),
+                        errors,
+                        calls,  # type: ignore[arg-type]
+                    )
+
+    def _failed(
+        self,
+        array: ProbeArray,
+        failing: Callable[..., object],
+        whole: tuple[Any, ...],
+        error: BaseException,
+    ) -> bool:
+        """Account for a probe that raised and call those after it; True: let it through."""
+        position = array.position(failing)
+        if isinstance(error, Exception):
+            self._note_error(array, array.connections[position], error)
+        if mode.strict or not isinstance(error, Exception):
+            self._miss(array, position + 1)
+            return True
+        for position in range(position + 1, len(array.calls)):
+            probe = array.calls[position]
+            try:
+                probe(*whole)
+            except BaseException as raised:
+                if isinstance(raised, Exception):
+                    self._note_error(array, array.connections[position], raised)
+                if mode.strict or not isinstance(raised, Exception):
+                    self._miss(array, position + 1)
+                    raise
+        return False
+
+    def _miss(self, array: ProbeArray, position: int) -> None:
+        """Take back the call that the array's tally counted for each closure not reached."""
+        for connection in array.connections[position:]:
+            connection._missed.n += 1
+
+    def _note_error(self, array: ProbeArray, connection: Connection, error: Exception) -> None:
+        if connection.note_error(error):
+            from kit.markers.registry import registry
+
+            # At once for every dispatch that comes to it from here on ...
+            array.neutralise(connection)
+            # ... and out of the array as soon as no other update is under way.
+            registry.switch_off(connection, f"off after {connection.errors:,} errors")
+
+
+_PLAIN_FRAMES: Final = {Dispatcher.__call__.__code__, Dispatcher._fire_at.__code__}
+_FAILED_FRAME: Final = Dispatcher._failed.__code__
+_CAREFUL_FRAME: Final = Dispatcher._careful.__code__
+
+
+def running() -> tuple[Connection, ...]:
+    """Return the connections whose probes are running on the calling thread.
+
+    Only a nested dispatch asks, so that ordinary ones need not keep a record: the dispatcher's own
+    frames on the stack tell which closure each of them is calling.
+    """
+    found: list[Connection] = []
+    frame: FrameType | None = sys._getframe(1)
+    inner = None
+    while frame is not None:
+        code = frame.f_code
+        # In _failed, the frame below it still names the probe that has failed and returned.
+        if (
+            code is _CAREFUL_FRAME
+            or code is _FAILED_FRAME
+            or (code in _PLAIN_FRAMES and inner is not _FAILED_FRAME)
+        ):
+            values = frame.f_locals
+            array, probe = values.get("array"), values.get("probe")
+            if array is not None and probe is not None:
+                position = values.get("position")
+                found.append(
+                    array.connections[array.position(probe) if position is None else position]
+                )
+            del values
+        inner = code
+        frame = frame.f_back
+    return tuple(found)

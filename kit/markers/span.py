@@ -1,0 +1,245 @@
+"""A marker with a duration."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Final, TypeVar, cast, TYPE_CHECKING, Self
+
+from kit.markers.marker import Marker
+from kit.markers.python_dispatch import clock
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+__all__ = ["Span", "Timing"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+_OFF: Final = nullcontext()
+_GENERATOR, _COROUTINE, _ASYNC_GENERATOR = 0x20, 0x80, 0x200  # CPython's code flags
+
+
+class Timing:
+    """One passage through a span: the context manager that calling a span returns.
+
+    Nothing is dispatched while the body runs; one event at its end carries start and duration.
+    """
+
+    __slots__ = ("_args", "_kwargs", "_span", "_start")
+
+    def __init__(self, span: Span, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        self._span = span
+        self._args = args
+        self._kwargs = kwargs
+        self._start = 0
+
+    def __enter__(self) -> Self:
+        # Off at entry means no event: without a start there is no duration.
+        self._start = clock() if self._span._array is not None else 0
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        start = self._start
+        if start:
+            end = clock()
+            self._start = 0
+            self._span._end(
+                start,
+                end - start,
+                # A generator that is closed early has ended, not failed.
+                None if kind is None or kind is GeneratorExit else kind.__name__,
+                self._args,
+                self._kwargs,
+            )
+
+
+class Span(Marker):
+    """A marker with a duration: a context manager, and a decorator.
+
+    Made by `kit.span`. Its probes are called once a passage, at the end, as
+    ``probe(dur, error, *fields)``: the duration in nanoseconds, and the name of the exception's
+    type that ended the body, or ``None``.
+
+    Examples
+    --------
+    >>> import kit
+    >>> query = kit.span("doc.query", sql=str)
+    >>> seen = []
+    >>> with query.connect(lambda dur, error, sql: seen.append((dur > 0, error, sql))):
+    ...     with query("select 1"):
+    ...         pass
+    >>> seen
+    [(True, None, 'select 1')]
+    """
+
+    __slots__ = ()
+
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+        """Return a context manager for these values; or decorate a function.
+
+        Parameters
+        ----------
+        *args, **kwargs
+            One value a field. For a span without fields: a function, coroutine function,
+            generator function or asynchronous generator function to decorate, or nothing.
+
+        Returns
+        -------
+        Timing or callable
+        """
+        if len(args) == 1 and not kwargs and callable(args[0]) and self.format is not None:
+            if not self.format.fields:
+                return self.wrap(args[0])
+        return Timing(self, args, kwargs)
+
+    def _end(
+        self,
+        start: int,
+        dur: int,
+        error: str | None,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> None:
+        if self._array is None:
+            return
+        if kwargs or self.format is None or len(args) != len(self.format.fields):
+            bound = self._bind(self._array, args, kwargs)
+            if bound is None:
+                return
+            args = bound
+        self._fire_at(start, (dur, error, *args))
+
+    def wrap(self, function: F, /, **parameters: str) -> F:
+        """Return a function that does the same inside this span.
+
+        Parameters
+        ----------
+        function : callable
+            A function, coroutine function, generator function or asynchronous generator function.
+            The span of a generator lasts from its first step to its end.
+        **parameters : str
+            For each field of the span, which of the function's parameters is its value.
+
+        Returns
+        -------
+        callable
+
+        Raises
+        ------
+        TypeError
+            When a field is left out or unknown, or the function has no such parameter.
+
+        Examples
+        --------
+        >>> import kit
+        >>> load = kit.span("doc.load", path=str)
+        >>> @load.wrap
+        ... def wrong(path):
+        ...     pass
+        Traceback (most recent call last):
+        ...
+        TypeError: span 'doc.load' has the fields path: say which parameter each is, as in wrap(function, path='...')
+        >>> def read(path, mode="r"):
+        ...     return path
+        >>> read = load.wrap(read, path="path")
+        >>> read("a.txt")
+        'a.txt'
+        """
+        if not callable(function):
+            raise TypeError(f"span {self.name!r} can only wrap a callable, got {function!r}")
+        values = self._extractor(function, parameters)
+        flags = getattr(getattr(function, "__code__", None), "co_flags", 0)
+        wrapper: Callable[..., Any]
+        if flags & _COROUTINE:
+
+            async def wrapper(*args: Any, **kwargs: Any) -> Any:
+                with self._passage(values, args, kwargs):
+                    return await function(*args, **kwargs)
+
+        elif flags & _ASYNC_GENERATOR:
+
+            async def wrapper(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
+                with self._passage(values, args, kwargs):
+                    inner = cast("AsyncGenerator[Any, Any]", function(*args, **kwargs))
+                    try:
+                        item = await anext(inner)
+                        while True:
+                            try:
+                                sent = yield item
+                            except GeneratorExit:
+                                raise
+                            except BaseException as error:
+                                item = await inner.athrow(error)
+                            else:
+                                item = await inner.asend(sent)
+                    except StopAsyncIteration:
+                        return
+                    finally:
+                        await inner.aclose()
+
+        elif flags & _GENERATOR:
+
+            def wrapper(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
+                with self._passage(values, args, kwargs):
+                    return (yield from function(*args, **kwargs))
+
+        else:
+
+            def wrapper(*args: Any, **kwargs: Any) -> Any:
+                with self._passage(values, args, kwargs):
+                    return function(*args, **kwargs)
+
+        return cast("F", functools.update_wrapper(wrapper, function))
+
+    def _passage(
+        self,
+        values: Callable[[tuple[Any, ...], dict[str, Any]], tuple[Any, ...]],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> AbstractContextManager[object]:
+        """Return the context of one call of a wrapped function; off, it looks at nothing."""
+        return _OFF if self._array is None else Timing(self, values(args, kwargs), {})
+
+    def _extractor(
+        self, function: Callable[..., Any], parameters: dict[str, str]
+    ) -> Callable[[tuple[Any, ...], dict[str, Any]], tuple[Any, ...]]:
+        """Return what finds the fields' values among a call's arguments."""
+        names = self.format.names if self.format is not None else ()
+        if not names and not parameters:
+            return lambda args, kwargs: ()
+        import inspect
+
+        if set(parameters) != set(names):
+            unknown = [name for name in parameters if name not in names]
+            if unknown:
+                raise TypeError(f"span {self.name!r} has no field {unknown[0]!r}")
+            example = ", ".join(f"{name}='...'" for name in names)
+            raise TypeError(
+                f"span {self.name!r} has the fields {', '.join(names)}: say which parameter each "
+                f"is, as in wrap(function, {example})"
+            )
+        signature = inspect.signature(function)
+        for parameter in parameters.values():
+            if parameter not in signature.parameters:
+                raise TypeError(
+                    f"{getattr(function, '__qualname__', function)!s}{signature} "
+                    f"has no parameter {parameter!r}"
+                )
+        order = [parameters[name] for name in names]
+
+        def values(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+            try:
+                bound = signature.bind(*args, **kwargs)
+            except TypeError:
+                return ()  # the call itself is about to say so
+            bound.apply_defaults()
+            return tuple(bound.arguments[name] for name in order)
+
+        return values
