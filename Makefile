@@ -13,13 +13,14 @@ PYTHON = $(shell for python in python3 python3.13 python3.12 python3.11 python3.
 # Locked, hashed and complete, so pip need not resolve anything.
 INSTALL = $(BIN)/python -m pip --disable-pip-version-check install -qq --no-deps
 # One answer for every Python from 3.11 on and every platform: names, versions and hashes, and no word on where they came from.
-LOCK = $(BIN)/uv pip compile --quiet --no-config --universal --python-version 3.11 --fork-strategy fewest \
+LOCK = $(UV) pip compile --quiet --no-config --universal --python-version 3.11 --fork-strategy fewest \
 	--generate-hashes --no-emit-index-url --no-annotate --custom-compile-command "make lock" $(ARGS)
 define BUILD_REQUIRES
 import tomllib
 print(*tomllib.load(open("pyproject.toml", "rb"))["build-system"]["requires"], sep="\n")
 endef
 export BUILD_REQUIRES
+UV = $(BIN)/uv
 ROOT_MAY := $(shell test "$$(id -u)" = 0 && echo --allow-root)
 
 .DEFAULT_GOAL := help
@@ -61,7 +62,8 @@ lock: $(VENV)/dev.stamp  ## resolve requirements/ again (ARGS=--upgrade for the 
 	@set -e; $(BIN)/python -c "$$BUILD_REQUIRES" > $(VENV)/build.in; \
 	$(LOCK) pyproject.toml $(VENV)/build.in --extra lab -o requirements/lab.txt; \
 	$(LOCK) pyproject.toml $(VENV)/build.in --extra test -c requirements/lab.txt -o requirements/test.txt; \
-	$(LOCK) pyproject.toml $(VENV)/build.in --extra dev -c requirements/lab.txt -c requirements/test.txt -o requirements/dev.txt
+	$(LOCK) pyproject.toml $(VENV)/build.in --extra dev -c requirements/lab.txt -c requirements/test.txt -o requirements/dev.txt; \
+	cp requirements/lab.txt binder/requirements.txt
 
 clean:  ## remove the environment and everything the tools left behind
 	rm -rf $(VENV) $(VENV)-* build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis tests/browser/screenshots
@@ -77,8 +79,9 @@ $(VENV)/python.stamp:
 
 # A stamp is newer than the pins and the metadata it was made from: the second call installs nothing.
 # dev.txt holds all of lab.txt at the same versions.
-$(VENV)/%.stamp: $(VENV)/python.stamp requirements/%.txt pyproject.toml
+$(VENV)/%.stamp: $(VENV)/python.stamp requirements/%.txt pyproject.toml binder/overrides.json
 	@echo "Installing $$(grep -c '^[a-z].*==' requirements/$*.txt) pinned packages (requirements/$*.txt); half a minute, once"
 	@$(INSTALL) --require-hashes -r requirements/$*.txt
 	@$(INSTALL) --no-build-isolation -e .
+	@mkdir -p $(VENV)/share/jupyter/lab/settings && cp binder/overrides.json $(VENV)/share/jupyter/lab/settings/
 	@touch $@ $(if $(findstring dev,$@),$(VENV)/lab.stamp)

@@ -107,10 +107,14 @@ def serve(folder: Path, *, base_url: str = "/", token: bool = False) -> Iterator
         "JUPYTERLAB_SETTINGS_DIR": str(home / "settings"),
         "JUPYTERLAB_WORKSPACES_DIR": str(home / "workspaces"),
         "IPYTHONDIR": str(home / "ipython"),
-        "PYTHONPATH": str(REPOSITORY),
     }
+    if python := os.environ.get("KIT_LAB_PYTHON"):  # an environment with the kit installed
+        environment.pop("PYTHONPATH", None)
+    else:
+        python = sys.executable
+        environment["PYTHONPATH"] = str(REPOSITORY)
     command = [
-        sys.executable,
+        python,
         *("-m", "jupyter", "lab", "--no-browser", "--allow-root", "--ip=127.0.0.1"),
         *(f"--port={port}", "--ServerApp.port_retries=0", f"--ServerApp.base_url={base_url}"),
         *(f"--IdentityProvider.token={secret}", f"--ServerApp.root_dir={root}"),
