@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import closing, nullcontext
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from kit.demo import book, pauses, schema
 from kit.demo.database import MODES
@@ -100,7 +100,7 @@ class OrderBook:
             report_every=report_every,
         )
         self._run: Run | None = None
-        self._stop: weakref.finalize[..., Self] | None = None
+        self._stop: weakref.finalize[..., Any] | None = None
         self._last: Status | None = None
         self._faults: list[str] = []
 
@@ -303,11 +303,11 @@ def _faults(path: Path) -> list[str]:
         return book.faults(connection)
 
 
-def _at_least(name: str, value: int, least: int) -> None:
+def _at_least(name: str, value: object, least: int) -> None:
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise ValueError(f"{name}={value!r}: a whole number of {least} or more is needed")
 
 
-def _above_zero(name: str, value: float) -> None:
+def _above_zero(name: str, value: object) -> None:
     if not isinstance(value, int | float) or not 0 < value < float("inf"):
         raise ValueError(f"{name}={value!r}: a number above zero is needed")

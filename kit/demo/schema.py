@@ -20,7 +20,7 @@ APPLICATION_ID = 0x6B6F6273
 # order in which orders reached the book.  The CHECKs make a negative quantity impossible to store,
 # and the partial indexes keep the open orders of a side sorted by exactly the priority it has.
 _TABLES = """
-CREATE TABLE IF NOT EXISTS orders (
+CREATE TABLE orders (
     seq       INTEGER PRIMARY KEY AUTOINCREMENT,
     ref       INTEGER NOT NULL,
     trader    TEXT    NOT NULL,
@@ -32,9 +32,9 @@ CREATE TABLE IF NOT EXISTS orders (
     cancelled INTEGER NOT NULL DEFAULT 0 CHECK (cancelled BETWEEN 0 AND qty - filled),
     open      INTEGER GENERATED ALWAYS AS (qty - filled - cancelled) VIRTUAL
 );
-CREATE INDEX IF NOT EXISTS bids ON orders (sym, px DESC, seq) WHERE side = 'buy' AND open > 0;
-CREATE INDEX IF NOT EXISTS asks ON orders (sym, px ASC, seq) WHERE side = 'sell' AND open > 0;
-CREATE TABLE IF NOT EXISTS fills (
+CREATE INDEX bids ON orders (sym, px DESC, seq) WHERE side = 'buy' AND open > 0;
+CREATE INDEX asks ON orders (sym, px ASC, seq) WHERE side = 'sell' AND open > 0;
+CREATE TABLE fills (
     seq       INTEGER PRIMARY KEY AUTOINCREMENT,
     taker     INTEGER NOT NULL,
     maker     INTEGER NOT NULL,
@@ -42,14 +42,14 @@ CREATE TABLE IF NOT EXISTS fills (
     px        INTEGER NOT NULL CHECK (px > 0),
     qty       INTEGER NOT NULL CHECK (qty > 0)
 );
-CREATE TABLE IF NOT EXISTS forgotten (
+CREATE TABLE forgotten (
     one       INTEGER PRIMARY KEY CHECK (one = 1),
     orders    INTEGER NOT NULL,
     filled    INTEGER NOT NULL,
     fills     INTEGER NOT NULL,
     matched   INTEGER NOT NULL
 );
-INSERT OR IGNORE INTO forgotten VALUES (1, 0, 0, 0, 0);
+INSERT INTO forgotten VALUES (1, 0, 0, 0, 0);
 """
 
 
@@ -106,12 +106,13 @@ def create(path: Path) -> None:
             raise ValueError(f"{path} is not an order book ({error}): {remedy}") from None
         if found != APPLICATION_ID:
             raise ValueError(f"{path} is a database, but not an order book: {remedy}")
+        return
     with closing(open_book(path)) as connection:
         add_tables(connection)
 
 
 def add_tables(connection: sqlite3.Connection) -> None:
-    """Make the tables that are not there yet, and mark the file as an order book.
+    """Make the tables in an empty database, and mark it as an order book.
 
     Parameters
     ----------
@@ -125,5 +126,5 @@ def add_tables(connection: sqlite3.Connection) -> None:
     (0,)
     >>> connection.close()
     """
-    connection.execute(f"PRAGMA application_id={APPLICATION_ID}")
-    connection.executescript(_TABLES)
+    # One transaction: a file is marked only when it has all of the tables.
+    connection.executescript(f"BEGIN; {_TABLES} PRAGMA application_id={APPLICATION_ID}; COMMIT;")
