@@ -5,6 +5,7 @@ own are then taken in a fresh environment holding what repo2docker's image holds
 tests marked for it are run there, behind a base URL and a token as on a hub.
 """
 
+import importlib.util
 import os
 import re
 import shutil
@@ -12,8 +13,6 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
-
-import repo2docker.buildpacks.conda
 
 ROOT = Path(__file__).resolve().parents[2]
 ENVIRONMENT = ROOT / ".venv-binder"
@@ -34,6 +33,12 @@ BASE = {
 }
 
 
+def image() -> Path | None:
+    """Folder in which repo2docker keeps what its image holds; None where it is not installed."""
+    found = importlib.util.find_spec("repo2docker")
+    return found and Path(found.origin).parent / "buildpacks" / "conda"
+
+
 def dockerfile(source: Path = ROOT) -> str:
     """The Dockerfile that repo2docker makes of a folder."""
     done = subprocess.run(
@@ -51,8 +56,7 @@ def python_version() -> str:
 
 def base_pins() -> list[str]:
     """Versions that the image holds before any requirement of this repository."""
-    folder = Path(repo2docker.buildpacks.conda.__file__).parent
-    lock = (folder / f"environment.py-{python_version()}-linux-64.lock").read_text()
+    lock = (image() / f"environment.py-{python_version()}-linux-64.lock").read_text()
     pins = []
     for conda_name, name in BASE.items():
         found = re.search(rf"/{re.escape(conda_name)}-(\d[^-]*)-[^-]+\.conda", lock)
