@@ -72,7 +72,7 @@ clean:  ## remove the environment and everything the tools left behind
 $(VENV)/python.stamp:
 	@test -n "$(PYTHON)" || { echo "markers-kit needs Python 3.11 or newer with venv and ensurepip (on Debian: apt install python3-venv)."; \
 		echo "None was found on PATH; name one: make PYTHON=/path/to/python3.11 $(MAKECMDGOALS)"; exit 1; }
-	@"$(PYTHON)" -c '$(MODERN)' || { echo "$(PYTHON) is $$($(PYTHON) --version 2>&1); markers-kit needs Python 3.11 or newer with venv and ensurepip."; exit 1; }
+	@"$(PYTHON)" -c '$(MODERN)' 2>/dev/null || { echo "$(PYTHON) is not what markers-kit needs: Python 3.11 or newer with venv and ensurepip."; exit 1; }
 	@echo "Making $(VENV) with $$($(PYTHON) --version)"
 	@"$(PYTHON)" -m venv --clear $(VENV)
 	@touch $@
