@@ -40,7 +40,6 @@ from kit.markers import (
     disconnect,
     disconnect_private,
     marker,
-    markers,
     private_data,
     span,
     synchronize,
@@ -49,6 +48,7 @@ from kit.markers import (
 if TYPE_CHECKING:
     from kit import analysis, demo, frames, plots, probes, widgets
     from kit.frames import open
+    from kit.markers import markers
     from kit.probes import record
     from kit.widgets import panel
 

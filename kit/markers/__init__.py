@@ -14,13 +14,14 @@
 
 from __future__ import annotations
 
-from typing import Any, overload, TYPE_CHECKING
+import sys
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, overload
 
 from kit.errors import FormatError
 from kit.markers.connection import (
-    DEFAULT_ERROR_LIMIT,
-    DEFAULT_PRIORITY,
     NO_PRIVATE,
+    AnyProbe,
     Connection,
 )
 from kit.markers.format import Field, Format, Label
@@ -33,7 +34,6 @@ from kit.markers.span import Span
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
-    from collections.abc import Callable
 
 __all__ = [
     "NO_PRIVATE",
@@ -133,7 +133,7 @@ def span(name: str, format: str | None = None, /, **fields: type) -> Span:
 @overload
 def connect(
     name: Marker,
-    probe: Callable[..., object],
+    probe: AnyProbe,
     private: object = ...,
     /,
     *,
@@ -143,7 +143,7 @@ def connect(
 @overload
 def connect(
     name: str,
-    probe: Callable[..., object],
+    probe: AnyProbe,
     private: object = ...,
     /,
     *,
@@ -152,7 +152,7 @@ def connect(
 ) -> Connection | PatternConnection: ...
 def connect(
     name: str | Marker,
-    probe: Callable[..., object],
+    probe: AnyProbe,
     private: object = NO_PRIVATE,
     /,
     *,
@@ -211,7 +211,7 @@ def connect(
 
 def disconnect(
     name: str,
-    probe: Callable[..., object],
+    probe: AnyProbe,
     private: object = NO_PRIVATE,
     /,
     *,
@@ -272,7 +272,7 @@ def disconnect_private(name: str, private: object, /, *, wait: bool = False) -> 
     return registry.disconnect_private(_name(name), private, wait=wait)
 
 
-def private_data(name: str, probe: Callable[..., object], n: int = 0, /) -> object:
+def private_data(name: str, probe: AnyProbe, n: int = 0, /) -> object:
     """Return the private data of the n-th connection of a probe on a marker.
 
     Parameters
@@ -343,6 +343,17 @@ def batch() -> AbstractContextManager[None]:
     ...     second.disconnect(wait=True)
     """
     return registry.updater.batching()
+
+
+class _CallableRoom(ModuleType):
+    """`kit.markers` is this package, and the function that lists markers is called so, too."""
+
+    def __call__(self, pattern: str = "*", /) -> MarkerList:
+        """Return the declared markers whose names match; see `kit.markers.markers`."""
+        return markers(pattern)
+
+
+sys.modules[__name__].__class__ = _CallableRoom
 
 
 def _name(name: object) -> str:

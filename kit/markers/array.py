@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
-from typing import Any, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kit.markers.connection import Connection, Observer, Tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from kit.markers.format import Format
 
 __all__ = ["ProbeArray", "build"]
 
@@ -48,20 +50,21 @@ class ProbeArray:
         "tally",
     )
 
-    def __init__(self, connections: tuple[Connection, ...], arity: int, generation: int) -> None:
+    def __init__(
+        self, connections: tuple[Connection, ...], format: Format | None, generation: int
+    ) -> None:
         self.connections = connections
-        self.arity = arity
+        self.arity = 0 if format is None else format.arity
         self.generation = generation
         self.tally = Tally()
         self.observers: tuple[Observer, ...] = tuple(
             observer
-            for c in connections
-            if c.native and (observer := c.probe.observer)  # type: ignore[attr-defined]
+            for connection in connections
+            if (native := connection.native) and (observer := native.observer)
         )
-        self.plain = not any(c.native for c in connections)
+        self.plain = not any(connection.native for connection in connections)
         self.calls: list[Callable[..., object]] = [
-            c._call if self.plain or c.native else functools.partial(_call_plain, c._call)
-            for c in connections
+            _call_of(connection, format, self.plain) for connection in connections
         ]
         self.originals: tuple[Callable[..., object], ...] = tuple(self.calls)
 
@@ -86,20 +89,41 @@ class ProbeArray:
                 self.calls[position] = connection._stub
 
 
-def _call_plain(call: Callable[..., object], ident: int, ts: int, args: tuple[Any, ...]) -> None:
+def _call_of(connection: Connection, format: Format | None, plain: bool) -> Callable[..., object]:
+    """Return what an array holds for a connection."""
+    if plain:
+        return connection._call
+    if connection.native is None:
+        return functools.partial(_call_plain, connection._call)
+    # A marker that is only waited for has no fields, and no site that could fire it.
+    return _no_site if format is None else connection.native.native(connection.marker, format)
+
+
+def _call_plain(
+    call: Callable[..., object],
+    ident: int,  # noqa: ARG001 - what the calls of an array that is not plain are passed
+    ts: int,  # noqa: ARG001
+    args: tuple[Any, ...],
+) -> None:
     """Call a plain probe from an array whose calls take the thread and the time."""
     call(*args)
 
 
-def build(connections: tuple[Connection, ...], arity: int, generation: int) -> ProbeArray:
+def _no_site(ident: int, ts: int, args: tuple[Any, ...]) -> None:
+    """Stand in for a native probe on a marker that is not declared yet."""
+
+
+def build(
+    connections: tuple[Connection, ...], format: Format | None, generation: int
+) -> ProbeArray:
     """Build the array for some connections: where memory could run out.
 
     Parameters
     ----------
     connections : tuple of Connection
         In call order.
-    arity : int
-        How many arguments a dispatch passes.
+    format : Format or None
+        The fields of the marker; ``None`` while it is only waited for.
     generation : int
         The generation it will be published as.
 
@@ -107,4 +131,4 @@ def build(connections: tuple[Connection, ...], arity: int, generation: int) -> P
     -------
     ProbeArray
     """
-    return ProbeArray(connections, arity, generation)
+    return ProbeArray(connections, format, generation)

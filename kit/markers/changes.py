@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Protocol
 from kit.errors import AlreadyConnectedError, FormatMismatchError, NotConnectedError
 
 if TYPE_CHECKING:
-    from kit.markers.connection import Connection
     from collections.abc import Callable
+
+    from kit.markers.connection import Connection
     from kit.markers.format import Format
     from kit.markers.marker import Marker
 
@@ -92,6 +93,7 @@ class Add:
     connection: Connection
 
     def apply(self, plans: Plans) -> None:
+        """Change the plans, or raise."""
         new = self.connection
         marker = new.marker
         plan = plans.of(marker)
@@ -134,6 +136,7 @@ class Remove:
     lenient: bool = False
 
     def apply(self, plans: Plans) -> None:
+        """Change the plans, or raise."""
         old = self.connection
         plan = plans.of(old.marker)
         if old in plan.after:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable, Self
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self, TypeAlias, runtime_checkable
 
 from kit.errors import NotConnectedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
     from kit.markers.format import Format
     from kit.markers.marker import Marker
 
-__all__ = ["NO_PRIVATE", "Connection", "NativeProbe", "Observer", "Tally"]
+__all__ = ["NO_PRIVATE", "AnyProbe", "Connection", "NativeProbe", "Observer", "Tally"]
 
 
 class _NoPrivate:
@@ -58,8 +59,11 @@ class NativeProbe(Protocol):
 
     observer: Observer | None
 
-    def native(self, marker: Marker) -> Callable[[int, int, tuple[Any, ...]], None]:
+    def native(self, marker: Marker, format: Format) -> Callable[[int, int, tuple[Any, ...]], None]:
         """Return what the dispatcher calls as ``write(ident, ts, args)`` for this marker."""
+
+
+AnyProbe: TypeAlias = "Callable[..., object] | NativeProbe"
 
 
 class Tally:
@@ -113,7 +117,7 @@ class Stub:
     def __init__(self) -> None:
         self.n = 0
 
-    def __call__(self, *args: Any) -> None:
+    def __call__(self, *args: Any) -> None:  # noqa: ARG002 - any closure may stand here
         self.n += 1
 
 
@@ -164,7 +168,7 @@ class Connection:
     def __init__(
         self,
         marker: Marker,
-        probe: Callable[..., object] | NativeProbe,
+        probe: AnyProbe,
         private: object,
         *,
         name: str | None,
@@ -182,15 +186,15 @@ class Connection:
         self.priority = priority
         self.error_limit = error_limit
         self.asked = asked
-        native = probe if isinstance(probe, NativeProbe) else None
-        self.native = native is not None
+        self.native: NativeProbe | None = None
         self._order = order
         self._state = "new"
         self._label = name or label_of(probe)
-        # What the arrays hold. Made once, so that a closure is the same object in every array.
+        # What the arrays hold, made once. A native probe is asked at each array, for the format.
         self._call: Callable[..., object]
-        if native is not None:
-            self._call = native.native(marker)
+        if isinstance(probe, NativeProbe):
+            self.native = probe
+            self._call = probe.native
         elif private is NO_PRIVATE:
             self._call = probe
         else:

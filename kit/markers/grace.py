@@ -21,7 +21,7 @@ import threading
 import time
 from queue import SimpleQueue
 from threading import get_ident
-from typing import Any, Final, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from kit.errors import WouldDeadlockError
 

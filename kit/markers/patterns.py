@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any, overload, Self
+from typing import Any, Self, overload
 
 from kit.errors import NotConnectedError
-from kit.markers.connection import Connection, label_of
+from kit.markers.connection import AnyProbe, Connection, label_of
 
 __all__ = ["PatternConnection", "is_pattern", "matches"]
 
@@ -27,7 +27,7 @@ def matches(name: str, pattern: str) -> bool:
 class Options:
     """What is the same for every connection that a pattern makes."""
 
-    probe: Callable[..., object]
+    probe: AnyProbe
     private: object
     keywords: dict[str, Any]
 
@@ -53,7 +53,7 @@ class PatternConnection(Sequence[Connection]):
         self._connections = (*self._connections, connection)
 
     @property
-    def probe(self) -> Callable[..., object]:
+    def probe(self) -> AnyProbe:
         """The probe."""
         return self.options.probe
 

@@ -2,7 +2,8 @@
 
 What happens at a site, in order:
 
-1. *Off?* One load of the published array. ``None``: nothing is connected, nothing else is looked at.
+1. *Off?* One load of the published array. ``None``: nothing is connected, and nothing else is
+   looked at.
 2. *Register* as a reader (see `kit.markers.grace`), unless this thread is in a dispatch already.
 3. *Read the array once* more, after registering. This is the load that counts: an updater that
    does not find this reader published before it was done, so this load sees the new array.
@@ -17,17 +18,19 @@ from __future__ import annotations
 import sys
 import time
 from threading import get_ident
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from kit.markers.grace import readers
 from kit.markers.mode import mode
 
 if TYPE_CHECKING:
-    from kit.markers.connection import Connection
-    from kit.markers.array import ProbeArray
-    from types import FrameType
     from collections.abc import Callable
+    from types import FrameType
+
+    from kit.markers.array import ProbeArray
+    from kit.markers.connection import Connection
     from kit.markers.format import Format
+    from kit.markers.marker import Marker
 
 __all__ = ["Dispatcher"]
 
@@ -216,11 +219,11 @@ class Dispatcher:
                         ident,
                         begin,
                         end,
-                        self,
+                        cast("Marker", self),
                         array.generation,
                         len(calls),
                         errors,
-                        calls,  # type: ignore[arg-type]
+                        calls,
                     )
 
     def _failed(
@@ -237,16 +240,15 @@ class Dispatcher:
         if mode.strict or not isinstance(error, Exception):
             self._miss(array, position + 1)
             return True
-        for position in range(position + 1, len(array.calls)):
+        while (position := position + 1) < len(array.calls):
             probe = array.calls[position]
             try:
                 probe(*whole)
             except BaseException as raised:
-                if isinstance(raised, Exception):
-                    self._note_error(array, array.connections[position], raised)
-                if mode.strict or not isinstance(raised, Exception):
+                if not isinstance(raised, Exception):
                     self._miss(array, position + 1)
                     raise
+                self._note_error(array, array.connections[position], raised)
         return False
 
     def _miss(self, array: ProbeArray, position: int) -> None:

@@ -8,7 +8,7 @@ import sys
 import warnings
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Final, TypeVar, TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from kit.errors import (
     FormatError,
@@ -24,7 +24,9 @@ from kit.markers.connection import (
     DEFAULT_ERROR_LIMIT,
     DEFAULT_PRIORITY,
     NO_PRIVATE,
+    AnyProbe,
     Connection,
+    NativeProbe,
     label_of,
 )
 from kit.markers.format import Format, declare_format
@@ -34,8 +36,8 @@ from kit.markers.span import Span
 from kit.markers.updates import Updater
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from types import FrameType
-    from collections.abc import Callable, Mapping
 
 __all__ = ["Registry", "registry"]
 
@@ -82,7 +84,8 @@ class Registry:
             )
         # It is there, unless this interrupted an update on this thread: then its declaration is
         # queued, and until that is made the marker is one that is waited for.
-        return self.markers.setdefault(name, kind(name, None, module, site.f_lineno))
+        waiting = kind(name, None, module, site.f_lineno)
+        return self.markers.setdefault(name, waiting)  # type: ignore[return-value]
 
     def waited_for(self, name: str) -> Marker:
         """Return the marker of a name, one that waits for its declaration where there is none."""
@@ -112,7 +115,7 @@ class Registry:
     def connect(
         self,
         marker: Marker,
-        probe: Callable[..., object],
+        probe: AnyProbe,
         private: object = NO_PRIVATE,
         *,
         name: str | None = None,
@@ -130,7 +133,7 @@ class Registry:
     def connect_pattern(
         self,
         pattern: str,
-        probe: Callable[..., object],
+        probe: AnyProbe,
         private: object = NO_PRIVATE,
         *,
         name: str | None = None,
@@ -153,7 +156,7 @@ class Registry:
     def _options(
         self,
         target: str,
-        probe: Callable[..., object],
+        probe: AnyProbe,
         private: object,
         name: str | None,
         priority: int,
@@ -161,12 +164,11 @@ class Registry:
         format: str | None,
     ) -> Options:
         check_probe(probe)
-        if name is not None and not isinstance(name, str):
-            raise TypeError(f"name must be text, got {name!r}")
-        if not isinstance(priority, int):
-            raise TypeError(f"priority must be an int, got {priority!r}")
-        if error_limit is not None and (not isinstance(error_limit, int) or error_limit < 1):
-            raise ValueError(f"error_limit must be at least 1, or None for never: {error_limit!r}")
+        check_option("name", name, str | None)
+        check_option("priority", priority, int)
+        check_option("error_limit", error_limit, int | None)
+        if error_limit is not None and error_limit < 1:
+            raise ValueError(f"error_limit is at least 1, or None for never; got {error_limit!r}")
         default = default_name(probe) if name is None else None
         return Options(
             probe,
@@ -436,17 +438,25 @@ def check_name(name: object) -> None:
         )
 
 
+def check_option(option: str, value: object, kind: Any) -> None:
+    """Refuse an option of a wrong type."""
+    if not isinstance(value, kind):
+        raise TypeError(f"{option} cannot be {value!r}")
+
+
 def check_probe(probe: object) -> None:
     """Refuse what cannot be a probe."""
-    if not callable(probe) and not hasattr(probe, "native"):
+    if isinstance(probe, NativeProbe):
+        return
+    if not callable(probe):
         raise TypeError(f"a probe must be callable, got {probe!r}")
-    function = probe
+    function: Any = probe
     while isinstance(function, partial):
         function = function.func
     function = getattr(function, "__func__", function)
     code = getattr(function, "__code__", None)
     if code is None:
-        code = getattr(getattr(type(function), "__call__", None), "__code__", None)
+        code = getattr(type(function).__dict__.get("__call__"), "__code__", None)
     if getattr(code, "co_flags", 0) & _ASYNC_FLAGS:
         raise TypeError(
             f"{label_of(probe)} is a coroutine function: a dispatch would call it and nobody would "

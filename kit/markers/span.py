@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, Final, TypeVar, cast, TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast
 
 from kit.markers.marker import Marker
 from kit.markers.python_dispatch import clock
@@ -94,9 +94,9 @@ class Span(Marker):
         -------
         Timing or callable
         """
-        if len(args) == 1 and not kwargs and callable(args[0]) and self.format is not None:
-            if not self.format.fields:
-                return self.wrap(args[0])
+        fields = self.format.fields if self.format is not None else None
+        if fields == () and len(args) == 1 and not kwargs and callable(args[0]):
+            return self.wrap(args[0])
         return Timing(self, args, kwargs)
 
     def _end(
@@ -116,7 +116,7 @@ class Span(Marker):
             args = bound
         self._fire_at(start, (dur, error, *args))
 
-    def wrap(self, function: F, /, **parameters: str) -> F:
+    def wrap(self, function: F, /, **parameters: str) -> F:  # noqa: C901 - four kinds of function
         """Return a function that does the same inside this span.
 
         Parameters
@@ -140,12 +140,12 @@ class Span(Marker):
         --------
         >>> import kit
         >>> load = kit.span("doc.load", path=str)
-        >>> @load.wrap
+        >>> @load.wrap  # doctest: +ELLIPSIS
         ... def wrong(path):
         ...     pass
         Traceback (most recent call last):
         ...
-        TypeError: span 'doc.load' has the fields path: say which parameter each is, as in wrap(function, path='...')
+        TypeError: span 'doc.load' has the fields path: say which parameter each is, ...
         >>> def read(path, mode="r"):
         ...     return path
         >>> read = load.wrap(read, path="path")
@@ -213,7 +213,7 @@ class Span(Marker):
         """Return what finds the fields' values among a call's arguments."""
         names = self.format.names if self.format is not None else ()
         if not names and not parameters:
-            return lambda args, kwargs: ()
+            return lambda *_: ()
         import inspect
 
         if set(parameters) != set(names):

@@ -25,8 +25,9 @@ from kit.markers.changes import Change, Plan, Plans
 from kit.markers.reporting import report
 
 if TYPE_CHECKING:
-    from kit.markers.array import ProbeArray
     from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from kit.markers.array import ProbeArray
     from kit.markers.marker import Marker
 
 __all__ = ["Batch", "Updater"]
@@ -290,8 +291,7 @@ def _build(plan: Plan) -> ProbeArray | None:
     """Build the array that a plan publishes; that nothing is connected needs no memory."""
     if not plan.after:
         return None
-    arity = plan.format.arity if plan.format is not None else 0
-    return arrays.build(plan.after, arity, plan.marker._generation + 1)
+    return arrays.build(plan.after, plan.format, plan.marker._generation + 1)
 
 
 def _apply(changes: Sequence[Change], plans: Plans) -> None:

@@ -1,0 +1,151 @@
+"""What a recorder has recorded, frozen: the hand-over from probes to frames."""
+
+from __future__ import annotations
+
+import os
+import platform
+import socket
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from kit.markers.format import Format
+    from kit.markers.marker import Marker
+
+__all__ = ["Capture", "MarkerInfo", "ThreadEvents"]
+
+Row = tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MarkerInfo:
+    """A marker as it was when the capture was taken."""
+
+    name: str
+    format: Format
+    module: str
+    line: int
+    fanout: int
+    generation: int
+    fired: int
+
+    @classmethod
+    def of(cls, marker: Marker, format: Format) -> MarkerInfo:
+        """Describe a live marker whose rows have this format."""
+        return cls(
+            marker.name,
+            format,
+            marker.module,
+            marker.line,
+            marker.fanout,
+            marker.generation,
+            marker.fired,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadEvents:
+    """What one thread recorded.
+
+    Attributes
+    ----------
+    tid : int
+        The operating system's identifier of the thread.
+    name : str
+        The thread's name.
+    first_seq : int
+        The number of the first row in the thread's order of completion.
+    rows : list of tuple
+        ``(ts, code, args)`` or ``(ts, code, args, context)`` in order of completion; ``ts`` in
+        nanoseconds on the monotonic clock, for a span of its start; ``code`` indexes
+        `Capture.markers`; ``args`` is what a probe is called with.
+    lost : dict of str to int
+        For each marker how many events found no room.
+    overwritten : dict of str to int
+        For each marker how many events gave way to newer ones.
+    """
+
+    tid: int
+    name: str
+    first_seq: int
+    rows: list[Row]
+    lost: dict[str, int] = field(default_factory=dict)
+    overwritten: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """A recorder's content at one moment.
+
+    Attributes
+    ----------
+    markers : tuple of MarkerInfo
+        What the codes in the rows mean.
+    threads : tuple of ThreadEvents
+        The events, thread by thread.
+    dispatches, probe_calls, publications : list of tuple
+        What was observed, where that was asked for:
+        ``(ts, dur, code, generation, fanout, errors, tid, seq)``,
+        ``(ts, dur, code, probe, position, dispatch, error, tid)`` and
+        ``(ts, code, action, probe, generation, fanout, grace, tid)``.
+    context : tuple of str
+        The names of the context fields, in the order of a row's context.
+    capacity : int
+        How many events there was room for.
+    mode : str
+        ``discard`` or ``overwrite``.
+    started, stopped : int
+        Nanoseconds on the monotonic clock; ``stopped`` is None while it runs.
+    wall : int
+        Nanoseconds to add to a time stamp for Unix time.
+    host, pid, python : str, int, str
+        Where it was recorded.
+    """
+
+    markers: tuple[MarkerInfo, ...]
+    threads: tuple[ThreadEvents, ...]
+    dispatches: list[Row] = field(default_factory=list)
+    probe_calls: list[Row] = field(default_factory=list)
+    publications: list[Row] = field(default_factory=list)
+    context: tuple[str, ...] = ()
+    capacity: int = 0
+    mode: str = "discard"
+    started: int = 0
+    stopped: int | None = None
+    wall: int = 0
+    host: str = field(default_factory=socket.gethostname)
+    pid: int = field(default_factory=os.getpid)
+    python: str = field(default_factory=platform.python_version)
+
+    def __len__(self) -> int:
+        return sum(len(thread.rows) for thread in self.threads)
+
+    @property
+    def lost(self) -> int:
+        """How many events found no room."""
+        return sum(sum(thread.lost.values()) for thread in self.threads)
+
+    @property
+    def overwritten(self) -> int:
+        """How many events gave way to newer ones."""
+        return sum(sum(thread.overwritten.values()) for thread in self.threads)
+
+    def frame(self, name: str | None = None) -> Any:
+        """Return the events of one marker, or of all, as a pandas frame."""
+        from kit import frames
+
+        return frames.events(self, name)
+
+    def __repr__(self) -> str:
+        lost = f", {self.lost:,} lost" if self.lost else ""
+        gone = f", {self.overwritten:,} overwritten" if self.overwritten else ""
+        return (
+            f"<Capture: {len(self):,} events of {len(self.markers)} markers "
+            f"on {len(self.threads)} threads{lost}{gone}>"
+        )
+
+
+def wall_offset() -> int:
+    """Return what to add to a monotonic time stamp for Unix time, in nanoseconds."""
+    return time.time_ns() - time.monotonic_ns()
