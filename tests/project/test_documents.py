@@ -1,0 +1,56 @@
+"""What the documents say is so: their code runs, links lead somewhere, pictures exist."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("datasets/**/*.md")])
+PICTURES = sorted(ROOT.glob("docs/pictures/*.png"))
+
+BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\(([^)\s]+)\)|(?:src|srcset)=\"([^\"]+)\"")
+
+
+def name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in DOCUMENTS if BLOCK.search(path.read_text())], ids=name
+)
+def test_code_runs(path: Path, tmp_path: Path) -> None:
+    # The blocks of a document continue each other, as a reader would type them.
+    program = tmp_path / "document.py"
+    program.write_text("\n".join(BLOCK.findall(path.read_text())))
+    done = subprocess.run(
+        [sys.executable, "-W", "error", program],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(ROOT), "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=name)
+def test_links_lead_somewhere(path: Path) -> None:
+    for link in (markdown or html for markdown, html in LINK.findall(path.read_text())):
+        if not re.match(r"[a-z]+:|#", link):
+            assert (path.parent / link.partition("#")[0]).exists(), link
+
+
+@pytest.mark.parametrize("path", PICTURES, ids=name)
+def test_pictures_are_small_used_and_in_both_themes(path: Path) -> None:
+    assert path.stat().st_size < 300_000
+    assert name(path) in (ROOT / "README.md").read_text()
+    theme = {"light": "dark", "dark": "light"}[path.stem.rpartition("-")[2]]
+    assert path.with_stem(f"{path.stem.rpartition('-')[0]}-{theme}").exists()
+
+
+def test_there_are_documents_with_code() -> None:
+    assert {"README.md", "docs/for-library-authors.md"} <= {name(path) for path in DOCUMENTS}
