@@ -1,0 +1,341 @@
+"""A capture in one Parquet file.
+
+The file is an ordinary Parquet file whose table is the events frame: ``pandas.read_parquet`` shows
+it, dtypes and attrs included (but plain pandas makes a recorded NaN a missing value). Where two
+markers disagree on the type of a field, the table has a column ``marker.field`` for each of them.
+
+The other four frames are complete Parquet files of their own, written into the body of the file
+between the table's last row group and the footer. A reader of Parquet goes by the footer and never
+looks there. The footer's key-value metadata has the key ``kit``, a JSON object:
+
+=============  =================================================================================
+``version``    1
+``parts``      for each embedded part ``[offset, length, crc32]``: the four frames, and ``index``
+=============  =================================================================================
+
+The part ``index`` is a JSON object: ``attrs`` by frame; ``categories`` by frame and column,
+complete and in order, because a Parquet dictionary keeps only those that occur; and ``layout``,
+which says which marker has which columns.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import secrets
+import zlib
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Final
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from kit.errors import CaptureError, FrameError
+from kit.frames.layout import Layout, MarkerLayout, Payload
+from kit.frames.recording import Recording, recording
+from kit.frames.schema import FRAMES, Column, FrameKind, check
+from kit.frames.values import Values, categorical, column
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["VERSION", "open", "save"]
+
+VERSION: Final = 1
+"""The version of the file format."""
+
+_KEY: Final = "kit"
+_MAGIC: Final = b"PAR1"
+_TYPES: Final = {
+    "stamp": pa.int64(),
+    "int": pa.int64(),
+    "float": pa.float64(),
+    "bool": pa.bool_(),
+    "str": pa.large_string(),
+}
+_OTHERS: Final[tuple[FrameKind, ...]] = ("dispatches", "probe_calls", "publications", "markers")
+# What a damaged or hostile file can make a parser raise.
+_DAMAGE: Final = (
+    pa.ArrowException,
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+
+
+def save(source: Any, path: str | os.PathLike[str]) -> Path:
+    """Save a capture.
+
+    Parameters
+    ----------
+    source : Capture, recorder, Recording, pandas.DataFrame or mapping of str to pandas.DataFrame
+        What to save; a single frame is an events frame.
+    path : path
+        The file. It is replaced in one step when all is written: whatever goes wrong, the old file
+        or the new one is there, whole.
+
+    Returns
+    -------
+    pathlib.Path
+        The file.
+
+    Raises
+    ------
+    FrameError
+        When a frame is not what its kind declares, or its attrs are no plain JSON data.
+    OSError
+        When the file cannot be written.
+
+    Examples
+    --------
+    >>> import kit, tempfile
+    >>> fill = kit.marker("doc.frames.saved", qty=int)
+    >>> with kit.record("doc.frames.saved") as recorder:
+    ...     fill(7)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = save(recorder, folder + "/run.parquet")
+    ...     open(path).events("doc.frames.saved").qty.tolist()
+    [7]
+    """
+    kept = recording(source)
+    # A link stays a link: what it points to is replaced.
+    target = Path(path).resolve()
+    partial = target.with_name(f".{secrets.token_hex(8)}.partial")
+    try:
+        with partial.open("xb") as file:
+            _write(kept, file)
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(target)
+    finally:
+        partial.unlink(missing_ok=True)
+    return Path(path)
+
+
+def _write(kept: Recording, file: IO[bytes]) -> None:
+    frames = {"events": kept.stored, **kept.others}
+    index = {
+        "attrs": {kind: _plain(kind, frame.attrs) for kind, frame in frames.items()},
+        "categories": {kind: _categories(frame) for kind, frame in frames.items()},
+        "layout": _dump_layout(kept.layout),
+    }
+    table = _table(kept.stored)
+    with pq.ParquetWriter(file, table.schema, **_options(table)) as writer:
+        writer.write_table(table)
+        parts: dict[str, list[int]] = {}
+        for kind in _OTHERS:
+            part = io.BytesIO()
+            other = _table(kept.others[kind])
+            pq.write_table(other, part, **_options(other))
+            parts[kind] = _embed(part.getvalue(), file)
+        parts["index"] = _embed(json.dumps(index).encode(), file)
+        writer.add_key_value_metadata({_KEY: json.dumps({"version": VERSION, "parts": parts})})
+
+
+def _embed(part: bytes, file: IO[bytes]) -> list[int]:
+    offset = file.tell()
+    file.write(part)
+    return [offset, len(part), zlib.crc32(part)]
+
+
+def _table(frame: pd.DataFrame) -> pa.Table:
+    table = pa.Table.from_pandas(frame, preserve_index=False)
+    # Where pandas itself keeps the attrs, so that `pandas.read_parquet` finds them.
+    attrs = {"PANDAS_ATTRS": json.dumps(frame.attrs)}
+    return table.replace_schema_metadata({**(table.schema.metadata or {}), **attrs})
+
+
+def _options(table: pa.Table) -> dict[str, Any]:
+    whole = [field.name for field in table.schema if field.type == pa.int64()]
+    return {
+        "compression": "zstd",
+        # Stamps ascend and durations are alike: differences take less room and time than values.
+        "use_dictionary": [field.name for field in table.schema if field.name not in whole],
+        "column_encoding": dict.fromkeys(whole, "DELTA_BINARY_PACKED"),
+        "write_page_checksum": True,
+    }
+
+
+def _plain(kind: str, attrs: dict[Any, Any]) -> dict[str, Any]:
+    for key, value in attrs.items():
+        try:
+            same = isinstance(key, str) and json.loads(json.dumps(value)) == value
+        except (TypeError, ValueError, RecursionError):
+            same = False
+        if not same:
+            raise FrameError(
+                f"{kind} frame: attrs[{key!r}] is not plain JSON data and would not come back as "
+                "it is; use text keys, lists, numbers and text, or remove it"
+            )
+    return attrs
+
+
+def _categories(frame: pd.DataFrame) -> dict[str, list[str]]:
+    return {
+        name: frame[name].cat.categories.tolist()
+        for name in frame.columns
+        if isinstance(frame[name].dtype, pd.CategoricalDtype)
+    }
+
+
+def _dump_layout(layout: Layout) -> dict[str, Any]:
+    return {
+        "context": layout.context,
+        "payload": {key: [item.shown, item.kind] for key, item in layout.payload.items()},
+        "markers": {name: [item.dur, item.payload] for name, item in layout.markers.items()},
+    }
+
+
+def open(path: str | os.PathLike[str]) -> Recording:
+    """Open a saved capture.
+
+    Parameters
+    ----------
+    path : path
+        A file written by `save`.
+
+    Returns
+    -------
+    Recording
+        With ``events(name)``, ``dispatches()``, ``probe_calls()``, ``publications()`` and
+        ``markers()``: the frames that were saved, categories, dtypes and attrs included.
+
+    Raises
+    ------
+    CaptureError
+        When the file is empty, cut off, damaged, foreign or of a later version; it says which.
+    OSError
+        When the file cannot be read, for example because there is none.
+
+    Examples
+    --------
+    >>> open("no/such/file.parquet")
+    Traceback (most recent call last):
+    FileNotFoundError: [Errno 2] No such file or directory: 'no/such/file.parquet'
+    """
+    data = Path(path).read_bytes()
+    name = os.fspath(path)
+    if not data:
+        raise CaptureError(f"{name!r} is empty; save the capture again, or open another copy")
+    if not data.startswith(_MAGIC):
+        raise CaptureError(
+            f"{name!r} is not a Parquet file; open a file that kit.frames.save wrote"
+        )
+    if len(data) < 12 or not data.endswith(_MAGIC):
+        raise CaptureError(
+            f"{name!r} is cut off: its end is missing; copy it again from where it was saved, or "
+            "save the capture again"
+        )
+    try:
+        return _read(data)
+    except _Foreign as error:
+        raise CaptureError(f"{name!r} {error}") from None
+    except _DAMAGE as error:
+        raise CaptureError(
+            f"{name!r} is damaged ({type(error).__name__}: {_first_line(error)}); copy it again "
+            "from where it was saved, or save the capture again"
+        ) from error
+
+
+class _Foreign(Exception):  # noqa: N818 - ends inside this module, as text of a CaptureError
+    """The file is whole, but not for this reader."""
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().split("\n", 1)[0][:200]
+
+
+def _read(data: bytes) -> Recording:
+    events = _parquet(data)
+    header = (events.metadata.metadata or {}).get(_KEY.encode())
+    if header is None:
+        raise _Foreign(
+            "is a Parquet file, but not a capture that kit.frames.save wrote; read it with "
+            "pandas.read_parquet"
+        )
+    header = json.loads(header)
+    version = header["version"]
+    if version != VERSION:
+        raise _Foreign(
+            f"has version {version!r} of the capture format, and this is version {VERSION}; "
+            "open it with a markers-kit of that version, or read its events with "
+            "pandas.read_parquet"
+        )
+    parts = {name: _part(data, name, *where) for name, where in header["parts"].items()}
+    index = json.loads(parts["index"])
+    layout = _load_layout(index["layout"])
+    frames = {kind: _frame(_parquet(parts[kind]), kind, FRAMES[kind], index) for kind in _OTHERS}
+    stored = _frame(events, "events", layout.columns(stored=True), index)
+    if stored["marker"].cat.categories.tolist() != list(layout.markers):
+        raise ValueError("the categories of column 'marker' are not the markers")
+    return Recording(stored, layout, frames)
+
+
+def _part(data: bytes, name: str, offset: int, length: int, checksum: int) -> bytes:
+    if offset < 0 or length < 0:
+        raise ValueError(f"part {name!r} is nowhere")
+    part = data[offset : offset + length]
+    if len(part) != length or zlib.crc32(part) != checksum:
+        raise ValueError(f"part {name!r} has another checksum")
+    return part
+
+
+def _parquet(data: bytes) -> pq.ParquetFile:
+    return pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
+
+
+def _frame(
+    file: pq.ParquetFile, kind: FrameKind, columns: Iterable[Column], index: dict[str, Any]
+) -> pd.DataFrame:
+    columns = list(columns)
+    table = file.read()
+    if table.column_names != [item.name for item in columns]:
+        raise ValueError(f"the {kind} have other columns than the file says")
+    table.validate(full=True)
+    categories = index["categories"][kind]
+    arrays = {
+        item.name: _column(table[item.name], item, table.num_rows, categories) for item in columns
+    }
+    frame = pd.DataFrame(arrays, copy=False)
+    frame.attrs = dict(index["attrs"][kind])
+    return check(frame, kind)
+
+
+def _column(stored: Any, item: Column, rows: int, categories: dict[str, list[str]]) -> Any:
+    if item.kind == "label":
+        if not pa.types.is_dictionary(stored.type):
+            raise ValueError(f"column {item.name!r} is {stored.type}, not a dictionary")
+        encoded = stored.unify_dictionaries().combine_chunks()
+        return categorical(encoded, categories[item.name])
+    if stored.type != _TYPES[item.kind]:
+        raise ValueError(f"column {item.name!r} is {stored.type}, not {_TYPES[item.kind]}")
+    data = stored.combine_chunks()
+    if item.kind == "str":
+        return column("str", [(None, Values(data))], rows)
+    missing = data.is_null().to_numpy(zero_copy_only=False)
+    if item.kind == "stamp" and missing.any():
+        raise ValueError(f"column {item.name!r} has missing values")
+    plain = data.fill_null(False if item.kind == "bool" else 0).to_numpy(zero_copy_only=False)
+    # Arrow's memory is read-only; a frame's is not.
+    return column(item.kind, [(None, Values(plain.copy(), missing))], rows)
+
+
+def _load_layout(saved: dict[str, Any]) -> Layout:
+    payload = {key: Payload(shown, kind) for key, (shown, kind) in saved["payload"].items()}
+    markers = {
+        name: MarkerLayout(dur, tuple(stored)) for name, (dur, stored) in saved["markers"].items()
+    }
+    for item in payload.values():
+        if item.kind not in (*_TYPES, "label") or item.kind == "stamp":
+            raise ValueError(f"there is no field type {item.kind!r}")
+    for marker in markers.values():
+        if marker.dur not in (None, "int", "stamp") or not payload.keys() >= set(marker.payload):
+            raise ValueError("the layout of the columns is not one of this version")
+    return Layout(tuple(saved["context"]), payload, markers)
