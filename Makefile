@@ -24,7 +24,7 @@ UV = $(BIN)/uv
 ROOT_MAY := $(shell test "$$(id -u)" = 0 && echo --allow-root)
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test lint types pytest bench setup lock pictures binder-check clean
+.PHONY: help lab test lint types pytest bench setup lock pictures binder-check badge clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -57,6 +57,11 @@ pictures: $(VENV)/dev.stamp  ## take the README's pictures again, in a real brow
 
 binder-check: $(VENV)/dev.stamp  ## what Binder would do, without Docker
 	$(BIN)/python -m tests.project.binder $(ARGS)
+
+badge:  ## the Binder badge of the GitHub repository that the remote "origin" names
+	@repository=$$(git remote get-url origin 2>/dev/null | sed -nE 's#.*github\.com[:/]([^/]+/[^/]+)$$#\1#p' | sed 's/\.git$$//'); \
+	test -n "$$repository" || { echo "The remote \"origin\" is not a GitHub repository; Binder needs one it can clone."; exit 1; }; \
+	echo "[![Binder](https://mybinder.org/badge_logo.svg)](https://mybinder.org/v2/gh/$$repository/HEAD?urlpath=lab/tree/notebooks/01-tour.ipynb)"
 
 lock: $(VENV)/dev.stamp  ## resolve requirements/ again (ARGS=--upgrade for the newest), for every Python and platform
 	@set -e; $(BIN)/python -c "$$BUILD_REQUIRES" > $(VENV)/build.in; \
