@@ -54,7 +54,7 @@ class Registry:
         self.markers: dict[str, Marker] = {}
         self.patterns: tuple[PatternConnection, ...] = ()
         self._order = itertools.count()
-        self._warned_lambdas: set[tuple[str, int]] = set()
+        self._warned_lambdas: set[tuple[str, int, int | None]] = set()
 
     # Declaring.
 
@@ -474,11 +474,15 @@ def default_name(probe: object) -> str | None:
     return qualified
 
 
-def _lambda_place(probe: object) -> tuple[str, int] | None:
+def _lambda_place(probe: object) -> tuple[str, int, int | None] | None:
+    """Return where a lambda is written: file, line and column."""
     if getattr(probe, "__name__", None) != "<lambda>":
         return None
     code = getattr(probe, "__code__", None)
-    return None if code is None else (code.co_filename, code.co_firstlineno)
+    if code is None:
+        return None
+    *_, last = code.co_positions()  # its body; the first positions are the whole line's
+    return code.co_filename, code.co_firstlineno, last[2]
 
 
 registry: Final = Registry()
