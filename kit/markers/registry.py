@@ -54,7 +54,7 @@ class Registry:
         self.markers: dict[str, Marker] = {}
         self.patterns: tuple[PatternConnection, ...] = ()
         self._order = itertools.count()
-        self._warned_lambdas: set[tuple[str, int, int | None]] = set()
+        self._warned_lambdas: set[tuple[str, int, int]] = set()
 
     # Declaring.
 
@@ -474,15 +474,16 @@ def default_name(probe: object) -> str | None:
     return qualified
 
 
-def _lambda_place(probe: object) -> tuple[str, int, int | None] | None:
+def _lambda_place(probe: object) -> tuple[str, int, int] | None:
     """Return where a lambda is written: file, line and column."""
     if getattr(probe, "__name__", None) != "<lambda>":
         return None
     code = getattr(probe, "__code__", None)
     if code is None:
         return None
-    *_, last = code.co_positions()  # its body; the first positions are the whole line's
-    return code.co_filename, code.co_firstlineno, last[2]
+    # Its body's column; the frame's own instructions have the first one.
+    column = max((start or 0 for _, _, start, _ in code.co_positions()), default=0)
+    return code.co_filename, code.co_firstlineno, column
 
 
 registry: Final = Registry()
