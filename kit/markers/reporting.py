@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import sys
-from types import SimpleNamespace
-
 __all__ = ["report"]
 
 
 def report(what: str, error: BaseException) -> None:
-    """Hand an exception to `sys.unraisablehook`, as Python does for one in ``__del__``.
+    """Log an exception to the logger ``kit``, which prints to stderr where nobody set it up.
 
     Parameters
     ----------
@@ -18,12 +15,6 @@ def report(what: str, error: BaseException) -> None:
     error : BaseException
         With what.
     """
-    sys.unraisablehook(
-        SimpleNamespace(
-            exc_type=type(error),
-            exc_value=error,
-            exc_traceback=error.__traceback__,
-            err_msg=f"kit: {what}",
-            object=None,
-        )
-    )
+    import logging  # only now: a program that never fails never pays for it
+
+    logging.getLogger("kit").error("%s: %s: %s", what, type(error).__name__, error, exc_info=error)
