@@ -1,0 +1,1 @@
+"""Figures and controls → what a notebook shows.  Needs ipywidgets, anywidget and Bokeh."""

@@ -1,0 +1,94 @@
+"""The few things that widgets need to know of the kernel they run in."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ipywidgets import Widget
+
+__all__ = ["answer_at_once", "busy", "namespace", "watch"]
+
+_running = False
+_watched: Any = None
+
+
+def _shell() -> Any:
+    """Return the running IPython shell, or None; never starts or imports one."""
+    ipython = sys.modules.get("IPython")
+    return None if ipython is None else ipython.get_ipython()
+
+
+def _cell_begins(*_: object) -> None:
+    global _running
+    _running = True
+
+
+def _cell_ended(*_: object) -> None:
+    global _running
+    _running = False
+
+
+def watch() -> None:
+    """Begin to note when cells run; once for each shell, however often it is called."""
+    global _watched, _running
+    shell = _shell()
+    if shell is None or shell is _watched:
+        return
+    _watched = shell
+    _running = True  # the cell that makes the first widget began before anyone could note it
+    shell.events.register("pre_run_cell", _cell_begins)
+    shell.events.register("post_run_cell", _cell_ended)
+
+
+def busy() -> bool:
+    """Tell whether a cell is running, so that messages from the browser may have to wait.
+
+    Returns
+    -------
+    bool
+        False outside IPython.
+
+    Examples
+    --------
+    >>> busy()
+    False
+    """
+    return _running
+
+
+def namespace() -> dict[str, Any]:
+    """Return the names that the user has defined, in a notebook or a script.
+
+    Returns
+    -------
+    dict
+        Live: from name to value.
+
+    Examples
+    --------
+    >>> isinstance(namespace(), dict)
+    True
+    """
+    shell = _shell()
+    return vars(sys.modules["__main__"]) if shell is None else shell.user_ns
+
+
+def answer_at_once(widget: Widget) -> None:
+    """Let a widget's messages from the browser be handled while a cell runs.
+
+    JupyterLab sends widget messages to a second thread of the kernel (a subshell), so that they
+    need not wait for a running cell.  ipykernel 7.4 sends the answers of a widget that a cell
+    created back to the queue behind that cell; for a panel, whose *stop* button matters most while
+    a cell runs, the browser's choice is the better one.  Where the kernel or the front end has no
+    subshells this changes nothing, and clicks are handled when the cell has ended.
+
+    Parameters
+    ----------
+    widget : ipywidgets.Widget
+        Its message handlers must be safe on any thread.
+    """
+    comm = widget.comm
+    if hasattr(comm, "_reply_subshell_for"):
+        comm._reply_subshell_for = lambda _data, default: default

@@ -1,0 +1,403 @@
+// The browser's side of a pane (pane.py): draws a Bokeh document, applies the numbered patches that
+// Python sends, and sends back what the reader does, once each.
+//
+// anywidget calls the function below once for each widget in each page; its views share `shared`.
+
+const LOG_LIMIT = 8 << 20; // bytes of patches kept for views that are still to come
+const QUIET = 100; // ms without a further change of range after which a gesture has ended
+const THROTTLE = 80; // ms between messages about properties that change continuously
+const HELD = new Set(["rangesupdate"]); // sent when the gesture ends
+const CONTINUOUS = new Set(["mousemove", "pan", "pinch", "rotate", "wheel"]);
+
+// --- BokehJS, from widget state -------------------------------------------------------------
+
+async function loadBokeh(model) {
+  const reference = model.get("_bokehjs").replace("IPY_MODEL_", "");
+  const assets = await model.widget_manager.get_model(reference);
+  const version = assets.get("version");
+  const present = () => window.Bokeh?.[version] ?? (window.Bokeh?.version === version && window.Bokeh);
+  const loading = (window.__markersKitBokehJS ??= new Map());
+  if (!present() && !loading.has(version)) loading.set(version, evaluate(assets.get("code")));
+  try {
+    await loading.get(version);
+  } catch (error) {
+    loading.delete(version); // the next view tries again
+    throw error;
+  }
+  if (!present()) throw new Error(`BokehJS ${version} did not start`);
+  return present();
+}
+
+async function evaluate(code) {
+  if (!code?.byteLength) throw new Error("its code did not arrive with the widget");
+  const unpacked = new Blob([code]).stream().pipeThrough(new DecompressionStream("gzip"));
+  const source = await new Response(unpacked).text();
+  // BokehJS looks for module loaders, and a page may have one that is not meant for it.
+  const wrapped = ["(function(define, module, exports) {", source, "\n}).call(window);"];
+  const url = URL.createObjectURL(new Blob(wrapped, { type: "text/javascript" }));
+  const script = document.createElement("script");
+  try {
+    await new Promise((resolve, reject) => {
+      script.onload = resolve;
+      script.onerror = () => reject(new Error("the page does not allow its script to run"));
+      script.src = url;
+      document.head.append(script);
+    });
+  } finally {
+    script.remove();
+    URL.revokeObjectURL(url);
+  }
+}
+
+// --- What the reader does, on its way to Python ---------------------------------------------
+
+// Bokeh emits a burst of events for each gesture.  Python is told about properties now and then
+// while they change, and about a new range once, when the gesture has ended.
+class Outbox {
+  constructor(send, element) {
+    this.send = send;
+    this.waiting = [];
+    this.timers = { held: null, soon: null };
+    this.pressed = false;
+    this.listeners = new AbortController();
+    const options = { capture: true, passive: true, signal: this.listeners.signal };
+    element.addEventListener("pointerdown", () => (this.pressed = true), options);
+    for (const kind of ["pointerup", "pointercancel"])
+      window.addEventListener(kind, () => this.released(), options);
+    // A button released outside the window is noticed when the pointer is back.
+    window.addEventListener("pointermove", (e) => e.buttons === 0 && this.released(), options);
+  }
+
+  add(event) {
+    const name = event.kind === "MessageSent" ? event.msg_data?.event_name : event.kind;
+    if (name === "selectiongeometry" && event.msg_data.final === false) return;
+    if (followsData(event)) return;
+    const target = event.msg_data?.origin ?? event.model;
+    const key = `${name} ${target?.id ?? ""} ${event.attr ?? ""}`;
+    const merges = HELD.has(name) || CONTINUOUS.has(name) || event.kind === "ModelChanged";
+    if (merges) this.waiting = this.waiting.filter((item) => item.key !== key);
+    this.waiting.push({ key, event, held: HELD.has(name) });
+    if (HELD.has(name)) this.restart("held", QUIET, () => this.pressed || this.flush());
+    else if (merges) this.timers.soon ??= setTimeout(() => this.flush(false), THROTTLE);
+    else this.flush();
+  }
+
+  restart(timer, delay, action) {
+    clearTimeout(this.timers[timer]);
+    this.timers[timer] = setTimeout(action, delay);
+  }
+
+  released() {
+    if (!this.pressed) return;
+    this.pressed = false;
+    // Bokeh hears of the release after this; wait until it has said what it has to say.
+    if (this.waiting.length) this.restart("held", 20, () => this.flush());
+  }
+
+  flush(all = true) {
+    clearTimeout(this.timers.soon);
+    this.timers.soon = null;
+    if (all) clearTimeout(this.timers.held);
+    const now = this.waiting.filter((item) => all || !item.held);
+    this.waiting = this.waiting.filter((item) => !all && item.held);
+    if (now.length) this.send(now.map((item) => item.event));
+  }
+
+  close() {
+    this.flush();
+    this.listeners.abort();
+  }
+}
+
+// A range that follows its data moves with every update; only the reader's zoom is news to Python.
+const followsData = ({ kind, model, attr }) =>
+  kind === "ModelChanged" &&
+  model.type === "DataRange1d" &&
+  (attr === "start" || attr === "end") &&
+  !model.have_updated_interactively;
+
+// Bytes would be lost in JSON; Python's side of Bokeh takes them in base 64.
+const plain = (patch) =>
+  JSON.parse(JSON.stringify(patch, (_, value) => value?.to_base64?.() ?? value));
+
+// --- One view -------------------------------------------------------------------------------
+
+class View {
+  constructor(shared, model, Bokeh, box) {
+    this.shared = shared;
+    this.model = model;
+    this.Bokeh = Bokeh;
+    this.box = box;
+    this.id = crypto.randomUUID?.() ?? Math.random().toString(36).slice(2);
+    this.sent = 0;
+    this.number = -1;
+    this.ready = false;
+    this.closed = false;
+    this.visible = true;
+    this.stale = false; // drawn from an old document, for want of a newer one
+    this.outbox = new Outbox((events) => this.sendEvents(events), box);
+  }
+
+  async draw({ number, content }) {
+    this.erase();
+    const { Document } = this.Bokeh.require("document");
+    const { add_document_standalone } = this.Bokeh.require("embed/standalone");
+    const doc = Document.from_json(JSON.parse(content));
+    this.doc = doc;
+    this.number = number;
+    doc.on_change((change) => {
+      for (const event of change.events ?? [change])
+        if (!this.closed && doc === this.doc && (change.sync ?? true) && (event.sync ?? true))
+          this.outbox.add(event);
+    });
+    this.views = await add_document_standalone(doc, this.box);
+    if (this.closed || doc !== this.doc) return erase(this.Bokeh, doc, this.views);
+    this.ready = true;
+    this.box.dataset.ready = "true";
+  }
+
+  // Apply what has arrived since; false if something is missing in between.
+  catchUp(log) {
+    for (const { message, buffers } of log) {
+      if (message.number <= this.number) continue;
+      if (message.number !== this.number + 1) return false;
+      this.number = message.number;
+      if (message.origin === this.id) continue;
+      const map = new Map();
+      message.ids.forEach((id, i) => map.set(id, bytes(buffers[i])));
+      this.doc.apply_json_patch(JSON.parse(message.content), map);
+    }
+    return true;
+  }
+
+  sendEvents(events) {
+    const mine = events.filter((event) => event.document === this.doc);
+    if (!mine.length) return;
+    this.shared.edited();
+    const { events: patch } = plain(this.doc.create_json_patch(mine));
+    this.tell("patch", { number: ++this.sent, events: patch });
+  }
+
+  tell(type, content = {}) {
+    this.model.send({ type, view: this.id, ...content });
+  }
+
+  erase() {
+    if (this.doc) erase(this.Bokeh, this.doc, this.views);
+    this.doc = this.views = null;
+    this.ready = false;
+    delete this.box.dataset.ready;
+    this.box.replaceChildren();
+  }
+
+  close() {
+    if (this.closed) return;
+    this.outbox.close();
+    this.closed = true;
+    this.erase();
+    this.tell("left");
+  }
+}
+
+function erase(Bokeh, doc, views) {
+  for (const root of [...(views?.roots ?? [])]) root.remove();
+  doc.clear({ sync: false });
+  const at = Bokeh.documents.indexOf(doc);
+  if (at >= 0) Bokeh.documents.splice(at, 1);
+}
+
+function bytes(view) {
+  return view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength);
+}
+
+// --- All views of one widget in one page ----------------------------------------------------
+
+class Shared {
+  constructor(model) {
+    this.model = model;
+    this.views = new Set();
+    this.log = [];
+    this.size = 0;
+    this.asked = null;
+    this.setBase(this.asArrived());
+    model.on("msg:custom", (message, buffers) => this.receive(message, buffers));
+    // After a lost connection the whole state may be sent again.
+    model.on("change:_document", () => {
+      this.setBase(this.asArrived());
+      for (const view of this.views) if (view.ready) this.redraw(view);
+    });
+  }
+
+  setBase({ number, content }) {
+    this.base = content ? { number, content } : null;
+    this.log = this.log.filter(({ message }) => message.number > number);
+    this.size = this.log.reduce((sum, item) => sum + item.size, 0);
+  }
+
+  // A view was changed by the reader: the base does not have it, and only Python knows it all.
+  edited() {
+    this.base = null;
+  }
+
+  receive(message, buffers) {
+    if (message.type === "document") {
+      this.setBase(message);
+      this.asked?.resolve();
+      this.asked = null;
+      for (const view of this.views) if (view.ready && view.stale) this.redraw(view);
+    } else if (message.type === "patch") {
+      const size = message.content.length + buffers.reduce((sum, b) => sum + b.byteLength, 0);
+      this.log.push({ message, buffers, size });
+      this.size += size;
+      for (const view of this.views) if (view.ready) this.bring(view);
+      if (this.size > LOG_LIMIT) this.base = null;
+      if (!this.base && [...this.views].every((view) => view.ready)) this.forget();
+      this.answer();
+    }
+  }
+
+  forget() {
+    this.log = [];
+    this.size = 0;
+  }
+
+  // Bring a view up to date, from the beginning if need be.
+  bring(view) {
+    try {
+      if (view.catchUp(this.log)) return;
+      console.warn("Updates of a plot were lost on the way; drawing it anew");
+    } catch (error) {
+      console.error("A change of a plot could not be applied; drawing it anew", error);
+    }
+    this.base = null;
+    this.redraw(view);
+  }
+
+  async redraw(view) {
+    try {
+      view.ready = false;
+      if (!this.base) await this.ask(view);
+      if (view.closed) return;
+      // Without an answer the document is drawn as it came with the page, and again when it comes.
+      view.stale = !this.base;
+      await view.draw(this.base ?? this.asArrived());
+      if (!view.ready) return;
+      if (view.stale) view.number = this.log.at(-1)?.message.number ?? view.number;
+      view.tell("joined", { number: view.number, visible: view.visible });
+      this.bring(view);
+    } catch (error) {
+      explain(view.box, "This plot could not be drawn", error);
+      view.tell("problem", { text: String(error?.message ?? error) });
+      console.error(error);
+    }
+  }
+
+  asArrived() {
+    return { number: this.model.get("_sequence"), content: this.model.get("_document") };
+  }
+
+  // Ask Python for the document.  Its answer may have to wait for a running cell.
+  ask(view) {
+    if (!this.asked) {
+      let resolve;
+      const answered = new Promise((r) => (resolve = r));
+      this.asked = { answered, resolve };
+    }
+    view.tell("document");
+    const patience = new Promise((resolve) => setTimeout(resolve, 3000));
+    return Promise.race([this.asked.answered, patience]);
+  }
+
+  // Answer once a frame, after painting.  A hidden page paints nothing, and says so otherwise.
+  answer() {
+    if (this.answering) return;
+    this.answering = true;
+    requestAnimationFrame(() =>
+      setTimeout(() => {
+        this.answering = false;
+        for (const view of this.views)
+          if (view.ready && view.visible) view.tell("painted", { number: view.number });
+      }),
+    );
+  }
+}
+
+// --- The page -------------------------------------------------------------------------------
+
+function explain(box, title, error) {
+  const note = document.createElement("div");
+  note.setAttribute("role", "alert");
+  note.className = "kit-pane-problem";
+  note.style.cssText =
+    "padding: 8px 12px; border-left: 3px solid var(--jp-error-color1, #d32f2f);" +
+    "color: var(--jp-ui-font-color1, inherit); font: 13px var(--jp-ui-font-family, sans-serif)";
+  note.textContent = `${title}: ${error?.message ?? error}.`;
+  box.replaceChildren(note);
+}
+
+function followTheme(model) {
+  const isDark = () => {
+    const said = document.body.dataset.jpThemeLight; // JupyterLab and Notebook 7 say it
+    return said === undefined ? false : said === "false";
+  };
+  const tell = () => {
+    if (model.get("dark") === isDark()) return;
+    model.set("dark", isDark());
+    model.save_changes();
+  };
+  tell();
+  const observer = new MutationObserver(tell);
+  observer.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light"] });
+  return () => observer.disconnect();
+}
+
+function watchVisibility(view) {
+  let inSight = true;
+  const tell = () => {
+    const visible = inSight && document.visibilityState !== "hidden";
+    if (visible === view.visible) return;
+    view.visible = visible;
+    if (view.ready) view.tell("shown", { visible });
+  };
+  const observer = new IntersectionObserver((entries) => {
+    inSight = entries[entries.length - 1].isIntersecting;
+    tell();
+  });
+  observer.observe(view.box);
+  document.addEventListener("visibilitychange", tell);
+  return () => {
+    observer.disconnect();
+    document.removeEventListener("visibilitychange", tell);
+  };
+}
+
+export default () => {
+  let shared;
+  return {
+    initialize({ model }) {
+      shared = new Shared(model);
+    },
+    async render({ model, el }) {
+      const box = document.createElement("div");
+      box.className = "kit-pane";
+      box.style.width = "100%";
+      el.append(box);
+      let Bokeh;
+      try {
+        Bokeh = await loadBokeh(model);
+      } catch (error) {
+        explain(box, "BokehJS could not be loaded", error);
+        return undefined;
+      }
+      const view = new View(shared, model, Bokeh, box);
+      shared.views.add(view);
+      const undo = [followTheme(model), watchVisibility(view)];
+      await shared.redraw(view);
+      return () => {
+        for (const action of undo) action();
+        shared.views.delete(view);
+        view.close();
+      };
+    },
+  };
+};
