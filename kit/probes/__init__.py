@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kit.probes.capture import Capture
+from kit.probes.ready import Count, Print, Time
 from kit.probes.recorder import Recorder, record
 
-__all__ = ["Capture", "Recorder", "record"]
+__all__ = ["Capture", "Count", "Print", "Recorder", "Time", "record"]
