@@ -7,6 +7,7 @@ columns are declared in `kit.frames.schema`. This room needs pandas and pyarrow
 
 from __future__ import annotations
 
+from kit.frames.accessor import Accessor
 from kit.frames.attributes import thread_names, wall_time
 from kit.frames.build import dispatches, events, markers, probe_calls, publications
 from kit.frames.recording import Recording, empty, recording
@@ -16,6 +17,7 @@ from kit.frames.text import TEXT_LIMIT, escape, unescape
 
 __all__ = [
     "TEXT_LIMIT",
+    "Accessor",
     "Recording",
     "check",
     "dispatches",

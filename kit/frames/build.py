@@ -295,6 +295,8 @@ def _table(capture: Capture, kind: FrameKind, rows: Sequence[tuple[Any, ...]]) -
             names = name_text(info.name for info in capture.markers)
             arrays["marker"] = _coded(names, np.array(values, np.int64))
         elif declared.name in ("probe", "action"):
+            # A publication about several probes names none.
+            values = [value or None for value in values]
             text = convert(values, "label").data
             arrays[declared.name] = categorical(text, _categories(capture, declared.name, values))
         else:
@@ -310,5 +312,5 @@ def _categories(capture: Capture, name: str, values: Iterable[str | None]) -> li
     if name == "action":
         return list(dict.fromkeys([*ACTIONS, *(value for value in values if value is not None)]))
     # One list of probes for all frames of a capture, so that they can be merged.
-    labels = {row[3] for row in chain(capture.probe_calls, capture.publications)} - {None}
+    labels = {row[3] for row in chain(capture.probe_calls, capture.publications)} - {None, ""}
     return sorted(name_text(labels))

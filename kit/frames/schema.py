@@ -84,7 +84,7 @@ FIELD_KINDS: Final[dict[type, Kind]] = {
     Label: "label",
 }
 
-ACTIONS: Final = ("connect", "disconnect", "replace", "batch", "error-limit")
+ACTIONS: Final = ("connect", "disconnect", "replace", "declare", "batch", "error-limit")
 """The categories that the column ``action`` of a publications frame always has."""
 
 

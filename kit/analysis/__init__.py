@@ -1,0 +1,28 @@
+"""Frames → frames: latency, rates, pairing, fan-out, overlaps, comparing two runs.
+
+Plain functions. Each takes events (or dispatches and probe calls) as `kit.frames` builds them, or
+filtered, or with further columns, and returns a frame. The same functions are offered as methods by
+``frame.kit``.
+"""
+
+from __future__ import annotations
+
+from kit.analysis.comparison import compare
+from kit.analysis.fanout import dispatch_cost, fanout
+from kit.analysis.latency import QUANTILES, latency, outliers
+from kit.analysis.overlap import causes, overlaps
+from kit.analysis.pairing import pair
+from kit.analysis.rate import rate
+
+__all__ = [
+    "QUANTILES",
+    "causes",
+    "compare",
+    "dispatch_cost",
+    "fanout",
+    "latency",
+    "outliers",
+    "overlaps",
+    "pair",
+    "rate",
+]
