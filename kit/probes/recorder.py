@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from kit.markers.connection import Observer
+    from kit.markers.connection import NativeProbe, Observer
     from kit.markers.format import Format
 
 __all__ = ["MODES", "Recorder", "record"]
@@ -283,6 +283,11 @@ class Recorder:
         """The connections through which it records."""
         return tuple(self._handles)
 
+    @property
+    def probe(self) -> NativeProbe:
+        """The probe through which it records, for connecting it to single markers by hand."""
+        return self._sink
+
     def start(self) -> None:
         """Record; once more does nothing."""
         if self._handles:
@@ -383,6 +388,34 @@ class Recorder:
         """
         store = self._sink.store
         return self._capture(store, store.copy())
+
+    def newest(self, count: int) -> Capture:
+        """Return the newest events of each thread, frozen; recording goes on.
+
+        Unlike `snapshot` it takes no longer the more is recorded, so it can be called often.
+
+        Parameters
+        ----------
+        count : int
+            How many events at most, for each thread.
+
+        Returns
+        -------
+        Capture
+            What was observed of dispatches is in it whole.
+
+        Examples
+        --------
+        >>> import kit
+        >>> tick = kit.marker("recorded.tick", n=int)
+        >>> with kit.record("recorded.tick") as events:
+        ...     for n in range(10):
+        ...         tick(n)
+        >>> events.newest(2).frame()["n"].tolist()
+        [8, 9]
+        """
+        store = self._sink.store
+        return self._capture(store, store.newest(count))
 
     def drain(self) -> pd.DataFrame:
         """Take away what is recorded now, as a frame; each event is drained once.

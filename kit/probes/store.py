@@ -149,6 +149,27 @@ class Store:
             for buffer, chunks in pieces.items()
         ]
 
+    def newest(self, count: int) -> list[tuple[Buffer, int, list[Row]]]:
+        """Copy every thread's newest rows, at most so many each, as `copy`."""
+        pieces: dict[Buffer, list[Chunk]] = {b: [b.chunk] for b in self.every.copy()}
+        for chunk in reversed(self.full.copy()):
+            chunks = pieces.setdefault(chunk.buffer, [])
+            if not chunks or chunk.first < chunks[0].first:
+                chunks.insert(0, chunk)
+        result = []
+        for buffer, chunks in pieces.items():
+            rows: list[Row] = []
+            first = 0
+            for chunk in reversed(chunks):
+                # Its length is read once: the writer may append meanwhile.
+                start = max(0, len(chunk.rows) - (count - len(rows)))
+                rows = chunk.rows[start : start + count - len(rows)] + rows
+                first = chunk.first + start
+                if len(rows) >= count:
+                    break
+            result.append((buffer, first, rows))
+        return result
+
     def take(self) -> list[tuple[Buffer, int, list[Row]]]:
         """Take every thread's rows away, as `copy`; each row is taken once."""
         taken: dict[Buffer, list[tuple[int, list[Row]]]] = {}
