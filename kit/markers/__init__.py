@@ -7,6 +7,9 @@
 `connection`, `patterns`  the handles of what is connected
 `array`                   the immutable array of closures that a marker publishes
 `changes`, `updates`      how an array is replaced
+`declaration`             the update that declares a marker
+`pattern_changes`         the updates of what is connected by pattern
+`checks`                  what is refused before anything is changed
 `grace`                   waiting for dispatches that may still see the old one
 `registry`                every marker by name
 ========================  ===================================================================
