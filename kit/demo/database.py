@@ -2,7 +2,7 @@
 
 ``db.commit`` is what a trader waits for: from asking for the write lock to being safe on disk.  It
 holds ``db.lock``, the wait for the lock, and ``db.sync``, the ``COMMIT`` that writes and waits for
-the disk; all three carry the order's reference.
+the disk; all three carry the order's reference, which is 0 for the keeper.
 """
 
 import sqlite3
@@ -88,9 +88,11 @@ def housekeeping(connection: sqlite3.Connection, keep: int, gate: Gate) -> None:
     gate : Gate
         As in `transaction`.
     """
-    with expiring(), gate:
-        connection.execute("BEGIN IMMEDIATE")
-        with _undone_when_it_fails(connection):
+    with ExitStack() as held:
+        with lock(0):
+            held.enter_context(gate)
+            connection.execute("BEGIN IMMEDIATE")
+        with expiring(), _undone_when_it_fails(connection):
             cancelled, deleted = book.expire(connection, keep)
             connection.execute("COMMIT")
     expired(cancelled, deleted)

@@ -14,6 +14,7 @@ __all__ = ["Counts", "place"]
 submit = kit.marker("orders.submit", ref=int, sym=kit.Label, side=kit.Label, px=float, qty=int)
 fill = kit.marker("orders.fill", taker=int, maker=int, sym=kit.Label, px=float, qty=int)
 reject = kit.marker("orders.reject", ref=int, sym=kit.Label, reason=kit.Label)
+matching = kit.span("book.match", ref=int)
 
 
 @dataclass(slots=True)
@@ -52,7 +53,7 @@ def place(
     fills: list[book.Fill] = []
     if reason is None:
         try:
-            with transaction(connection, order.ref, gate):
+            with transaction(connection, order.ref, gate), matching(order.ref):
                 fills = book.match(connection, order)
         except sqlite3.OperationalError as error:
             if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:

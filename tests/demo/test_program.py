@@ -18,6 +18,7 @@ from kit.demo.status import Status
 
 FAST = 5000.0
 MARKERS = {
+    "book.match",
     "book.top",
     "db.checkpoint",
     "db.checkpointed",
@@ -369,4 +370,4 @@ def test_a_report_collects_its_own_cycles(tmp_path):
         pauses.remove()
         gc.enable()
     assert generations == [2]
-    assert not [o for o in gc.get_objects() if isinstance(o, report.Node)]
+    assert not [o for o in gc.get_objects() if type(o) is report.Node]
