@@ -179,7 +179,11 @@ class View {
   }
 
   tell(type, content = {}) {
-    this.model.send({ type, view: this.id, ...content });
+    try {
+      this.model.send({ type, view: this.id, ...content });
+    } catch {
+      // Sending throws once the kernel is gone: nobody is there to be told, the picture stays.
+    }
   }
 
   erase() {

@@ -157,7 +157,12 @@ def browse() -> Iterator[BrowserContext]:
         browser = playwright.chromium.launch(
             executable_path=find_chromium(), headless=True, args=FLAGS
         )
-        yield browser.new_context(viewport={"width": 1400, "height": 1000})
+        context = browser.new_context(viewport={"width": 1400, "height": 1000})
+        context.set_default_timeout(20_000)
+        context.add_init_script(
+            "window.kernel = () => jupyterapp.shell.currentWidget.sessionContext.session.kernel"
+        )
+        yield context
         browser.close()
 
 
@@ -208,21 +213,27 @@ def python(page: Page, expression: str) -> object:
     return ast.literal_eval(answer["data"]["text/plain"])
 
 
-def wait_for_python(page: Page, expression: str) -> None:
+def wait_for_python(page: Page, expression: str, *, seconds: float = 20) -> None:
     """Wait until an expression is true in the kernel of the open notebook."""
-    page.wait_for_function(
-        f"async expression => (await ({_EVALUATE})(expression)).data?.['text/plain'] === 'True'",
-        arg=f"bool({expression})",
-        polling=50,
-    )
+    deadline = time.monotonic() + seconds
+    while not python(page, f"bool({expression})"):
+        assert time.monotonic() < deadline, f"still not true: {expression}"
+        page.wait_for_timeout(50)
 
 
 _EVALUATE = """async expression => {
-  const kernel = jupyterapp.shell.currentWidget.sessionContext.session.kernel;
-  const future = kernel.requestExecute({
+  const future = kernel().requestExecute({
     code: '', silent: true, store_history: false, user_expressions: { answer: expression } });
   return (await future.done).content.user_expressions.answer;
 }"""
+
+
+def quiet(page: Page) -> None:
+    """Wait longer than any sender in a page or in the kernel waits before it sends.
+
+    Only for "and nothing more happened"; what is to happen is waited for by name.
+    """
+    page.wait_for_timeout(400)
 
 
 def change_theme(page: Page, theme: str) -> None:
