@@ -319,7 +319,7 @@ def test_its_markers_tell_what_it_did():
         kit.connect("orders.reject", lambda *_: seen.update(["reject"]), name="test"),
         kit.connect("orders.fill", lambda taker, maker, sym, px, qty: lots.append(qty)),
         kit.connect("db.commit", lambda dur, error, ref: seen.update(["commit"]), name="test"),
-        kit.connect("db.lock", lambda dur, error, ref: seen.update(["lock"]), name="test"),
+        kit.connect("db.lock", lambda dur, error, ref: seen.update(["lock"] * bool(ref))),
         kit.connect("db.sync", lambda dur, error, ref: seen.update(["sync"]), name="test"),
     ):
         orders = OrderBook(writers=1, rate=FAST)
