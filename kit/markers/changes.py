@@ -6,8 +6,7 @@ dropped, and nothing has happened.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from kit.errors import AlreadyConnectedError, FormatMismatchError, NotConnectedError
 
@@ -21,23 +20,18 @@ if TYPE_CHECKING:
 __all__ = ["Add", "Change", "Plan", "Plans", "Remove"]
 
 
-@dataclass(slots=True, eq=False)
 class Plan:
-    """What one marker's array is to become."""
+    """What one marker's array is to become; made, it changes nothing."""
 
-    marker: Marker
-    before: tuple[Connection, ...]
-    after: tuple[Connection, ...]
-    off: tuple[Connection, ...]
-    format: Format | None
-    actions: list[tuple[str, str]] = field(default_factory=list)
-    replaced: list[Connection] = field(default_factory=list)
+    __slots__ = ("actions", "after", "before", "format", "marker", "off", "replaced")
 
-    @classmethod
-    def of(cls, marker: Marker) -> Plan:
-        """Return the plan that changes nothing."""
-        now = marker.probes
-        return cls(marker, now, now, marker._off, marker.format)
+    def __init__(self, marker: Marker) -> None:
+        self.marker = marker
+        self.before = self.after = marker.probes
+        self.off: tuple[Connection, ...] = marker._off
+        self.format: Format | None = marker.format
+        self.actions: list[tuple[str, str]] = []
+        self.replaced: list[Connection] = []
 
     def insert(self, connection: Connection) -> None:
         """Put a connection in its place: higher priority first, then order of connection."""
@@ -75,7 +69,7 @@ class Plans(dict["Marker", Plan]):
     def of(self, marker: Marker) -> Plan:
         """Return the plan for a marker, a new one where there is none yet."""
         if marker not in self:
-            self[marker] = Plan.of(marker)
+            self[marker] = Plan(marker)
         return self[marker]
 
 
@@ -86,8 +80,7 @@ class Change(Protocol):
         """Change the plans, or raise."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Add:
+class Add(NamedTuple):
     """Connect; a connection of the same name gives up its place."""
 
     connection: Connection
@@ -127,8 +120,7 @@ def _same_name(one: Connection, other: Connection) -> bool:
     return True
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Remove:
+class Remove(NamedTuple):
     """Disconnect; ``lenient`` where somebody else may have done it meanwhile."""
 
     connection: Connection

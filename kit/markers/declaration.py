@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -20,17 +19,28 @@ if TYPE_CHECKING:
 __all__ = ["Declare"]
 
 
-@dataclass(slots=True, eq=False)
 class Declare:
     """Declare a marker, check what waits for it, and connect the patterns that match."""
 
-    registry: Registry
-    kind: type[Marker]
-    name: str
-    format: Format
-    module: str
-    line: int
-    left_off: tuple[Connection, ...] = ()
+    __slots__ = ("format", "kind", "left_off", "line", "module", "name", "registry")
+
+    def __init__(
+        self,
+        registry: Registry,
+        kind: type[Marker],
+        name: str,
+        format: Format,
+        module: str,
+        line: int,
+    ) -> None:
+        self.registry = registry
+        self.kind = kind
+        self.name = name
+        self.format = format
+        self.module = module
+        self.line = line
+        # Connections that asked for another format, once it is applied.
+        self.left_off: tuple[Connection, ...] = ()
 
     def apply(self, plans: Plans) -> None:
         """Change the plans, or raise."""

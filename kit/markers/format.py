@@ -7,8 +7,7 @@ manner of the Linux Kernel Markers (``"qty %d px %f"``). Both make the same `For
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from kit.errors import FormatError
 
@@ -48,8 +47,7 @@ _CONVERSIONS: Final[dict[str, FieldType]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(NamedTuple):
     """One field of a format.
 
     Attributes
@@ -67,8 +65,7 @@ class Field:
         return f"{self.name} {_CODES[self.type]}"
 
 
-@dataclass(frozen=True, slots=True)
-class Format:
+class Format(NamedTuple):
     """The ordered, typed fields of a marker.
 
     Attributes

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kit.errors import NotConnectedError
 from kit.markers.changes import Add, Plans, Remove
@@ -17,8 +16,7 @@ if TYPE_CHECKING:
 __all__ = ["AddPattern", "RemovePattern"]
 
 
-@dataclass(slots=True, eq=False)
-class AddPattern:
+class AddPattern(NamedTuple):
     """Connect by pattern: to the markers that match when the change is made, and to later ones."""
 
     registry: Registry
@@ -53,8 +51,7 @@ class AddPattern:
         registry.patterns = (*rest, handle)
 
 
-@dataclass(slots=True, eq=False)
-class RemovePattern:
+class RemovePattern(NamedTuple):
     """Disconnect by pattern."""
 
     registry: Registry

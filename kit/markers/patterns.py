@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any, Self, overload
+from typing import Any, NamedTuple, Self, overload
 
 from kit.errors import NotConnectedError
 from kit.markers.connection import AnyProbe, Connection, label_of
@@ -23,8 +22,7 @@ def matches(name: str, pattern: str) -> bool:
     return fnmatchcase(name, pattern)
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(NamedTuple):
     """What is the same for every connection that a pattern makes."""
 
     probe: AnyProbe
