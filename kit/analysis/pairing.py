@@ -39,7 +39,8 @@ def pair(frame: pd.DataFrame, start: str, end: str, key: By) -> pd.DataFrame:
     pandas.DataFrame
         One row a pair, sorted by ``ts``, in the shape of a span's events: ``ts`` (of the start,
         ns), ``dur`` (from start to end, ns), ``marker`` (``"start → end"``), ``tid`` (of the
-        start), ``end_tid``, then the key columns. ``attrs["unpaired"]`` is ``{start: ..., end: ...}``.
+        start), ``end_tid``, then the key columns. ``attrs["unpaired"]`` is
+        ``{start: ..., end: ...}``.
 
     Raises
     ------

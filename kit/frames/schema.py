@@ -36,7 +36,6 @@ import numpy as np
 import pandas as pd
 
 from kit.errors import FrameError
-from kit.frames.text import escape
 from kit.markers.format import Label
 
 if TYPE_CHECKING:
@@ -209,6 +208,7 @@ def kind_of(dtype: object) -> Kind | None:
     return next((kind for kind, known in DTYPES.items() if dtype == known), None)
 
 
+_LABELS: Final = "an unordered category of text"
 _REMEDIES: Final[Mapping[Kind, str]] = {
     "stamp": "frame[{0!r}].astype('int64')",
     "int": "frame[{0!r}].astype('Int64')",
@@ -254,8 +254,9 @@ def check(frame: pd.DataFrame, kind: FrameKind) -> pd.DataFrame:
         dtype = frame[column.name].dtype
         if kind_of(dtype) != column.kind:
             remedy = _REMEDIES[column.kind].format(column.name)
+            wanted_dtype = _LABELS if column.kind == "label" else DTYPES[column.kind]
             raise FrameError(
-                f"{kind} frame: column {column.name!r} is {dtype}, not {DTYPES[column.kind]}; "
+                f"{kind} frame: column {column.name!r} is {dtype}, not {wanted_dtype}; "
                 f"convert it with {remedy}"
             )
         if frame.columns[position] != column.name:
@@ -303,13 +304,10 @@ def _check_rest(frame: pd.DataFrame, kind: FrameKind, wanted: tuple[Column, ...]
     for name in names:
         if kind != "events":
             raise FrameError(f"{kind} frame: column {name!r} is not part of it; drop it")
-        if not isinstance(name, str) or escape(name) != name:
-            raise FrameError(
-                f"events frame: column {name!r} has no plain text as its name; rename it"
-            )
+        if not isinstance(name, str):
+            raise FrameError(f"events frame: column {name!r} has no text as its name; rename it")
         if kind_of(frame[name].dtype) in (None, "stamp"):
             raise FrameError(
                 f"events frame: payload column {name!r} is {frame[name].dtype}; convert it to "
-                "Int64, Float64, boolean, string[pyarrow] or an unordered category of text, or "
-                "drop it"
+                f"Int64, Float64, boolean, string[pyarrow] or {_LABELS}, or drop it"
             )
