@@ -21,13 +21,25 @@ __all__ = ["Add", "Change", "Plan", "Plans", "Remove"]
 
 
 class Plan:
-    """What one marker's array is to become; made, it changes nothing."""
+    """What one marker's array is to become; made, it changes nothing.
+
+    Attributes
+    ----------
+    before : tuple of Connection
+        What is in the array, those included whose place a stub has taken: they go with the plan.
+    after : tuple of Connection
+        What is to be in the array.
+    off : tuple of Connection
+        What is to be left off, because it asked for another format.
+    """
 
     __slots__ = ("actions", "after", "before", "format", "marker", "off", "replaced")
 
     def __init__(self, marker: Marker) -> None:
         self.marker = marker
-        self.before = self.after = marker.probes
+        array = marker._array
+        self.before = () if array is None else array.connections
+        self.after = () if array is None else array.live()
         self.off: tuple[Connection, ...] = marker._off
         self.format: Format | None = marker.format
         self.actions: list[tuple[str, str]] = []
@@ -64,6 +76,7 @@ class Plans(dict["Marker", Plan]):
 
     def __init__(self) -> None:
         super().__init__()
+        self.removed: set[Connection] = set()
         self.commits: list[Callable[[], None]] = []
 
     def of(self, marker: Marker) -> Plan:
@@ -96,19 +109,21 @@ class Add(NamedTuple):
                 f"marker {marker.name!r} is declared ({declared}), "
                 f"but {new.label} asks for ({asked})"
             )
-        old = next((each for each in plan.after if _same_name(each, new)), None)
+        replaced = [each for each in (*plan.after, *plan.off) if _same_name(each, new)]
         for each in plan.after:
-            if each is not old and each.same_closure(new.probe, new.private):
+            if each not in replaced and each.same_closure(new.probe, new.private):
                 raise AlreadyConnectedError(
                     f"{new.label} is connected to {marker.name!r} already with the same private "
                     "data; disconnect it first, pass other private data, or give a name= to replace"
                 )
-        if old is not None:
-            new._order = old._order
-            plan.after = tuple(each for each in plan.after if each is not old)
-            plan.replaced.append(old)
+        action = "replace" if any(each in plan.after for each in replaced) else "connect"
+        if replaced:
+            new._order = min(each._order for each in replaced)
+            plan.after = tuple(each for each in plan.after if each not in replaced)
+            plan.off = tuple(each for each in plan.off if each not in replaced)
+            plan.replaced.extend(replaced)
         plan.insert(new)
-        plan.actions.append(("connect" if old is None else "replace", new.label))
+        plan.actions.append((action, new.label))
 
 
 def _same_name(one: Connection, other: Connection) -> bool:
@@ -131,12 +146,17 @@ class Remove(NamedTuple):
         """Change the plans, or raise."""
         old = self.connection
         plan = plans.of(old.marker)
-        if old in plan.after:
-            plan.after = tuple(each for each in plan.after if each is not old)
-            plan.actions.append((self.action, old.label))
-        elif old in plan.off:
-            plan.off = tuple(each for each in plan.off if each is not old)
-        elif not self.lenient and not old.state.startswith("off"):
+        here = old in plan.after or old in plan.off or old.is_off
+        if not here or old in plans.removed:
+            if self.lenient:
+                return
             raise NotConnectedError(
                 f"{old.label} is not connected to {old.marker.name!r} ({old.state})"
             )
+        plans.removed.add(old)
+        plan.after = tuple(each for each in plan.after if each is not old)
+        plan.off = tuple(each for each in plan.off if each is not old)
+        if old in plan.before:  # in the array, or, switched off by a dispatch, a stub there
+            plan.actions.append((self.action, old.label))
+        if self.action == "disconnect":
+            plans.commits.append(old.note_disconnected)

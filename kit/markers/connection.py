@@ -283,6 +283,15 @@ class Connection:
 
     # What the dispatcher and the registry use.
 
+    @property
+    def is_off(self) -> bool:
+        """Whether it is left off, by its format or its errors, but not disconnected."""
+        return self._state.startswith("off")
+
+    def note_disconnected(self) -> None:
+        """Take note that it was disconnected, also where it was off before."""
+        self._state = "disconnected"
+
     def same_closure(self, probe: object, private: object) -> bool:
         """Whether this is the closure (probe equal, private data identical)."""
         return self.private is private and (self.probe is probe or self.probe == probe)

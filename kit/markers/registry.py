@@ -209,8 +209,6 @@ class Registry:
     def disconnect(self, connection: Connection, *, wait: bool = False) -> None:
         """Disconnect one connection."""
         self._remove([Remove(connection)], wait)
-        if connection.state.startswith("off"):
-            connection._state = "disconnected"
 
     def disconnect_pattern(self, handle: PatternConnection, *, wait: bool = False) -> None:
         """Disconnect a pattern and all that it connected."""
@@ -272,6 +270,10 @@ class Registry:
 
     def switch_off(self, connection: Connection, why: str) -> None:
         """Take a connection out from inside a dispatch: at once, and without waiting."""
+        # The state first, then the array: an updater that builds a new array meanwhile publishes
+        # it first and then looks at the state, so that one of the two puts the stub in place.
+        if connection.connected:
+            connection._state = why
         array = connection.marker._array
         if array is not None:
             array.neutralise(connection)
@@ -279,9 +281,8 @@ class Registry:
         def remove() -> None:
             if connection.marker._hook_owner is not None:
                 self.updater.post_after_hooks(remove)  # a dispatch does not wait for hooks
-            elif connection.connected:
+            else:
                 self.updater.make_locked([Remove(connection, "error-limit", lenient=True)])
-                connection._state = why
 
         self.updater.post(remove)
 

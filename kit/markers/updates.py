@@ -274,7 +274,7 @@ class Updater:
             try:
                 built.append(_build(plan))
             except MemoryError:
-                if set(plan.after) - set(plan.before):
+                if plan.format is not plan.marker.format or set(plan.after) - set(plan.before):
                     raise  # nothing was published: connecting fails and leaves nothing behind
                 built.append(plan.marker._array)  # removal cannot fail, see _publish
         for plan, array in zip(changed, built, strict=True):
@@ -283,6 +283,8 @@ class Updater:
                 retired.append(old)
         for plan in plans.values():
             plan.marker._off = plan.off
+            for connection in plan.replaced:
+                connection._state = "replaced"
         for commit in plans.commits:
             commit()
 
@@ -329,7 +331,12 @@ def _publish(plan: Plan, array: ProbeArray | None) -> ProbeArray | None:
     # After the store, so that no dispatch that may have loaded the old array is missing.
     cookie = grace.snapshot()
     for connection in gone:
-        connection._state = "replaced" if connection in plan.replaced else "disconnected"
+        if connection.connected:
+            connection._state = "disconnected"
+    if array is not None:
+        for connection in plan.after:
+            if connection.is_off:  # by a dispatch, while the array was built: see switch_off
+                array.neutralise(connection)
     if old is not None and not neutralised:
         marker._retired.append(
             (old.tally, [weakref.ref(each) for each in old.connections], dict(cookie))
