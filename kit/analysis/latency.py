@@ -123,9 +123,10 @@ def quantiles_of(
     counts = np.bincount(groups.number, minlength=len(groups)).astype(np.int64)
     statistics = {"count": counts, "min": ordered[starts]}
     for name, quantile in exact.items():
-        # In integers, because 0.999 * 1000 in floats may be a little above 999.
-        place = -(-counts * quantile.numerator // quantile.denominator)
-        statistics[name] = ordered[starts + np.maximum(place, 1) - 1]
+        # In integers, because 0.999 * 1000 in floats may be a little above 999; in Python's, because
+        # a quantile may have many digits.
+        place = -(-counts.astype(object) * quantile.numerator // quantile.denominator)
+        statistics[name] = ordered[starts + np.maximum(place.astype(np.int64), 1) - 1]
     statistics["max"] = ordered[starts + counts - 1]
     return statistics
 
