@@ -1,17 +1,16 @@
 """Grace periods: from a publication until the last dispatch that could see the old array ended.
 
-Readers register. A thread that begins its outermost dispatch stores a token under its identifier
-in `readers`, *then* reads the marker's probe array, and takes the token away when it is done. An
-updater publishes the new array first, *then* copies `readers`. So for every dispatch one of two
-things holds: its token is in the copy, and the updater waits for it; or the token was stored
-after the copy was made, hence after the publication, and the dispatch reads the new array. Tokens
-are fresh objects, and whoever waits holds on to them: a later dispatch of the same thread is never
-taken for the one that was found.
+Readers register. Each thread has a record, its `Reader`, found by everybody in `readers`. A thread
+that begins its outermost dispatch stores a token in its record, *then* reads the marker's probe
+array, and takes the token away when it is done. An updater publishes the new array first, *then*
+looks at the records. So for every dispatch one of two things holds: the updater finds its token,
+and waits for it; or the token was stored after the updater had looked, hence after the publication,
+and the dispatch reads the new array. Tokens are fresh objects, and whoever waits holds on to them:
+a later dispatch of the same thread is never taken for the one that was found.
 
 This is the reader registry of user-space RCU (Desnoyers, McKenney, Stern, Dagenais and Walpole,
-"User-Level Implementations of Read-Copy Update", IEEE TPDS 23(2), 2012), with one dictionary in
-the place of per-thread counters. A dispatch that fires other markers is one reader: only the
-outermost registers.
+"User-Level Implementations of Read-Copy Update", IEEE TPDS 23(2), 2012), with a token in the place
+of a counter. A dispatch that fires other markers is one reader: only the outermost registers.
 """
 
 from __future__ import annotations
@@ -28,17 +27,66 @@ from kit.errors import WouldDeadlockError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["barrier", "defer", "deferred_errors", "elapsed", "readers", "snapshot", "synchronize"]
+__all__ = [
+    "Cookie",
+    "Reader",
+    "barrier",
+    "defer",
+    "deferred_errors",
+    "elapsed",
+    "inside",
+    "readers",
+    "snapshot",
+    "synchronize",
+]
 
-Cookie = dict[int, object]
 
-readers: Final[Cookie] = {}
-"""Which threads are in a dispatch: thread identifier to the token of its outermost dispatch."""
+class Reader:
+    """What a thread tells updaters: which dispatch it is in.
+
+    Attributes
+    ----------
+    ident : int
+        The thread.
+    token : object or None
+        Stands for its outermost dispatch; ``None`` outside.
+    """
+
+    __slots__ = ("ident", "token")
+
+    def __init__(self, ident: int) -> None:
+        self.ident = ident
+        self.token: object = None
+
+
+Cookie = dict[Reader, object]
+
+readers: Final[dict[int, Reader]] = {}
+"""The record of each thread that has ever fired. A thread that ends leaves it to the next one of
+the same identifier, so there are never more than there were threads at one time."""
+
+local: Final = threading.local()
+"""``local.reader`` is the calling thread's record, as soon as it has registered."""
 
 in_hook: Final[set[int]] = set()
 """Which threads run a marker's hook, where waiting could wait for itself."""
 
 _SHORTEST, _LONGEST = 20e-6, 1e-3
+
+
+def register() -> Reader:
+    """Return the calling thread's record, made where there is none; where updaters find it."""
+    ident = get_ident()
+    # One operation: a signal handler that comes here in between gets the same record.
+    reader = readers.setdefault(ident, Reader(ident))
+    local.reader = reader
+    return reader
+
+
+def inside() -> bool:
+    """Tell whether the calling thread is in a dispatch."""
+    reader = readers.get(get_ident())
+    return reader is not None and reader.token is not None
 
 
 def snapshot() -> Cookie:
@@ -55,8 +103,10 @@ def snapshot() -> Cookie:
     >>> grace.elapsed(grace.snapshot())
     True
     """
-    # dict.copy runs without giving up the interpreter lock, so it is one moment in time.
-    return readers.copy()
+    # A thread that registers after the list was made reads what was published before.
+    return {
+        reader: token for reader in list(readers.values()) if (token := reader.token) is not None
+    }
 
 
 def elapsed(cookie: Cookie) -> bool:
@@ -71,7 +121,7 @@ def elapsed(cookie: Cookie) -> bool:
     -------
     bool
     """
-    return all(readers.get(ident) is not token for ident, token in cookie.items())
+    return all(reader.token is not token for reader, token in cookie.items())
 
 
 def wait(cookie: Cookie, timeout: float | None = None) -> None:
@@ -92,15 +142,15 @@ def wait(cookie: Cookie, timeout: float | None = None) -> None:
     deadline = None if timeout is None else time.monotonic() + timeout
     pause = _SHORTEST
     while True:
-        for ident, token in list(cookie.items()):
-            if readers.get(ident) is not token:
-                del cookie[ident]
+        for reader, token in list(cookie.items()):
+            if reader.token is not token:
+                del cookie[reader]
         if not cookie:
             return
         if deadline is not None and time.monotonic() >= deadline:
             raise TimeoutError(
                 f"{len(cookie)} dispatch(es) still running after {timeout} s, "
-                f"on thread(s) {', '.join(map(str, cookie))}"
+                f"on thread(s) {', '.join(str(reader.ident) for reader in cookie)}"
             )
         time.sleep(pause)
         pause = min(2 * pause, _LONGEST)
@@ -108,13 +158,12 @@ def wait(cookie: Cookie, timeout: float | None = None) -> None:
 
 def refuse_inside(what: str) -> None:
     """Raise `WouldDeadlockError` where waiting would wait for the calling thread itself."""
-    ident = get_ident()
-    if ident in readers:
+    if inside():
         raise WouldDeadlockError(
             f"{what} inside a dispatch would wait for this very dispatch; "
             "call it after the probe has returned, or use kit.defer()"
         )
-    if ident in in_hook:
+    if get_ident() in in_hook:
         raise WouldDeadlockError(f"{what} inside a marker's hook; use kit.defer()")
 
 
@@ -236,13 +285,13 @@ def barrier(timeout: float | None = None) -> None:
         raise TimeoutError(f"deferred callbacks still running after {timeout} s")
 
 
-def _after_fork(*_: Any) -> None:
+def _after_fork() -> None:
     # Only the forking thread lives on in the child; the others' dispatches never end there, and
     # deferred callbacks are the parent's.
     me = get_ident()
-    for table in (readers, in_hook):
-        for ident in [ident for ident in table if ident != me]:
-            table.discard(ident) if isinstance(table, set) else table.pop(ident)
+    for ident in [ident for ident in readers if ident != me]:
+        del readers[ident]
+    in_hook.intersection_update((me,))
     _worker.reset()
 
 

@@ -17,10 +17,9 @@ from __future__ import annotations
 
 import sys
 import time
-from threading import get_ident
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from kit.markers.grace import readers
+from kit.markers.grace import local, register
 from kit.markers.mode import mode
 
 if TYPE_CHECKING:
@@ -49,18 +48,20 @@ class Dispatcher:
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """Fire the marker: call every connected probe with these values."""
-        array = self._array
-        if array is None:
+        if self._array is None:
             return None
-        ident = get_ident()
-        if ident in readers:
-            self._nested(args, kwargs, None, ident)
+        try:
+            reader = local.reader
+        except AttributeError:
+            reader = register()
+        if reader.token is not None:
+            self._nested(args, kwargs, None, reader.ident)
             return None
         probe = None
         # The store of the token must come before the load of the array below, as seen by an
         # updater that stores the array and then loads the tokens (grace.snapshot). kwargs is a
         # dictionary made for this call: a token that no other dispatch shares.
-        readers[ident] = kwargs
+        reader.token = kwargs
         try:
             array = self._array
             if kwargs or array is None or len(args) != array.arity:
@@ -75,20 +76,20 @@ class Dispatcher:
                 for probe in array.calls:
                     probe(*args)
             elif array.observers:
-                self._careful(array, args, None, ident, ())
+                self._careful(array, args, None, reader.ident, ())
             else:
                 ts = clock()
                 array.tally.n += 1
                 for probe in array.calls:
-                    probe(ident, ts, args)
+                    probe(reader.ident, ts, args)
         except BaseException as error:
             if probe is None or array is None:
                 raise
-            whole = args if array.plain else (ident, ts, args)
+            whole = args if array.plain else (reader.ident, ts, args)
             if self._failed(array, probe, whole, error):
                 raise
         finally:
-            del readers[ident]
+            reader.token = None
         return None
 
     def __bool__(self) -> bool:
@@ -97,15 +98,17 @@ class Dispatcher:
 
     def _fire_at(self, ts: int, args: tuple[Any, ...]) -> None:
         """Dispatch an event that began at ``ts``, with its arguments complete; for spans."""
-        array = self._array
-        if array is None:
+        if self._array is None:
             return
-        ident = get_ident()
-        if ident in readers:
-            self._nested(args, None, ts, ident)
+        try:
+            reader = local.reader
+        except AttributeError:
+            reader = register()
+        if reader.token is not None:
+            self._nested(args, None, ts, reader.ident)
             return
         probe = None
-        readers[ident] = [ts]  # before the load of the array, as in __call__
+        reader.token = [ts]  # before the load of the array, as in __call__
         try:
             array = self._array
             if array is None:
@@ -119,19 +122,19 @@ class Dispatcher:
                 for probe in array.calls:
                     probe(*args)
             elif array.observers:
-                self._careful(array, args, ts, ident, ())
+                self._careful(array, args, ts, reader.ident, ())
             else:
                 array.tally.n += 1
                 for probe in array.calls:
-                    probe(ident, ts, args)
+                    probe(reader.ident, ts, args)
         except BaseException as error:
             if probe is None or array is None:
                 raise
-            whole = args if array.plain else (ident, ts, args)
+            whole = args if array.plain else (reader.ident, ts, args)
             if self._failed(array, probe, whole, error):
                 raise
         finally:
-            del readers[ident]
+            reader.token = None
 
     # Below: what ordinary dispatches do not need.
 

@@ -314,8 +314,7 @@ class Recorder:
                 except NotConnectedError:
                     pass  # somebody disconnected it by name
         self._stopped = time.monotonic_ns()
-        ident = get_ident()
-        if ident not in grace.readers and ident not in grace.in_hook:
+        if not grace.inside() and get_ident() not in grace.in_hook:
             try:
                 grace.synchronize(timeout=_LONGEST_WAIT)
             except TimeoutError:
