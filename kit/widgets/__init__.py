@@ -1,1 +1,12 @@
 """Figures and controls → what a notebook shows.  Needs ipywidgets, anywidget and Bokeh."""
+
+from __future__ import annotations
+
+from kit.plots.base import display_with
+from kit.widgets.pane import Pane
+from kit.widgets.panel import Panel, panel
+
+__all__ = ["Pane", "Panel", "panel"]
+
+# Plots show themselves live from now on.
+display_with(Pane)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+import weakref
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from ipywidgets import Widget
 
-__all__ = ["answer_at_once", "busy", "namespace", "watch"]
+__all__ = ["answer_at_once", "busy", "namespace", "replace_in_cell", "watch"]
 
 _running = False
 _watched: Any = None
@@ -92,3 +93,38 @@ def answer_at_once(widget: Widget) -> None:
     comm = widget.comm
     if hasattr(comm, "_reply_subshell_for"):
         comm._reply_subshell_for = lambda _data, default: default
+
+
+class Closable(Protocol):
+    """What a cell can make and replace."""
+
+    def close(self) -> None:
+        """Free it."""
+
+
+_made: dict[str, tuple[str, list[weakref.ref[Closable]]]] = {}
+"""By cell: the run that made them, and what it made."""
+
+
+def replace_in_cell(new: Closable) -> None:
+    """Close what earlier runs of this cell have made, so that running it again adds nothing.
+
+    Parameters
+    ----------
+    new : object with ``close()``
+        What this run makes.  Outside a notebook nothing is known of cells, and nothing is closed.
+    """
+    shell = _shell()
+    parent: dict[str, Any] = getattr(getattr(shell, "kernel", None), "get_parent", dict)()
+    cell = parent.get("metadata", {}).get("cellId")
+    run = parent.get("header", {}).get("msg_id")
+    if not cell or not run:
+        return
+    before, made = _made.get(cell, ("", []))
+    if before != run:
+        for reference in made:
+            old = reference()
+            if old is not None:
+                old.close()
+        made = []
+    _made[cell] = (run, [*made, weakref.ref(new)])

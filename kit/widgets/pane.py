@@ -7,8 +7,9 @@ painted them (see `kit.widgets.flow`), and what the reader does, gathered into o
 gesture, from the view to Python.
 
 Messages may be sent from any thread, which needs ipykernel 7.4 or newer, and what the reader does
-may arrive on any thread; therefore every change of the document is made under the pane's lock
-(`Pane.changes`).
+may arrive on any thread; therefore documents are changed under one lock, `kit.plots.base.lock`
+(`Pane.changes` takes it).  A pane has a lock of its own for what is on its way.  It is the
+innermost one: nobody's callback runs under it.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ from bokeh.model import Model
 from bokeh.models import Range
 from bokeh.protocol.messages.patch_doc import patch_doc
 
+from kit.plots import theme
+from kit.plots.base import lock
 from kit.widgets import kernel
 from kit.widgets.assets import BokehJS, bokehjs
 from kit.widgets.changes import Changes
@@ -43,15 +46,14 @@ __all__ = ["Pane"]
 
 log = logging.getLogger(__name__)
 
-_page_is_dark = False
-"""What the last page said; a new pane starts with it, so that it need not flash."""
-
 
 @runtime_checkable
 class Themed(Protocol):
     """What a pane shows besides plain Bokeh models: a figure that can change its theme."""
 
-    figure: Model
+    @property
+    def figure(self) -> Model:
+        """The Bokeh model to show."""
 
     def set_theme(self, name: str, /) -> None:
         """Switch to the theme called "light" or "dark"."""
@@ -102,9 +104,10 @@ class Pane(anywidget.AnyWidget):
         self._received: dict[str, int] = {}
         self._timer: threading.Timer | None = None
         self._doc = _document_of(self.model)
-        if _page_is_dark:
-            _set_theme(plot, dark=True)
-        super().__init__(_bokehjs=bokehjs(), dark=_page_is_dark, **traits)
+        # What the last page said; a new pane starts with it, so that it need not flash.
+        dark = theme.current().name == "dark"
+        _set_theme(plot, dark=dark)
+        super().__init__(_bokehjs=bokehjs(), dark=dark, **traits)
         self._doc.on_change_dispatch_to(self)
         self.on_msg(self._on_message)
         self.observe(self._on_dark, "dark")
@@ -124,7 +127,7 @@ class Pane(anywidget.AnyWidget):
 
     @contextmanager
     def changes(self) -> Iterator[None]:
-        """Hold the pane's lock and send what changes inside as one update.
+        """Hold the lock of all documents, and send what changes inside as one update.
 
         Examples
         --------
@@ -132,13 +135,15 @@ class Pane(anywidget.AnyWidget):
         >>> with Pane(figure()).changes():
         ...     pass
         """
-        with self._lock:
-            self._nesting += 1
+        with lock:
+            with self._lock:
+                self._nesting += 1
             try:
                 yield
             finally:
-                self._nesting -= 1
-                self._flush()
+                with self._lock:
+                    self._nesting -= 1
+                    self._flush()
 
     def close(self) -> None:
         """Remove all views and free the document.  The plot itself stays usable."""
@@ -200,7 +205,7 @@ class Pane(anywidget.AnyWidget):
             self._timer = None
 
     def _on_timer(self) -> None:
-        with self._lock:
+        with lock, self._lock:
             self._timer = None
             self._flush()
 
@@ -221,7 +226,7 @@ class Pane(anywidget.AnyWidget):
         """
         state: dict[str, Any] = super().get_state(key, drop_defaults)
         if "_document" in state:
-            with self._lock:
+            with lock, self._lock:
                 self._flow.restarted()
                 state["_document"], state["_sequence"] = self._current()
         return state
@@ -239,51 +244,55 @@ class Pane(anywidget.AnyWidget):
 
     def _on_message(self, _widget: object, content: dict[str, Any], _buffers: object) -> None:
         view = str(content.get("view", ""))
-        with self._lock:
-            match content.get("type"):
-                case "patch":
-                    self._apply(view, content["number"], content["events"])
-                case "painted":
-                    self._flow.painted(view, content["number"])
-                case "document":
-                    document, number = self._current()
-                    self.send({"type": "document", "number": number, "content": document})
-                case "joined":
-                    self._flow.joined(view, content["number"], content["visible"])
-                case "shown":
-                    self._flow.shown(view, content["visible"])
-                case "left":
-                    self._flow.left(view)
-                    self._received.pop(view, None)
-                case "problem":
-                    self.problem = str(content["text"])
-                    log.error("A plot could not be drawn: %s", self.problem)
+        kind = content.get("type")
+        if kind == "patch":
+            self._apply(view, content["number"], content["events"])
+        elif kind == "document":
+            with lock, self._lock:
+                document, number = self._current()
+                self.send({"type": "document", "number": number, "content": document})
+        elif kind == "problem":
+            self.problem = str(content["text"])
+            log.error("A plot could not be drawn: %s", self.problem)
+        else:
+            with self._lock:
+                self._note(view, content)
+        with lock, self._lock:
             self._flush()
+
+    def _note(self, view: str, content: dict[str, Any]) -> None:
+        """Take note of what a view says of itself."""
+        match content.get("type"):
+            case "painted":
+                self._flow.painted(view, content["number"])
+            case "joined":
+                self._flow.joined(view, content["number"], content["visible"])
+            case "shown":
+                self._flow.shown(view, content["visible"])
+            case "left":
+                self._flow.left(view)
+                self._received.pop(view, None)
 
     def _apply(self, view: str, number: int, events: Iterable[dict[str, Any]]) -> None:
         """Do in Python, once, what the reader did in a view."""
-        if number <= self._received.get(view, 0):
-            return
-        self._received[view] = number
         failures: list[Exception] = []
-        self._origin = view
-        self._nesting += 1
-        try:
+        with self.changes():
+            if number <= self._received.get(view, 0):
+                return
+            self._received[view] = number
+            self._origin = view
             for event in events:
                 # One by one, so that a callback that raises does not swallow the events after it.
                 try:
                     self._doc.apply_json_patch({"events": [event]}, setter=self)  # type: ignore[arg-type]
                 except Exception as error:  # noqa: BLE001
                     failures.append(error)
-        finally:
             self._origin = None
-            self._nesting -= 1
         if failures:
             raise failures[0]
 
     def _on_dark(self, change: Any) -> None:
-        global _page_is_dark
-        _page_is_dark = change["new"]
+        theme.use("dark" if change["new"] else "light")
         with self.changes():
             _set_theme(self.plot, dark=change["new"])
 

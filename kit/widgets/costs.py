@@ -1,0 +1,115 @@
+"""What probes cost here: measured once, on a marker of its own that no program fires."""
+
+from __future__ import annotations
+
+import sys
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from kit.markers.marker import Marker
+from kit.markers.registry import Registry
+from kit.probes.recorder import Recorder
+from kit.widgets.choices import READY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["Costs", "measure"]
+
+_FIRES = 1000
+_REPEATS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Costs:
+    """Costs in nanoseconds, of this machine and dispatcher.
+
+    Attributes
+    ----------
+    dispatch : float
+        Of one dispatch, over a marker that is off.
+    probes : dict of str to float
+        Of one call, by the key of a choice; the user's functions are not in it.
+    """
+
+    dispatch: float
+    probes: dict[str, float]
+
+    def overhead(self, rate: float, keys: list[str]) -> tuple[float, bool]:
+        """Estimate how much of one core a marker's probes take.
+
+        Parameters
+        ----------
+        rate : float
+            Dispatches a second.
+        keys : list of str
+            The choices that are connected.
+
+        Returns
+        -------
+        share : float
+            Of one core, between 0 and more than 1.
+        complete : bool
+            False if there is a probe among them whose cost is not known.
+        """
+        if not keys:
+            return 0.0, True
+        known = [self.probes[key] for key in keys if key in self.probes]
+        return rate * (self.dispatch + sum(known)) / 1e9, len(known) == len(keys)
+
+
+def measure() -> Costs:
+    """Measure what a dispatch and the ready-made probes cost; takes some milliseconds.
+
+    Returns
+    -------
+    Costs
+
+    Examples
+    --------
+    >>> costs = measure()
+    >>> costs.dispatch > 0 and sorted(costs.probes)
+    ['count', 'print', 'record', 'time']
+    """
+    registry = Registry()
+    fields = {"number": int, "ratio": float, "text": str}
+    marker = registry.declare(Marker, "cost", None, fields, sys._getframe())
+    off = _fire(marker)
+    with _connected(registry, marker, _nothing):
+        dispatch = _fire(marker) - off
+    probes = {}
+    recorder = Recorder("cost", _FIRES * _REPEATS, "discard", (), dispatches=False)
+    for key, probe in (
+        *((choice.key, choice.make()) for choice in READY),
+        ("record", recorder.probe),
+    ):
+        with _connected(registry, marker, probe):
+            probes[key] = max(1.0, _fire(marker) - off - dispatch)
+    return Costs(max(1.0, dispatch), probes)
+
+
+def _nothing(*_: object) -> None:
+    """Stand for a probe that costs as little as a probe can."""
+
+
+@contextmanager
+def _connected(registry: Registry, marker: Marker, probe: Any) -> Iterator[None]:
+    connection = registry.connect(marker, probe, error_limit=None)
+    try:
+        yield
+    finally:
+        registry.disconnect(connection)
+
+
+def _fire(marker: Marker) -> float:
+    """Return what one firing takes, in nanoseconds: the best of some repeats."""
+    clock = time.perf_counter_ns
+    best = float("inf")
+    for _ in range(_REPEATS):
+        begin = clock()
+        for number in range(_FIRES):
+            marker(number, 0.5, "text")
+        best = min(best, (clock() - begin) / _FIRES)
+    return best

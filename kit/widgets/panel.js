@@ -1,0 +1,346 @@
+// The panel: header, list, tabs.  Draws what Python describes (show.py) and sends back actions.
+
+const NUMBERS = [
+  ["events", "events", "events recorded and kept"],
+  ["lost", "lost", "events that found no room"],
+  ["rate", "", "dispatches a second of the markers shown"],
+  ["overhead", "overhead", "share of one core that dispatching to these probes takes, estimated"],
+];
+const STATES = { on: "recording", off: "stopped", none: "not recording" };
+
+class Header {
+  constructor(act) {
+    this.act = act;
+    this.state = h("span", { class: "kit-state", role: "status" });
+    this.numbers = new Map();
+    const numbers = h("span", { class: "kit-numbers" });
+    for (const [key, unit, title] of NUMBERS) {
+      const value = h("span", { class: "kit-num" });
+      this.numbers.set(key, value);
+      const words = unit === "overhead" ? ["overhead ", value] : [value, unit ? ` ${unit}` : ""];
+      numbers.append(h("span", { class: "kit-number", "data-number": key, title }, ...words));
+    }
+    this.run = this.button("start", "Start", "record the markers shown");
+    this.undo = this.button("undo", "Undo", "there is nothing to undo");
+    this.buttons = h(
+      "span",
+      { class: "kit-buttons", role: "toolbar", "aria-label": "recording" },
+      this.run,
+      this.button("clear", "Clear", "forget what was recorded, and begin all counts again"),
+      this.button("snapshot", "Snapshot", "freeze what is recorded now, in panel.captures"),
+      this.button("save", "Save", "write what is recorded to a file"),
+      this.undo,
+    );
+    this.element = h("div", { class: "kit-header" }, this.state, numbers, this.buttons);
+  }
+
+  button(action, text, title) {
+    return h("button", {
+      class: "kit-button",
+      type: "button",
+      "data-action": action,
+      title,
+      text,
+      on: { click: (event) => this.act({ action: event.currentTarget.dataset.action }) },
+    });
+  }
+
+  update(shown) {
+    put(this.state, shown.closed ? "closed" : STATES[shown.state]);
+    for (const [key, element] of this.numbers) put(element, shown[key]);
+    const lost = this.numbers.get("lost").parentElement;
+    if (shown.late && !lost.classList.contains("kit-bad")) lost.classList.add("kit-once");
+    lost.classList.toggle("kit-bad", shown.late);
+    const events = this.numbers.get("events").parentElement;
+    const gone = shown.overwritten ? `; ${shown.overwritten} gave way to newer ones` : "";
+    set(events, "title", `events recorded and kept; ${shown.room}${gone}`);
+    const on = shown.state === "on";
+    set(this.run, "data-action", on ? "stop" : "start");
+    set(this.run, "title", on ? "stop recording; what was recorded stays" : "record the markers shown");
+    put(this.run, on ? "Stop" : "Start");
+    this.undo.disabled = !shown.undo;
+    set(this.undo, "title", shown.undo ? `undo: ${shown.undo}` : "there is nothing to undo");
+  }
+}
+
+// The filter, and a switch for each probe that works on every marker shown.
+class Legend {
+  constructor(act) {
+    this.act = act;
+    this.items = new Map();
+    this.filter = h("input", {
+      class: "kit-filter",
+      type: "search",
+      placeholder: "filter: text, or orders.*",
+      "aria-label": "filter markers",
+      spellcheck: "false",
+      on: { input: () => this.later() },
+    });
+    this.all = h("div", { class: "kit-legend", role: "group", "aria-label": "connect to all markers shown" });
+    this.element = h("div", { class: "kit-top" }, this.filter, this.all);
+  }
+
+  later() {
+    clearTimeout(this.timer);
+    this.timer = setTimeout(() => this.act({ action: "filter", text: this.filter.value }), 150);
+  }
+
+  update(shown) {
+    const typing = document.activeElement === this.filter || this.filter.getRootNode().activeElement === this.filter;
+    if (!typing && this.filter.value !== shown.filter) this.filter.value = shown.filter;
+    for (const choice of shown.palette) {
+      let item = this.items.get(choice.key);
+      if (!item) {
+        item = h("button", {
+          class: "kit-dot kit-dot-named kit-all",
+          type: "button",
+          "data-probe": choice.key,
+          on: { click: () => this.toggle(item) },
+        });
+        item.append(h("span", { class: "kit-mark", "aria-hidden": "true" }), h("span", { text: choice.label }));
+        this.items.set(choice.key, item);
+        this.all.append(item);
+      }
+      const every = choice.on > 0 && choice.on === choice.of;
+      set(item, "aria-pressed", every ? "true" : choice.on ? "mixed" : "false");
+      item.style.setProperty("--kit-color", choice.color);
+      const does = every ? "disconnect from" : "connect to";
+      set(item, "title", `${choice.label}: ${choice.hint}; ${does} all ${choice.of} markers shown (on: ${choice.on})`);
+      set(item, "aria-label", `${choice.label}: ${does} all ${choice.of} markers shown`);
+    }
+  }
+
+  toggle(item) {
+    const every = item.getAttribute("aria-pressed") === "true";
+    this.act({ action: every ? "disconnect-all" : "connect-all", probe: item.dataset.probe });
+  }
+}
+
+// The newest events, as text.
+class Events {
+  constructor() {
+    const heads = ["time, s", "marker", "thread", "took", "fields"];
+    const head = h("tr", {}, ...heads.map((text) => h("th", { text, scope: "col" })));
+    this.body = h("tbody");
+    this.table = h("table", { class: "kit-events", "aria-label": "newest events" }, h("thead", {}, head), this.body);
+    this.printed = h("pre", { class: "kit-printed", "aria-label": "printed events", hidden: true });
+    this.element = h("div", { class: "kit-latest" }, this.printed, this.table);
+  }
+
+  update(shown) {
+    const latest = shown.latest ?? [];
+    this.table.hidden = !latest.length;
+    while (this.body.rows.length > latest.length) this.body.deleteRow(-1);
+    latest.forEach((texts, index) => {
+      const row = this.body.rows[index] ?? this.body.insertRow();
+      texts.forEach((text, column) => {
+        const cell = row.cells[column] ?? row.insertCell();
+        put(cell, text);
+        if (column === 4 || column === 1) set(cell, "title", text);
+      });
+    });
+    const printed = shown.printed ?? [];
+    this.printed.hidden = !printed.length;
+    put(this.printed, printed.join("\n"));
+  }
+}
+
+class Tabs {
+  constructor(model, act) {
+    this.model = model;
+    this.act = act;
+    this.buttons = new Map();
+    this.bodies = new Map();
+    this.children = new Map();
+    this.events = new Events();
+    this.bar = h("div", { class: "kit-bar", role: "tablist", "aria-label": "views", on: { keydown: (e) => this.key(e) } });
+    this.note = h("p", { class: "kit-empty", role: "note" });
+    this.observe = h("button", {
+      class: "kit-button",
+      type: "button",
+      "data-action": "observe",
+      on: { click: () => act({ action: "observe" }) },
+    });
+    this.selected = h("span", { class: "kit-num" });
+    const clear = h("button", { class: "kit-button", type: "button", "data-action": "deselect", text: "Deselect", on: { click: () => act({ action: "deselect" }) } });
+    this.selection = h("p", { class: "kit-selection", hidden: true }, this.selected, clear);
+    this.holder = h("div", { class: "kit-bodies" });
+    this.element = h("div", { class: "kit-tabs" }, this.bar, this.observe, this.note, this.holder, this.selection);
+  }
+
+  update(shown) {
+    for (const { key, title } of shown.tabs) if (!this.buttons.has(key)) this.add(key, title);
+    this.current = shown.tab;
+    for (const [key, button] of this.buttons) {
+      set(button, "aria-selected", key === shown.tab);
+      button.tabIndex = key === shown.tab ? 0 : -1;
+      this.bodies.get(key).hidden = key !== shown.tab;
+    }
+    put(this.note, shown.note);
+    this.note.hidden = !shown.note;
+    this.observe.hidden = !["fanout", "publication"].includes(shown.tab);
+    put(this.observe, shown.observed ? "Stop observing" : "Observe");
+    set(this.observe, "title", shown.observed ? "observe no more" : "time every probe of every dispatch of the markers shown");
+    set(this.observe, "aria-pressed", shown.observed);
+    this.selection.hidden = shown.selection === null || shown.tab !== "latency";
+    put(this.selected, `selection: ${(shown.selection ?? 0).toLocaleString("en-US")} events → panel.selection `);
+    if (shown.tab === "events") this.events.update(shown);
+    this.showPanes(shown.tab);
+  }
+
+  add(key, title) {
+    const button = h("button", { class: "kit-tab", type: "button", role: "tab", "data-tab": key, text: title, on: { click: () => this.choose(key) } });
+    const body = h("div", { class: "kit-body", role: "tabpanel", "data-tab": key, "aria-label": title, hidden: true });
+    if (key === "events") body.append(this.events.element);
+    this.buttons.set(key, button);
+    this.bodies.set(key, body);
+    this.bar.append(button);
+    this.holder.append(body);
+  }
+
+  choose(key) {
+    this.act({ action: "tab", tab: key });
+  }
+
+  key(event) {
+    const keys = [...this.buttons.keys()];
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (!step) return;
+    const next = keys[(keys.indexOf(event.target.dataset.tab) + step + keys.length) % keys.length];
+    this.buttons.get(next).focus();
+    this.choose(next);
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  // Each pane is a widget of its own, put into its tab when the tab is first looked at.
+  async showPanes(tab) {
+    const wanted = this.model.get("panes")[tab] ?? [];
+    if (this.children.get(tab)?.wanted.join() === wanted.join()) return;
+    this.remove(tab);
+    const entry = { wanted, views: [] };
+    this.children.set(tab, entry);
+    for (const id of wanted) {
+      const child = await this.model.widget_manager.get_model(id);
+      const view = await this.model.widget_manager.create_view(child);
+      if (this.children.get(tab) !== entry) return view.remove();
+      entry.views.push(view);
+      this.bodies.get(tab).append(view.el);
+    }
+  }
+
+  remove(tab) {
+    for (const view of this.children.get(tab)?.views ?? []) view.remove();
+    this.children.delete(tab);
+  }
+
+  close() {
+    for (const tab of [...this.children.keys()]) this.remove(tab);
+  }
+}
+
+class Answers {
+  constructor(model, element) {
+    this.model = model;
+    this.view = crypto.randomUUID?.() ?? Math.random().toString(36).slice(2);
+    this.answered = 0;
+    this.visible = true;
+    this.inSight = true;
+    this.observer = new IntersectionObserver((entries) => {
+      this.inSight = entries.at(-1).isIntersecting;
+      this.look();
+    });
+    this.observer.observe(element);
+    this.onVisibility = () => this.look();
+    document.addEventListener("visibilitychange", this.onVisibility);
+  }
+
+  send(content) {
+    this.model.send({ view: this.view, ...content });
+  }
+
+  look() {
+    const visible = this.inSight && document.visibilityState !== "hidden";
+    if (visible !== this.visible) this.send({ type: "shown", visible });
+    this.visible = visible;
+  }
+
+  // Every few updates, after the page has been painted.
+  painted(number) {
+    this.number = number;
+    if (number < this.answered) this.answered = 0;
+    if (number - this.answered < 3 || this.waiting) return;
+    this.waiting = true;
+    requestAnimationFrame(() =>
+      setTimeout(() => {
+        this.waiting = false;
+        this.answered = this.number;
+        this.send({ type: "painted", number: this.number });
+      }),
+    );
+  }
+
+  close() {
+    this.observer.disconnect();
+    document.removeEventListener("visibilitychange", this.onVisibility);
+    this.send({ type: "left" });
+  }
+}
+
+function render({ model, el }) {
+  const root = h("div", {
+    class: "kit-panel",
+    role: "region",
+    "aria-label": "markers and probes",
+    "data-lm-suppress-shortcuts": "true", // keys that mean something here must not move cells
+  });
+  const answers = new Answers(model, root);
+  const act = (content) => answers.send({ type: "do", ...content });
+  const header = new Header(act);
+  const legend = new Legend(act);
+  const list = new MarkerList(act);
+  const tabs = new Tabs(model, act);
+  const message = h("p", { class: "kit-message", role: "status", "aria-live": "polite", hidden: true });
+  const left = h("div", { class: "kit-left" }, legend.element, list.element);
+  const body = h("div", { class: "kit-main" }, left, tabs.element);
+  root.append(header.element, message, body);
+  el.append(root);
+  let said = null;
+  let timer;
+
+  const say = ({ number, text, bad }) => {
+    if (number === said || !text) return;
+    // What was said before this page was opened is history.
+    const old = said === null;
+    said = number;
+    if (old) return;
+    message.hidden = false;
+    put(message, text);
+    message.classList.toggle("kit-bad", bad);
+    clearTimeout(timer);
+    timer = setTimeout(() => (message.hidden = true), bad ? 20000 : 8000);
+  };
+
+  const update = () => {
+    const shown = JSON.parse(model.get("shown"));
+    if (!shown.tabs) return;
+    root.dataset.state = shown.closed ? "closed" : shown.state;
+    set(root, "inert", shown.closed ? "" : null);
+    header.update(shown);
+    legend.update(shown);
+    list.update(shown);
+    tabs.update(shown);
+    say(shown.message);
+    answers.painted(shown.number);
+  };
+  model.on("change:shown", update);
+  model.on("change:panes", () => tabs.showPanes(tabs.current));
+  update();
+  return () => {
+    clearTimeout(timer);
+    tabs.close();
+    answers.close();
+  };
+}
+
+export default { render };

@@ -1,0 +1,294 @@
+"""The panel: markers, probes, live events and plots of a running program."""
+
+from __future__ import annotations
+
+import html
+import json
+import threading
+import time
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any, Self
+
+import anywidget
+import traitlets
+
+from kit.markers.listing import MarkerList
+from kit.widgets import kernel
+from kit.widgets.flow import Flow
+from kit.widgets.refresh import Refresh
+from kit.widgets.show import show
+from kit.widgets.state import PanelState
+from kit.widgets.tabs import TABS, Tabs
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    import pandas as pd
+
+    from kit.probes.capture import Capture
+
+__all__ = ["Panel", "panel"]
+
+_SCRIPTS = ("page.js", "rows.js", "panel.js")
+
+
+def panel(
+    pattern: str = "*",
+    probes: Iterable[Callable[..., object]] = (),
+    *,
+    capacity: int = 1_000_000,
+    mode: str = "discard",
+) -> Panel:
+    """Show the markers of this program, and connect probes to them by hand.
+
+    Parameters
+    ----------
+    pattern : str
+        Which markers, such as ``"orders.*"``; those declared later appear too.
+    probes : iterable of callable
+        Functions of yours to offer on every marker; those that you have defined in a notebook can
+        be chosen in any case.
+    capacity : int
+        How many events are kept.
+    mode : str
+        ``"discard"`` or ``"overwrite"``, as for `kit.record`.
+
+    Returns
+    -------
+    Panel
+        Nothing is connected until you do it.  Running the cell again closes the panel that it made
+        before.
+
+    Examples
+    --------
+    >>> import kit
+    >>> fill = kit.marker("panel.fill", qty=int)
+    >>> with panel("panel.*") as shown:
+    ...     shown.start()
+    ...     fill(100)
+    ...     len(shown.frame())
+    1
+    >>> fill.fanout
+    0
+    """
+    return Panel(pattern, probes, capacity=capacity, mode=mode)
+
+
+class _Page(anywidget.AnyWidget):
+    """The panel's widget: carries text to the page and clicks back."""
+
+    _esm = "\n".join(files(__package__).joinpath(name).read_text("utf-8") for name in _SCRIPTS)
+    _css = files(__package__).joinpath("panel.css").read_text("utf-8")
+    shown = traitlets.Unicode("{}", help="What to draw, as JSON.").tag(sync=True)
+    panes = traitlets.Dict(help="Identifiers of the panes in each tab.").tag(sync=True)
+
+
+class Panel:
+    """What `kit.panel` returns; a notebook shows it.
+
+    Attributes
+    ----------
+    state : PanelState
+        What the panel knows, and every action of its buttons.
+    captures : list of Capture
+        What *Snapshot* has frozen.
+    widget : ipywidgets.DOMWidget
+        To put into layouts of your own.
+    """
+
+    def __init__(
+        self,
+        pattern: str,
+        probes: Iterable[Callable[..., object]],
+        *,
+        capacity: int,
+        mode: str,
+    ) -> None:
+        kernel.watch()
+        kernel.replace_in_cell(self)
+        self.state = PanelState(pattern, probes, capacity=capacity, mode=mode)
+        self._tabs = Tabs(self.state)
+        self._flow = Flow(interval=0.1, window=6)
+        self._lock = threading.Lock()
+        self._sent: dict[str, Any] = {}
+        self.widget = _Page()
+        self.widget.on_msg(self._on_message)
+        kernel.answer_at_once(self.widget)
+        self._refresh = Refresh(self._update)
+        self._push()
+        self._refresh.start()
+
+    # What it holds.
+
+    @property
+    def captures(self) -> list[Capture]:
+        """list of Capture : what *Snapshot* has frozen."""
+        return self.state.captures
+
+    @property
+    def selection(self) -> pd.DataFrame:
+        """pandas.DataFrame : the events that are brushed in a plot; none while nothing is."""
+        selection = self._tabs.selection
+        return self.frame().iloc[:0] if selection is None else selection.frame
+
+    def frame(self, name: str | None = None) -> pd.DataFrame:
+        """Return the recorded events, all or those of one marker."""
+        frame: pd.DataFrame = self.state.frame(name)
+        return frame
+
+    # What it does.
+
+    def start(self) -> None:
+        """Record the markers that are shown, or those that `stop` left off."""
+        self._do(self.state.start)
+
+    def stop(self) -> None:
+        """Stop recording; what was recorded stays."""
+        self._do(self.state.stop)
+
+    def clear(self) -> None:
+        """Forget what was recorded."""
+        self._do(self.state.clear)
+
+    def snapshot(self) -> Capture:
+        """Freeze what is recorded now; it is kept in `captures` too."""
+        capture = self.state.snapshot()
+        self._refresh.soon()
+        return capture
+
+    def save(self, path: str | Path | None = None) -> Path:
+        """Write what is recorded to a file, and say where.
+
+        Parameters
+        ----------
+        path : str or Path, optional
+            By default a new file in the working directory.
+
+        Returns
+        -------
+        Path
+            Open it again with `kit.open`.
+        """
+        target = self.state.save(path)
+        self._refresh.soon()
+        return target
+
+    def undo(self) -> None:
+        """Take the last connecting or disconnecting back."""
+        self._do(self.state.undo)
+
+    def close(self) -> None:
+        """Disconnect everything that the panel connected.  Frames stay readable."""
+        if self.state.closed:
+            return
+        self._refresh.stop()
+        self.state.close()
+        self._tabs.close()
+        self._push(at_once=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        recorder = self.state.recording.recorder
+        doing = "recording" if self.state.running else "not recording"
+        if self.state.closed:
+            doing = "closed"
+        lost = f", {recorder.lost:,} lost" if recorder.lost else ""
+        markers = f"{len(self.state.markers())} markers"
+        events = f"{len(recorder):,} events{lost}"
+        return f"<Panel of {self.state.pattern}: {markers}, {doing}, {events}>"
+
+    def _repr_html_(self) -> str:
+        """Show the markers as a table, where there are no widgets."""
+        table = MarkerList(self.state.markers())._repr_html_()
+        return f"<p>{html.escape(repr(self))}</p>{table}"
+
+    def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        data, metadata = self.widget._repr_mimebundle_() or ({}, {})
+        return {**data, "text/plain": repr(self), "text/html": self._repr_html_()}, metadata
+
+    # From Python to the page.
+
+    def _update(self) -> None:
+        """Bring the page up to date; the refresh thread calls this."""
+        if self.state.costs is None:
+            self.state.measure()
+        self.state.tick()
+        if self._flow.visible and self._tabs.refresh(time.monotonic()):
+            self.widget.panes = self._tabs.panes
+        self._push()
+
+    def _push(self, *, at_once: bool = False) -> None:
+        with self._lock:
+            if self._flow.delay() > 0 and not at_once:
+                return
+            selection = self._tabs.selection
+            shown = {
+                **show(self.state, events=self._tabs.current.key == "events"),
+                "tab": self._tabs.current.key,
+                "tabs": [{"key": tab.key, "title": tab.title} for tab in TABS],
+                "note": self._tabs.note,
+                "observed": self.state.observed,
+                "selection": len(selection) if selection else None,
+                "closed": self.state.closed,
+            }
+            if shown == self._sent:
+                return
+            self._sent = shown
+            # One text, for the comm looks at every part of a nested state.
+            self.widget.shown = json.dumps({**shown, "number": self._flow.sent()})
+
+    # From the page to Python.
+
+    def _on_message(self, _widget: object, content: dict[str, Any], _buffers: object) -> None:
+        view = str(content.get("view", ""))
+        with self._lock:
+            match content.get("type"):
+                case "painted":
+                    self._flow.painted(view, int(content["number"]))
+                case "shown":
+                    self._flow.shown(view, bool(content["visible"]))
+                case "left":
+                    self._flow.left(view)
+        if content.get("type") == "do" and not self.state.closed:
+            try:
+                self._act(content)
+            except Exception as error:  # noqa: BLE001 - the reader sees it, and goes on
+                self.state.say(f"{type(error).__name__}: {error}", bad=True)
+            self._push(at_once=True)
+            self._refresh.soon()
+
+    def _act(self, content: dict[str, Any]) -> None:
+        state = self.state
+        marker, probe = str(content.get("marker", "")), str(content.get("probe", ""))
+        match content.get("action"):
+            case "toggle":
+                state.toggle(marker, probe)
+            case "own":
+                state.add_own(marker, probe)
+            case "connect-all":
+                state.connect_all(probe)
+            case "disconnect-all":
+                state.disconnect_all(probe)
+            case "filter":
+                state.set_filter(str(content["text"]))
+            case "tab":
+                self._tabs.choose(str(content["tab"]))
+            case "observe":
+                state.observe(not state.observed)
+            case "save":
+                state.save()
+            case "deselect" if self._tabs.selection is not None:
+                self._tabs.selection.clear()
+            case "start" | "stop" | "clear" | "snapshot" | "undo" as name:
+                getattr(state, name)()
+
+    def _do(self, action: Callable[[], None]) -> None:
+        action()
+        self._push(at_once=True)
+        self._refresh.soon()

@@ -1,0 +1,68 @@
+"""The thread that keeps a panel up to date while the program runs.
+
+It sends on the panel's comm, which may be done from any thread as of ipykernel 7.4, also while a
+cell is busy.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import weakref
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["Refresh"]
+
+log = logging.getLogger(__name__)
+
+
+class Refresh:
+    """Calls a method again and again, on a thread of its own, until its object is gone.
+
+    Parameters
+    ----------
+    action : bound method
+        Its object is not kept alive.
+    interval : float
+        Seconds between calls.
+    """
+
+    def __init__(self, action: Callable[[], None], interval: float = 0.2) -> None:
+        self._action = weakref.WeakMethod(action)
+        self._interval = interval
+        self._wake = threading.Event()
+        self._stopped = False
+        self._thread = threading.Thread(target=self._run, name="kit-panel", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def soon(self) -> None:
+        """Call at once instead of waiting out the interval."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """End; waits for a call that runs, unless it is that call which stops."""
+        self._stopped = True
+        self._wake.set()
+        if self._thread is not threading.current_thread() and self._thread.is_alive():
+            self._thread.join(2.0)
+
+    def _run(self) -> None:
+        said = ""
+        while not self._stopped:
+            self._wake.wait(self._interval)
+            self._wake.clear()
+            action = self._action()
+            if action is None or self._stopped:
+                return
+            try:
+                action()
+            except Exception as error:  # a panel that failed once must not stop for good
+                if said != (said := repr(error)):
+                    log.exception("A panel could not be brought up to date")
+            del action

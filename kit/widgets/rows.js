@@ -1,0 +1,238 @@
+// The list of markers.  One stop for the Tab key; arrows move inside it, Space switches, Enter opens.
+
+class MarkerRow {
+  constructor(list, name) {
+    this.list = list;
+    this.name = name;
+    this.dots = new Map();
+    this.details = new Map();
+    this.open = false;
+    this.twist = h("span", { class: "kit-twist", "aria-hidden": "true", text: "▸" });
+    this.label = h("span", { class: "kit-name", text: name, role: "gridcell" });
+    this.spark = new Spark();
+    this.rate = h("span", { class: "kit-rate kit-num", role: "gridcell" });
+    this.holder = h("span", { class: "kit-dots", role: "gridcell" });
+    this.element = h("div", {
+      class: "kit-row",
+      role: "row",
+      tabindex: "-1",
+      "data-marker": name,
+      "aria-expanded": "false",
+      on: { click: (event) => event.target.closest("button") || this.expand() },
+    });
+    this.element.append(this.twist, this.label, this.spark.element, this.rate, this.holder);
+    this.more = h("div", { class: "kit-more", hidden: true, role: "group", "aria-label": `probes of ${name}` });
+  }
+
+  expand(open = !this.open) {
+    this.open = open;
+    set(this.element, "aria-expanded", open);
+    this.more.hidden = !open;
+    if (open) this.updateDetails();
+  }
+
+  update(row) {
+    this.row = row;
+    const skipped = row.skipped ? `\n${row.skipped} dispatches skipped: wrong arguments` : "";
+    set(this.label, "title", `${row.name}  (${row.fields})\n${row.where}${skipped}`);
+    this.spark.update(row.spark, row.most);
+    put(this.rate, row.rate);
+    set(this.rate, "title", `${row.fired} dispatches so far`);
+    this.sync(this.dots, this.holder, row.dots, () => new Dot(this.list.act, this.name));
+    if (this.open) this.updateDetails();
+  }
+
+  // Keep one element for each dot, in order, made once: what has the focus keeps it.
+  sync(map, parent, dots, make) {
+    const keys = new Set(dots.map((dot) => dot.key));
+    for (const [key, item] of map) {
+      if (keys.has(key)) continue;
+      item.element.remove();
+      map.delete(key);
+    }
+    let before = parent.firstElementChild;
+    for (const dot of dots) {
+      const item = map.get(dot.key) ?? make();
+      map.set(dot.key, item);
+      item.update(dot);
+      if (item.element === before) before = before.nextElementSibling;
+      else parent.insertBefore(item.element, before);
+    }
+  }
+
+  updateDetails() {
+    if (!this.picker) this.more.append((this.picker = this.makePicker()));
+    this.sync(this.details, this.more, this.row.dots, () => new Detail(this.list.act, this.name));
+  }
+
+  makePicker() {
+    const picker = h("select", {
+      class: "kit-own",
+      tabindex: "-1",
+      "data-action": "own",
+      "data-marker": this.name,
+      "aria-label": `connect a function of your own to ${this.name}`,
+      title: "connect a function of your own",
+    });
+    const fill = () => {
+      const chosen = new Set(this.row.dots.filter((dot) => dot.on).map((dot) => dot.key));
+      const free = this.list.functions.filter((each) => !chosen.has(each.key));
+      const heading = free.length ? "+ your own function…" : "+ define a function to connect it here";
+      const options = free.map((each) =>
+        h("option", { value: each.key, title: each.hint, text: each.label }),
+      );
+      const known = [...picker.options].slice(1).map((option) => option.value).join();
+      if (picker.options.length && known === free.map((each) => each.key).join()) return;
+      picker.replaceChildren(h("option", { value: "", text: heading }), ...options);
+    };
+    fill();
+    for (const kind of ["focus", "pointerenter"]) picker.addEventListener(kind, fill);
+    picker.addEventListener("change", () => {
+      if (picker.value) this.list.act({ action: "own", marker: this.name, probe: picker.value });
+      picker.value = "";
+    });
+    return picker;
+  }
+
+  // What arrows stop at, from top to bottom.
+  stops() {
+    return this.open ? [this.element, ...this.more.querySelectorAll("button, select")] : [this.element];
+  }
+}
+
+class Detail {
+  constructor(act, marker) {
+    this.dot = new Dot(act, marker, { withText: true });
+    this.calls = h("span", { class: "kit-calls kit-num" });
+    this.cost = h("span", { class: "kit-cost kit-num", title: "what one call costs" });
+    this.note = h("span", { class: "kit-note" });
+    this.element = h("div", { class: "kit-detail" }, this.dot.element, this.calls, this.cost, this.note);
+  }
+
+  update(dot) {
+    this.dot.update(dot);
+    this.element.dataset.probe = dot.key;
+    put(this.calls, dot.calls ?? "");
+    set(this.calls, "title", dot.calls ? `${dot.calls} calls` : null);
+    put(this.cost, dot.on ? (dot.cost ?? "") : "");
+    const bad = Boolean(dot.errors);
+    put(this.note, bad ? `${dot.errors} errors` : (dot.off ?? (dot.misfit || dot.note) ?? ""));
+    this.note.classList.toggle("kit-bad", bad);
+    set(this.note, "title", bad ? `${dot.error}${dot.off ? `\n${dot.off}` : ""}` : null);
+  }
+}
+
+class MarkerList {
+  constructor(act) {
+    this.act = act;
+    this.rows = new Map();
+    this.functions = [];
+    this.element = h("div", {
+      class: "kit-list",
+      role: "treegrid",
+      "aria-label": "markers",
+      on: {
+        keydown: (event) => this.key(event),
+        focusin: (event) => this.hold(event.target),
+      },
+    });
+    this.empty = h("p", { class: "kit-empty" });
+    this.hidden = h("p", { class: "kit-empty" });
+  }
+
+  update(shown) {
+    this.functions = shown.functions;
+    const names = new Set(shown.rows.map((row) => row.name));
+    for (const [name, row] of this.rows) {
+      if (names.has(name)) continue;
+      row.element.remove();
+      row.more.remove();
+      this.rows.delete(name);
+    }
+    let before = this.element.firstElementChild;
+    const place = (element) => {
+      if (element === before) before = before.nextElementSibling;
+      else this.element.insertBefore(element, before);
+    };
+    for (const described of shown.rows) {
+      const row = this.rows.get(described.name) ?? new MarkerRow(this, described.name);
+      this.rows.set(described.name, row);
+      row.update(described);
+      place(row.element);
+      place(row.more);
+    }
+    this.explain(shown);
+    if (!this.element.querySelector('[tabindex="0"]')) this.hold(this.stops()[0]);
+  }
+
+  explain(shown) {
+    const nothing = shown.filter
+      ? `No marker matches “${shown.filter}”. Clear the filter to see all.`
+      : `No marker matches ${shown.pattern} yet. Import the program that declares some, or declare one: kit.marker("orders.fill", qty=int).`;
+    put(this.empty, shown.rows.length ? "" : nothing);
+    put(this.hidden, shown.hidden ? `${shown.hidden} more: filter to see them.` : "");
+    for (const note of [this.empty, this.hidden]) {
+      if (note.textContent && !note.isConnected) this.element.append(note);
+      else if (!note.textContent) note.remove();
+    }
+  }
+
+  stops() {
+    return [...this.rows.values()].flatMap((row) => row.stops());
+  }
+
+  // The one element that Tab comes back to.
+  hold(element) {
+    if (!element || element === this.element) return;
+    for (const other of this.element.querySelectorAll('[tabindex="0"]')) other.tabIndex = -1;
+    element.tabIndex = 0;
+  }
+
+  key(event) {
+    const target = event.target;
+    const row = this.rows.get(target.closest("[data-marker]")?.dataset.marker);
+    if (!row || event.ctrlKey || event.metaKey || event.altKey) return;
+    const handled = this.move(event.key, target, row);
+    if (!handled) return;
+    event.preventDefault();
+    event.stopPropagation();
+  }
+
+  move(key, target, row) {
+    const dots = [...row.holder.children];
+    const inRow = target === row.element || dots.includes(target);
+    const at = dots.indexOf(target);
+    switch (key) {
+      case "ArrowDown":
+      case "ArrowUp": {
+        const stops = this.stops();
+        const here = stops.indexOf(at >= 0 ? row.element : target);
+        return this.focus(stops[here + (key === "ArrowDown" ? 1 : -1)]);
+      }
+      case "ArrowRight":
+        return inRow && this.focus(dots[at + 1]);
+      case "ArrowLeft":
+        return inRow && this.focus(at > 0 ? dots[at - 1] : row.element);
+      case "Home":
+        return this.focus(this.stops()[0]);
+      case "End":
+        return this.focus(this.stops().at(-1));
+      case "Enter":
+        if (target.tagName === "SELECT") return false;
+        if (inRow) row.expand();
+        else row.expand(false), this.focus(row.element);
+        return true;
+      case " ":
+        if (target !== row.element) return false; // a dot is a button, and knows what to do
+        dots[0]?.click();
+        return true;
+      default:
+        return false;
+    }
+  }
+
+  focus(element) {
+    element?.focus();
+    return true;
+  }
+}

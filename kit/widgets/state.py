@@ -1,0 +1,391 @@
+"""What a panel knows and can do, without a browser.
+
+`PanelState` is the model behind `kit.panel`: the reader's actions are its methods, and
+`kit.widgets.show` turns it into what the page draws.  It is locked, since clicks, the refresh
+thread and cells reach it from different threads.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from datetime import datetime
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kit.markers.patterns import is_pattern
+from kit.markers.registry import registry
+from kit.probes.ready import Count, Print, Time
+from kit.widgets import kernel
+from kit.widgets.choices import READY, Choice, own_functions
+from kit.widgets.costs import Costs, measure
+from kit.widgets.rates import Rates
+from kit.widgets.recording import Recording
+from kit.widgets.wiring import Pair, Wiring
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from kit.markers import Marker
+    from kit.probes.capture import Capture
+
+__all__ = ["PanelState", "passes"]
+
+OBSERVED = 20_000
+"""How many dispatches of each thread are kept for fan-out and publication."""
+
+NAMESPACE_INTERVAL = 1.0
+"""Seconds between looks at which functions the user has defined."""
+
+
+class PanelState:
+    """The state of a panel.
+
+    Parameters
+    ----------
+    pattern : str
+        Which markers are shown; those declared later too.
+    probes : iterable of callable
+        The user's own functions to offer; those defined in ``__main__`` are offered anyway.
+    capacity : int
+        How many events are kept.
+    mode : str
+        ``"discard"`` or ``"overwrite"``.
+    clock : callable
+        Returns seconds that never go back.
+
+    Examples
+    --------
+    >>> import kit
+    >>> fill = kit.marker("state.fill", qty=int)
+    >>> state = PanelState("state.*")
+    >>> state.toggle("state.fill", "record")
+    >>> fill(100)
+    >>> state.frame()["qty"].tolist()
+    [100]
+    >>> state.close()
+    >>> fill.fanout
+    0
+    """
+
+    def __init__(
+        self,
+        pattern: str = "*",
+        probes: Iterable[Callable[..., object]] = (),
+        *,
+        capacity: int = 1_000_000,
+        mode: str = "discard",
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.lock = threading.RLock()
+        self.pattern = pattern
+        self.filter = ""
+        self.recording = Recording("record", pattern, capacity, mode)
+        self.observing = Recording("observe", pattern, OBSERVED, "overwrite", dispatches=True)
+        self.wiring = Wiring()
+        self.rates = Rates()
+        self.costs: Costs | None = None
+        self.captures: list[Capture] = []
+        self.message: dict[str, Any] = {"number": 0, "text": "", "bad": False}
+        self.closed = False
+        self._probes = tuple(probes)
+        self._clock = clock
+        self._order: list[str] = []
+        self._resting: set[str] = set()
+        self._followed: dict[str, str] = {}
+        self._seen: set[str] = set()
+        self._looked = -NAMESPACE_INTERVAL
+        self.own: dict[str, Choice] = own_functions(self._probes, {})
+        self._palette: dict[str, Choice] = {
+            choice.key: choice for choice in (self.recording.choice, *READY)
+        }
+        self._palette.update(self.own)
+        self.tick()
+
+    # What there is.
+
+    @property
+    def palette(self) -> tuple[Choice, ...]:
+        """tuple of Choice : the probes that have a dot on every marker."""
+        return tuple(self._palette.values())
+
+    def markers(self) -> list[Marker]:
+        """Return the markers that pattern and filter let through, in an order that stays.
+
+        A marker that is declared later comes last, so that nothing moves under the pointer; a new
+        filter puts all in order of name.
+        """
+        with self.lock:
+            declared = {marker.name: marker for marker in registry.matching(self.pattern)}
+            known = [name for name in self._order if name in declared]
+            self._order = known + sorted(declared.keys() - set(known))
+            return [declared[name] for name in self._order if passes(name, self.filter)]
+
+    @property
+    def running(self) -> bool:
+        """bool : whether anything is being recorded."""
+        return self._any_on("record")
+
+    @property
+    def observed(self) -> bool:
+        """bool : whether dispatches are being observed."""
+        return self._any_on("observe")
+
+    def _any_on(self, wanted: str) -> bool:
+        with self.lock:
+            on = (key for (_, key), c in self.wiring.mine.items() if c.connected)
+            return any(key == wanted for key in on)
+
+    # What the reader does.
+
+    def set_filter(self, text: str) -> None:
+        """Show markers whose name contains a text, or matches it if it has wildcards."""
+        with self.lock:
+            self.filter = text
+            self._order.sort()
+
+    def toggle(self, name: str, key: str) -> None:
+        """Connect a probe to a marker, or disconnect it.
+
+        Parameters
+        ----------
+        name : str
+            The marker's name.
+        key : str
+            A choice of the palette, or a connection that somebody else made.
+        """
+        with self.lock:
+            pair: Pair = (name, key)
+            markers = self._by_name()
+            marker, choice = markers.get(name), self._palette.get(key)
+            if key == "record":
+                self._resting.clear()
+            if marker is None:
+                self.say(f"There is no marker {name} any more.", bad=True)
+            elif pair in self.wiring.parted:
+                self._report(self.wiring.reconnect(pair, f"connect to {name}"))
+            elif choice is not None and not self._is_on(pair):
+                self._connect([(marker, choice)], f"connect {choice.label} to {name}")
+            else:
+                label = choice.label if choice else "a probe"
+                self.wiring.disconnect([pair], markers, f"disconnect {label} from {name}")
+            self._mark()
+
+    def connect_all(self, key: str) -> None:
+        """Connect a probe to all markers that the filter lets through, and to later ones."""
+        with self.lock:
+            choice = self._palette[key]
+            self._followed[key] = self.filter
+            self._seen.update(self._by_name())
+            markers = self.markers()
+            wanted = [(marker, choice) for marker in markers if not choice.misfit(marker)]
+            self._connect(wanted, f"connect {choice.label} to {len(wanted):,} markers")
+            self._mark()
+
+    def disconnect_all(self, key: str) -> None:
+        """Disconnect a probe from all markers that the filter lets through."""
+        with self.lock:
+            self._followed.pop(key, None)
+            pairs = [(marker.name, key) for marker in self.markers()]
+            on = [pair for pair in pairs if self._is_on(pair)]
+            label = self._palette[key].label
+            self.wiring.disconnect(
+                on, self._by_name(), f"disconnect {label} from {len(on):,} markers"
+            )
+            self._mark()
+
+    def add_own(self, name: str, key: str) -> None:
+        """Offer one of the user's functions on every marker, and connect it to one."""
+        with self.lock:
+            self._look_for_functions(at_once=True)
+            if key not in self.own:
+                self.say(f"There is no function {key.removeprefix('own:')} any more.", bad=True)
+                return
+            self._palette[key] = self.own[key]
+            if not self._is_on((name, key)):
+                self.toggle(name, key)
+
+    def start(self) -> None:
+        """Record: what was recorded before `stop`, or else every marker that is shown."""
+        with self.lock:
+            names = self._resting or {marker.name for marker in self.markers()}
+            markers = self._by_name()
+            choice = self.recording.choice
+            wanted = [(markers[name], choice) for name in sorted(names) if name in markers]
+            self._connect(wanted, f"start recording {len(wanted):,} markers")
+            self._resting = set()
+            self._mark()
+
+    def stop(self) -> None:
+        """Stop recording; what was recorded stays."""
+        with self.lock:
+            pairs = [pair for pair in self.wiring.mine if pair[1] == "record"]
+            on = [pair for pair in pairs if self._is_on(pair)]
+            self._followed.pop("record", None)
+            self.wiring.disconnect(on, self._by_name(), f"stop recording {len(on):,} markers")
+            self._resting = {name for name, _ in on}
+            self._mark()
+
+    def observe(self, on: bool) -> None:
+        """Observe every dispatch of the markers that are shown, and each probe in it, or no more.
+
+        Fan-out and publication are drawn from this.  It costs more than recording.
+        """
+        with self.lock:
+            choice = self.observing.choice
+            self._palette.setdefault(choice.key, choice)
+            if on:
+                self.connect_all(choice.key)
+            else:
+                self.disconnect_all(choice.key)
+
+    def clear(self) -> None:
+        """Forget what was recorded, and begin all counts again."""
+        with self.lock:
+            self.recording.clear()
+            self.observing.clear()
+            for connection in self.wiring.mine.values():
+                if isinstance(connection.probe, Count | Print | Time):
+                    connection.probe.reset()
+            self.say("Cleared.")
+
+    def undo(self) -> None:
+        """Take the last connecting or disconnecting back."""
+        with self.lock:
+            text = self.wiring.undo(self._by_name())
+            self.say(f"Undone: {text}." if text else "There is nothing to undo.")
+            self._mark()
+
+    def snapshot(self) -> Capture:
+        """Freeze what is recorded now and keep it in `captures`."""
+        with self.lock:
+            capture = self.recording.capture()
+            self.captures.append(capture)
+            number = len(self.captures) - 1
+        self.say(f"{len(capture):,} events kept: panel.captures[{number}]")
+        return capture
+
+    def save(self, path: str | Path | None = None) -> Path:
+        """Write what is recorded to a file.
+
+        Parameters
+        ----------
+        path : str or Path, optional
+            By default a new file in the working directory, named after the time.
+
+        Returns
+        -------
+        Path
+            Where it is, absolute.
+        """
+        from kit import frames
+
+        if path is None:
+            path = f"capture-{datetime.now().astimezone():%Y%m%d-%H%M%S}.parquet"
+        target = Path(path).absolute()
+        capture = self.recording.capture()
+        frames.save(capture, target)
+        self.say(f"{len(capture):,} events saved: {target}")
+        return target
+
+    def frame(self, name: str | None = None) -> Any:
+        """Return the recorded events as a frame, as `kit.record` does."""
+        from kit import frames
+
+        return frames.events(self.recording.capture(), name)
+
+    def say(self, text: str, *, bad: bool = False) -> None:
+        """Show a sentence in the panel."""
+        with self.lock:
+            number = self.message["number"] + 1
+            self.message = {"number": number, "text": text, "bad": bad}
+
+    def close(self) -> None:
+        """Disconnect everything that this panel connected."""
+        with self.lock:
+            self.closed = True
+            self.wiring.close()
+            self._followed.clear()
+            self._mark()
+
+    # What time does.
+
+    def tick(self) -> None:
+        """Look at the counts, at new markers and at new functions; a few times a second."""
+        with self.lock:
+            if self.closed:
+                return
+            now = self._clock()
+            self._follow()
+            self.rates.note(now, {m.name: m.fired for m in self._by_name().values() if m.fanout})
+            self._look_for_functions()
+            self._mark()
+
+    def measure(self) -> None:
+        """Measure what the probes cost on this machine; once, off the program's way."""
+        costs = measure()
+        with self.lock:
+            self.costs = costs
+
+    def _follow(self) -> None:
+        """Connect what the reader has connected to all to markers declared since."""
+        new = [m for m in registry.matching(self.pattern) if m.name not in self._seen]
+        self._seen.update(marker.name for marker in new)
+        for key, wanted in self._followed.items():
+            choice = self._palette[key]
+            fitting = [m for m in new if passes(m.name, wanted) and not choice.misfit(m)]
+            if fitting:
+                self._connect([(m, choice) for m in fitting], f"connect {choice.label} to new ones")
+
+    def _look_for_functions(self, *, at_once: bool = False) -> None:
+        now = self._clock()
+        if not at_once and now - self._looked < NAMESPACE_INTERVAL:
+            return
+        self._looked = now
+        self.own = own_functions(self._probes, kernel.namespace())
+        for key, choice in self.own.items():
+            if key in self._palette and self._palette[key].function is not choice.function:
+                self._replace(choice)
+
+    def _replace(self, choice: Choice) -> None:
+        """Take a function that was defined anew, wherever the old one is connected."""
+        self._palette[choice.key] = choice
+        for (name, key), old in list(self.wiring.mine.items()):
+            if key == choice.key and old.connected:
+                self.wiring.replace((name, key), choice)
+
+    # Small things.
+
+    def _connect(self, wanted: list[tuple[Marker, Choice]], text: str) -> None:
+        self._report(self.wiring.connect(wanted, text))
+
+    def _report(self, problems: list[str]) -> None:
+        if problems:
+            more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
+            self.say(f"Not connected: {problems[0]}{more}.", bad=True)
+
+    def _is_on(self, pair: Pair) -> bool:
+        connection = self.wiring.connection(pair)
+        return connection is not None and connection.connected
+
+    def _mark(self) -> None:
+        self.recording.mark(self.running)
+        self.observing.mark(self.observed)
+
+    def _by_name(self) -> dict[str, Marker]:
+        return {marker.name: marker for marker in registry.matching(self.pattern)}
+
+
+def passes(name: str, wanted: str) -> bool:
+    """Tell whether a filter lets a name through.
+
+    Examples
+    --------
+    >>> passes("orders.fill", "FILL"), passes("orders.fill", "*.f*"), passes("orders.fill", "f*")
+    (True, True, False)
+    """
+    wanted = wanted.strip()
+    if is_pattern(wanted):
+        return fnmatchcase(name, wanted)
+    return wanted.casefold() in name.casefold()

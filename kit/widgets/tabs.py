@@ -1,0 +1,214 @@
+"""The plots in a panel's tabs: made when they are first looked at, then kept up to date.
+
+While a program runs, a plot shows the newest events only, so that drawing costs the same however
+much has been recorded; when recording stops it shows all of them.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from kit.errors import FrameError
+from kit.plots import units
+from kit.plots.selection import link
+from kit.widgets.pane import Pane
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import pandas as pd
+
+    from kit.plots.base import Plot
+    from kit.plots.selection import Selection
+    from kit.probes.capture import Capture
+    from kit.widgets.state import PanelState
+
+__all__ = ["TABS", "Tabs"]
+
+LIVE: Final = 20_000
+"""How many events are drawn while recording."""
+
+SHARE: Final = 0.05
+"""How much of the time the drawing thread may compute, so that the program keeps the rest."""
+
+SHORTEST: Final = 0.25
+"""Seconds between two updates at least."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """A tab: what it is called, and which plots of `kit.plots` it holds."""
+
+    key: str
+    title: str
+    plots: tuple[str, ...] = ()
+    frames: Callable[[PanelState], tuple[Any, ...]] | None = None
+
+
+def _event_frames(state: PanelState) -> tuple[Any, ...]:
+    recording = state.recording
+    newest = None
+    if state.running:
+        threads = len(recording.recorder.newest(0).threads)
+        newest = max(1, LIVE // max(1, threads))
+    return (events(recording.capture(newest)),)
+
+
+def _fanout_frames(state: PanelState) -> tuple[Any, ...]:
+    from kit import frames
+
+    capture = state.observing.capture()
+    calls = frames.probe_calls(capture)
+    _note_costs(state, calls)
+    return frames.dispatches(capture), calls
+
+
+def _publication_frames(state: PanelState) -> tuple[Any, ...]:
+    from kit import frames
+
+    capture = state.observing.capture()
+    return frames.dispatches(capture), frames.publications(capture)
+
+
+def _note_costs(state: PanelState, calls: pd.DataFrame) -> None:
+    """Take what the user's functions were seen to cost."""
+    if state.costs is None or calls.empty:
+        return
+    for label, cost in calls.groupby("probe", observed=True)["dur"].median().items():
+        if f"own:{label}" in state.own:
+            state.costs.probes[f"own:{label}"] = float(cost)
+
+
+def events(capture: Capture) -> pd.DataFrame:
+    """Return all events, with the columns that all have where their fields clash.
+
+    Parameters
+    ----------
+    capture : Capture
+
+    Returns
+    -------
+    pandas.DataFrame
+    """
+    import pandas as pd
+
+    from kit import frames
+
+    try:
+        return frames.events(capture)
+    except FrameError:
+        parts = [frames.events(capture, name) for name in {m.name for m in capture.markers}]
+        common = [c for c in ("ts", "dur", "marker", "tid", "seq") if any(c in p for p in parts)]
+        joined = pd.concat([part.reindex(columns=common) for part in parts], ignore_index=True)
+        return joined.sort_values("ts", kind="stable", ignore_index=True)
+
+
+TABS: Final = (
+    Tab("events", "Events"),
+    Tab("latency", "Latency", ("latency", "latency_over_time", "timeline"), _event_frames),
+    Tab("fanout", "Fan-out", ("fanout",), _fanout_frames),
+    Tab("publication", "Publication", ("publication",), _publication_frames),
+)
+
+
+class Tabs:
+    """The tabs of one panel."""
+
+    def __init__(self, state: PanelState) -> None:
+        self.state = state
+        self.current = TABS[0]
+        self.shown: dict[str, list[tuple[Plot, Pane]]] = {}
+        self.selection: Selection | None = None
+        self._drawn: object = None
+        self._due = 0.0
+
+    def choose(self, key: str) -> None:
+        """Bring a tab to the front."""
+        self.current = next((tab for tab in TABS if tab.key == key), self.current)
+        self._due = 0.0
+
+    @property
+    def note(self) -> str:
+        """str : what to say above the current tab's plots, or instead of them."""
+        state, tab = self.state, self.current
+        if tab.key in {"events", "latency"}:
+            recorded = len(state.recording.recorder)
+            if not recorded and not state.running:
+                return "Nothing recorded yet: connect record to a marker, or press Start."
+            if not recorded:
+                return "Recording; nothing has been fired yet."
+            if tab.key == "latency" and state.running and recorded > LIVE:
+                return (
+                    f"The newest {units.count(LIVE)} of {units.count(recorded)} events; "
+                    "all of them when you stop."
+                )
+            return ""
+        if not state.observed and tab.key not in self.shown:
+            return (
+                "Nothing observed yet: press Observe to time every probe of every dispatch. "
+                "It costs more than recording, so it is off until you ask for it."
+            )
+        return ""
+
+    def refresh(self, now: float) -> bool:
+        """Bring the plots of the current tab up to date, if it is time.
+
+        Parameters
+        ----------
+        now : float
+            Seconds, as of ``time.monotonic``.
+
+        Returns
+        -------
+        bool
+            Whether there are new panes to show.
+        """
+        tab = self.current
+        if tab.frames is None or now < self._due:
+            return False
+        shown = self.shown.get(tab.key)
+        if shown and not any(pane.visible for _, pane in shown):
+            return False
+        version = self._version(tab)
+        if version is None or (shown and version == self._drawn):
+            return False
+        begin = time.thread_time()
+        frames = tab.frames(self.state)
+        if shown:
+            for plot, pane in shown:
+                with pane.changes():
+                    plot.update(*frames)
+        else:
+            self._make(tab, frames)
+        self._drawn = version
+        self._due = now + max(SHORTEST, (time.thread_time() - begin) / SHARE)
+        return not shown
+
+    def _version(self, tab: Tab) -> object:
+        """Tell apart what would be drawn now and what was drawn before; None for nothing."""
+        recording = self.state.recording if tab.key == "latency" else self.state.observing
+        recorder = recording.recorder
+        count = len(recorder) + recorder.overwritten
+        return (tab.key, id(recorder), count, recording.stopped) if count else None
+
+    def _make(self, tab: Tab, frames: tuple[Any, ...]) -> None:
+        from kit import plots
+
+        made = [getattr(plots, name)(*frames) for name in tab.plots]
+        if tab.key == "latency":
+            self.selection = link(*made)
+        self.shown[tab.key] = [(plot, Pane(plot)) for plot in made]
+
+    @property
+    def panes(self) -> dict[str, list[str]]:
+        """dict of str to list of str : by tab, the identifiers of its panes."""
+        return {key: [pane.model_id for _, pane in shown] for key, shown in self.shown.items()}
+
+    def close(self) -> None:
+        """Free all plots."""
+        for shown in self.shown.values():
+            for _, pane in shown:
+                pane.close()
+        self.shown.clear()
