@@ -6,7 +6,8 @@
 `python_dispatch`         what happens when one is fired
 `connection`, `patterns`  the handles of what is connected
 `array`                   the immutable array of closures that a marker publishes
-`changes`, `updates`      how an array is replaced
+`changes`, `updates`      how it is worked out what an array becomes, one update at a time
+`publication`             how the new array is put in place
 `declaration`             the update that declares a marker
 `pattern_changes`         the updates of what is connected by pattern
 `checks`                  what is refused before anything is changed

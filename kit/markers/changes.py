@@ -15,9 +15,10 @@ if TYPE_CHECKING:
 
     from kit.markers.connection import Connection
     from kit.markers.format import Format
-    from kit.markers.marker import Marker
+    from kit.markers.marker import Hooks, Marker
+    from kit.markers.patterns import PatternConnection
 
-__all__ = ["Add", "Change", "Plan", "Plans", "Remove"]
+__all__ = ["Add", "Change", "Plan", "Plans", "Remove", "SetHooks", "same_name"]
 
 
 class Plan:
@@ -33,7 +34,7 @@ class Plan:
         What is to be left off, because it asked for another format.
     """
 
-    __slots__ = ("actions", "after", "before", "format", "marker", "off", "replaced")
+    __slots__ = ("actions", "after", "before", "format", "hooks", "marker", "off", "replaced")
 
     def __init__(self, marker: Marker) -> None:
         self.marker = marker
@@ -42,6 +43,7 @@ class Plan:
         self.after = () if array is None else array.live()
         self.off: tuple[Connection, ...] = marker._off
         self.format: Format | None = marker.format
+        self.hooks = marker._hooks
         self.actions: list[tuple[str, str]] = []
         self.replaced: list[Connection] = []
 
@@ -50,6 +52,33 @@ class Plan:
         self.after = tuple(
             sorted((*self.after, connection), key=lambda each: (-each.priority, each._order))
         )
+
+    def holds(self, probe: object, private: object) -> bool:
+        """Whether a closure is to be in the array."""
+        return any(each.same_closure(probe, private) for each in self.after)
+
+    def add(self, new: Connection) -> None:
+        """Connect, or raise; a connection of the same name gives up its place."""
+        asked, declared = new.asked, self.format
+        if asked is not None and declared is not None and not asked.same_fields(declared):
+            raise FormatMismatchError(
+                f"marker {self.marker.name!r} is declared ({declared}), "
+                f"but {new.label} asks for ({asked})"
+            )
+        replaced = [each for each in (*self.after, *self.off) if same_name(each, new)]
+        action = "replace" if any(each in self.after for each in replaced) else "connect"
+        if replaced:
+            new._order = min(each._order for each in replaced)
+            self.after = tuple(each for each in self.after if each not in replaced)
+            self.off = tuple(each for each in self.off if each not in replaced)
+            self.replaced.extend(replaced)
+        if self.holds(new.probe, new.private):
+            raise AlreadyConnectedError(
+                f"{new.label} is connected to {self.marker.name!r} already with the same private "
+                "data; disconnect it first, pass other private data, or give a name= to replace"
+            )
+        self.insert(new)
+        self.actions.append((action, new.label))
 
     @property
     def publishes(self) -> bool:
@@ -77,6 +106,7 @@ class Plans(dict["Marker", Plan]):
     def __init__(self) -> None:
         super().__init__()
         self.removed: set[Connection] = set()
+        self.patterns: dict[PatternConnection, tuple[Connection, ...]] | None = None
         self.commits: list[Callable[[], None]] = []
 
     def of(self, marker: Marker) -> Plan:
@@ -100,39 +130,28 @@ class Add(NamedTuple):
 
     def apply(self, plans: Plans) -> None:
         """Change the plans, or raise."""
-        new = self.connection
-        marker = new.marker
-        plan = plans.of(marker)
-        asked, declared = new.asked, plan.format
-        if asked is not None and declared is not None and not asked.same_fields(declared):
-            raise FormatMismatchError(
-                f"marker {marker.name!r} is declared ({declared}), "
-                f"but {new.label} asks for ({asked})"
-            )
-        replaced = [each for each in (*plan.after, *plan.off) if _same_name(each, new)]
-        for each in plan.after:
-            if each not in replaced and each.same_closure(new.probe, new.private):
-                raise AlreadyConnectedError(
-                    f"{new.label} is connected to {marker.name!r} already with the same private "
-                    "data; disconnect it first, pass other private data, or give a name= to replace"
-                )
-        action = "replace" if any(each in plan.after for each in replaced) else "connect"
-        if replaced:
-            new._order = min(each._order for each in replaced)
-            plan.after = tuple(each for each in plan.after if each not in replaced)
-            plan.off = tuple(each for each in plan.off if each not in replaced)
-            plan.replaced.extend(replaced)
-        plan.insert(new)
-        plan.actions.append((action, new.label))
+        plans.of(self.connection.marker).add(self.connection)
 
 
-def _same_name(one: Connection, other: Connection) -> bool:
+def same_name(one: Connection | PatternConnection, other: Connection | PatternConnection) -> bool:
+    """Whether one takes the place of the other."""
     if one.name is None or one.name != other.name:
         return False
     # A name that nobody chose holds together with the private data.
     if one.name_is_default and other.name_is_default:
         return one.private is other.private
     return True
+
+
+class SetHooks(NamedTuple):
+    """Give a marker other hooks."""
+
+    marker: Marker
+    hooks: Hooks
+
+    def apply(self, plans: Plans) -> None:
+        """Change the plans."""
+        plans.of(self.marker).hooks = self.hooks
 
 
 class Remove(NamedTuple):

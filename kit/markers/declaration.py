@@ -6,12 +6,13 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from kit.errors import FormatMismatchError
-from kit.markers.changes import Add, Plans
 from kit.markers.marker import Marker
+from kit.markers.pattern_changes import planned
 from kit.markers.patterns import PatternConnection, matches
 from kit.markers.span import Span
 
 if TYPE_CHECKING:
+    from kit.markers.changes import Plan, Plans
     from kit.markers.connection import Connection
     from kit.markers.format import Format
     from kit.markers.registry import Registry
@@ -53,34 +54,39 @@ class Declare:
         if plan.format == self.format:
             return
         if not first:
-            self._refuse_change(marker, plan.format, plan.before)
+            self._refuse_change(marker, plan.format, plan.after)
         plan.format = self.format
-        candidates = sorted((*plan.before, *plan.off), key=lambda c: (-c.priority, c._order))
-        plan.after = tuple(c for c in candidates if self._fits(c))
-        plan.off = tuple(c for c in candidates if not self._fits(c))
-        self.left_off = tuple(c for c in plan.off if c in plan.before)
+        connected, candidates = plan.after, (*plan.after, *plan.off)
+        plan.after = plan.off = ()
+        for each in candidates:
+            # What was off stays off where its closure was connected once more meanwhile.
+            if self._fits(each) and not plan.holds(each.probe, each.private):
+                plan.insert(each)
+            else:
+                plan.off = (*plan.off, each)
+        self.left_off = tuple(each for each in plan.off if each in connected)
         if first:
-            for handle in self.registry.patterns:
+            patterns = planned(self.registry, plans)
+            for handle in patterns:
                 if matches(self.name, handle.pattern):
-                    self._follow(handle, marker, plans)
+                    patterns[handle] += self._follow(handle, plan)
         plan.actions.append(("declare", ""))
         plans.commits.append(partial(self._commit, marker, new))
 
     def _fits(self, connection: Connection) -> bool:
         return connection.asked is None or connection.asked.same_fields(self.format)
 
-    def _follow(self, handle: PatternConnection, marker: Marker, plans: Plans) -> None:
-        """Connect an earlier pattern's closure to this new marker."""
-        plan = plans[marker]
-        connection = self.registry.connection(marker, handle.options, handle.order)
-        if self._fits(connection):
-            if any(c.same_closure(handle.probe, handle.private) for c in plan.after):
-                return  # connected by name before: called once
-            Add(connection).apply(plans)
-        else:
+    def _follow(self, handle: PatternConnection, plan: Plan) -> tuple[Connection, ...]:
+        """Connect an earlier pattern's closure to this new marker; return what it has there."""
+        connection = self.registry.connection(plan.marker, handle.options, handle.order)
+        if not self._fits(connection):
             plan.off = (*plan.off, connection)
             self.left_off = (*self.left_off, connection)
-        plans.commits.append(lambda: handle.include(connection))
+        elif plan.holds(handle.probe, handle.private):
+            return ()  # connected by name before: called once
+        else:
+            plan.add(connection)
+        return (connection,)
 
     def _refuse_change(
         self, marker: Marker, known: Format | None, connected: tuple[Connection, ...]
@@ -104,4 +110,8 @@ class Declare:
         if new:
             self.registry.markers[self.name] = marker
         for connection in marker._off:
-            connection._state = f"off: asked for ({connection.asked})"
+            connection._state = (
+                "off: its closure is connected once more"
+                if self._fits(connection)
+                else f"off: asked for ({connection.asked})"
+            )

@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
+
+from kit.markers.pattern_changes import planned
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from kit.markers.changes import Plans
     from kit.markers.connection import Connection
     from kit.markers.format import Format
-    from kit.markers.marker import Marker
+    from kit.markers.marker import Hooks, Marker
     from kit.markers.registry import Registry
 
 __all__ = ["Snapshot"]
 
 
-@dataclass(frozen=True, slots=True)
-class _MarkerState:
+class _MarkerState(NamedTuple):
     """What one marker was like."""
 
     kind: type[Marker]
     format: Format | None
     site: tuple[str, int]
-    hooks: tuple[Callable[[], object] | None, Callable[[], object] | None]
+    hooks: Hooks
     probes: tuple[Connection, ...]
     off: tuple[tuple[Connection, str], ...]
 
@@ -35,7 +33,7 @@ class _MarkerState:
             type(marker),
             marker.format,
             (marker.module, marker.line),
-            (marker._on_first, marker._on_last),
+            marker._hooks,
             marker.probes,
             tuple((connection, connection.state) for connection in marker._off),
         )
@@ -53,7 +51,7 @@ class Snapshot:
             name: (marker, _MarkerState.of(marker))
             for name, marker in registry.markers.copy().items()
         }
-        self._patterns = tuple((each, tuple(each)) for each in registry.patterns)
+        self._patterns = {handle: tuple(handle) for handle in registry.patterns}
         self._warned_lambdas = registry._warned_lambdas.copy()
         self._modules = frozenset(sys.modules)
 
@@ -65,12 +63,17 @@ class Snapshot:
         """Change the plans."""
         for marker in self._registry.markers.values():
             plan = plans.of(marker)
+            plans.commits += [each.note_disconnected for each in plan.off]
             plan.after = plan.off = ()
         for marker, state in self._markers.values():
             plan = plans.of(marker)
             plan.format = state.format
+            plan.hooks = state.hooks
             plan.after = state.probes
             plan.off = tuple(connection for connection, _ in state.off)
+        patterns = planned(self._registry, plans)
+        patterns.clear()
+        patterns.update(self._patterns)
         plans.commits.append(self._commit)
 
     def _commit(self) -> None:
@@ -83,15 +86,8 @@ class Snapshot:
             marker.__class__ = state.kind
             marker.format = state.format
             marker.module, marker.line = state.site
-            marker._on_first, marker._on_last = state.hooks
             for connection, reason in state.off:
                 connection._state = reason
-        for handle in registry.patterns:
-            handle.active = False
-        for handle, connections in self._patterns:
-            handle.active = True
-            handle._connections = connections
-        registry.patterns = tuple(handle for handle, _ in self._patterns)
         registry._warned_lambdas = self._warned_lambdas.copy()
 
     def _declared_by_import(self, marker: Marker) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
 
 from kit.markers.connection import (
     DEFAULT_ERROR_LIMIT,
@@ -24,6 +24,14 @@ if TYPE_CHECKING:
 __all__ = ["Marker"]
 
 Probe = TypeVar("Probe", bound=Callable[..., object])
+Hook: TypeAlias = Callable[[], object]
+
+
+class Hooks(NamedTuple):
+    """What a marker calls when the first probe comes and when the last one has gone."""
+
+    on_first: Hook | None = None
+    on_last: Hook | None = None
 
 
 class Marker(Dispatcher):
@@ -60,9 +68,8 @@ class Marker(Dispatcher):
         "_fired",
         "_generation",
         "_hook_owner",
+        "_hooks",
         "_off",
-        "_on_first",
-        "_on_last",
         "_retired",
         "line",
         "module",
@@ -79,8 +86,7 @@ class Marker(Dispatcher):
         self._fired = Sum()
         # Connections whose format does not fit, left off until it does.
         self._off: tuple[Connection, ...] = ()
-        self._on_first: Callable[[], object] | None = None
-        self._on_last: Callable[[], object] | None = None
+        self._hooks = Hooks()
         self._hook_owner: int | None = None
         # Tallies of arrays that were replaced, until their grace period has ended.
         self._retired: list[tuple[Tally, list[weakref.ref[Connection]], Cookie]] = []
@@ -196,13 +202,14 @@ class Marker(Dispatcher):
     def hooks(
         self,
         *,
-        on_first: Callable[[], object] | None = None,
-        on_last: Callable[[], object] | None = None,
+        on_first: Hook | None = None,
+        on_last: Hook | None = None,
     ) -> None:
         """Set what is called when the first probe comes and when the last one has gone.
 
         For a library whose values cost something to have ready. Hooks run without any lock, with
-        updates of this marker held back.
+        updates of this marker held back. They replace those set before; while probes are
+        connected, the new `on_first` is called at once, and then the old `on_last`.
 
         Parameters
         ----------
@@ -210,11 +217,29 @@ class Marker(Dispatcher):
             Called before 0→1; if it raises, the connect fails and leaves nothing behind.
         on_last : callable, optional
             Called after N→0; if it raises, that is reported and the removal stands.
+
+        Raises
+        ------
+        WouldDeadlockError
+            From a hook of this marker.
+
+        Examples
+        --------
+        >>> import kit
+        >>> lag = kit.marker("doc.lag", ms=int)
+        >>> lag.hooks(on_first=lambda: print("start"), on_last=lambda: print("stop"))
+        >>> with lag.connect(lambda ms: None):
+        ...     print("on")
+        start
+        on
+        stop
         """
+        from kit.markers.registry import registry
+
         for hook in (on_first, on_last):
             if hook is not None and not callable(hook):
                 raise TypeError(f"a hook must be callable, got {hook!r}")
-        self._on_first, self._on_last = on_first, on_last
+        registry.set_hooks(self, Hooks(on_first, on_last))
 
     def __repr__(self) -> str:
         kind = type(self).__name__

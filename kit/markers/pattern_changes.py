@@ -3,17 +3,36 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from kit.errors import NotConnectedError
-from kit.markers.changes import Add, Plans, Remove
+from kit.errors import AlreadyConnectedError, NotConnectedError
+from kit.markers.changes import Add, Plans, Remove, same_name
 
 if TYPE_CHECKING:
     from kit.markers.connection import Connection
     from kit.markers.patterns import PatternConnection
     from kit.markers.registry import Registry
 
-__all__ = ["AddPattern", "RemovePattern"]
+    Patterns: TypeAlias = dict[PatternConnection, tuple[Connection, ...]]
+
+__all__ = ["AddPattern", "RemovePattern", "planned"]
+
+
+def planned(registry: Registry, plans: Plans) -> Patterns:
+    """Return the patterns as the update leaves them, each with its connections; to be changed."""
+    if plans.patterns is None:
+        plans.patterns = {handle: tuple(handle) for handle in registry.patterns}
+        plans.commits.append(partial(_commit, registry, plans.patterns))
+    return plans.patterns
+
+
+def _commit(registry: Registry, patterns: Patterns) -> None:
+    for handle in registry.patterns:
+        handle.active = False
+    for handle, connections in patterns.items():
+        handle.active = True
+        handle._connections = connections
+    registry.patterns = tuple(patterns)
 
 
 class AddPattern(NamedTuple):
@@ -25,30 +44,22 @@ class AddPattern(NamedTuple):
     def apply(self, plans: Plans) -> None:
         """Change the plans, or raise."""
         registry, handle = self.registry, self.handle
+        patterns = planned(registry, plans)
+        for each in [each for each in patterns if each.pattern == handle.pattern]:
+            if same_name(each, handle):
+                del patterns[each]  # a cell was run again: its connections are replaced below
+            elif each.private is handle.private and each.probe == handle.probe:
+                raise AlreadyConnectedError(
+                    f"{handle.label} is connected to {handle.pattern!r} already with the same "
+                    "private data; disconnect it first, or pass other private data"
+                )
         connections = [
             registry.connection(marker, handle.options, handle.order)
             for marker in registry.matching(handle.pattern)
         ]
         for connection in connections:
             Add(connection).apply(plans)
-        plans.commits.append(partial(self._commit, tuple(connections)))
-
-    def _commit(self, connections: tuple[Connection, ...]) -> None:
-        registry, handle = self.registry, self.handle
-        handle._connections = connections
-        handle.active = True
-        rest = []
-        for each in registry.patterns:
-            if (
-                handle.name is not None
-                and each.name == handle.name
-                and each.pattern == handle.pattern
-                and each.private is handle.private
-            ):
-                each.active = False  # a cell was run again: its markers were replaced above
-            else:
-                rest.append(each)
-        registry.patterns = (*rest, handle)
+        patterns[handle] = tuple(connections)
 
 
 class RemovePattern(NamedTuple):
@@ -59,14 +70,10 @@ class RemovePattern(NamedTuple):
 
     def apply(self, plans: Plans) -> None:
         """Change the plans, or raise."""
-        if self.handle not in self.registry.patterns:
+        connections = planned(self.registry, plans).pop(self.handle, None)
+        if connections is None:
             raise NotConnectedError(
                 f"{self.handle.label} is not connected to {self.handle.pattern!r} any more"
             )
-        for connection in self.handle:
+        for connection in connections:
             Remove(connection, lenient=True).apply(plans)
-        plans.commits.append(self._commit)
-
-    def _commit(self) -> None:
-        self.registry.patterns = tuple(p for p in self.registry.patterns if p is not self.handle)
-        self.handle.active = False

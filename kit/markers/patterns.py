@@ -46,10 +46,6 @@ class PatternConnection(Sequence[Connection]):
         self.active = False
         self._connections: tuple[Connection, ...] = ()
 
-    def include(self, connection: Connection) -> None:
-        """Add the connection to a marker that was declared later."""
-        self._connections = (*self._connections, connection)
-
     @property
     def probe(self) -> AnyProbe:
         """The probe."""
@@ -65,6 +61,12 @@ class PatternConnection(Sequence[Connection]):
         """The name that makes a later connection of the same pattern replace this one."""
         name: str | None = self.options.keywords.get("name")
         return name
+
+    @property
+    def name_is_default(self) -> bool:
+        """Whether nobody chose the name: it is the probe's."""
+        is_default: bool = self.options.keywords["name_is_default"]
+        return is_default
 
     @property
     def label(self) -> str:

@@ -15,7 +15,7 @@ from kit.errors import (
     UnnamedProbeWarning,
 )
 from kit.markers import grace
-from kit.markers.changes import Add, Change, Remove
+from kit.markers.changes import Add, Change, Remove, SetHooks
 from kit.markers.checks import (
     check_name,
     check_option,
@@ -42,6 +42,8 @@ from kit.markers.updates import Updater
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import FrameType
+
+    from kit.markers.marker import Hooks
 
 __all__ = ["Registry", "registry"]
 
@@ -203,6 +205,10 @@ class Registry:
                     stacklevel=4,
                 )
                 return
+
+    def set_hooks(self, marker: Marker, hooks: Hooks) -> None:
+        """Give a marker other hooks, which are called when probes are connected."""
+        self.updater.make([SetHooks(marker, hooks)], at_once=True)
 
     # Disconnecting.
 

@@ -1,7 +1,4 @@
-"""How an update is made: one lock, plans, then one store a marker.
-
-An update works out what is to change, builds the new arrays, and only then publishes them. What
-can fail fails before the first store.
+"""How an update is made: one lock, plans, hooks, and then the publication.
 
 One lock serialises updates; no dispatch takes it, and no probe and no hook runs under it. A signal
 handler, ``__del__`` or garbage-collector callback may interrupt an update on the very thread that
@@ -11,24 +8,22 @@ holds the lock; its own update is queued then, and made before the lock is given
 from __future__ import annotations
 
 import threading
-import time
-import weakref
 from collections import deque
 from contextlib import contextmanager
 from threading import get_ident
 from typing import TYPE_CHECKING
 
 from kit.errors import WouldDeadlockError
-from kit.markers import array as arrays
 from kit.markers import grace
-from kit.markers.changes import Change, Plan, Plans
+from kit.markers.changes import Change, Plans
+from kit.markers.publication import publish_all
 from kit.markers.reporting import report
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from kit.markers.array import ProbeArray
-    from kit.markers.marker import Marker
+    from kit.markers.marker import Hook, Marker
 
 __all__ = ["Batch", "Updater"]
 
@@ -157,6 +152,10 @@ class Updater:
             if self.enter():
                 try:
                     _apply(changes, batch.plans)
+                except BaseException:
+                    batch.plans = Plans()  # without what the failed changes did before they failed
+                    _apply(batch.changes, batch.plans)
+                    raise
                 finally:
                     self.leave()
             batch.changes.extend(changes)
@@ -182,31 +181,33 @@ class Updater:
         while self._await_hooks(plans):
             plans = Plans()
             _apply(changes, plans)
-        firsts = [p.marker for p in plans.values() if not p.before and p.after]
-        lasts = [p.marker for p in plans.values() if p.before and not p.after]
-        firsts = [marker for marker in firsts if marker._on_first is not None]
-        lasts = [marker for marker in lasts if marker._on_last is not None]
-        if not firsts and not lasts:
-            self._publish_all(plans, retired)
+        begin, end = [], []
+        for plan in plans.values():
+            old, new = plan.marker._hooks, plan.hooks
+            changed = new is not old
+            if new.on_first and plan.after and (changed or not plan.before):
+                begin.append((plan.marker, new.on_first, new.on_last))
+            if old.on_last and plan.before and (changed or not plan.after):
+                end.append((plan.marker, old.on_last))
+        if not begin and not end:
+            publish_all(plans, retired)
             return
         owner = get_ident()
         for marker in plans:
             marker._hook_owner = owner
-        begun: list[Marker] = []
+        lasts: list[tuple[Marker, Hook]] = []
         try:
-            for marker in firsts:
-                assert marker._on_first is not None
-                self._call_hook(marker._on_first)
-                begun.append(marker)
-            self._publish_all(plans, retired)
-            begun = []
-            for marker in lasts:
-                self._report_last(marker)
-        except BaseException:
-            for marker in reversed(begun):
-                if marker._on_last is not None:
-                    self._report_last(marker)
-            raise
+            try:
+                for marker, on_first, on_last in begin:
+                    self._call_hook(on_first)
+                    if on_last:
+                        lasts.insert(0, (marker, on_last))
+                publish_all(plans, retired)
+                lasts = end
+            finally:
+                # Of what is off now; where it failed, those that undo the first ones.
+                for marker, on_last in lasts:
+                    self._report_last(marker, on_last)
         finally:
             for marker in plans:
                 marker._hook_owner = None
@@ -214,14 +215,13 @@ class Updater:
             self._after_hooks.clear()
             self._hook_ended.notify_all()
 
-    def _report_last(self, marker: Marker) -> None:
-        assert marker._on_last is not None
+    def _report_last(self, marker: Marker, on_last: Hook) -> None:
         try:
-            self._call_hook(marker._on_last)
+            self._call_hook(on_last)
         except Exception as error:
             report(f"the on_last hook of marker {marker.name!r} failed", error)
 
-    def _call_hook(self, hook: Callable[[], object]) -> None:
+    def _call_hook(self, hook: Hook) -> None:
         """Run a hook without the lock."""
         ident = get_ident()
         nested = ident in grace.in_hook
@@ -243,13 +243,18 @@ class Updater:
             if marker._hook_owner is None:
                 continue
             self._refuse_loop(me, marker)
+            # A signal handler that interrupts the waiting may have to wait for another marker.
+            interrupted = self._waiting_for.get(me)
             self._waiting_for[me] = marker
             self._busy = False
             try:
                 self._hook_ended.wait()
             finally:
                 self._busy = True
-                del self._waiting_for[me]
+                if interrupted is None:
+                    del self._waiting_for[me]
+                else:
+                    self._waiting_for[me] = interrupted
             return True
         return False
 
@@ -265,117 +270,7 @@ class Updater:
             waited = self._waiting_for.get(owner)
             owner = waited._hook_owner if waited is not None else None
 
-    # Publishing.
-
-    def _publish_all(self, plans: Plans, retired: list[ProbeArray | None] | None) -> None:
-        changed = [plan for plan in plans.values() if plan.publishes]
-        built: list[ProbeArray | None] = []
-        for plan in changed:
-            try:
-                built.append(_build(plan))
-            except MemoryError:
-                if plan.format is not plan.marker.format or set(plan.after) - set(plan.before):
-                    raise  # nothing was published: connecting fails and leaves nothing behind
-                built.append(plan.marker._array)  # removal cannot fail, see _publish
-        for plan, array in zip(changed, built, strict=True):
-            old = _publish(plan, array)
-            if retired is not None:
-                retired.append(old)
-        for plan in plans.values():
-            plan.marker._off = plan.off
-            for connection in plan.replaced:
-                connection._state = "replaced"
-        for commit in plans.commits:
-            commit()
-
-
-def _build(plan: Plan) -> ProbeArray | None:
-    """Build the array that a plan publishes; that nothing is connected needs no memory."""
-    if not plan.after:
-        return None
-    return arrays.build(plan.after, plan.format, plan.marker._generation + 1)
-
 
 def _apply(changes: Sequence[Change], plans: Plans) -> None:
     for change in changes:
         change.apply(plans)
-
-
-def _publish(plan: Plan, array: ProbeArray | None) -> ProbeArray | None:
-    """Publish one marker's new array; return the old one."""
-    marker = plan.marker
-    old = marker._array
-    gone = [each for each in plan.before if each not in plan.after]
-    come = [each for each in plan.after if each not in plan.before]
-    neutralised = array is old and old is not None
-    if array is not None and not neutralised:
-        # Before the array can be read: who counts on it, and that they are connected.
-        marker._fired.add(array.tally)
-        for connection in plan.after:
-            connection._dispatches.add(array.tally)
-    for connection in come:
-        connection._state = "connected"
-    marker._generation += 1
-    when = time.monotonic_ns()
-    if array is not None and neutralised:
-        # There was no memory for the smaller array: stubs in place. The next update drops them.
-        for connection in gone:
-            array.neutralise(connection)
-        array.generation = marker._generation
-    else:
-        marker.format = plan.format
-        # The publication: one store. A dispatch that loads before it calls the old closures, one
-        # that loads after it the new ones. Everything above must be visible first; with a global
-        # interpreter lock, program order is enough for that.
-        marker._array = array
-    # After the store, so that no dispatch that may have loaded the old array is missing.
-    cookie = grace.snapshot()
-    for connection in gone:
-        if connection.connected:
-            connection._state = "disconnected"
-    if array is not None:
-        for connection in plan.after:
-            if connection.is_off:  # by a dispatch, while the array was built: see switch_off
-                array.neutralise(connection)
-    if old is not None and not neutralised:
-        marker._retired.append(
-            (old.tally, [weakref.ref(each) for each in old.connections], dict(cookie))
-        )
-    _settle(marker)
-    _tell_observers(plan, old, array, when, cookie)
-    return old
-
-
-def _settle(marker: Marker) -> None:
-    """Fold the tallies of arrays whose grace period has ended."""
-    waiting = []
-    for tally, connections, cookie in marker._retired:
-        if grace.elapsed(cookie):
-            marker._fired.settle(tally)
-            for reference in connections:
-                connection = reference()
-                if connection is not None:
-                    connection._dispatches.settle(tally)
-        else:
-            waiting.append((tally, connections, cookie))
-    marker._retired[:] = waiting
-
-
-def _tell_observers(
-    plan: Plan,
-    old: ProbeArray | None,
-    new: ProbeArray | None,
-    when: int,
-    cookie: grace.Cookie,
-) -> None:
-    observers = {
-        id(each): each for array in (old, new) if array is not None for each in array.observers
-    }
-    for observer in observers.values():
-        ended = observer.published(
-            get_ident(), when, plan.marker, plan.action, plan.label, plan.marker.fanout
-        )
-        if not cookie:
-            ended(time.monotonic_ns())
-        else:
-            grace.defer(lambda ended=ended: ended(time.monotonic_ns()), cookie=dict(cookie))  # type: ignore[misc]

@@ -1,0 +1,132 @@
+"""Publishing: new arrays are built, then put in place, one store a marker.
+
+What can fail fails while they are built, before the first store.
+"""
+
+from __future__ import annotations
+
+import time
+import weakref
+from threading import get_ident
+from typing import TYPE_CHECKING
+
+from kit.markers import array as arrays
+from kit.markers import grace
+
+if TYPE_CHECKING:
+    from kit.markers.array import ProbeArray
+    from kit.markers.changes import Plan, Plans
+    from kit.markers.marker import Marker
+
+__all__ = ["publish_all"]
+
+
+def publish_all(plans: Plans, retired: list[ProbeArray | None] | None) -> None:
+    """Build what the plans need, then publish them; what is replaced goes to ``retired``."""
+    changed = [plan for plan in plans.values() if plan.publishes]
+    built: list[ProbeArray | None] = []
+    for plan in changed:
+        try:
+            built.append(_build(plan))
+        except MemoryError:
+            if plan.format is not plan.marker.format or set(plan.after) - set(plan.before):
+                raise  # nothing was published: connecting fails and leaves nothing behind
+            built.append(plan.marker._array)  # removal cannot fail, see _publish
+    for plan, array in zip(changed, built, strict=True):
+        old = _publish(plan, array)
+        if retired is not None:
+            retired.append(old)
+    for plan in plans.values():
+        plan.marker._off = plan.off
+        plan.marker._hooks = plan.hooks
+        for connection in plan.replaced:
+            connection._state = "replaced"
+    for commit in plans.commits:
+        commit()
+
+
+def _build(plan: Plan) -> ProbeArray | None:
+    """Build the array that a plan publishes; that nothing is connected needs no memory."""
+    if not plan.after:
+        return None
+    return arrays.build(plan.after, plan.format, plan.marker._generation + 1)
+
+
+def _publish(plan: Plan, array: ProbeArray | None) -> ProbeArray | None:
+    """Publish one marker's new array; return the old one."""
+    marker = plan.marker
+    old = marker._array
+    gone = [each for each in plan.before if each not in plan.after]
+    come = [each for each in plan.after if each not in plan.before]
+    neutralised = array is old and old is not None
+    if array is not None and not neutralised:
+        # Before the array can be read: who counts on it, and that they are connected.
+        marker._fired.add(array.tally)
+        for connection in plan.after:
+            connection._dispatches.add(array.tally)
+    for connection in come:
+        connection._state = "connected"
+    marker._generation += 1
+    when = time.monotonic_ns()
+    if array is not None and neutralised:
+        # There was no memory for the smaller array: stubs in place. The next update drops them.
+        for connection in gone:
+            array.neutralise(connection)
+        array.generation = marker._generation
+    else:
+        marker.format = plan.format
+        # The publication: one store. A dispatch that loads before it calls the old closures, one
+        # that loads after it the new ones. Everything above must be visible first; with a global
+        # interpreter lock, program order is enough for that.
+        marker._array = array
+    # After the store, so that no dispatch that may have loaded the old array is missing.
+    cookie = grace.snapshot()
+    for connection in gone:
+        if connection.connected:
+            connection._state = "disconnected"
+    if array is not None:
+        for connection in plan.after:
+            if connection.is_off:  # by a dispatch, while the array was built: see switch_off
+                array.neutralise(connection)
+    if old is not None and not neutralised:
+        marker._retired.append(
+            (old.tally, [weakref.ref(each) for each in old.connections], dict(cookie))
+        )
+    _settle(marker)
+    _tell_observers(plan, old, array, when, cookie)
+    return old
+
+
+def _settle(marker: Marker) -> None:
+    """Fold the tallies of arrays whose grace period has ended."""
+    waiting = []
+    for tally, connections, cookie in marker._retired:
+        if grace.elapsed(cookie):
+            marker._fired.settle(tally)
+            for reference in connections:
+                connection = reference()
+                if connection is not None:
+                    connection._dispatches.settle(tally)
+        else:
+            waiting.append((tally, connections, cookie))
+    marker._retired[:] = waiting
+
+
+def _tell_observers(
+    plan: Plan,
+    old: ProbeArray | None,
+    new: ProbeArray | None,
+    when: int,
+    cookie: grace.Cookie,
+) -> None:
+    observers = {
+        id(each): each for array in (old, new) if array is not None for each in array.observers
+    }
+    for observer in observers.values():
+        ended = observer.published(
+            get_ident(), when, plan.marker, plan.action, plan.label, plan.marker.fanout
+        )
+        if not cookie:
+            ended(time.monotonic_ns())
+        else:
+            grace.defer(lambda ended=ended: ended(time.monotonic_ns()), cookie=dict(cookie))  # type: ignore[misc]
