@@ -248,9 +248,9 @@ def capture(pattern: str = "*") -> Iterator[Events]:
     """
     events = Events()
     probe = _Collector(events)
-    # Straight to the registry: a test may well name markers that are declared in the block.
+    # Without a warning: a test may well name markers that are declared in the block.
     handle = (
-        registry.connect_pattern(pattern, probe, error_limit=None)
+        registry.connect_pattern(pattern, probe, error_limit=None, expect_match=False)
         if is_pattern(pattern)
         else registry.connect(registry.waited_for(pattern), probe, error_limit=None)
     )

@@ -3,15 +3,28 @@
 from __future__ import annotations
 
 from functools import partial
+from types import FunctionType
 from typing import Any, Final
 
 from kit.errors import FormatError
 from kit.markers.connection import NativeProbe, label_of
 from kit.markers.patterns import is_pattern
 
-__all__ = ["check_name", "check_option", "check_probe", "default_name", "lambda_place"]
+__all__ = [
+    "ASYNC_GENERATOR",
+    "COROUTINE",
+    "GENERATOR",
+    "check_name",
+    "check_option",
+    "check_probe",
+    "code_flags",
+    "default_name",
+    "lambda_place",
+]
 
-_ASYNC_FLAGS: Final = 0x80 | 0x200  # CPython's flags of coroutine and async generator functions
+GENERATOR: Final = 0x20
+COROUTINE: Final = 0x80
+ASYNC_GENERATOR: Final = 0x200
 
 
 def check_name(name: object) -> None:
@@ -37,37 +50,42 @@ def check_probe(probe: object) -> None:
         return
     if not callable(probe):
         raise TypeError(f"a probe must be callable, got {probe!r}")
-    function: Any = probe
-    while isinstance(function, partial):
-        function = function.func
-    function = getattr(function, "__func__", function)
-    code = getattr(function, "__code__", None)
-    if code is None:
-        code = getattr(type(function).__dict__.get("__call__"), "__code__", None)
-    if getattr(code, "co_flags", 0) & _ASYNC_FLAGS:
+    if code_flags(probe) & (COROUTINE | ASYNC_GENERATOR):
         raise TypeError(
             f"{label_of(probe)} is a coroutine function: a dispatch would call it and nobody would "
             "await it; use a plain function that schedules a task"
         )
 
 
+def code_flags(function: Any) -> int:
+    """Return CPython's flags of the code that a call runs: of a partial's, a method's, an object's.
+
+    They say what `inspect` would, which takes as long to import as the kit.
+    """
+    while isinstance(function, partial):
+        function = function.func
+    code = getattr(function, "__code__", None) or getattr(type(function).__call__, "__code__", None)
+    flags: int = getattr(code, "co_flags", 0)
+    return flags
+
+
 def default_name(probe: object) -> str | None:
-    """Return the name that a function of the notebook's or script's top level has by itself."""
-    qualified = getattr(probe, "__qualname__", None)
-    if getattr(probe, "__module__", None) != "__main__" or not isinstance(qualified, str):
+    """Return the name that a function of the notebook's or script's top level has by itself.
+
+    A bound method has none: it belongs to its object, and another object's is another probe.
+    """
+    if not isinstance(probe, FunctionType) or probe.__module__ != "__main__":
         return None
-    if "<" in qualified or not hasattr(probe, "__code__"):
-        return None
-    return qualified
+    return None if "<" in probe.__qualname__ else probe.__qualname__
 
 
 def lambda_place(probe: object) -> tuple[str, int, int] | None:
-    """Return where a lambda is written: file, line and column."""
-    if getattr(probe, "__name__", None) != "<lambda>":
+    """Return where a notebook's or script's lambda is written: file, line and column."""
+    if not isinstance(probe, FunctionType) or probe.__module__ != "__main__":
         return None
-    code = getattr(probe, "__code__", None)
-    if code is None:
+    if probe.__name__ != "<lambda>":
         return None
+    code = probe.__code__
     # Its body's column; the frame's own instructions have the first one.
     column = max((start or 0 for _, _, start, _ in code.co_positions()), default=0)
     return code.co_filename, code.co_firstlineno, column

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, SupportsIndex, overload
 
 if TYPE_CHECKING:
     from kit.markers.marker import Marker
@@ -16,6 +16,15 @@ _NUMBERS = frozenset((2, 3, 4))
 
 class MarkerList(list["Marker"]):
     """Markers, in order of name; a list in every other way."""
+
+    @overload
+    def __getitem__(self, index: SupportsIndex) -> Marker: ...
+    @overload
+    def __getitem__(self, index: slice) -> MarkerList: ...
+    def __getitem__(self, index: SupportsIndex | slice) -> Marker | MarkerList:
+        if isinstance(index, slice):
+            return MarkerList(super().__getitem__(index))
+        return super().__getitem__(index)
 
     def _rows(self) -> list[tuple[str, ...]]:
         return [

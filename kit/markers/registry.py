@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import os
 import sys
-import warnings
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from kit.errors import (
@@ -36,11 +35,12 @@ from kit.markers.format import declare_format
 from kit.markers.marker import Marker
 from kit.markers.pattern_changes import AddPattern, RemovePattern
 from kit.markers.patterns import Options, PatternConnection, is_pattern, matches
+from kit.markers.reporting import warn
 from kit.markers.span import Span
 from kit.markers.updates import Updater
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from types import FrameType
 
     from kit.markers.marker import Hooks
@@ -74,17 +74,19 @@ class Registry:
         check_name(name)
         declared = declare_format(name, text, fields, is_span=kind is Span)
         known = self.markers.get(name)
-        if known is not None and known.format == declared:
-            return known  # type: ignore[return-value]
+        if known is not None and known.format is not None:
+            # The name alone asks for the marker, as logging.getLogger does, whatever its fields.
+            asks = text is None and not fields and type(known) is kind
+            if asks or known.format == declared:
+                return known  # type: ignore[return-value]
         module = str(site.f_globals.get("__name__", "?"))
         declaration = Declare(self, kind, name, declared, module, site.f_lineno)
         self.updater.make([declaration], at_once=True)
         for connection in declaration.left_off:
-            warnings.warn(
+            warn(
                 f"{connection.label} asked marker {name!r} for ({connection.asked}), but it is "
                 f"declared ({declared}): this connection is off",
                 FormatMismatchWarning,
-                stacklevel=3,
             )
         # It is there, unless this interrupted an update on this thread: then its declaration is
         # queued, and until that is made the marker is one that is waited for.
@@ -130,7 +132,7 @@ class Registry:
         """Connect a closure to one marker."""
         options = self._options(marker.name, probe, private, name, priority, error_limit, format)
         connection = self.connection(marker, options, next(self._order))
-        self._warn_of_lambda(marker, connection)
+        self._warn_of_lambda(marker.name, options, marker.probes)
         self.updater.make([Add(connection)])
         return connection
 
@@ -144,17 +146,20 @@ class Registry:
         priority: int = DEFAULT_PRIORITY,
         error_limit: int | None = DEFAULT_ERROR_LIMIT,
         format: str | None = None,
+        expect_match: bool = True,
     ) -> PatternConnection:
         """Connect a closure to every marker that matches, now and later."""
         options = self._options(pattern, probe, private, name, priority, error_limit, format)
         handle = PatternConnection(pattern, options, next(self._order))
-        self.updater.make([AddPattern(self, handle)])
-        if not self.matching(pattern):
-            warnings.warn(
+        # Warnings first: where they are errors, nothing has been connected.
+        if expect_match and not self.matching(pattern):
+            warn(
                 f"no marker matches {pattern!r} yet; markers declared later will be connected",
                 UnmatchedPatternWarning,
-                stacklevel=4,
             )
+        rivals = [each for each in self.patterns if each.pattern == pattern]
+        self._warn_of_lambda(pattern, options, rivals)
+        self.updater.make([AddPattern(self, handle)])
         return handle
 
     def _options(
@@ -190,21 +195,22 @@ class Registry:
         """Return a connection that is yet to be made."""
         return Connection(marker, options.probe, options.private, **options.keywords, order=order)
 
-    def _warn_of_lambda(self, marker: Marker, new: Connection) -> None:
-        """Say once that a lambda from a line connected before does not replace the other."""
+    def _warn_of_lambda(
+        self, target: str, new: Options, others: Iterable[Connection | PatternConnection]
+    ) -> None:
+        """Say once that a lambda of a cell that was run again does not replace the other."""
         place = lambda_place(new.probe)
-        if place is None or new.name is not None or place in self._warned_lambdas:
+        if place is None or new.keywords["name"] is not None or place in self._warned_lambdas:
             return
-        for each in marker.probes:
-            if each.probe is not new.probe and lambda_place(each.probe) == place:
-                self._warned_lambdas.add(place)
-                warnings.warn(
-                    f"another lambda of line {place[1]} is connected to {marker.name!r} already; "
-                    "give it a name= to be replaced when the cell is run again",
-                    UnnamedProbeWarning,
-                    stacklevel=4,
-                )
-                return
+        if any(
+            each.probe is not new.probe and lambda_place(each.probe) == place for each in others
+        ):
+            self._warned_lambdas.add(place)
+            warn(
+                f"another lambda of line {place[1]} is connected to {target!r} already; "
+                "give it a name= to be replaced when the cell is run again",
+                UnnamedProbeWarning,
+            )
 
     def set_hooks(self, marker: Marker, hooks: Hooks) -> None:
         """Give a marker other hooks, which are called when probes are connected."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import functools
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator
 from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Any, Final, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, Self, TypeAlias, TypeVar, cast
 
+from kit.markers.checks import ASYNC_GENERATOR, COROUTINE, GENERATOR, code_flags
 from kit.markers.marker import Marker
 from kit.markers.python_dispatch import clock
 
@@ -16,9 +17,9 @@ if TYPE_CHECKING:
 __all__ = ["Span", "Timing"]
 
 F = TypeVar("F", bound=Callable[..., Any])
+Extractor: TypeAlias = Callable[[tuple[Any, ...], dict[str, Any]], tuple[Any, ...] | None]
 
 _OFF: Final = nullcontext()
-_GENERATOR, _COROUTINE, _ASYNC_GENERATOR = 0x20, 0x80, 0x200  # CPython's code flags
 
 
 class Timing:
@@ -58,6 +59,13 @@ class Timing:
                 self._args,
                 self._kwargs,
             )
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ARG002 - raises
+        """Say what is wrong where a span with fields was used as a decorator."""
+        raise TypeError(
+            f"span {self._span.name!r} has fields, so it cannot decorate a function by itself; "
+            f"say which parameters they are: kit.span({self._span.name!r}).wrap(function, ...)"
+        )
 
 
 class Span(Marker):
@@ -155,15 +163,15 @@ class Span(Marker):
         if not callable(function):
             raise TypeError(f"span {self.name!r} can only wrap a callable, got {function!r}")
         values = self._extractor(function, parameters)
-        flags = getattr(getattr(function, "__code__", None), "co_flags", 0)
+        flags = code_flags(function)
         wrapper: Callable[..., Any]
-        if flags & _COROUTINE:
+        if flags & COROUTINE:
 
             async def wrapper(*args: Any, **kwargs: Any) -> Any:
                 with self._passage(values, args, kwargs):
                     return await function(*args, **kwargs)
 
-        elif flags & _ASYNC_GENERATOR:
+        elif flags & ASYNC_GENERATOR:
 
             async def wrapper(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
                 with self._passage(values, args, kwargs):
@@ -184,7 +192,7 @@ class Span(Marker):
                     finally:
                         await inner.aclose()
 
-        elif flags & _GENERATOR:
+        elif flags & GENERATOR:
 
             def wrapper(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
                 with self._passage(values, args, kwargs):
@@ -200,16 +208,18 @@ class Span(Marker):
 
     def _passage(
         self,
-        values: Callable[[tuple[Any, ...], dict[str, Any]], tuple[Any, ...]],
+        values: Extractor,
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
     ) -> AbstractContextManager[object]:
         """Return the context of one call of a wrapped function; off, it looks at nothing."""
-        return _OFF if self._array is None else Timing(self, values(args, kwargs), {})
+        if self._array is None:
+            return _OFF
+        found = values(args, kwargs)
+        # Arguments that the function does not take: the call is about to say so.
+        return _OFF if found is None else Timing(self, found, {})
 
-    def _extractor(
-        self, function: Callable[..., Any], parameters: dict[str, str]
-    ) -> Callable[[tuple[Any, ...], dict[str, Any]], tuple[Any, ...]]:
+    def _extractor(self, function: Callable[..., Any], parameters: dict[str, str]) -> Extractor:
         """Return what finds the fields' values among a call's arguments."""
         names = self.format.names if self.format is not None else ()
         if not names and not parameters:
@@ -234,11 +244,11 @@ class Span(Marker):
                 )
         order = [parameters[name] for name in names]
 
-        def values(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+        def values(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...] | None:
             try:
                 bound = signature.bind(*args, **kwargs)
             except TypeError:
-                return ()  # the call itself is about to say so
+                return None
             bound.apply_defaults()
             return tuple(bound.arguments[name] for name in order)
 
