@@ -20,7 +20,7 @@ import threading
 import time
 from queue import SimpleQueue
 from threading import get_ident
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from kit.errors import WouldDeadlockError
 

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import itertools
+import operator
 import os
 import time
 import warnings
 import weakref
-from threading import get_ident, get_native_id
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from kit.errors import NotConnectedError
+from kit.errors import NotConnectedError, WouldDeadlockError
 from kit.markers import Connection, Marker, PatternConnection, batch, connect, grace
 from kit.probes.capture import Capture, MarkerInfo, Row, wall_offset
-from kit.probes.context import context_functions
-from kit.probes.store import Store
+from kit.probes.sink import DiscardSink, OverwriteSink, Sink
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
     from types import TracebackType
     from typing import Self
 
     import pandas as pd
 
-    from kit.markers.connection import NativeProbe, Observer
-    from kit.markers.format import Format
+    from kit.markers.connection import NativeProbe
+    from kit.probes.store import Piece, Store
 
 __all__ = ["MODES", "Recorder", "record"]
 
@@ -49,8 +47,9 @@ def record(
         How many events are kept.
     mode : str
         ``"discard"``: exactly ``capacity`` events are kept before any is lost, and the lost ones
-        are counted. ``"overwrite"``, a flight recorder: each thread's newest events, together at
-        least the newest ``capacity`` and at most one sixteenth of it more for each thread.
+        are counted. ``"overwrite"``, a flight recorder: each thread's newest events without a
+        gap, together ``capacity`` of them, give or take a sub-buffer a thread. A sub-buffer is
+        1,024 events, or a sixteenth of the capacity where that is less.
     context : iterable of str
         What to record besides: ``"thread"``, ``"process"``, ``"task"``.
     dispatches : bool
@@ -89,148 +88,6 @@ def record(
     return recorder
 
 
-class _Sink:
-    """The probe that a recorder connects.
-
-    Apart from the recorder, so that what is connected does not keep alive what was abandoned.
-    """
-
-    kit_label = "record"
-
-    def __init__(
-        self, capacity: int, *, overwrite: bool, context: Iterable[str], observe: bool
-    ) -> None:
-        self.capacity = capacity
-        self.overwrite = overwrite
-        self.context, self._context_functions = context_functions(context)
-        self.observer: Observer | None = self if observe else None
-        self._numbers = itertools.count()
-        # What the codes in the rows mean; a marker declared anew has a second code.
-        self._codes: dict[tuple[str, Format], int] = {}
-        self.recorded: list[tuple[Marker, Format]] = []
-        self._writers: dict[int, Callable[[int, int, tuple[Any, ...]], None]] = {}
-        self.store = self.new_store()
-
-    def new_store(self) -> Store:
-        store = Store(self.capacity, overwrite=self.overwrite)
-        if self.observer is not None and not self.overwrite:
-            store.dispatch_room.extend([None] * self.capacity)
-        return store
-
-    def clear(self) -> None:
-        # One store: a writer that loaded the old one finishes its event there.
-        self.store = self.new_store()
-
-    def code(self, marker: Marker, format: Format) -> int:
-        """Return the number that stands for a marker with a format; only updates ask."""
-        key = (marker.name, format)
-        if key not in self._codes:
-            self.recorded.append((marker, format))
-            self._codes[key] = len(self.recorded) - 1
-        return self._codes[key]
-
-    def native(self, marker: Marker, format: Format) -> Callable[[int, int, tuple[Any, ...]], None]:
-        """Return the writer for a marker; the same one each time."""
-        code = self.code(marker, format)
-        if code not in self._writers:
-            self._writers[code] = self._overwriter(code) if self.overwrite else self._keeper(code)
-        return self._writers[code]
-
-    def _keeper(self, code: int) -> Callable[[int, int, tuple[Any, ...]], None]:
-        sink, context = self, self._context_functions
-
-        def write(ident: int, ts: int, args: tuple[Any, ...]) -> None:
-            store = sink.store
-            buffer = store.buffers.get(ident) or store.new_buffer(ident)
-            if store.room:
-                try:
-                    store.room.pop()  # a place of one's own
-                except IndexError:
-                    pass  # another thread took the last one
-                else:
-                    if context:
-                        row = (ts, code, args, tuple([function() for function in context]))
-                        buffer.chunk.rows.append(row)
-                    else:
-                        buffer.chunk.rows.append((ts, code, args))
-                    return
-            buffer.lost[code] += 1
-
-        return write
-
-    def _overwriter(self, code: int) -> Callable[[int, int, tuple[Any, ...]], None]:
-        sink, context = self, self._context_functions
-
-        def write(ident: int, ts: int, args: tuple[Any, ...]) -> None:
-            store = sink.store
-            buffer = store.buffers.get(ident) or store.new_buffer(ident)
-            rows = buffer.chunk.rows
-            if context:
-                rows.append((ts, code, args, tuple([function() for function in context])))
-            else:
-                rows.append((ts, code, args))
-            if len(rows) >= store.chunk_size:
-                store.seal(buffer)
-
-        return write
-
-    # What the dispatcher and the registry tell an observer.
-
-    def dispatched(
-        self,
-        ident: int,
-        begin: int,
-        end: int,
-        marker: Marker,
-        generation: int,
-        fanout: int,
-        errors: int,
-        calls: list[tuple[int, int, Connection, int, str | None]],
-    ) -> None:
-        """Record one dispatch and the calls in it."""
-        if marker.format is None:
-            return
-        store = self.store
-        buffer = store.buffers.get(ident) or store.new_buffer(ident)
-        if not self.overwrite:
-            try:
-                store.dispatch_room.pop()
-            except IndexError:
-                store.lost_dispatches += 1
-                return
-        code, tid, number = self.code(marker, marker.format), buffer.tid, next(self._numbers)
-        buffer.dispatches.append(
-            (begin, end - begin, code, generation, fanout, errors, tid, number)
-        )
-        buffer.calls.extend(
-            [
-                (start, stop - start, code, connection.label, position, number, error, tid)
-                for start, stop, connection, position, error in calls
-            ]
-        )
-
-    def published(
-        self, ident: int, when: int, marker: Marker, action: str, label: str, fanout: int
-    ) -> Callable[[int], None]:
-        """Record one publication; its grace period is filled in when it ends."""
-        if marker.format is None:
-            return _nothing
-        buffer = self.store.buffers.get(ident)
-        tid = get_native_id() if buffer is None else buffer.tid
-        code = self.code(marker, marker.format)
-        row = [when, code, action, label, marker.generation, fanout, None, tid]
-        self.store.publications.append(row)
-
-        def ended(now: int) -> None:
-            row[6] = now - when
-
-        return ended
-
-
-def _nothing(now: int) -> None:
-    """Note nothing about a marker that has no fields yet."""
-
-
 class Recorder:
     """Records the events of some markers; made by `kit.record`.
 
@@ -253,19 +110,16 @@ class Recorder:
         dispatches: bool,
     ) -> None:
         self._handles: list[Connection | PatternConnection] = []
-        if type(capacity) is not int or capacity < 1:
-            raise ValueError(f"capacity is how many events to keep, at least 1; got {capacity!r}")
         if mode not in MODES:
             raise ValueError(f"mode is 'discard' or 'overwrite', got {mode!r}")
         targets = [pattern] if isinstance(pattern, str | Marker) else list(pattern)
         self.patterns = tuple(t.name if isinstance(t, Marker) else t for t in targets)
         if not self.patterns:
             raise ValueError("there is nothing to record: give a marker's name or a pattern")
-        self.capacity = capacity
+        self.capacity = _whole(capacity)
         self.mode = mode
-        self._sink = _Sink(
-            capacity, overwrite=mode == "overwrite", context=context, observe=dispatches
-        )
+        kind = OverwriteSink if mode == "overwrite" else DiscardSink
+        self._sink: Sink = kind(self.capacity, context, dispatches)
         self._wall = wall_offset()
         self._started = time.monotonic_ns()
         self._stopped: int | None = self._started
@@ -314,11 +168,15 @@ class Recorder:
                 except NotConnectedError:
                     pass  # somebody disconnected it by name
         self._stopped = time.monotonic_ns()
-        if not grace.inside() and get_ident() not in grace.in_hook:
-            try:
-                grace.synchronize(timeout=_LONGEST_WAIT)
-            except TimeoutError:
-                pass  # a probe elsewhere takes its time; what it still records will be there
+        try:
+            grace.synchronize(timeout=_LONGEST_WAIT)
+            if self._sink.observer is not None:
+                # The grace periods of what it saw published are noted on another thread.
+                grace.barrier(timeout=_LONGEST_WAIT)
+        except (TimeoutError, WouldDeadlockError):
+            # A probe elsewhere takes its time, or this is one: what is still being recorded will
+            # be there when it is done.
+            pass
 
     def clear(self) -> None:
         """Forget what was recorded, and the counts of what was lost."""
@@ -339,19 +197,18 @@ class Recorder:
         self.stop()
 
     def __del__(self) -> None:
-        if getattr(self, "_handles", None):
-            warnings.warn(
-                f"{self!r} was abandoned while it was running; stop it, or use a with block",
-                ResourceWarning,
-                stacklevel=2,
-                source=self,
-            )
-            with batch():
-                for handle in self._handles:
-                    try:
-                        handle.disconnect()
-                    except NotConnectedError:
-                        pass
+        handles = getattr(self, "_handles", None)
+        if not handles:
+            return
+        message = f"{self!r} was abandoned while it was running; stop it, or use a with block"
+        with batch():
+            for handle in handles:
+                try:
+                    handle.disconnect()
+                except NotConnectedError:
+                    pass
+        # Last: where warnings are errors, this raises.
+        warnings.warn(message, ResourceWarning, stacklevel=2, source=self)
 
     # Counts.
 
@@ -369,7 +226,7 @@ class Recorder:
     @property
     def overwritten(self) -> int:
         """How many events gave way to newer ones."""
-        return sum(self._sink.store.overwritten().values())
+        return self._sink.store.overwritten()
 
     @property
     def lost_dispatches(self) -> int:
@@ -414,7 +271,26 @@ class Recorder:
         [8, 9]
         """
         store = self._sink.store
-        return self._capture(store, store.newest(count))
+        return self._capture(store, store.copy(_whole(count, "count")))
+
+    def take(self) -> Capture:
+        """Take away what is recorded now, frozen; each event is taken once.
+
+        Returns
+        -------
+        Capture
+
+        Examples
+        --------
+        >>> import kit
+        >>> tick = kit.marker("recorded.taken", n=int)
+        >>> with kit.record("recorded.taken") as events:
+        ...     tick(1)
+        >>> len(events.take()), len(events.take())
+        (1, 0)
+        """
+        store = self._sink.store
+        return self._capture(store, store.take())
 
     def drain(self) -> pd.DataFrame:
         """Take away what is recorded now, as a frame; each event is drained once.
@@ -426,8 +302,7 @@ class Recorder:
         """
         from kit import frames
 
-        store = self._sink.store
-        return frames.events(self._capture(store, store.take()))
+        return frames.events(self.take())
 
     def frame(self, name: str | None = None) -> pd.DataFrame:
         """Return the events as a frame, sorted by time.
@@ -464,7 +339,7 @@ class Recorder:
 
         return frames.publications(self.snapshot())
 
-    def _capture(self, store: Store, pieces: list[Any]) -> Capture:
+    def _capture(self, store: Store, pieces: list[Piece]) -> Capture:
         sink = self._sink
         buffers = store.every.copy()
         dispatches: list[Row] = [row for b in buffers for row in b.dispatches.copy()]
@@ -475,7 +350,7 @@ class Recorder:
         names = [marker.name for marker, _ in recorded]
         return Capture(
             markers=tuple(MarkerInfo.of(marker, fields) for marker, fields in recorded),
-            threads=store.threads(pieces, names),
+            threads=tuple(piece.events(names) for piece in pieces),
             dispatches=dispatches,
             probe_calls=calls,
             publications=publications,
@@ -497,13 +372,26 @@ class Recorder:
         )
 
 
+def _whole(number: int, what: str = "capacity") -> int:
+    """Return a number of events, or say what is wrong with it."""
+    try:
+        whole = 0 if isinstance(number, bool) else operator.index(number)
+    except TypeError:
+        whole = 0
+    if whole < 1:
+        raise ValueError(
+            f"{what} is how many events to keep, a whole number of at least 1; got {number!r}"
+        )
+    return whole
+
+
 _recorders: weakref.WeakSet[Recorder] = weakref.WeakSet()
 
 
 def _after_fork() -> None:
     # What was recorded is the parent's.
     for recorder in list(_recorders):
-        recorder._sink.clear()
+        recorder.clear()
 
 
 if hasattr(os, "register_at_fork"):

@@ -1,65 +1,98 @@
 """Per-thread buffers: each thread writes its own, anybody may read while it does.
 
 What makes this exact without a lock on the writer's side: every step that two threads could
-dispute is one operation on a built-in list or deque, which nothing interrupts. A writer only ever
-appends to its own chunk; a reader copies a chunk, or takes away its front.
+dispute is one operation on a built-in object, which nothing interrupts. A writer only ever appends
+to its own rows. Readers hold a lock that no writer takes: one reads, or takes away, at a time.
 """
 
 from __future__ import annotations
 
+import itertools
 import threading
+import weakref
+from abc import ABC, abstractmethod
 from collections import Counter, deque
-from typing import TYPE_CHECKING, Any
+from operator import itemgetter
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from kit.probes.capture import Row, ThreadEvents
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
-__all__ = ["Buffer", "Chunk", "Store"]
+__all__ = ["Buffer", "Chunk", "DiscardStore", "OverwriteStore", "Piece", "Store"]
 
-_MOST_SUB_BUFFERS = 16
+MOST_SUB_BUFFERS: Final = 16
+LARGEST_SUB_BUFFER: Final = 1024
+
+_code_of = itemgetter(1)
 
 
 class Chunk:
-    """Consecutive rows of one thread; ``first`` is the number of the first row."""
+    """Consecutive rows of one thread.
 
-    __slots__ = ("buffer", "first", "rows")
+    Attributes
+    ----------
+    buffer : Buffer
+        Whose rows they are.
+    first : int
+        The number of the first row.
+    rows : list
+        The rows.
+    start : int
+        How many of the rows have been taken by a reader.
+    before : Counter
+        For each code how many rows the thread had written when this chunk began.
+    """
 
-    def __init__(self, buffer: Buffer, first: int) -> None:
+    __slots__ = ("before", "buffer", "first", "rows", "start")
+
+    def __init__(self, buffer: Buffer, first: int, before: Counter[int]) -> None:
         self.buffer = buffer
         self.first = first
+        self.before = before
+        self.start = 0
         self.rows: list[Row] = []
-
-    def take(self) -> tuple[int, list[Row]]:
-        """Take away what has been written so far: (number of the first, rows)."""
-        count = len(self.rows)
-        taken = self.rows[:count]
-        # The writer may append meanwhile; it appends behind what is deleted here.
-        del self.rows[:count]
-        first = self.first
-        self.first += count
-        return first, taken
 
 
 class Buffer:
     """What one thread writes."""
 
-    __slots__ = ("calls", "chunk", "dispatches", "evicted", "ident", "lost", "name", "tid")
+    __slots__ = ("append", "calls", "chunk", "dispatches", "lost", "name", "taken", "tid")
 
     def __init__(self, ident: int, keep: int | None) -> None:
-        self.ident = ident
         self.tid = threading.get_native_id()
         # threading.current_thread() would make up an object for a foreign thread, and
         # threading.enumerate() takes a lock that a signal handler's thread may be holding.
         thread = getattr(threading, "_active", {}).get(ident)
         self.name: str = thread.name if thread is not None else f"thread {self.tid}"
-        self.chunk = Chunk(self, 0)
+        self.chunk = Chunk(self, 0, Counter())
+        self.append = self.chunk.rows.append
         self.lost: Counter[int] = Counter()
-        # What this thread has evicted, its own rows or another thread's: written by it alone.
-        self.evicted: Counter[tuple[int, int]] = Counter()
+        self.taken: Counter[int] = Counter()
         self.dispatches: deque[Row] = deque(maxlen=keep)
         self.calls: deque[Row] = deque(maxlen=keep)
+
+
+class Piece(NamedTuple):
+    """What a reader found in one buffer; counts by code."""
+
+    buffer: Buffer
+    first: int
+    rows: list[Row]
+    lost: dict[int, int]
+    overwritten: dict[int, int]
+
+    def events(self, names: list[str]) -> ThreadEvents:
+        """Describe it for a capture; ``names`` says what the codes mean."""
+        return ThreadEvents(
+            self.buffer.tid,
+            self.buffer.name,
+            self.first,
+            self.rows,
+            _by_name(self.lost, names),
+            _by_name(self.overwritten, names),
+        )
 
 
 class _Leaving:
@@ -68,163 +101,263 @@ class _Leaving:
     The identifier of a thread that ended is given to the next one, which needs a buffer of its own.
     """
 
-    __slots__ = ("buffers", "ident")
+    __slots__ = ("ident", "store")
 
-    def __init__(self, buffers: dict[int, Buffer], ident: int) -> None:
-        self.buffers = buffers
+    def __init__(self, store: Store, ident: int) -> None:
+        self.store = weakref.ref(store)
         self.ident = ident
 
     def __del__(self) -> None:
-        self.buffers.pop(self.ident, None)
+        store = self.store()
+        if store is not None:
+            store.leave(self.ident)
 
 
-class Store:
+class Store(ABC):
     """The buffers of a recorder, between one ``clear`` and the next.
 
     Parameters
     ----------
     capacity : int
         How many events are kept.
-    overwrite : bool
-        Whether old events give way when there is no room, or new ones are lost.
+    dispatches : int or None
+        How many observed dispatches are kept before others are lost; ``None`` for the newest
+        ``capacity`` of each thread.
     """
 
-    def __init__(self, capacity: int, *, overwrite: bool) -> None:
+    def __init__(self, capacity: int, dispatches: int | None) -> None:
         self.capacity = capacity
-        self.overwrite = overwrite
         self.buffers: dict[int, Buffer] = {}
+        # The same buffers' way of adding a row, at hand for whoever only adds.
+        self.appends: dict[int, Callable[[Row], None]] = {}
         self.every: list[Buffer] = []
-        self._local = threading.local()
-        # discard: a place for each event; pop() gives each place to one writer only.
-        self.room: list[None] = [] if overwrite else [None] * capacity
-        self.dispatch_room: list[None] = []
-        # overwrite: chunks that are full, oldest first, over all threads.
-        self.chunk_size = max(1, capacity // _MOST_SUB_BUFFERS)
-        self.full_limit = -(-capacity // self.chunk_size)
-        self.full: deque[Chunk] = deque()
-        self.publications: deque[list[Any]] = deque(maxlen=100_000)
+        self.dispatch_room: Iterator[None] = (
+            itertools.repeat(None) if dispatches is None else itertools.repeat(None, dispatches)
+        )
+        self._kept = capacity if dispatches is None else None
         self.lost_dispatches = 0
+        self.publications: deque[list[Any]] = deque(maxlen=100_000)
+        self._local = threading.local()
+        self._reading = threading.RLock()
 
-    # What writers do.
-
-    def new_buffer(self, ident: int) -> Buffer:
-        """Make the calling thread's buffer."""
-        buffer = Buffer(ident, self.capacity if self.overwrite else None)
-        self.every.append(buffer)
-        self.buffers[ident] = buffer
-        self._local.leaving = _Leaving(self.buffers, ident)
+    def buffer(self, ident: int) -> Buffer:
+        """Return the calling thread's buffer, made where there is none."""
+        buffer = self.buffers.get(ident)
+        if buffer is None:
+            # A signal handler may come here in between: whoever is first, there is one buffer.
+            new = Buffer(ident, self._kept)
+            buffer = self.buffers.setdefault(ident, new)
+            if buffer is new:
+                self.every.append(buffer)
+                self._local.leaving = _Leaving(self, ident)
+                self.appends[ident] = buffer.append
         return buffer
 
-    def seal(self, buffer: Buffer) -> None:
-        """Begin a new chunk; evict the oldest where there are too many full ones."""
-        chunk = buffer.chunk
-        # In this order: a reader loads the current chunk, then the full ones. It may find this
-        # one twice, which it can tell, but never not at all.
-        self.full.append(chunk)
-        buffer.chunk = Chunk(buffer, chunk.first + len(chunk.rows))
-        while len(self.full) > self.full_limit:
-            try:
-                oldest = self.full.popleft()
-            except IndexError:
-                break  # other threads evict, too
-            for row in oldest.rows:
-                buffer.evicted[oldest.buffer.tid, row[1]] += 1
+    def leave(self, ident: int) -> Buffer | None:
+        """Forget which buffer a thread writes; what it wrote stays."""
+        self.appends.pop(ident, None)
+        return self.buffers.pop(ident, None)
 
-    # What readers do.
+    @abstractmethod
+    def keep(self, ident: int, row: Row) -> None:
+        """Keep a row of the calling thread."""
 
-    def copy(self) -> list[tuple[Buffer, int, list[Row]]]:
-        """Copy every thread's rows: (buffer, number of the first row, rows)."""
-        current = [(buffer, buffer.chunk) for buffer in self.every.copy()]
-        full = self.full.copy()
-        pieces: dict[Buffer, list[Chunk]] = {buffer: [] for buffer, _ in current}
-        for chunk in full:
-            pieces.setdefault(chunk.buffer, []).append(chunk)
-        for buffer, chunk in current:
-            chunks = pieces[buffer]
-            # Sealed since it was loaded: it is among the full ones, or evicted after them.
-            if not chunks or chunks[-1].first < chunk.first:
-                chunks.append(chunk)
-        return [
-            (buffer, chunks[0].first if chunks else 0, _joined(chunk.rows for chunk in chunks))
-            for buffer, chunks in pieces.items()
-        ]
+    @abstractmethod
+    def copy(self, newest: int | None = None) -> list[Piece]:
+        """Copy every thread's rows, or as many of its newest."""
 
-    def newest(self, count: int) -> list[tuple[Buffer, int, list[Row]]]:
-        """Copy every thread's newest rows, at most so many each, as `copy`."""
-        pieces: dict[Buffer, list[Chunk]] = {b: [b.chunk] for b in self.every.copy()}
-        for chunk in reversed(self.full.copy()):
-            chunks = pieces.setdefault(chunk.buffer, [])
-            if not chunks or chunk.first < chunks[0].first:
-                chunks.insert(0, chunk)
-        result = []
-        for buffer, chunks in pieces.items():
-            rows: list[Row] = []
-            first = 0
-            for chunk in reversed(chunks):
-                # Its length is read once: the writer may append meanwhile.
-                start = max(0, len(chunk.rows) - (count - len(rows)))
-                rows = chunk.rows[start : start + count - len(rows)] + rows
-                first = chunk.first + start
-                if len(rows) >= count:
-                    break
-            result.append((buffer, first, rows))
-        return result
+    @abstractmethod
+    def take(self) -> list[Piece]:
+        """Take every thread's rows away; each row is taken once."""
 
-    def take(self) -> list[tuple[Buffer, int, list[Row]]]:
-        """Take every thread's rows away, as `copy`; each row is taken once."""
-        taken: dict[Buffer, list[tuple[int, list[Row]]]] = {}
-        for buffer in self.every.copy():
-            taken[buffer] = [buffer.chunk.take()]
-        while self.full:
-            try:
-                chunk = self.full.popleft()
-            except IndexError:
-                break
-            taken.setdefault(chunk.buffer, []).append(chunk.take())
-        result = []
-        for buffer, pieces in taken.items():
-            filled = sorted(piece for piece in pieces if piece[1])
-            first = filled[0][0] if filled else pieces[0][0]
-            result.append((buffer, first, _joined(rows for _, rows in filled)))
-        if not self.overwrite:
-            # Only now is there room again: never more than `capacity` events in memory.
-            self.room.extend([None] * sum(len(rows) for _, _, rows in result))
-        return result
-
-    def __len__(self) -> int:
-        return sum(len(buffer.chunk.rows) for buffer in self.every.copy()) + sum(
-            len(chunk.rows) for chunk in self.full.copy()
-        )
+    @abstractmethod
+    def __len__(self) -> int: ...
 
     def lost(self) -> int:
         """How many events found no room."""
         return sum(sum(buffer.lost.copy().values()) for buffer in self.every.copy())
 
-    def overwritten(self) -> Counter[tuple[int, int]]:
-        """How many events gave way, by thread and code."""
-        total: Counter[tuple[int, int]] = Counter()
-        for buffer in self.every.copy():
-            total.update(buffer.evicted.copy())
-        return total
+    def overwritten(self) -> int:
+        """How many events gave way to newer ones."""
+        return 0
 
-    def threads(
-        self, pieces: list[tuple[Buffer, int, list[Row]]], names: list[str]
-    ) -> tuple[ThreadEvents, ...]:
-        """Describe copied or taken rows for a capture."""
-        overwritten = self.overwritten()
-        threads = []
-        for buffer, first, rows in pieces:
-            lost: Counter[str] = Counter()
-            for code, count in buffer.lost.copy().items():
-                lost[names[code]] += count
-            gone: Counter[str] = Counter()
-            for (tid, code), count in overwritten.items():
-                if tid == buffer.tid:
-                    gone[names[code]] += count
-            threads.append(
-                ThreadEvents(buffer.tid, buffer.name, first, rows, dict(lost), dict(gone))
+
+class DiscardStore(Store):
+    """Keeps exactly ``capacity`` events, then counts what is lost."""
+
+    def __init__(self, capacity: int, dispatches: int = 0) -> None:
+        super().__init__(capacity, dispatches)
+        # A place for each event. ``for _ in room`` takes one, in one operation, and costs a
+        # quarter of what a method call would.
+        self.room = itertools.repeat(None, capacity)
+        # Places that readers have given back.
+        self.freed: list[None] = []
+
+    def keep(self, ident: int, row: Row) -> None:
+        """Keep a row of the calling thread where there is room, or count it as lost."""
+        buffer = self.buffer(ident)
+        for _ in self.room:
+            buffer.append(row)
+            return
+        if self.freed:
+            try:
+                self.freed.pop()
+            except IndexError:
+                pass  # another thread took the last one
+            else:
+                buffer.append(row)
+                return
+        buffer.lost[row[1]] += 1
+
+    def copy(self, newest: int | None = None) -> list[Piece]:
+        """Copy every thread's rows, or as many of its newest."""
+        pieces = []
+        with self._reading:
+            for buffer in self.every.copy():
+                rows = buffer.chunk.rows
+                skip = 0 if newest is None else max(0, len(rows) - newest)
+                first = buffer.chunk.first + skip
+                pieces.append(Piece(buffer, first, rows[skip:], buffer.lost.copy(), {}))
+        return pieces
+
+    def take(self) -> list[Piece]:
+        """Take every thread's rows away; each row is taken once."""
+        pieces = []
+        with self._reading:
+            for buffer in self.every.copy():
+                chunk = buffer.chunk
+                count = len(chunk.rows)
+                taken = chunk.rows[:count]
+                # The writer may append meanwhile; it appends behind what is deleted here.
+                del chunk.rows[:count]
+                pieces.append(Piece(buffer, chunk.first, taken, buffer.lost.copy(), {}))
+                chunk.first += count
+        # Only now is there room again: never more than `capacity` events in memory.
+        self.freed.extend([None] * sum(len(piece.rows) for piece in pieces))
+        return pieces
+
+    def __len__(self) -> int:
+        return sum(len(buffer.chunk.rows) for buffer in self.every.copy())
+
+
+class OverwriteStore(Store):
+    """Keeps each thread's newest events; the oldest give way, a sub-buffer at a time."""
+
+    def __init__(self, capacity: int) -> None:
+        super().__init__(capacity, None)
+        self.chunk_size = max(1, min(capacity // MOST_SUB_BUFFERS, LARGEST_SUB_BUFFER))
+        # Chunks that are full, oldest first, over all threads, and how many rows are in them.
+        self.full: deque[Chunk] = deque()
+        self.held = 0
+
+    def keep(self, ident: int, row: Row) -> None:
+        """Keep a row of the calling thread."""
+        buffer = self.buffer(ident)
+        buffer.chunk.rows.append(row)
+        if len(buffer.chunk.rows) >= self.chunk_size:
+            self.seal(buffer)
+
+    def leave(self, ident: int) -> Buffer | None:
+        """Forget which buffer a thread writes; what it wrote may give way from now on."""
+        buffer = super().leave(ident)
+        if buffer is not None and buffer.chunk.rows:
+            self.seal(buffer)
+        return buffer
+
+    def seal(self, buffer: Buffer) -> None:
+        """Begin a new chunk; drop the oldest where enough newer ones are full."""
+        chunk = buffer.chunk
+        count = len(chunk.rows)
+        before = chunk.before + Counter(map(_code_of, chunk.rows))
+        # In this order: a reader loads the current chunk, then the full ones. It may find this
+        # one twice, which it can tell, but never not at all.
+        self.full.append(chunk)
+        buffer.chunk = Chunk(buffer, chunk.first + count, before)
+        # Nothing switches threads between the load and the store of an attribute, see Tally.
+        self.held += count
+        while self.held - self.chunk_size >= self.capacity:
+            try:
+                oldest = self.full.popleft()
+            except IndexError:
+                break  # other threads drop, too
+            count = len(oldest.rows)
+            self.held -= count
+
+    def _chunks(self) -> dict[Buffer, list[Chunk]]:
+        """Return every thread's chunks, oldest first, without a gap."""
+        current = [(buffer, buffer.chunk) for buffer in self.every.copy()]
+        chunks: dict[Buffer, list[Chunk]] = {buffer: [] for buffer, _ in current}
+        for chunk in self.full.copy():
+            chunks.setdefault(chunk.buffer, []).append(chunk)
+        for buffer, chunk in current:
+            # Sealed since it was loaded: it is among the full ones, or dropped after them.
+            if not chunks[buffer] or chunks[buffer][-1].first < chunk.first:
+                chunks[buffer].append(chunk)
+        return chunks
+
+    def _gone(self, oldest: Chunk) -> Counter[int]:
+        """How many rows before a chunk's first one gave way, by code: all but those taken."""
+        taken = Counter(map(_code_of, oldest.rows[: oldest.start]))
+        return oldest.before + taken - oldest.buffer.taken
+
+    def copy(self, newest: int | None = None) -> list[Piece]:
+        """Copy every thread's rows, or as many of its newest."""
+        pieces = []
+        with self._reading:
+            for buffer, chunks in self._chunks().items():
+                gone = self._gone(chunks[0])
+                parts: list[list[Row]] = []
+                first, room = 0, newest
+                for chunk in reversed(chunks):
+                    end = len(chunk.rows)  # read once: the writer may append meanwhile
+                    begin = chunk.start if room is None else max(chunk.start, end - room)
+                    parts.append(chunk.rows[begin:end])
+                    first = chunk.first + begin
+                    if room is not None:
+                        room -= end - begin
+                        if room <= 0:
+                            break
+                pieces.append(Piece(buffer, first, _joined(reversed(parts)), {}, gone))
+        return pieces
+
+    def take(self) -> list[Piece]:
+        """Take every thread's rows away; each row is taken once."""
+        pieces = []
+        with self._reading:
+            for buffer, chunks in self._chunks().items():
+                gone = self._gone(chunks[0])
+                first = chunks[0].first + chunks[0].start
+                parts = []
+                for chunk in chunks:
+                    # They stay where they are until their chunk gives way; they are not read again.
+                    end = len(chunk.rows)
+                    parts.append(chunk.rows[chunk.start : end])
+                    chunk.start = end
+                rows = _joined(parts)
+                buffer.taken.update(map(_code_of, rows))
+                pieces.append(Piece(buffer, first, rows, {}, gone))
+        return pieces
+
+    def __len__(self) -> int:
+        with self._reading:
+            return sum(
+                len(chunk.rows) - chunk.start
+                for chunks in self._chunks().values()
+                for chunk in chunks
             )
-        return tuple(threads)
+
+    def overwritten(self) -> int:
+        """How many events gave way to newer ones."""
+        with self._reading:
+            return sum(self._gone(chunks[0]).total() for chunks in self._chunks().values())
+
+
+def _by_name(counts: dict[int, int], names: list[str]) -> dict[str, int]:
+    """Add up counts by the name that a code stands for: a marker declared anew has two codes."""
+    named: Counter[str] = Counter()
+    for code, count in counts.items():
+        named[names[code]] += count
+    return dict(named)
 
 
 def _joined(lists: Iterable[list[Row]]) -> list[Row]:

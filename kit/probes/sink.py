@@ -1,0 +1,191 @@
+"""The probe that a recorder connects: what writes events into a store."""
+
+from __future__ import annotations
+
+import itertools
+from abc import ABC, abstractmethod
+from threading import get_native_id
+from typing import TYPE_CHECKING, Any
+
+from kit.probes.context import context_functions
+from kit.probes.store import DiscardStore, OverwriteStore, Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from kit.markers import Connection, Marker
+    from kit.markers.connection import Observer
+    from kit.markers.format import Format
+
+    Writer = Callable[[int, int, tuple[Any, ...]], None]
+
+__all__ = ["DiscardSink", "OverwriteSink", "Sink"]
+
+
+class Sink(ABC):
+    """Writes events into its store.
+
+    Apart from the recorder, so that what is connected does not keep alive what was abandoned.
+
+    Parameters
+    ----------
+    capacity : int
+        How many events are kept.
+    context : iterable of str
+        What is recorded with each event.
+    observe : bool
+        Whether dispatches and publications are recorded, too.
+    """
+
+    kit_label = "record"
+    store: Store
+
+    def __init__(self, capacity: int, context: Iterable[str], observe: bool) -> None:
+        self.capacity = capacity
+        self.context, self._context_functions = context_functions(context)
+        self.observer: Observer | None = self if observe else None
+        self._numbers = itertools.count()
+        # What the codes in the rows mean; a marker declared anew has a second code.
+        self._codes: dict[tuple[str, Format], int] = {}
+        self.recorded: list[tuple[Marker, Format]] = []
+        self._writers: dict[int, Writer] = {}
+        self.clear()
+
+    @abstractmethod
+    def clear(self) -> None:
+        """Begin anew, with an empty store."""
+
+    def code(self, marker: Marker, format: Format) -> int:
+        """Return the number that stands for a marker with a format; updates ask first."""
+        key = (marker.name, format)
+        if key not in self._codes:
+            self.recorded.append((marker, format))
+            self._codes[key] = len(self.recorded) - 1
+        return self._codes[key]
+
+    def native(self, marker: Marker, format: Format) -> Writer:
+        """Return the writer for a marker; the same one each time."""
+        code = self.code(marker, format)
+        if code not in self._writers:
+            make = self._writer_with_context if self._context_functions else self._writer
+            self._writers[code] = make(code)
+        return self._writers[code]
+
+    @abstractmethod
+    def _writer(self, code: int) -> Writer:
+        """Make the function that writes the events of one marker."""
+
+    def _writer_with_context(self, code: int) -> Writer:
+        sink, functions = self, self._context_functions
+
+        def write(ident: int, ts: int, args: tuple[Any, ...]) -> None:
+            context = tuple([function() for function in functions])
+            sink.store.keep(ident, (ts, code, args, context))
+
+        return write
+
+    # What the dispatcher and the registry tell an observer.
+
+    def dispatched(
+        self,
+        ident: int,
+        begin: int,
+        end: int,
+        marker: Marker,
+        generation: int,
+        fanout: int,
+        errors: int,
+        calls: list[tuple[int, int, Connection, int, str | None]],
+    ) -> None:
+        """Record one dispatch and the calls in it."""
+        if marker.format is None:
+            return
+        store = self.store
+        buffer = store.buffer(ident)
+        for _ in store.dispatch_room:
+            code, tid, number = self.code(marker, marker.format), buffer.tid, next(self._numbers)
+            buffer.dispatches.append(
+                (begin, end - begin, code, generation, fanout, errors, tid, number)
+            )
+            buffer.calls.extend(
+                [
+                    (start, stop - start, code, connection.label, position, number, error, tid)
+                    for start, stop, connection, position, error in calls
+                ]
+            )
+            return
+        store.lost_dispatches += 1
+
+    def published(
+        self, ident: int, when: int, marker: Marker, action: str, label: str, fanout: int
+    ) -> Callable[[int], None]:
+        """Record one publication; its grace period is filled in when it ends."""
+        if marker.format is None:
+            return _nothing
+        buffer = self.store.buffers.get(ident)
+        tid = get_native_id() if buffer is None else buffer.tid
+        code = self.code(marker, marker.format)
+        row = [when, code, action, label, marker.generation, fanout, None, tid]
+        self.store.publications.append(row)
+
+        def ended(now: int) -> None:
+            row[6] = now - when
+
+        return ended
+
+
+class DiscardSink(Sink):
+    """Keeps the first events."""
+
+    store: DiscardStore
+
+    def clear(self) -> None:
+        """Begin anew, with an empty store."""
+        # One store: a writer that loaded the old one finishes its event there.
+        self.store = DiscardStore(self.capacity, self.capacity if self.observer else 0)
+
+    def _writer(self, code: int) -> Writer:
+        sink = self
+
+        def write(ident: int, ts: int, args: tuple[Any, ...]) -> None:
+            store = sink.store
+            try:
+                append = store.appends[ident]
+            except KeyError:
+                append = store.buffer(ident).append
+            for _ in store.room:  # a place of one's own
+                append((ts, code, args))
+                return
+            store.keep(ident, (ts, code, args))
+
+        return write
+
+
+class OverwriteSink(Sink):
+    """Keeps the newest events."""
+
+    store: OverwriteStore
+
+    def clear(self) -> None:
+        """Begin anew, with an empty store."""
+        self.store = OverwriteStore(self.capacity)
+
+    def _writer(self, code: int) -> Writer:
+        sink = self
+
+        def write(ident: int, ts: int, args: tuple[Any, ...]) -> None:
+            store = sink.store
+            try:
+                buffer = store.buffers[ident]
+            except KeyError:
+                buffer = store.buffer(ident)
+            rows = buffer.chunk.rows
+            rows.append((ts, code, args))
+            if len(rows) >= store.chunk_size:
+                store.seal(buffer)
+
+        return write
+
+
+def _nothing(now: int) -> None:
+    """Note nothing about a marker that has no fields yet."""
