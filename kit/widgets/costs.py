@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Costs", "measure"]
 
-_FIRES = 1000
-_REPEATS = 3
+# Short runs and many of them: some pass without another thread getting its turn.
+_FIRES = 100
+_REPEATS = 20
 
 
 @dataclass(frozen=True, slots=True)

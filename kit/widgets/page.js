@@ -31,7 +31,7 @@ function svg(tag, props = {}) {
   return element;
 }
 
-const SPARK = { width: 64, height: 16, points: 32 };
+const SPARK = { width: 56, height: 16, points: 32 };
 
 class Spark {
   constructor() {

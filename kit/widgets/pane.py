@@ -147,9 +147,9 @@ class Pane(anywidget.AnyWidget):
 
     def close(self) -> None:
         """Remove all views and free the document.  The plot itself stays usable."""
+        if self.comm is None:
+            return  # closed before, or refused by the constructor
         with self._lock:
-            if self.comm is None:
-                return
             self._doc.remove_on_change(self)
             self._stop_timer()
             self._changes = Changes()

@@ -141,7 +141,10 @@ class Events {
     });
     const printed = shown.printed ?? [];
     this.printed.hidden = !printed.length;
+    const { scrollTop, scrollHeight, clientHeight } = this.printed;
+    const following = scrollTop + clientHeight >= scrollHeight - 4;
     put(this.printed, printed.join("\n"));
+    if (following) this.printed.scrollTop = this.printed.scrollHeight;
   }
 }
 
@@ -300,25 +303,15 @@ function render({ model, el }) {
   const legend = new Legend(act);
   const list = new MarkerList(act);
   const tabs = new Tabs(model, act);
-  const message = h("p", { class: "kit-message", role: "status", "aria-live": "polite", hidden: true });
+  const message = h("p", { class: "kit-message", role: "status", "aria-live": "polite" });
   const left = h("div", { class: "kit-left" }, legend.element, list.element);
   const body = h("div", { class: "kit-main" }, left, tabs.element);
-  root.append(header.element, message, body);
+  root.append(header.element, body, message);
   el.append(root);
-  let said = null;
-  let timer;
-
-  const say = ({ number, text, bad }) => {
-    if (number === said || !text) return;
-    // What was said before this page was opened is history.
-    const old = said === null;
-    said = number;
-    if (old) return;
-    message.hidden = false;
+  const say = ({ text, bad }) => {
     put(message, text);
+    set(message, "title", text);
     message.classList.toggle("kit-bad", bad);
-    clearTimeout(timer);
-    timer = setTimeout(() => (message.hidden = true), bad ? 20000 : 8000);
   };
 
   const update = () => {
@@ -337,7 +330,6 @@ function render({ model, el }) {
   model.on("change:panes", () => tabs.showPanes(tabs.current));
   update();
   return () => {
-    clearTimeout(timer);
     tabs.close();
     answers.close();
   };

@@ -219,9 +219,18 @@ class Panel:
         if self.state.costs is None:
             self.state.measure()
         self.state.tick()
-        if self._flow.visible and self._tabs.refresh(time.monotonic()):
-            self.widget.panes = self._tabs.panes
+        if self._flow.visible:
+            self._draw()
         self._push()
+
+    def _draw(self) -> None:
+        try:
+            if self._tabs.refresh(time.monotonic()):
+                self.widget.panes = self._tabs.panes
+        except Exception as error:  # noqa: BLE001 - the list goes on without the plot
+            text = f"{self._tabs.current.title} cannot be drawn: {type(error).__name__}: {error}"
+            if text != self.state.message["text"]:
+                self.state.say(text, bad=True)
 
     def _push(self, *, at_once: bool = False) -> None:
         with self._lock:

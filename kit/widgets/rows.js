@@ -8,7 +8,14 @@ class MarkerRow {
     this.details = new Map();
     this.open = false;
     this.twist = h("span", { class: "kit-twist", "aria-hidden": "true", text: "▸" });
-    this.label = h("span", { class: "kit-name", text: name, role: "gridcell" });
+    // In a narrow list the beginning gives way: what tells names apart is at the end.
+    const cut = name.lastIndexOf(".") + 1;
+    this.label = h(
+      "span",
+      { class: "kit-name", role: "gridcell" },
+      h("span", { class: "kit-family", text: name.slice(0, cut) }),
+      h("span", { class: "kit-own-name", text: name.slice(cut) }),
+    );
     this.spark = new Spark();
     this.rate = h("span", { class: "kit-rate kit-num", role: "gridcell" });
     this.holder = h("span", { class: "kit-dots", role: "gridcell" });
@@ -37,7 +44,7 @@ class MarkerRow {
     set(this.label, "title", `${row.name}  (${row.fields})\n${row.where}${skipped}`);
     this.spark.update(row.spark, row.most);
     put(this.rate, row.rate);
-    set(this.rate, "title", `${row.fired} dispatches so far`);
+    set(this.rate, "title", `fan-out ${row.fanout}; ${row.fired} dispatches so far`);
     this.sync(this.dots, this.holder, row.dots, () => new Dot(this.list.act, this.name));
     if (this.open) this.updateDetails();
   }

@@ -102,7 +102,9 @@ def _overhead(state: PanelState, markers: list[Marker]) -> str:
         keys = [_key_of(state, marker, connection) for connection in marker.probes]
         one, known = state.costs.overhead(state.rates.of(marker.name) or 0.0, keys)
         share, complete = share + one, complete and known
-    return units.percent(share) if complete else f"≥ {units.percent(share)}"
+    # An estimate: more digits would claim more than it knows.
+    text = "< 0.01 %" if 0 < share < 1e-4 else f"{100 * share:.{2 if share < 1e-2 else 1}f} %"
+    return text if complete else f"≥ {text.lstrip('< ')}"
 
 
 def _key_of(state: PanelState, marker: Marker, connection: Connection) -> str:
@@ -143,6 +145,7 @@ def _row(state: PanelState, marker: Marker) -> dict[str, Any]:
         "spark": [round(100 * each / most) if most else 0 for each in history],
         "most": units.rate(most),
         "fired": units.count(marker.fired),
+        "fanout": marker.fanout,
         "skipped": marker.skipped,
         "dots": _dots(state, marker),
     }
@@ -216,11 +219,8 @@ def _note(probe: object) -> str:
     if isinstance(probe, Count):
         return units.count(probe.value)
     if isinstance(probe, Time) and probe.count:
-        half, most = probe.quantile(0.5), probe.quantile(0.99)
-        return (
-            f"p50 ≤ {units.duration(half)}   p99 ≤ {units.duration(most)}   "
-            f"max {units.duration(probe.longest)}"
-        )
+        most, longest = units.duration(probe.quantile(0.99)), units.duration(probe.longest)
+        return f"p99 ≤ {most}  max {longest}"
     if isinstance(probe, Print) and probe.omitted:
         return f"{probe.omitted:,} not printed"
     return ""
