@@ -7,6 +7,7 @@ functions below drive an open notebook.  They wait for what happened, never for 
 import ast
 import contextlib
 import os
+import re
 import secrets
 import shutil
 import socket
@@ -203,14 +204,19 @@ def run_all(page: Page, lab: Lab, name: str) -> None:
         .filter(output => output.output_type === 'error' || output.name === 'stderr')
         .map(output => output.traceback?.join('\\n') ?? [output.text].flat().join(''))"""
     )
-    assert not trouble, "\n".join(trouble)
+    assert not trouble, _plain("\n".join(trouble))
 
 
 def python(page: Page, expression: str) -> object:
     """Value of an expression in the kernel of the open notebook; plain literals only."""
     answer = page.evaluate(_EVALUATE, expression)
-    assert answer["status"] == "ok", "\n".join(answer["traceback"])
+    assert answer["status"] == "ok", _plain("\n".join(answer["traceback"]))
     return ast.literal_eval(answer["data"]["text/plain"])
+
+
+def _plain(text: str) -> str:
+    """A traceback without its colours."""
+    return re.sub(r"\x1b\[[\d;]*m", "", text)
 
 
 def wait_for_python(page: Page, expression: str, *, seconds: float = 20) -> None:

@@ -1,0 +1,147 @@
+"""The panel on a running program: clicks connect and disconnect, and everything shown follows."""
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from tests.browser.lab import Lab, python, quiet, run_all, wait_for_python
+
+PROGRAM = """
+import threading
+import kit
+from kit.demo import OrderBook
+
+book = OrderBook(rate=200, seed=8).start()
+submit, = kit.markers("orders.submit")
+
+def mine(*values):
+    "My own function."
+"""
+
+SUBMIT = "orders.submit"
+
+
+def row(page: Page, marker: str = SUBMIT) -> Locator:
+    return page.locator(f'.kit-row[data-marker="{marker}"]')
+
+
+def dot(page: Page, probe: str, marker: str = SUBMIT) -> Locator:
+    return row(page, marker).locator(f'.kit-dot[data-probe="{probe}"]')
+
+
+def connected(page: Page, marker: str = SUBMIT) -> Locator:
+    return row(page, marker).locator('.kit-dot[aria-checked="true"]')
+
+
+def calls(page: Page, probe: str, marker: str = SUBMIT) -> int:
+    detail = f'.kit-more[aria-label="probes of {marker}"] .kit-detail[data-probe="{probe}"]'
+    return int(page.locator(f"{detail} .kit-calls").inner_text().replace(",", "") or 0)
+
+
+def wait_for_growth(page: Page, probe: str) -> None:
+    before = calls(page, probe)
+    page.wait_for_function(
+        """([probe, before]) => {
+          const shown = document.querySelector(`.kit-detail[data-probe="${probe}"] .kit-calls`);
+          return Number(shown.textContent.replaceAll(',', '')) > before }""",
+        arg=[probe, before],
+    )
+
+
+@pytest.fixture
+def panel(lab: Lab, page: Page) -> Locator:
+    """A panel over an order book that runs until the test is over."""
+    run_all(page, lab, lab.write("panel.ipynb", PROGRAM, "panel = kit.panel(); panel"))
+    shown = page.locator(".kit-panel")
+    expect(row(page)).to_be_visible()
+    return shown
+
+
+def test_probes_are_connected_and_disconnected_by_clicks(page: Page, panel: Locator) -> None:
+    assert python(page, "submit.fanout") == 0
+    expect(connected(page)).to_have_count(0)
+    row(page).locator(".kit-name").click()
+    for number, probe in enumerate(("record", "count", "time"), 1):
+        dot(page, probe).click()
+        expect(connected(page)).to_have_count(number)
+        wait_for_python(page, f"submit.fanout == {number}")
+        wait_for_growth(page, probe)
+    assert python(page, "[c.label for c in submit.probes]") == ["record", "count", "time"]
+    assert python(page, "submit.generation") == 3
+
+    dot(page, "count").click()
+    dot(page, "time").click()
+    expect(connected(page)).to_have_count(1)
+    wait_for_python(page, "submit.fanout == 1")
+    dot(page, "record").click()
+    expect(connected(page)).to_have_count(0)
+    wait_for_python(page, "submit.fanout == 0 and not submit")
+    assert python(page, "submit.generation") == 6
+    assert python(page, "all(m.fanout == 0 for m in kit.markers('orders.*'))")
+    # What was recorded meanwhile is there, and nothing more comes.
+    recorded = python(page, "len(panel.frame('orders.submit'))")
+    assert recorded > 0
+    python(page, "threading.Event().wait(0.2)")
+    assert python(page, "len(panel.frame('orders.submit'))") == recorded
+
+
+def test_one_click_is_one_publication(page: Page, panel: Locator) -> None:
+    for generation in (1, 2, 3):
+        dot(page, "count").click()
+        wait_for_python(page, f"submit.generation == {generation}")
+        quiet(page)
+        assert python(page, "submit.generation") == generation
+
+
+def test_the_keyboard_does_it_too(page: Page, panel: Locator) -> None:
+    row(page).focus()
+    page.keyboard.press("Space")
+    wait_for_python(page, "submit.fanout == 1")
+    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowRight")
+    expect(dot(page, "count")).to_be_focused()
+    page.keyboard.press("Space")
+    wait_for_python(page, "submit.fanout == 2")
+    expect(dot(page, "count")).to_be_focused()
+
+
+def test_a_function_of_ones_own_is_offered(page: Page, panel: Locator) -> None:
+    row(page).locator(".kit-name").click()
+    page.get_by_label(f"connect a function of your own to {SUBMIT}").select_option("own:mine")
+    wait_for_python(page, "[c.probe for c in submit.probes] == [mine]")
+    expect(dot(page, "own:mine")).to_have_attribute("aria-checked", "true")
+
+
+def test_clicks_on_a_busy_kernel_are_kept_and_honoured(page: Page, panel: Locator) -> None:
+    python(page, "globals().update(gate=threading.Event())")
+    python(page, "threading.Timer(1.5, gate.set).start()")
+    page.evaluate("() => { kernel().requestExecute({ code: 'gate.wait()' }) }")
+    page.wait_for_function("() => kernel().status === 'busy'")
+    dot(page, "record").click()
+    dot(page, "count").click()
+    expect(connected(page)).to_have_count(2)
+    wait_for_python(page, "gate.is_set() and submit.fanout == 2")
+    assert python(page, "submit.generation") == 2
+
+
+def test_a_page_that_is_loaded_again_is_live(lab: Lab, page: Page, panel: Locator) -> None:
+    dot(page, "count").click()
+    wait_for_python(page, "submit.fanout == 1")
+    page.evaluate("() => jupyterapp.commands.execute('docmanager:save')")
+    page.goto(lab.address("panel.ipynb").replace("?reset", ""))
+    expect(connected(page)).to_have_count(1)
+    page.evaluate("() => jupyterapp.shell.currentWidget.sessionContext.ready")
+    row(page).locator(".kit-name").click()
+    wait_for_growth(page, "count")
+    dot(page, "count").click()
+    wait_for_python(page, "submit.fanout == 0")
+    expect(connected(page)).to_have_count(0)
+
+
+def test_a_kernel_that_ended_is_said_and_not_an_error(page: Page, panel: Locator) -> None:
+    dot(page, "count").click()
+    wait_for_python(page, "submit.fanout == 1")
+    page.evaluate("() => jupyterapp.shell.currentWidget.sessionContext.shutdown()")
+    dot(page, "record").click()
+    expect(panel.locator(".kit-message")).to_contain_text("kernel has gone")
+    page.evaluate("() => document.dispatchEvent(new Event('visibilitychange'))")
+    quiet(page)
