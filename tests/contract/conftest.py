@@ -2,6 +2,7 @@
 
 import itertools
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterator
 
@@ -10,6 +11,7 @@ import pytest
 import kit
 from kit.markers.mode import mode
 from kit.testing import isolated
+from tests.contract.cells import Cells
 
 _numbers = itertools.count(1)
 PATIENCE = 30.0  # seconds until a test gives a thread up; nothing that works comes near
@@ -40,6 +42,12 @@ def prefix() -> str:
 def unique(prefix: str) -> Callable[[str], str]:
     """Make a marker's name that nobody else uses: ``unique("fill")``."""
     return lambda name: f"{prefix}.{name}"
+
+
+@pytest.fixture
+def cells() -> Cells:
+    """A notebook: ``cells.run("fill(1)")``."""
+    return Cells()
 
 
 class Background:
@@ -77,3 +85,12 @@ def background() -> Iterator[Background]:
     threads = Background()
     yield threads
     threads.join()
+
+
+@pytest.fixture
+def often() -> Iterator[None]:
+    """Let the interpreter switch threads as often as it can."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)

@@ -16,29 +16,6 @@ from kit.testing import capture
 _numbers = itertools.count()
 
 
-class Cells:
-    """A notebook as its kernel sees it: one `__main__`, and a file name for each text of a cell."""
-
-    def __init__(self) -> None:
-        self.names = {"__name__": "__main__", "kit": kit, "seen": []}
-
-    def run(self, source: str) -> None:
-        filename = f"/tmp/ipykernel_4711/{hash(source) & 0xFFFFFFFF}.py"
-        exec(compile(source, filename, "exec"), self.names)
-
-    @property
-    def seen(self) -> list:
-        """What the probes of the cells have noted; looking empties it."""
-        found = list(self.names["seen"])
-        self.names["seen"].clear()
-        return found
-
-
-@pytest.fixture
-def cells() -> Cells:
-    return Cells()
-
-
 class Module:
     """A module in a file that can be edited, imported, reloaded and removed."""
 
@@ -342,5 +319,5 @@ def on_fill(n):
     for version in ("one", "two", "three"):
         cells.run(cell.replace("VERSION", version))
         cells.run("fill(1)")
-        assert cells.seen == [(version, 1)]
+        assert cells.seen() == [(version, 1)]
     assert kit.marker(unique("fill"), n=int).fanout == 1

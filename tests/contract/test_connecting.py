@@ -1,0 +1,446 @@
+"""Rules 7 to 9, 11, 12 and 15 of the contract: closures come and go."""
+
+import functools
+import gc
+import itertools
+import weakref
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import kit
+from kit.testing import isolated
+
+
+class Probes:
+    """Callables that are equal, and not identical, as bound methods are."""
+
+    def __init__(self) -> None:
+        self.seen = []
+
+    def method(self, *values: object) -> None:
+        self.seen.append(values)
+
+
+class Private:
+    """Private data that can be referenced weakly."""
+
+
+def state_of(*markers: kit.Marker) -> list:
+    """What an update that failed must not have changed."""
+    return [(marker.generation, marker.probes, marker.format) for marker in markers]
+
+
+# Rule 7
+
+TWICE = {
+    "marker": lambda m, *closure: m.connect(*closure),
+    "name": lambda m, *closure: kit.connect(m.name, *closure),
+    "format": lambda m, *closure: kit.connect(m.name, *closure, format="n %d"),
+    "priority": lambda m, *closure: m.connect(*closure, priority=11),
+    "pattern": lambda m, *closure: kit.connect(f"{m.name[:-1]}?", *closure),
+    "another name": lambda m, *closure: m.connect(*closure, name="another"),
+}
+
+
+@pytest.mark.parametrize("private", [(), ("data",), (None,)], ids=["none", "data", "None"])
+@pytest.mark.parametrize("how", TWICE)
+def test_rule_07_the_same_closure_twice_is_refused(unique, how, private):
+    """`AlreadyConnectedError`, however it is connected; the first one stays as it was.
+
+    Seen to fail when `Plan.add` does not look for equal closures, or compares probes by identity.
+    """
+    fill, probes = kit.marker(unique("fill"), n=int), Probes()
+    fill.connect(probes.method, *private)
+    before = state_of(fill)
+    with pytest.raises(kit.AlreadyConnectedError, match=fill.name):
+        TWICE[how](fill, probes.method, *private)
+    fill(1)
+    assert state_of(fill) == before
+    assert probes.seen == [(*private, 1)]
+
+
+def test_rule_07_private_data_is_compared_by_identity_and_none_is_private_data(unique):
+    """One probe with none, with `None`, and with equal but different objects: four closures.
+
+    Seen to fail when private data is compared by equality, and when `None` stands for none.
+    """
+    fill, seen = kit.marker(unique("fill"), n=int), []
+    probe = lambda *values: seen.append(values)  # noqa: E731
+    first, second = [1], [1]
+    fill.connect(probe)
+    for private in (None, first, second):
+        fill.connect(probe, private)
+    fill(7)
+    assert seen == [(7,), (None, 7), ([1], 7), ([1], 7)]
+    for private in ((), (None,), (first,), (second,)):
+        with pytest.raises(kit.AlreadyConnectedError):
+            fill.connect(probe, *private)
+
+
+def test_rule_07_holds_within_a_batch_and_for_patterns_that_match_nothing(unique):
+    """The error comes at the call.
+
+    Seen to fail when a batch checks at its end only, and when `AddPattern` looks at markers only.
+    """
+    fill = kit.marker(unique("fill"))
+    with kit.batch():
+        fill.connect(print)
+        with pytest.raises(kit.AlreadyConnectedError):
+            fill.connect(print)
+    assert fill.fanout == 1
+    with pytest.warns(kit.UnmatchedPatternWarning):
+        kit.connect(unique("none.*"), print)
+    with pytest.warns(kit.UnmatchedPatternWarning), pytest.raises(kit.AlreadyConnectedError):
+        kit.connect(unique("none.*"), print)
+
+
+def test_rule_07_a_closure_that_was_disconnected_may_come_back(unique):
+    """A connection is over when it is over.
+
+    Seen to fail when a removed connection is left in what `Plan.add` looks at.
+    """
+    fill = kit.marker(unique("fill"))
+    for _ in range(3):
+        with fill.connect(print):
+            pass
+    assert (fill.fanout, fill.generation) == (0, 6)
+
+
+@pytest.mark.parametrize("probe", [None, 5, "print"])
+def test_rule_07_what_cannot_be_called_is_no_probe(unique, probe):
+    """`TypeError` at the connect.
+
+    Seen to fail when `check_probe` lets everything pass.
+    """
+    fill = kit.marker(unique("fill"))
+    with pytest.raises(TypeError, match="callable"):
+        fill.connect(probe)
+    with pytest.raises(TypeError, match="callable"):
+        kit.connect(unique("*"), probe)
+    assert state_of(fill) == [(0, (), fill.format)]
+
+
+# Rule 8
+
+
+def test_rule_08_what_is_not_connected_cannot_be_disconnected(unique):
+    """`NotConnectedError` for an unknown marker, an unknown probe, other private data and a pattern
+    with nothing; nothing else is touched.
+
+    Seen to fail when `disconnect_closure` accepts that it found nothing, and when it takes the
+    first connection of the probe.
+    """
+    fill, probes, data = kit.marker(unique("fill"), n=int), Probes(), [1]
+    other = kit.marker(unique("other"), n=int)
+    fill.connect(probes.method)
+    fill.connect(probes.method, data)
+    other.connect(probes.method, data)
+    before = state_of(fill, other)
+    for name, closure in [
+        (unique("nowhere"), (probes.method,)),
+        (fill.name, (print,)),
+        (fill.name, (Probes().method,)),
+        (fill.name, (probes.method, [1])),
+        (fill.name, (probes.method, None)),
+        (other.name, (probes.method,)),
+        (unique("f*"), (print,)),
+        (unique("nowhere*"), (probes.method,)),
+    ]:
+        with pytest.raises(kit.NotConnectedError):
+            kit.disconnect(name, *closure)
+    assert issubclass(kit.NotConnectedError, LookupError)
+    assert state_of(fill, other) == before
+
+
+def test_rule_08_exactly_the_closure_that_is_named_goes(unique):
+    """Also where its probe is connected with other private data, and on other markers.
+
+    Seen to fail when `disconnect_closure` takes every connection of the probe.
+    """
+    fill, probes, data = kit.marker(unique("fill"), n=int), Probes(), [1]
+    other = kit.marker(unique("other"), n=int)
+    for private in ((), (None,), (data,)):
+        fill.connect(probes.method, *private)
+        other.connect(probes.method, *private)
+    kit.disconnect(fill.name, probes.method, None)
+    fill(1)
+    assert probes.seen == [(1,), (data, 1)]
+    kit.disconnect(fill.name, probes.method)
+    fill(2)
+    assert probes.seen[2:] == [(data, 2)]
+    assert other.fanout == 3
+
+
+def test_rule_08_a_second_disconnect_raises_and_leaving_a_with_never_does(unique):
+    """Whoever was first: the handle, its name, an error limit, a replacement.
+
+    Seen to fail when `Remove` is always lenient, and when `__exit__` lets the error through.
+    """
+    fill = kit.marker(unique("fill"))
+    ends = [
+        lambda connection: connection.disconnect(),
+        lambda connection: kit.disconnect(fill.name, connection.probe),
+        lambda connection: kit.disconnect(unique("*"), connection.probe),
+        lambda connection: fill.connect(repr, name="one").disconnect(),
+    ]
+    for end in ends:
+        with fill.connect(print, name="one") as connection:
+            end(connection)
+            assert not connection.connected
+            with pytest.raises(kit.NotConnectedError):
+                connection.disconnect()
+            with kit.batch(), pytest.raises(kit.NotConnectedError):
+                connection.disconnect()
+        assert fill.fanout == 0
+
+
+def test_rule_08_what_was_switched_off_is_disconnected_once(unique):
+    """Off by its errors, a connection is still its owner's to disconnect; also in a batch.
+
+    Seen to fail when the state is set at the call instead of at the publication.
+    """
+    fill = kit.marker(unique("fill"))
+    for batch in (False, True):
+        connection = fill.connect(lambda: 1 / 0, error_limit=1)
+        fill()
+        assert connection.state == "off after 1 errors"
+        if batch:
+            with kit.batch():
+                connection.disconnect()
+                with pytest.raises(kit.NotConnectedError):
+                    connection.disconnect()
+        else:
+            connection.disconnect()
+        assert connection.state == "disconnected"
+        with pytest.raises(kit.NotConnectedError):
+            connection.disconnect()
+
+
+def test_rule_08_threads_that_disconnect_one_connection_find_it_once(unique, background):
+    """Exactly one of them succeeds, the others are told; the other probes stay.
+
+    Seen to fail when `Remove` is always lenient.
+    """
+    fill = kit.marker(unique("fill"))
+    stays = fill.connect(print)
+    connections = [fill.connect(functools.partial(print, number)) for number in range(50)]
+    outcomes = []
+
+    def disconnect_all() -> None:
+        for connection in connections:
+            try:
+                connection.disconnect()
+                outcomes.append(connection)
+            except kit.NotConnectedError:
+                outcomes.append(None)
+
+    for _ in range(4):
+        background(disconnect_all)
+    background.join()
+    assert outcomes.count(None) == 3 * len(connections)
+    assert {id(each) for each in outcomes if each} == {id(each) for each in connections}
+    assert fill.probes == (stays,)
+
+
+# Rule 9
+
+steps = st.lists(
+    st.one_of(
+        st.tuples(st.just("connect"), st.sampled_from([None, 0, 5, 10, 11, -3])),
+        st.tuples(st.just("disconnect"), st.integers(0, 30)),
+    ),
+    max_size=25,
+)
+
+
+@given(steps)
+def test_rule_09_higher_priority_first_then_order_of_connection(wanted):
+    """The default is 10, and removal keeps the order.
+
+    Seen to fail when lower priorities come first, when equal ones come last first, and when the
+    default is 0.
+    """
+    with isolated():
+        fill = kit.marker("contract.order")
+        called, numbers = [], itertools.count()
+        model: list[tuple[int, int, kit.Connection]] = []
+        for step, value in wanted:
+            if step == "connect":
+                options = {} if value is None else {"priority": value}
+                number = next(numbers)
+                connection = fill.connect(called.append, number, **options)
+                model.append((-(10 if value is None else value), number, connection))
+            elif model:
+                model.pop(value % len(model))[2].disconnect()
+        fill()
+        assert called == [number for _, number, _ in sorted(model, key=lambda each: each[:2])]
+        assert [each.private for each in fill.probes] == called
+
+
+def test_rule_09_order_is_that_of_connection_however_it_came_about(unique):
+    """Early connections, patterns and batches count from when they were made.
+
+    Seen to fail when a pattern's connections count from when the marker was declared.
+    """
+    called = []
+    with pytest.warns(kit.UnmatchedPatternWarning):
+        kit.connect(unique("*"), called.append, "pattern")
+    kit.connect(unique("fill"), called.append, "early")
+    kit.connect(unique("fill"), called.append, "first", priority=99)
+    fill = kit.marker(unique("fill"))
+    with kit.batch():
+        fill.connect(called.append, "batch")
+        fill.connect(called.append, "last", priority=-1)
+    fill.connect(called.append, "late")
+    fill()
+    assert called == ["first", "pattern", "early", "batch", "late", "last"]
+
+
+# Rule 11
+
+
+def test_rule_11_disconnect_by_private_data_removes_every_closure_that_has_it(unique):
+    """Whatever the probe, on the markers given and nowhere else, in one publication a marker.
+
+    Seen to fail when private data is compared by equality, and when the markers are not looked at.
+    """
+    one, two = kit.marker(unique("a.one")), kit.marker(unique("a.two"))
+    other = kit.marker(unique("b.one"))
+    mine, equal = [1], [1]
+    kept = [marker.connect(print, equal) for marker in (one, two, other)]
+    kept += [marker.connect(print) for marker in (one, two, other)]
+    kept += [other.connect(repr, mine)]
+    for marker in (one, two):
+        marker.connect(repr, mine)
+        marker.connect(str, mine)
+    before = [marker.generation for marker in (one, two, other)]
+    assert kit.disconnect_private(unique("a.*"), mine) == 4
+    after = [marker.generation for marker in (one, two, other)]
+    assert [new - old for old, new in zip(before, after, strict=True)] == [1, 1, 0]
+    assert all(connection.connected for connection in kept)
+    assert (one.fanout, two.fanout, other.fanout) == (2, 2, 3)
+    for nowhere in (unique("a.*"), one.name, unique("nowhere")):
+        with pytest.raises(kit.NotConnectedError):
+            kit.disconnect_private(nowhere, mine)
+    assert kit.disconnect_private(other.name, mine) == 1
+
+
+def test_rule_11_patterns_with_that_private_data_end_too(unique):
+    """What a pattern would connect later is part of what it removes.
+
+    Seen to fail when `disconnect_private` leaves patterns in force.
+    """
+    tag = object()
+    one = kit.marker(unique("a.one"))
+    handle = kit.connect(unique("a.*"), print, tag)
+    wider = kit.connect(unique("*"), repr, tag)
+    assert kit.disconnect_private(unique("a.*"), tag) == 2
+    assert (handle.connected, wider.connected, one.fanout) == (False, True, 0)
+    assert kit.marker(unique("a.later")).fanout == 1
+
+
+# Rule 12
+
+
+def test_rule_12_private_data_of_the_nth_match(unique):
+    """In call order; `NotConnectedError` past the end, for another probe and an unknown marker.
+
+    Seen to fail when it counts all probes, and when a negative number counts from the end.
+    """
+    fill, probes = kit.marker(unique("fill")), Probes()
+    data = [object() for _ in range(3)]
+    fill.connect(print, "not this one")
+    fill.connect(probes.method, data[1])
+    fill.connect(probes.method, data[2])
+    fill.connect(probes.method, data[0], priority=20)
+    assert [kit.private_data(fill.name, probes.method, n) for n in range(3)] == data
+    assert kit.private_data(fill.name, probes.method) is data[0]
+    for name, probe, n in [
+        (fill.name, probes.method, 3),
+        (fill.name, probes.method, -1),
+        (fill.name, repr, 0),
+        (unique("nowhere"), probes.method, 0),
+    ]:
+        with pytest.raises(kit.NotConnectedError):
+            kit.private_data(name, probe, n)
+    bare = fill.connect(probes.method, priority=30)
+    assert kit.private_data(fill.name, probes.method, 0) is None
+    bare.disconnect()
+    assert kit.private_data(fill.name, probes.method, 0) is data[0]
+
+
+def test_rule_12_private_data_is_safe_during_updates(unique, background, often):
+    """While others come and go, the n-th is always one that was there, and a permanent first one
+    is always found.
+
+    Seen to fail when it looks at the published array once for each connection.
+    """
+    fill = kit.marker(unique("fill"))
+    first, others = object(), [object() for _ in range(5)]
+    fill.connect(print, first, priority=99)
+    done = []
+
+    def update() -> None:
+        try:
+            for _ in range(300):
+                connections = [fill.connect(print, other) for other in others]
+                for connection in connections:
+                    connection.disconnect()
+        finally:
+            done.append(True)
+
+    background(update)
+    known = [first, *others]
+    while not done:
+        assert kit.private_data(fill.name, print, 0) is first
+        for n in range(1, 7):
+            try:
+                assert kit.private_data(fill.name, print, n) in known
+            except kit.NotConnectedError as error:
+                assert "there is no number" in str(error)  # noqa: PT017
+    background.join()
+
+
+# Rule 15
+
+
+def test_rule_15_a_connection_that_nobody_holds_stays_connected(unique):
+    """Probe, bound object and private data are held strongly, by name and by pattern.
+
+    Seen to fail when `Connection` holds its probe weakly.
+    """
+    fill, seen = kit.marker(unique("fill"), n=int), []
+
+    class Owner:
+        def method(self, private: Private, n: int) -> None:
+            seen.append((type(self).__name__, type(private).__name__, n))
+
+    fill.connect(Owner().method, Private())
+    kit.connect(unique("*"), lambda n: seen.append(n))  # noqa: PLW0108 - held by nobody else
+    gc.collect()
+    fill(1)
+    assert seen == [("Owner", "Private", 1), 1]
+    assert kit.marker(unique("later"), n=int).fanout == 1
+
+
+@pytest.mark.parametrize("how", ["with", "disconnect", "pattern"])
+def test_rule_15_a_with_block_or_disconnect_ends_it(unique, how):
+    """Then nothing holds probe and private data any more, once the grace period is over.
+
+    Seen to fail when a retired array's connections are kept.
+    """
+    fill, private = kit.marker(unique("fill")), Private()
+    watch = weakref.ref(private)
+    if how == "with":
+        with fill.connect(lambda data: None, private):
+            fill()
+    elif how == "disconnect":
+        fill.connect(lambda data: None, private).disconnect()
+    else:
+        kit.connect(unique("*"), lambda data: None, private).disconnect()
+    del private
+    kit.barrier()
+    gc.collect()
+    assert watch() is None
