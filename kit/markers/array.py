@@ -5,11 +5,12 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any
 
-from kit.markers.connection import Connection, Observer, Tally
+from kit.markers.tally import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from kit.markers.connection import Connection, Observer
     from kit.markers.format import Format
 
 __all__ = ["ProbeArray", "build"]
@@ -27,6 +28,10 @@ class ProbeArray:
         ``call(*args)`` where ``plain``, else ``call(ident, ts, args)``.
     plain : bool
         Whether no closure wants the dispatch's time.
+    format : Format or None
+        The fields of the marker; ``None`` while it is only waited for.
+    names : tuple of str
+        Their names.
     arity : int
         How many arguments a dispatch of this marker passes.
     tally : Tally
@@ -37,13 +42,19 @@ class ProbeArray:
         Who is told of each dispatch.
     generation : int
         The marker's generation when this array was published.
+    intact : bool
+        Whether no closure was taken out in place.
     """
 
     __slots__ = (
+        "__weakref__",
         "arity",
         "calls",
         "connections",
+        "format",
         "generation",
+        "intact",
+        "names",
         "observers",
         "originals",
         "plain",
@@ -54,19 +65,23 @@ class ProbeArray:
         self, connections: tuple[Connection, ...], format: Format | None, generation: int
     ) -> None:
         self.connections = connections
+        self.format = format
+        self.names = () if format is None else format.names
         self.arity = 0 if format is None else format.arity
         self.generation = generation
         self.tally = Tally()
+        natives = [each.native for each in connections if each.native is not None]
+        self.plain = not natives
         self.observers: tuple[Observer, ...] = tuple(
-            observer
-            for connection in connections
-            if (native := connection.native) and (observer := native.observer)
+            [each.observer for each in natives if each.observer is not None]
         )
-        self.plain = not any(connection.native for connection in connections)
-        self.calls: list[Callable[..., object]] = [
-            _call_of(connection, format, self.plain) for connection in connections
-        ]
+        self.calls: list[Callable[..., object]] = (
+            [_timed_call(each, format) for each in connections]
+            if natives
+            else [each._call for each in connections]
+        )
         self.originals: tuple[Callable[..., object], ...] = tuple(self.calls)
+        self.intact = True
 
     def position(self, call: Callable[..., object]) -> int:
         """Return where a callable stands, as it was when the array was published."""
@@ -78,21 +93,22 @@ class ProbeArray:
 
     def live(self) -> tuple[Connection, ...]:
         """Return the connections that dispatches call."""
+        if self.intact:
+            return self.connections
         return tuple(
             c for c, call in zip(self.connections, self.calls, strict=True) if call is not c._stub
         )
 
     def neutralise(self, connection: Connection) -> None:
         """Put a stub in a closure's place, in one store; needs no memory."""
+        self.intact = False
         for position, each in enumerate(self.connections):
             if each is connection:
                 self.calls[position] = connection._stub
 
 
-def _call_of(connection: Connection, format: Format | None, plain: bool) -> Callable[..., object]:
-    """Return what an array holds for a connection."""
-    if plain:
-        return connection._call
+def _timed_call(connection: Connection, format: Format | None) -> Callable[..., object]:
+    """Return what an array holds for a connection where calls take the thread and the time."""
     if connection.native is None:
         return functools.partial(_call_plain, connection._call)
     # A marker that is only waited for has no fields, and no site that could fire it.

@@ -7,7 +7,7 @@ from types import FunctionType
 from typing import Any, Final
 
 from kit.errors import FormatError
-from kit.markers.connection import NativeProbe, label_of
+from kit.markers.connection import is_native, label_of
 from kit.markers.patterns import is_pattern
 
 __all__ = [
@@ -46,7 +46,7 @@ def check_option(option: str, value: object, kind: Any) -> None:
 
 def check_probe(probe: object) -> None:
     """Refuse what cannot be a probe."""
-    if isinstance(probe, NativeProbe):
+    if is_native(probe):
         return
     if not callable(probe):
         raise TypeError(f"a probe must be callable, got {probe!r}")

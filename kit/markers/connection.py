@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any, Final, Protocol, Self, TypeAlias, runtime_checkable
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self, TypeAlias, TypeGuard, cast
 
 from kit.errors import NotConnectedError
+from kit.markers.tally import Moment, Stub, Tally, between
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from kit.markers.format import Format
     from kit.markers.marker import Marker
 
-__all__ = ["NO_PRIVATE", "AnyProbe", "Connection", "NativeProbe", "Observer", "Tally"]
+__all__ = ["NO_PRIVATE", "AnyProbe", "Connection", "NativeProbe", "Observer", "is_native"]
 
 
 class _NoPrivate:
@@ -53,7 +54,6 @@ class Observer(Protocol):
         """Take note of one publication; return what is to be called when its grace period ended."""
 
 
-@runtime_checkable
 class NativeProbe(Protocol):
     """A probe of the kit's own, called with the thread, the dispatch's time and the arguments."""
 
@@ -66,59 +66,9 @@ class NativeProbe(Protocol):
 AnyProbe: TypeAlias = "Callable[..., object] | NativeProbe"
 
 
-class Tally:
-    """A count that only grows.
-
-    ``tally.n += 1`` loses nothing on an interpreter with a global lock: CPython looks for a thread
-    switch or a signal at calls and backward jumps only, and between the load and the store of one
-    attribute there is neither.
-    """
-
-    __slots__ = ("n",)
-
-    def __init__(self) -> None:
-        self.n = 0
-
-
-class Sum:
-    """The sum of tallies: those of arrays in use, and what the retired ones came to."""
-
-    __slots__ = ("_parts",)
-
-    def __init__(self) -> None:
-        # Settled, and the tallies still counting. Replaced in one store, so that a reader never
-        # sees a tally in both parts or in neither.
-        self._parts: tuple[int, tuple[Tally, ...]] = (0, ())
-
-    @property
-    def value(self) -> int:
-        """The sum now."""
-        settled, tallies = self._parts
-        return settled + sum(tally.n for tally in tallies)
-
-    def add(self, tally: Tally) -> None:
-        """Count the dispatches of an array that is about to be published."""
-        settled, tallies = self._parts
-        self._parts = (settled, (*tallies, tally))
-
-    def settle(self, tally: Tally) -> None:
-        """Fold the tally of an array that no dispatch uses any more."""
-        settled, tallies = self._parts
-        rest = tuple(each for each in tallies if each is not tally)
-        if len(rest) != len(tallies):
-            self._parts = (settled + tally.n, rest)
-
-
-class Stub:
-    """Stands in a probe array for a closure that was taken out in place; counts what it spares."""
-
-    __slots__ = ("n",)
-
-    def __init__(self) -> None:
-        self.n = 0
-
-    def __call__(self, *args: Any) -> None:  # noqa: ARG002 - any closure may stand here
-        self.n += 1
+def is_native(probe: object) -> TypeGuard[NativeProbe]:
+    """Whether a probe is one of the kit's own."""
+    return hasattr(type(probe), "native") and hasattr(probe, "observer")
 
 
 class Connection:
@@ -144,13 +94,13 @@ class Connection:
     __slots__ = (
         "__weakref__",
         "_call",
-        "_dispatches",
         "_errors",
         "_first_error",
         "_label",
         "_last_error",
         "_missed",
         "_order",
+        "_ranges",
         "_skipped",
         "_state",
         "_stub",
@@ -186,23 +136,19 @@ class Connection:
         self.priority = priority
         self.error_limit = error_limit
         self.asked = asked
-        self.native: NativeProbe | None = None
         self._order = order
         self._state = "new"
         self._label = name or label_of(probe)
         # What the arrays hold, made once. A native probe is asked at each array, for the format.
-        self._call: Callable[..., object]
-        if isinstance(probe, NativeProbe):
-            self.native = probe
-            self._call = probe.native
-        elif private is NO_PRIVATE:
-            self._call = probe
-        else:
-            self._call = functools.partial(probe, private)
+        self.native = probe if is_native(probe) else None
+        self._call = cast("Callable[..., object]", probe)
+        if private is not NO_PRIVATE:
+            self._call = functools.partial(self._call, private)
         # Both are made here so that taking the closure out of an array needs no memory.
         self._stub = Stub()
         self._missed = Tally()
-        self._dispatches = Sum()
+        # From when to when it was in the marker's array; the last one may be open.
+        self._ranges: tuple[tuple[Moment, Moment | None], ...] = ()
         self._skipped = 0
         self._errors = 0
         self._first_error: str | None = None
@@ -226,7 +172,9 @@ class Connection:
     @property
     def calls(self) -> int:
         """How often the probe was called, those calls included that raised or still run."""
-        return self._dispatches.value - self._missed.n - self._stub.n - self._skipped
+        left_out = self._missed.n + self._stub.n + self._skipped
+        now = self.marker._dispatches.now
+        return sum(between(since, until or now) for since, until in self._ranges) - left_out
 
     @property
     def errors(self) -> int:
@@ -287,6 +235,16 @@ class Connection:
     def is_off(self) -> bool:
         """Whether it is left off, by its format or its errors, but not disconnected."""
         return self._state.startswith("off")
+
+    def enter_array(self, now: Moment) -> None:
+        """Take note that it is in the array that is about to be published."""
+        self._state = "connected"
+        self._ranges = (*self._ranges, (now, None))
+
+    def leave_array(self, now: Moment) -> None:
+        """Take note that it is not in the array that is about to be published."""
+        (*earlier, (since, _)) = self._ranges
+        self._ranges = (*earlier, (since, now))
 
     def note_disconnected(self) -> None:
         """Take note that it was disconnected, also where it was off before."""

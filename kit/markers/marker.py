@@ -10,16 +10,12 @@ from kit.markers.connection import (
     DEFAULT_PRIORITY,
     NO_PRIVATE,
     Connection,
-    Sum,
-    Tally,
 )
 from kit.markers.python_dispatch import Dispatcher
+from kit.markers.tally import Dispatches
 
 if TYPE_CHECKING:
-    import weakref
-
     from kit.markers.format import Format
-    from kit.markers.grace import Cookie
 
 __all__ = ["Marker"]
 
@@ -65,12 +61,11 @@ class Marker(Dispatcher):
     """
 
     __slots__ = (
-        "_fired",
+        "_dispatches",
         "_generation",
         "_hook_owner",
         "_hooks",
         "_off",
-        "_retired",
         "line",
         "module",
     )
@@ -83,13 +78,11 @@ class Marker(Dispatcher):
         self._array = None
         self._skipped = 0
         self._generation = 0
-        self._fired = Sum()
+        self._dispatches = Dispatches()
         # Connections whose format does not fit, left off until it does.
         self._off: tuple[Connection, ...] = ()
         self._hooks = Hooks()
         self._hook_owner: int | None = None
-        # Tallies of arrays that were replaced, until their grace period has ended.
-        self._retired: list[tuple[Tally, list[weakref.ref[Connection]], Cookie]] = []
 
     @property
     def fanout(self) -> int:
@@ -111,7 +104,7 @@ class Marker(Dispatcher):
     @property
     def fired(self) -> int:
         """How many dispatches there have been; firing while nothing is connected is not counted."""
-        return self._fired.value
+        return self._dispatches.count
 
     @property
     def skipped(self) -> int:

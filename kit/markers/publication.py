@@ -16,7 +16,6 @@ from kit.markers import grace
 if TYPE_CHECKING:
     from kit.markers.array import ProbeArray
     from kit.markers.changes import Plan, Plans
-    from kit.markers.marker import Marker
 
 __all__ = ["publish_all"]
 
@@ -56,16 +55,18 @@ def _publish(plan: Plan, array: ProbeArray | None) -> ProbeArray | None:
     """Publish one marker's new array; return the old one."""
     marker = plan.marker
     old = marker._array
-    gone = [each for each in plan.before if each not in plan.after]
-    come = [each for each in plan.after if each not in plan.before]
+    before, after = set(plan.before), set(plan.after)
+    gone = [each for each in plan.before if each not in after]
+    come = [each for each in plan.after if each not in before]
     neutralised = array is old and old is not None
+    now = marker._dispatches.now
     if array is not None and not neutralised:
-        # Before the array can be read: who counts on it, and that they are connected.
-        marker._fired.add(array.tally)
-        for connection in plan.after:
-            connection._dispatches.add(array.tally)
+        # Before the array can be read: its tally, and who is in it from here on.
+        marker._dispatches.add(array.tally)
     for connection in come:
-        connection._state = "connected"
+        connection.enter_array(now)
+    for connection in gone:
+        connection.leave_array(now)
     marker._generation += 1
     when = time.monotonic_ns()
     if array is not None and neutralised:
@@ -85,31 +86,13 @@ def _publish(plan: Plan, array: ProbeArray | None) -> ProbeArray | None:
         if connection.connected:
             connection._state = "disconnected"
     if array is not None:
-        for connection in plan.after:
-            if connection.is_off:  # by a dispatch, while the array was built: see switch_off
-                array.neutralise(connection)
+        for connection in [each for each in plan.after if each._state != "connected"]:
+            array.neutralise(connection)  # off since the array was built: see switch_off
+    marker._dispatches.settle()
     if old is not None and not neutralised:
-        marker._retired.append(
-            (old.tally, [weakref.ref(each) for each in old.connections], dict(cookie))
-        )
-    _settle(marker)
+        marker._dispatches.retire(old.tally, weakref.ref(old))
     _tell_observers(plan, old, array, when, cookie)
     return old
-
-
-def _settle(marker: Marker) -> None:
-    """Fold the tallies of arrays whose grace period has ended."""
-    waiting = []
-    for tally, connections, cookie in marker._retired:
-        if grace.elapsed(cookie):
-            marker._fired.settle(tally)
-            for reference in connections:
-                connection = reference()
-                if connection is not None:
-                    connection._dispatches.settle(tally)
-        else:
-            waiting.append((tally, connections, cookie))
-    marker._retired[:] = waiting
 
 
 def _tell_observers(

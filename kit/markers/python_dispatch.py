@@ -144,11 +144,18 @@ class Dispatcher:
         self, array: ProbeArray | None, args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> tuple[Any, ...] | None:
         """Put a site's arguments in field order, or skip and count the dispatch."""
-        if array is None or self.format is None:
+        if array is None or array.format is None:
             return None
+        names = array.names
+        if len(args) + len(kwargs) == len(names):
+            try:
+                # Where every name that is missing is there, no other can be. A copy, since kwargs
+                # is this reader's token and is kept by whoever waits.
+                return (*args, *[kwargs[name] for name in names[len(args) :]])
+            except KeyError:
+                pass  # bind says which
         try:
-            # A copy, since kwargs is this reader's token and is kept by whoever waits.
-            return self.format.bind(args, kwargs)
+            return array.format.bind(args, kwargs)
         except TypeError as error:
             if mode.strict:
                 raise TypeError(f"marker {self.name!r} {error}") from None

@@ -3,7 +3,7 @@
 They need no memory that grows, so they can stay connected for as long as a program runs.  Each is
 exact when several threads fire at once: what one event changes is changed by one operation on a
 built-in object, or between two places where the interpreter may switch threads (see
-`kit.markers.connection.Tally`).
+`kit.markers.tally.Tally`).
 """
 
 from __future__ import annotations
