@@ -15,6 +15,7 @@ __all__ = [
     "FrameError",
     "KitError",
     "KitWarning",
+    "LitmusError",
     "NotConnectedError",
     "UnmatchedPatternWarning",
     "UnnamedProbeWarning",
@@ -52,6 +53,10 @@ class CaptureError(KitError, ValueError):
 
 class FrameError(KitError, ValueError):
     """A frame lacks what is asked of it; the message names the column and the remedy."""
+
+
+class LitmusError(KitError, ValueError):
+    """A litmus test or a memory model cannot be read or judged; the message points at the place."""
 
 
 class KitWarning(UserWarning):

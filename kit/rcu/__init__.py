@@ -1,0 +1,4 @@
+"""x"""
+from kit.rcu import models
+from kit.rcu.judge import judge
+from kit.rcu.parser import parse

@@ -1,0 +1,217 @@
+"""Candidate executions: who reads from whom, and in which order each location is written.
+
+The choices for different locations are independent, so each location is solved alone. Where the
+model has the axioms, a choice that breaks coherence or atomicity of its location is left out here,
+long before the model sees it. A lock is always taken by one thread at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+
+from kit.errors import LitmusError
+from kit.rcu.limits import Deadline
+from kit.rcu.structure import Structure
+
+__all__ = ["Choice", "candidates"]
+
+
+@dataclass(slots=True)
+class Choice:
+    """rf, co and fr of a candidate, or of one location, with the last write to each location."""
+
+    rf: int
+    co: int
+    fr: int
+    last: tuple[int, ...]
+
+
+@dataclass(slots=True)
+class _Place:
+    """The accesses of one location."""
+
+    first: int
+    writes: list[int]
+    threads: list[list[int]]
+
+
+def _places(structure: Structure) -> list[_Place]:
+    found = {
+        structure.location[number]: _Place(number, [], []) for number in range(structure.initial)
+    }
+    for first, last in zip(structure.firsts, structure.firsts[1:], strict=False):
+        for number in range(first, last):
+            if structure.kind[number] == "F":
+                continue
+            place = found[structure.location[number]]
+            if structure.kind[number] == "W":
+                place.writes.append(number)
+            if not place.threads or place.threads[-1][0] < first:
+                place.threads.append([])
+            place.threads[-1].append(number)
+    return list(found.values())
+
+
+def _orders(
+    structure: Structure, place: _Place, coherent: bool, deadline: Deadline
+) -> Iterator[list[int]]:
+    """Every order of the writes, the initial one first."""
+    chosen = [place.first]
+    left = list(place.writes)
+
+    def extend() -> Iterator[list[int]]:
+        if not left:
+            yield list(chosen)
+            return
+        deadline.check()
+        for write in tuple(left):
+            if coherent and any(
+                other < write and structure.thread[other] == structure.thread[write]
+                for other in left
+            ):
+                continue
+            left.remove(write)
+            chosen.append(write)
+            yield from extend()
+            chosen.pop()
+            left.append(write)
+            left.sort()
+
+    return extend()
+
+
+def _sources(
+    structure: Structure, order: Sequence[int], accesses: Sequence[int], coherent: bool
+) -> list[tuple[tuple[int, int], ...]]:
+    """For one thread, every way to give its reads of a location a place in the order of writes.
+
+    Going through the thread, places never go down, and a write lies beyond what was seen before.
+    """
+    rank = {write: place for place, write in enumerate(order)}
+    ways: list[tuple[tuple[tuple[int, int], ...], int]] = [((), 0)]
+    for access in accesses:
+        more: list[tuple[tuple[tuple[int, int], ...], int]] = []
+        if structure.kind[access] == "W":
+            if not coherent:
+                continue
+            at = rank[access]
+            ways = [(reads, at) for reads, floor in ways if at > floor]
+            continue
+        value = structure.value[access]
+        fitting = [place for place, write in enumerate(order) if structure.value[write] == value]
+        for reads, floor in ways:
+            for place in fitting:
+                if place >= floor or not coherent:
+                    more.append(((*reads, (access, place)), place))  # noqa: PERF401
+        ways = more
+    return [reads for reads, _ in ways]
+
+
+def _undisturbed(
+    structure: Structure, order: Sequence[int], reads: Sequence[tuple[int, int]], atomic: bool
+) -> bool:
+    """Whether no other thread writes between the halves of an atomic update, or of a lock."""
+    source = dict(reads)
+    for place, write in enumerate(order):
+        event = structure.events[write]
+        if event is None or event.partner < 0 or not (atomic or "LKW" in event.tags):
+            continue
+        thread = structure.thread[write]
+        since = source[structure.firsts[thread] + event.partner]
+        if any(structure.thread[between] != thread for between in order[since + 1 : place]):
+            return False
+        if "LKW" in event.tags and since >= place:
+            return False
+    return True
+
+
+def _choices(
+    structure: Structure, place: _Place, coherent: bool, atomic: bool, deadline: Deadline
+) -> list[Choice]:
+    """Every rf and co of one location."""
+    n = structure.n
+    out: list[Choice] = []
+    for order in _orders(structure, place, coherent, deadline):
+        co = after = 0
+        later = [0] * len(order)
+        for at in range(len(order) - 1, -1, -1):
+            later[at] = after
+            co |= after << (order[at] * n)
+            after |= 1 << order[at]
+        threads = [_sources(structure, order, part, coherent) for part in place.threads]
+        for ways in product(*threads):
+            deadline.check()
+            reads = [read for way in ways for read in way]
+            if not _undisturbed(structure, order, reads, atomic):
+                continue
+            rf = fr = 0
+            for read, at in reads:
+                rf |= 1 << (order[at] * n + read)
+                fr |= later[at] << (read * n)
+            out.append(Choice(rf, co, fr, (order[-1],)))
+            if len(out) > deadline.limits.candidates:
+                raise too_many(structure, deadline)
+    return out
+
+
+def too_many(structure: Structure, deadline: Deadline) -> LitmusError:
+    """The error for a test with more candidates than are looked at."""
+    return LitmusError(
+        f"{structure.test.name}: more than {deadline.limits.candidates} candidate executions "
+        f"(Limits.candidates)"
+    )
+
+
+def candidates(
+    structure: Structure, coherent: bool, atomic: bool, deadline: Deadline
+) -> Iterator[Choice]:
+    """Every way to choose rf and co.
+
+    Parameters
+    ----------
+    structure : Structure
+        Events of one combination of traces.
+    coherent, atomic : bool
+        Whether choices that break coherence, or atomicity, are left out.
+    deadline : Deadline
+        Bounds.
+
+    Yields
+    ------
+    Choice
+        Its ``last`` has one write for each location that is accessed, in order.
+
+    Examples
+    --------
+    >>> from kit.rcu import parse
+    >>> from kit.rcu.limits import Limits
+    >>> from kit.rcu.traces import combinations, traces
+    >>> test = parse("C a {} P0(int *x) { *x = 1; *x = 2; } exists (x=1)")
+    >>> deadline = Deadline(Limits(), test.name)
+    >>> (traces_of_p0,) = traces(test, deadline)
+    >>> structure = Structure(test, traces_of_p0)
+    >>> len(list(candidates(structure, True, True, deadline)))
+    1
+    >>> len(list(candidates(structure, False, True, deadline)))
+    2
+    """
+    if structure.n > deadline.limits.events:
+        raise LitmusError(
+            f"{structure.test.name}: an execution has {structure.n} events, more than "
+            f"{deadline.limits.events} (Limits.events)"
+        )
+    parts: list[list[Choice]] = []
+    for place in _places(structure):
+        found = _choices(structure, place, coherent, atomic, deadline)
+        if not found:
+            return
+        parts.append(found)
+    for chosen in product(*parts):
+        rf = co = fr = 0
+        for choice in chosen:
+            rf |= choice.rf
+            co |= choice.co
+            fr |= choice.fr
+        yield Choice(rf, co, fr, tuple(choice.last[0] for choice in chosen))

@@ -1,0 +1,115 @@
+"""All executions of a test, with how they end."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from kit.rcu.candidates import Choice, candidates, too_many
+from kit.rcu.limits import Deadline
+from kit.rcu.structure import Structure, present_in
+from kit.rcu.syntax import Condition, Test, Value
+from kit.rcu.traces import combinations, traces
+
+__all__ = ["Candidate", "Enumeration", "satisfied"]
+
+
+def satisfied(condition: Condition, final: Mapping[str, Value]) -> bool:
+    """Whether final values satisfy a condition.
+
+    Parameters
+    ----------
+    condition : Condition
+        The condition.
+    final : mapping
+        Values of registers and locations; 0 for what is missing.
+
+    Returns
+    -------
+    bool
+        True when they do.
+
+    Examples
+    --------
+    >>> satisfied(Condition("=", left="x", right=1), {"x": 1})
+    True
+    """
+    if condition.op == "and":
+        return all(satisfied(part, final) for part in condition.parts)
+    if condition.op == "or":
+        return any(satisfied(part, final) for part in condition.parts)
+    if condition.op == "not":
+        return not satisfied(condition.parts[0], final)
+    if condition.op == "true":
+        return True
+    right = condition.right
+    if isinstance(right, str) and ":" in right:
+        right = final.get(right, 0)
+    return (final.get(condition.left, 0) == right) is (condition.op == "=")
+
+
+@dataclass(slots=True)
+class Candidate:
+    """One candidate execution: its events, its choice of rf and co, how it ends."""
+
+    structure: Structure
+    choice: Choice
+    final: tuple[Value, ...]
+    positive: bool
+
+
+class Enumeration:
+    """Walks the candidate executions of a test.
+
+    Parameters
+    ----------
+    test : Test
+        The test.
+    coherent, atomic : bool
+        Whether candidates that break coherence or atomicity are left out.
+    deadline : Deadline
+        Bounds.
+
+    Attributes
+    ----------
+    present : frozenset of str
+        The base sets and relations that are not empty.
+
+    Examples
+    --------
+    >>> from kit.rcu import parse
+    >>> from kit.rcu.limits import Limits
+    >>> test = parse("C a {} P0(int *x) { int r; r = READ_ONCE(*x); } P1(int *x) { *x = 1; }"
+    ...              "exists (0:r=1)")
+    >>> every = Enumeration(test, True, True, Deadline(Limits(), test.name))
+    >>> [candidate.positive for candidate in every]
+    [False, True]
+    """
+
+    def __init__(self, test: Test, coherent: bool, atomic: bool, deadline: Deadline) -> None:
+        self.test = test
+        self.coherent = coherent
+        self.atomic = atomic
+        self.deadline = deadline
+        self.ways = traces(test, deadline, coherent)
+        self.present = present_in(self.ways)
+
+    def __iter__(self) -> Iterator[Candidate]:
+        test, deadline = self.test, self.deadline
+        initial = test.initial
+        count = 0
+        for chosen in combinations(test, self.ways, deadline):
+            structure = Structure(test, chosen)
+            known: dict[str, Value] = {**initial, **structure.registers}
+            names = structure.location[: structure.initial]
+            for choice in candidates(structure, self.coherent, self.atomic, deadline):
+                count += 1
+                if count > deadline.limits.candidates:
+                    raise too_many(structure, deadline)
+                deadline.check()
+                for name, write in zip(names, choice.last, strict=True):
+                    known[name] = structure.value[write]
+                if test.filter is not None and not satisfied(test.filter, known):
+                    continue
+                final = tuple(known.get(name, 0) for name in test.observed)
+                yield Candidate(structure, choice, final, satisfied(test.condition, known))

@@ -1,0 +1,310 @@
+"""From the text of a litmus test to a `kit.rcu.syntax.Test`.
+
+The dialect is the C of the Linux kernel's memory model: straight-line code with ``if``, and no
+loops. What else C has is refused with its place.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final, NoReturn
+
+from kit.errors import LitmusError
+from kit.rcu.expressions import Expressions
+from kit.rcu.lexer import Token, complaint, litmus_tokens
+from kit.rcu.limits import DEFAULT, Limits
+from kit.rcu.propositions import Propositions
+from kit.rcu.syntax import (
+    Assign,
+    Declare,
+    Deref,
+    Evaluate,
+    If,
+    Name,
+    Statement,
+    Store,
+    Test,
+    Thread,
+    Value,
+)
+
+__all__ = ["parse"]
+
+REFUSED: Final = {
+    "while": "loops are not part of litmus tests; unroll it",
+    "for": "loops are not part of litmus tests; unroll it",
+    "do": "loops are not part of litmus tests; unroll it",
+    "goto": "jumps are not part of litmus tests",
+    "switch": "use if and else",
+    "return": "a thread runs to its end; put the rest into an else branch",
+}
+
+
+def parse(text: str | Path, limits: Limits = DEFAULT) -> Test:
+    """Read a litmus test.
+
+    Parameters
+    ----------
+    text : str or pathlib.Path
+        The test itself, or the path of a file with it. A string of one line that ends in
+        ``.litmus`` is a path.
+    limits : Limits
+        Bounds on what is read.
+
+    Returns
+    -------
+    Test
+        The test.
+
+    Raises
+    ------
+    kit.errors.LitmusError
+        When the text is not a litmus test of this dialect; the message shows the place.
+
+    Examples
+    --------
+    >>> test = parse("C mp {} P0(int *x) { int r0; r0 = READ_ONCE(*x); } exists (0:r0=1)")
+    >>> test.name, test.observed
+    ('mp', ('0:r0',))
+    >>> parse("C loop {} P0(int *x) { while (1) {} } exists (x=1)")
+    Traceback (most recent call last):
+    kit.errors.LitmusError: loop, line 1, column 24: loops are not part of litmus tests; unroll it
+        C loop {} P0(int *x) { while (1) {} } exists (x=1)
+                               ^
+    """
+    if isinstance(text, Path) or ("\n" not in text and text.endswith(".litmus")):
+        text = _read(Path(text), limits)
+    return _Parser(text, limits).test()
+
+
+def _read(path: Path, limits: Limits) -> str:
+    try:
+        with path.open("rb") as file:
+            raw = file.read(4 * limits.characters + 1)
+    except OSError as error:
+        raise LitmusError(f"cannot read {path}: {error.strerror}") from error
+    try:
+        return raw.decode()
+    except UnicodeDecodeError as error:
+        raise LitmusError(f"{path} is not text: byte {error.start} is not UTF-8") from error
+
+
+def _header(source: str, limits: Limits) -> tuple[str, int]:
+    """The test's name, and where its initial state opens."""
+    found = re.compile(r"\s*C[ \t\r\n]+([^\s{}\"]+)").match(source)
+    if found is None:
+        raise complaint(source, 0, "a litmus test starts with C and its name")
+    name = found[1]
+    if len(name) > limits.identifier:
+        raise complaint(source, found.start(1), f"the name exceeds {limits.identifier} characters")
+    between = re.compile(
+        r"""\s+ | //[^\n]* | /\*.*?\*/ | "[^"]*" | [A-Za-z][\w-]*\s*=[^\n{]*""",
+        re.VERBOSE | re.DOTALL,
+    )
+    at = found.end()
+    while at < len(source) and source[at] != "{":
+        if source.startswith("(*", at):
+            end = _skip_comment(source, at, name)
+        else:
+            step = between.match(source, at)
+            if step is None:
+                raise complaint(source, at, "expected { and the initial state", name)
+            end = step.end()
+        at = end
+    if at >= len(source):
+        raise complaint(source, at, "expected { and the initial state", name)
+    return name, at
+
+
+def _skip_comment(source: str, at: int, name: str) -> int:
+    depth = 0
+    for found in re.compile(r"\(\*|\*\)").finditer(source, at):
+        depth += 1 if found[0] == "(*" else -1
+        if depth == 0:
+            return found.end()
+    raise complaint(source, at, "this comment is never closed with *)", name)
+
+
+class _Parser(Propositions, Expressions):
+    """Recursive descent over the tokens of one test."""
+
+    def __init__(self, source: str, limits: Limits) -> None:
+        name, at = _header(source, limits) if len(source) <= limits.characters else ("", 0)
+        super().__init__(source, name, litmus_tokens(source, at, name, limits), limits)
+        self.initial: dict[str, Value] = {}
+        self.initial_names: list[str] = []
+        self.parameters: frozenset[str] = frozenset()
+        self.registers: set[str] = set()
+
+    def test(self) -> Test:
+        self._initial_state()
+        threads: list[Thread] = []
+        while self.peek.kind == "name" and re.fullmatch(r"P\d+", self.peek.text):
+            threads.append(self._thread(len(threads)))
+        if not threads:
+            self.refuse(self.peek, "expected a thread, P0(...) { ... }")
+        for thread in threads:
+            self.initial_names.extend(thread.parameters)
+        self.locations = tuple(dict.fromkeys(self.initial_names))
+        self.threads = tuple(threads)
+        listed, kept, quantifier, condition, question = self.ending()
+        observed = tuple(
+            dict.fromkeys((*condition.names(), *listed, *(kept.names() if kept else ())))
+        )
+        return Test(
+            name=self.name,
+            initial={key: value for key, value in self.initial.items() if value != 0},
+            threads=self.threads,
+            quantifier=quantifier,
+            condition=condition,
+            filter=kept,
+            observed=observed,
+            locations=self.locations,
+            source=self.source,
+            question=question,
+        )
+
+    def _initial_state(self) -> None:
+        self.expect("{")
+        while not self.accept("}"):
+            if self.accept(";"):
+                continue
+            self.types()
+            first = self.peek
+            if first.kind == "number":
+                self.take()
+                self.expect(":")
+                self.types()
+                key = f"{int(first.text, 0)}:{self.name_token('a register').text}"
+            else:
+                bracket = self.accept("[")
+                key = self.name_token("a location").text
+                if bracket:
+                    self.expect("]")
+                elif self.peek.text == "[":
+                    self.refuse(self.peek, "arrays are not part of this dialect")
+                self.initial_names.append(key)
+            self.initial.setdefault(key, 0)
+            if self.accept("="):
+                self.initial[key] = self._initial_value()
+            if self.peek.text != "}":
+                self.expect(";")
+
+    def _initial_value(self) -> Value:
+        if self.peek.text == "ATOMIC_INIT":
+            self.take()
+            self.expect("(")
+            value = self._initial_value()
+            self.expect(")")
+            return value
+        value = self.constant()
+        if isinstance(value, str):
+            self.initial_names.append(value)
+        return value
+
+    def _thread(self, number: int) -> Thread:
+        if len(self.tokens) and number >= self.limits.threads:
+            self.refuse(self.peek, f"more than {self.limits.threads} threads (Limits.threads)")
+        head = self.take()
+        if head.text != f"P{number}":
+            self.refuse(head, f"expected P{number}: threads are numbered from 0 without gaps")
+        self.expect("(")
+        names: list[str] = []
+        while not self.accept(")"):
+            self.types()
+            names.append(self.name_token("a parameter").text)
+            if self.peek.text != ")":
+                self.expect(",")
+        self.parameters = frozenset(names)
+        self.registers = set()
+        self.expect("{")
+        body = self._block()
+        return Thread(number, tuple(names), body, frozenset(self.registers))
+
+    def _block(self) -> tuple[Statement, ...]:
+        with self.deeper():
+            out: list[Statement] = []
+            while not self.accept("}"):
+                if self.peek.kind == "end":
+                    self.refuse(self.peek, "a } is missing")
+                out.extend(self._statement())
+            return tuple(out)
+
+    def _statement(self) -> Iterator[Statement]:
+        first = self.peek
+        if first.text in REFUSED:
+            self.refuse(first, REFUSED[first.text])
+        if self.accept(";"):
+            return
+        if self.accept("{"):
+            yield from self._block()
+        elif first.text == "if":
+            yield self._if()
+        elif self.types():
+            yield from self._declarations()
+        else:
+            yield self._simple(first)
+
+    def _if(self) -> If:
+        first = self.take()
+        self.expect("(")
+        test = self.expression()
+        end = self.expect(")").at + 1
+        with self.deeper():
+            then = tuple(self._statement())
+        otherwise: tuple[Statement, ...] = ()
+        if self.accept("else"):
+            with self.deeper():
+                otherwise = tuple(self._statement())
+        return If(test, then, otherwise, first.at, end)
+
+    def _declarations(self) -> Iterator[Statement]:
+        while True:
+            while self.accept("*"):
+                pass
+            word = self.name_token("a register")
+            if word.text in self.parameters:
+                self.refuse(word, f"{word.text} is a parameter of this thread already")
+            if self.peek.text == "[":
+                self.refuse(self.peek, "arrays are not part of this dialect")
+            self.registers.add(word.text)
+            if self.accept("="):
+                yield Assign(word.text, self.expression(), word.at, self.peek.at)
+            else:
+                yield Declare(word.text, word.at, self.peek.at)
+            if self.accept(";"):
+                return
+            self.expect(",")
+
+    def _simple(self, first: Token) -> Statement:
+        left = self.expression()
+        if self.accept("="):
+            value = self.expression()
+            end = self.expect(";").at
+            if isinstance(left, Deref):
+                return Store(left.address, value, first.at, end)
+            if isinstance(left, Name) and left.name not in self.parameters:
+                self.registers.add(left.name)
+                return Assign(left.name, value, first.at, end)
+            self.refuse(first, "only registers and *location can be assigned to")
+        if self.peek.text in ("++", "--") or self.peek.text in ("+", "-", "*", "/"):
+            self.refuse(self.peek, "write the assignment out: r0 = r0 + 1")
+        end = self.expect(";").at
+        return Evaluate(left, first.at, end)
+
+    @contextmanager
+    def deeper(self) -> Iterator[None]:
+        """One more level of nesting, refused when there are too many."""
+        self.depth += 1
+        if self.depth > self.limits.nesting:
+            self._too_deep()
+        try:
+            yield
+        finally:
+            self.depth -= 1
+
+    def _too_deep(self) -> NoReturn:
+        self.refuse(self.peek, f"nested deeper than {self.limits.nesting} levels (Limits.nesting)")

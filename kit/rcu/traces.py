@@ -1,0 +1,253 @@
+"""Every way through every thread, over the values that the locations can hold.
+
+Which values a read may return depends on what the other threads write, which depends on what they
+read. The values grow from the initial ones until nothing new is written. A value needs a chain of
+different writes, so there are at most as many rounds as writes: what lies beyond would be a value
+out of thin air.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import count
+
+from kit.errors import LitmusError
+from kit.rcu.limits import Deadline
+from kit.rcu.syntax import Test, Thread, Value
+from kit.rcu.thread import Blocked, Happening, Run
+
+__all__ = ["Trace", "combinations", "traces"]
+
+
+@dataclass(slots=True, eq=False)
+class Trace:
+    """One way through one thread.
+
+    Attributes
+    ----------
+    events : list of Happening
+        In program order.
+    registers : dict
+        Final values.
+    needs : frozenset
+        ``(location, value)`` of the reads.
+    gives : frozenset
+        ``(location, value)`` of the writes.
+    """
+
+    events: list[Happening]
+    registers: dict[str, Value]
+    needs: frozenset[tuple[str, Value]]
+    gives: frozenset[tuple[str, Value]]
+
+
+def _order(value: Value) -> tuple[bool, int, str]:
+    return (False, value, "") if isinstance(value, int) else (True, 0, value)
+
+
+class _Values:
+    """What each thread is known to write."""
+
+    def __init__(self, test: Test, coherent: bool) -> None:
+        self.test = test
+        self.coherent = coherent
+        self.written: dict[int, dict[str, set[Value]]] = defaultdict(lambda: defaultdict(set))
+
+    def size(self, location: str) -> int:
+        return sum(len(locations[location]) for locations in self.written.values())
+
+    def others(self, number: int) -> dict[str, frozenset[Value]]:
+        """What other threads write; without coherence, what this one writes too."""
+        out: dict[str, set[Value]] = defaultdict(set)
+        for writer, locations in self.written.items():
+            if writer != number or not self.coherent:
+                for location, values in locations.items():
+                    out[location] |= values
+        return {location: frozenset(values) for location, values in out.items()}
+
+    def reader(
+        self, others: dict[str, frozenset[Value]]
+    ) -> Callable[[str, Value | None], Sequence[Value]]:
+        """The function that tells a `Run` what a read may return."""
+        initial, coherent = self.test.initial, self.coherent
+        known: dict[tuple[str, Value | None], list[Value]] = {}
+
+        def readable(location: str, own: Value | None) -> Sequence[Value]:
+            values = known.get((location, own))
+            if values is None:
+                first = initial.get(location, 0) if own is None or not coherent else own
+                values = sorted({first} | others.get(location, frozenset()), key=_order)
+                known[location, own] = values
+            return values
+
+        return readable
+
+
+def _walk(
+    test: Test,
+    thread: Thread,
+    readable: Callable[[str, Value | None], Sequence[Value]],
+    deadline: Deadline,
+) -> Iterator[Trace]:
+    """Every way through one thread."""
+    choices: list[int] = []
+    ways = 0
+    while True:
+        run = Run(test, thread, readable, choices)
+        try:
+            run.go()
+        except Blocked:
+            pass
+        else:
+            ways += 1
+            yield Trace(
+                run.events,
+                {name: value for name, (value, _) in run.registers.items()},
+                frozenset((e.location, e.value) for e in run.events if e.kind == "R"),
+                frozenset((e.location, e.value) for e in run.events if e.kind == "W"),
+            )
+        if ways > deadline.limits.traces:
+            raise LitmusError(
+                f"{test.name}: more than {deadline.limits.traces} ways through P{thread.number} "
+                f"(Limits.traces)"
+            )
+        deadline.check()
+        choices = choices[: len(run.widths)] + [0] * (len(run.widths) - len(choices))
+        while choices and choices[-1] + 1 >= run.widths[len(choices) - 1]:
+            choices.pop()
+        if not choices:
+            return
+        choices[-1] += 1
+
+
+def traces(test: Test, deadline: Deadline, coherent: bool = True) -> list[list[Trace]]:
+    """Every way through each thread.
+
+    Parameters
+    ----------
+    test : Test
+        The test.
+    deadline : Deadline
+        Bounds on values, traces and time.
+    coherent : bool
+        Whether a thread may be assumed not to read what it writes later.
+
+    Returns
+    -------
+    list of list of Trace
+        One list a thread.
+
+    Raises
+    ------
+    kit.errors.LitmusError
+        When there are too many, or the time is up.
+
+    Examples
+    --------
+    >>> from kit.rcu import parse
+    >>> from kit.rcu.limits import Limits
+    >>> test = parse("C a {} P0(int *x) { int r; r = READ_ONCE(*x); } P1(int *x) { *x = 1; }"
+    ...              "exists (0:r=1)")
+    >>> [len(ways) for ways in traces(test, Deadline(Limits(), test.name))]
+    [2, 1]
+    """
+    values = _Values(test, coherent)
+    seen: list[dict[str, frozenset[Value]] | None] = [None] * len(test.threads)
+    found: list[list[Trace]] = [[] for _ in test.threads]
+    for made in count():
+        changed = False
+        for thread in test.threads:
+            others = values.others(thread.number)
+            if others == seen[thread.number]:
+                continue
+            changed = True
+            seen[thread.number] = others
+            ways = list(_walk(test, thread, values.reader(others), deadline))
+            found[thread.number] = ways
+            for trace in ways:
+                for location, value in trace.gives:
+                    values.written[thread.number][location].add(value)
+            _bounded(test, values, deadline)
+        if not changed or made > _longest(found):
+            break
+    return found
+
+
+def _longest(found: Sequence[Sequence[Trace]]) -> int:
+    """How many writes one execution can have, hence how long a chain of values can be."""
+    return sum(
+        max((sum(e.kind == "W" for e in trace.events) for trace in ways), default=0)
+        for ways in found
+    )
+
+
+def _bounded(test: Test, values: _Values, deadline: Deadline) -> None:
+    limit = deadline.limits.values
+    for location in test.locations:
+        if values.size(location) > limit:
+            raise LitmusError(
+                f"{test.name}: {location} can hold more than {limit} values (Limits.values)"
+            )
+
+
+def combinations(
+    test: Test, ways: Sequence[Sequence[Trace]], deadline: Deadline
+) -> Iterator[tuple[Trace, ...]]:
+    """One trace a thread, such that every value read is initial or written by one of them.
+
+    Parameters
+    ----------
+    test : Test
+        The test.
+    ways : sequence of sequences of Trace
+        The traces of each thread.
+    deadline : Deadline
+        Bound on the time.
+
+    Yields
+    ------
+    tuple of Trace
+        A combination.
+
+    Examples
+    --------
+    >>> from kit.rcu import parse
+    >>> from kit.rcu.limits import Limits
+    >>> test = parse("C a {} P0(int *x) { int r; r = READ_ONCE(*x); } P1(int *x) { *x = 1; }"
+    ...              "exists (0:r=1)")
+    >>> deadline = Deadline(Limits(), test.name)
+    >>> len(list(combinations(test, traces(test, deadline), deadline)))
+    2
+    """
+    codes: dict[tuple[str, Value], int] = {}
+
+    def mask(pairs: frozenset[tuple[str, Value]]) -> int:
+        out = 0
+        for pair in pairs:
+            out |= 1 << codes.setdefault(pair, len(codes))
+        return out
+
+    initial = mask(frozenset((name, test.initial.get(name, 0)) for name in test.locations))
+    coded = [[(mask(way.needs), mask(way.gives), way) for way in choice] for choice in ways]
+    later = [0] * (len(ways) + 1)
+    for position in range(len(ways) - 1, -1, -1):
+        later[position] = later[position + 1]
+        for _, gives, _ in coded[position]:
+            later[position] |= gives
+    chosen: list[Trace] = []
+
+    def extend(position: int, needs: int, gives: int) -> Iterator[tuple[Trace, ...]]:
+        deadline.check()
+        if needs & ~(gives | later[position]):
+            return
+        if position == len(coded):
+            yield tuple(chosen)
+            return
+        for more_needs, more_gives, way in coded[position]:
+            chosen.append(way)
+            yield from extend(position + 1, needs | more_needs, gives | more_gives)
+            chosen.pop()
+
+    return extend(0, 0, initial)
