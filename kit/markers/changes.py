@@ -6,6 +6,7 @@ dropped, and nothing has happened.
 
 from __future__ import annotations
 
+import bisect
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from kit.errors import AlreadyConnectedError, FormatMismatchError, NotConnectedError
@@ -49,13 +50,13 @@ class Plan:
 
     def insert(self, connection: Connection) -> None:
         """Put a connection in its place: higher priority first, then order of connection."""
-        self.after = tuple(
-            sorted((*self.after, connection), key=lambda each: (-each.priority, each._order))
-        )
+        after = list(self.after)
+        bisect.insort(after, connection, key=lambda each: (-each.priority, each._order))
+        self.after = tuple(after)
 
     def holds(self, probe: object, private: object) -> bool:
         """Whether a closure is to be in the array."""
-        return any(each.same_closure(probe, private) for each in self.after)
+        return probe in [each.probe for each in self.after if each.private is private]
 
     def add(self, new: Connection) -> None:
         """Connect, or raise; a connection of the same name gives up its place."""
@@ -65,7 +66,9 @@ class Plan:
                 f"marker {self.marker.name!r} is declared ({declared}), "
                 f"but {new.label} asks for ({asked})"
             )
-        replaced = [each for each in (*self.after, *self.off) if same_name(each, new)]
+        replaced: list[Connection] = []
+        if new.name is not None:
+            replaced = [each for each in (*self.after, *self.off) if same_name(each, new)]
         action = "replace" if any(each in self.after for each in replaced) else "connect"
         if replaced:
             new._order = min(each._order for each in replaced)
