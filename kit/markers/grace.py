@@ -71,6 +71,9 @@ local: Final = threading.local()
 in_hook: Final[set[int]] = set()
 """Which threads run a marker's hook, where waiting could wait for itself."""
 
+in_update: Final[set[int]] = set()
+"""Which threads make an update: a signal handler there must not wait, as others wait for it."""
+
 _SHORTEST, _LONGEST = 20e-6, 1e-3
 
 
@@ -163,7 +166,13 @@ def refuse_inside(what: str) -> None:
             f"{what} inside a dispatch would wait for this very dispatch; "
             "call it after the probe has returned, or use kit.defer()"
         )
-    if get_ident() in in_hook:
+    ident = get_ident()
+    if ident in in_update:
+        raise WouldDeadlockError(
+            f"{what} in the middle of an update, which a signal handler or __del__ has interrupted "
+            "on this thread, could wait for that update; use kit.defer()"
+        )
+    if ident in in_hook:
         raise WouldDeadlockError(f"{what} inside a marker's hook; use kit.defer()")
 
 

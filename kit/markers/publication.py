@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["publish_all"]
 
 
-def publish_all(plans: Plans, retired: list[ProbeArray | None] | None) -> None:
+def publish_all(plans: Plans, retired: list[ProbeArray]) -> None:
     """Build what the plans need, then publish them; what is replaced goes to ``retired``."""
     changed = [plan for plan in plans.values() if plan.publishes]
     built: list[ProbeArray | None] = []
@@ -33,7 +33,7 @@ def publish_all(plans: Plans, retired: list[ProbeArray | None] | None) -> None:
             built.append(plan.marker._array)  # removal cannot fail, see _publish
     for plan, array in zip(changed, built, strict=True):
         old = _publish(plan, array)
-        if retired is not None:
+        if old is not None:
             retired.append(old)
     for plan in plans.values():
         plan.marker._off = plan.off

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import sys
+from threading import get_ident
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from kit.errors import (
@@ -317,8 +318,10 @@ registry: Final = Registry()
 
 def _after_fork() -> None:
     registry.updater.reset_after_fork()
+    me = get_ident()
     for marker in registry.markers.values():
-        marker._hook_owner = None
+        if marker._hook_owner != me:
+            marker._hook_owner = None
 
 
 if hasattr(os, "register_at_fork"):

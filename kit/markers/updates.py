@@ -36,6 +36,15 @@ class Batch:
         self.plans = Plans()
         self.wait = False
 
+    def check(self, changes: Sequence[Change]) -> None:
+        """Add changes to the plans, or raise and leave them as they were."""
+        try:
+            _apply(changes, self.plans)
+        except BaseException:
+            self.plans = Plans()  # without what the failed changes did before they failed
+            _apply(self.changes, self.plans)
+            raise
+
 
 class Updater:
     """Serialises updates and publishes their arrays."""
@@ -49,35 +58,60 @@ class Updater:
         self._waiting_for: dict[int, Marker] = {}
         self._queue: deque[Callable[[], None]] = deque()
         self._after_hooks: list[Callable[[], None]] = []
+        self._retired: list[ProbeArray] = []
         self._local = threading.local()
 
     def reset_after_fork(self) -> None:
         """Forget the parent's other threads: none of them will give anything back."""
-        self._lock = threading.RLock()
-        self._busy = False
+        # A signal handler may fork in the middle of an update; that one goes on.
+        if not self._lock._is_owned():  # type: ignore[attr-defined]
+            # In place: a hook that forks is about to take this very lock again.
+            self._lock._at_fork_reinit()  # type: ignore[attr-defined]
+            self._busy = False
+            grace.in_update.clear()
         self._hook_ended = threading.Condition(self._lock)
         self._waiting_for.clear()
 
     # The lock.
 
-    def enter(self) -> bool:
-        """Take the lock; False when this thread is in the middle of an update already."""
-        self._lock.acquire()
-        if self._busy:
-            self._lock.release()
-            return False
-        # An update that interrupts here, on this thread, finds nothing begun and runs whole.
-        self._busy = True
+    def exclusively(self, update: Callable[[], None]) -> bool:
+        """Run an update with the lock held; False when this thread is in the middle of one.
+
+        What was queued meanwhile is made before the lock is given up.
+        """
+        retired: list[ProbeArray] = []
+        try:
+            # `with`, not acquire(): it leaves no gap in which the exception of a signal handler
+            # would find the lock taken and nobody about to give it back.
+            with self._lock:
+                if self._busy:
+                    return False
+                # An update that interrupts here, on this thread, finds nothing begun.
+                self._busy = True
+                try:
+                    self._make_all(update, retired)
+                finally:
+                    self._busy = False
+        finally:
+            # The old arrays, and private data with its __del__, go only now, without the lock.
+            retired.clear()
+            self.make_posted()
         return True
 
-    def leave(self) -> None:
-        """Make what was queued meanwhile, then give up the lock."""
+    def _make_all(self, update: Callable[[], None] | None, retired: list[ProbeArray]) -> None:
+        """Make an update and what is queued; the lock is held."""
+        ident = get_ident()
+        grace.in_update.add(ident)
         try:
-            self._run_queue()
+            if update is not None:
+                update()
         finally:
-            self._busy = False
-            self._lock.release()
-        self.make_posted()
+            try:
+                self._run_queue()
+            finally:
+                retired += self._retired
+                self._retired.clear()
+                grace.in_update.discard(ident)
 
     def post(self, update: Callable[[], None]) -> None:
         """Make an update as soon as nobody else updates, without waiting: for dispatches."""
@@ -90,6 +124,7 @@ class Updater:
 
     def make_posted(self) -> None:
         """Make what was posted, unless somebody holds the lock, who will."""
+        retired: list[ProbeArray] = []
         # The loop, for an item that is posted between the holder's last look and its release.
         while self._queue and self._lock.acquire(blocking=False):
             try:
@@ -97,11 +132,12 @@ class Updater:
                     return
                 self._busy = True
                 try:
-                    self._run_queue()
+                    self._make_all(None, retired)
                 finally:
                     self._busy = False
             finally:
                 self._lock.release()
+            retired.clear()
 
     def _run_queue(self) -> None:
         while self._queue:
@@ -149,30 +185,12 @@ class Updater:
         """
         batch = None if at_once else self.batch
         if batch is not None:
-            if self.enter():
-                try:
-                    _apply(changes, batch.plans)
-                except BaseException:
-                    batch.plans = Plans()  # without what the failed changes did before they failed
-                    _apply(batch.changes, batch.plans)
-                    raise
-                finally:
-                    self.leave()
+            self.exclusively(lambda: batch.check(changes))
             batch.changes.extend(changes)
-        elif not self.enter():
+        elif not self.exclusively(lambda: self.make_locked(changes)):
             self._queue.append(lambda: self.make_locked(changes))
-        else:
-            retired: list[ProbeArray | None] = []
-            try:
-                self.make_locked(changes, retired)
-            finally:
-                self.leave()
-            # The old arrays, and private data with its __del__, go only now, without the lock.
-            retired.clear()
 
-    def make_locked(
-        self, changes: Sequence[Change], retired: list[ProbeArray | None] | None = None
-    ) -> None:
+    def make_locked(self, changes: Sequence[Change]) -> None:
         """Make changes with the lock held; it is given up while hooks run."""
         plans = Plans()
         _apply(changes, plans)
@@ -190,7 +208,7 @@ class Updater:
             if old.on_last and plan.before and (changed or not plan.after):
                 end.append((plan.marker, old.on_last))
         if not begin and not end:
-            publish_all(plans, retired)
+            publish_all(plans, self._retired)
             return
         owner = get_ident()
         for marker in plans:
@@ -202,7 +220,7 @@ class Updater:
                     self._call_hook(on_first)
                     if on_last:
                         lasts.insert(0, (marker, on_last))
-                publish_all(plans, retired)
+                publish_all(plans, self._retired)
                 lasts = end
             finally:
                 # Of what is off now; where it failed, those that undo the first ones.
@@ -226,6 +244,7 @@ class Updater:
         ident = get_ident()
         nested = ident in grace.in_hook
         grace.in_hook.add(ident)
+        grace.in_update.discard(ident)
         self._busy = False
         self._lock.release()
         try:
@@ -233,6 +252,7 @@ class Updater:
         finally:
             self._lock.acquire()
             self._busy = True
+            grace.in_update.add(ident)
             if not nested:
                 grace.in_hook.discard(ident)
 
@@ -247,10 +267,12 @@ class Updater:
             interrupted = self._waiting_for.get(me)
             self._waiting_for[me] = marker
             self._busy = False
+            grace.in_update.discard(me)
             try:
                 self._hook_ended.wait()
             finally:
                 self._busy = True
+                grace.in_update.add(me)
                 if interrupted is None:
                     del self._waiting_for[me]
                 else:
