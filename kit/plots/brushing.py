@@ -1,0 +1,194 @@
+"""Plots of an events frame, in which events can be brushed."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from bokeh.events import DoubleTap, SelectionGeometry
+from bokeh.models.annotations import BoxAnnotation
+
+from kit.plots.base import Plot, lock, note, several
+from kit.plots.selection import Brush, Selection, whole
+from kit.plots.theme import color_of
+from kit.plots.views import grid, table
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from bokeh.events import Event
+
+    from kit.plots.pieces import Panel
+    from kit.plots.views.table import Bools, Events
+
+__all__ = ["Box", "EventPlot", "events_frame"]
+
+
+class Box(NamedTuple):
+    """A rectangle on the axes, as a brush has drawn it.
+
+    Attributes
+    ----------
+    left, right, bottom, top : float
+        In the units of the axes.
+    """
+
+    left: float
+    right: float
+    bottom: float
+    top: float
+
+
+class EventPlot(Plot):
+    """A plot of an events frame.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame, or an object with ``frame()``
+        Events.
+    spans_only : bool
+        Leave out what has no duration.
+    lanes : str, optional
+        The column whose values are lanes.
+
+    Attributes
+    ----------
+    frame : pandas.DataFrame
+        What is shown.
+    selection : Selection
+        What is brushed.
+    """
+
+    selection: Selection
+    frame: pd.DataFrame
+
+    def __init__(self, frame: Any, *, spans_only: bool = False, lanes: str | None = None) -> None:
+        self._spans_only, self._lanes = spans_only, lanes
+        self._origin: int | None = None
+        self._boxes: list[BoxAnnotation] = []
+        super().__init__(frame)
+
+    @abstractmethod
+    def _prepare(self, table: Events) -> None:
+        """Compute what depends on the events alone, and fit windows other than time."""
+
+    @abstractmethod
+    def _brush(self, box: Box) -> Brush:
+        """Say what a rectangle on the axes chooses."""
+
+    @abstractmethod
+    def _sides(self, brush: Brush) -> dict[str, float]:
+        """Say where a brush lies on the axes: some sides of a `Box`."""
+
+    def _load(self, *frames: Any) -> None:
+        (frame,) = frames
+        self.frame = events_frame(frame)
+        self._table = table.events(self.frame, spans_only=self._spans_only, lanes=self._lanes)
+        for name in self._table.names_used:
+            color_of(name)  # so that names take their colours in the same order in every plot
+        if self._origin is None:
+            self.use_selection(Selection(self.frame), refresh=False)
+        if "time" in self._windows:
+            # Of a flight recorder the first events go; what the reader looks at stays in view.
+            before = self._table.origin if self._origin is None else self._origin
+            full = grid.time_range(self._table.extent)
+            self._windows["time"].fit(full, before - self._table.origin)
+        self._origin = self._table.origin
+        self._prepare(self._table)
+        self.selection.follow(self.frame)
+
+    def use_selection(self, selection: Selection, *, refresh: bool = True) -> None:
+        """Show another selection from now on; `kit.plots.link` calls this.
+
+        Parameters
+        ----------
+        selection : Selection
+        refresh : bool
+            Whether to draw it now.
+        """
+        self.selection = selection
+        selection.show_in(self)
+        if refresh:
+            self._refresh()
+
+    def brush_changed(self, selection: Selection) -> None:
+        """Show what is brushed now; a selection that this plot has left is of no interest.
+
+        Parameters
+        ----------
+        selection : Selection
+            The one that has changed.
+        """
+        if selection is self.selection:
+            self._refresh()
+
+    def _selected(self) -> Bools | None:
+        mask = self.selection.mask(self.frame)
+        return None if mask is None else self._table.at(mask)
+
+    def _accept_brush(self, panel: Panel) -> None:
+        """Let events be brushed in a panel, and show there what the brush chooses."""
+
+        def brushed(event: Event) -> None:
+            assert isinstance(event, SelectionGeometry)
+            geometry: Any = event.geometry
+            # The brush is being drawn, or was a shape that this plot does not offer.
+            if not event.final or geometry is None or geometry["type"] != "rect":
+                return
+            with lock:
+                x, y = (sorted((geometry[f"{axis}0"], geometry[f"{axis}1"])) for axis in "xy")
+                self.selection.set(self._brush(Box(*x, *y)))
+
+        def cleared(_event: Event) -> None:
+            self.selection.clear()
+
+        panel.figure.on_event(SelectionGeometry, brushed)
+        panel.figure.on_event(DoubleTap, cleared)
+        box = BoxAnnotation(visible=False, fill_alpha=0.08, line_alpha=0.9, level="underlay")
+        panel.figure.add_layout(panel.paint(box, fill_color="accent", line_color="accent"))
+        self._boxes.append(box)
+
+    def _draw(self) -> None:
+        brush = self.selection.brush
+        sides = {} if brush is None else self._sides(brush)
+        for box in self._boxes:
+            box.visible = bool(sides)
+            if sides:
+                box.update(**{side: sides.get(side) for side in Box._fields})
+
+    def _time_sides(self, brush: Brush) -> dict[str, float]:
+        if brush.time is None:
+            return {}
+        first, last = brush.time
+        return {"left": first - self._table.origin, "right": last - self._table.origin}
+
+    def _time_brushed(self, box: Box) -> tuple[int, int]:
+        first, last = whole(box.left, box.right)
+        return first + self._table.origin, last + self._table.origin
+
+    def _heading_for(self, what: str, *notes: str) -> tuple[str, str]:
+        """Title and note, with the marker's name and how many events are selected."""
+        names = self._table.names_used
+        title = names[0] if len(names) == 1 else several(len(names), "marker")
+        chosen = f"{len(self.selection):,} selected" if self.selection.active else ""
+        return f"{what} · {title}" if names else what, note(*notes, chosen)
+
+    def _nothing(self) -> str:
+        """Say what to do when there is nothing to draw."""
+        if self._table.frame_rows:
+            return "no event here has a duration: record a span"
+        return "nothing recorded yet: connect record to a marker"
+
+
+def events_frame(events: Any) -> pd.DataFrame:
+    """Give the frame of events: itself, or of a recorder or an opened recording.
+
+    Parameters
+    ----------
+    events : pandas.DataFrame, or an object with ``frame()``
+
+    Returns
+    -------
+    pandas.DataFrame
+    """
+    frame: pd.DataFrame = events if hasattr(events, "columns") else events.frame()
+    return frame

@@ -1,0 +1,271 @@
+"""What hangs on which marker, and what it costs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from bokeh.layouts import column
+from bokeh.models import Range1d
+
+from kit.plots import pieces, ticks, units
+from kit.plots.base import Plot, note, several
+from kit.plots.theme import color_of
+from kit.plots.views import grid
+from kit.plots.views.fanout import Cost, FanoutView, ProbeCost, fanout_view
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+__all__ = ["Fanout", "fanout"]
+
+ROW = 22
+"""Height of a row in px."""
+
+BELOW = 196
+"""Height of the lower panel in px."""
+
+LEFT = 172
+RIGHT = 146
+
+_MARKS = "■ median, bar to 99 %, ○ longest"
+_COSTS = ("p50", "p99", "longest", "calls", "total", "exact_p50", "exact_p99", "exact_longest")
+_ROWS = (
+    ("calls", "@calls"),
+    ("median", "@exact_p50"),
+    ("99 %", "@exact_p99"),
+    ("longest", "@exact_longest"),
+    ("together", "@total"),
+)
+
+
+def fanout(dispatches: Any, probe_calls: Any = None) -> Fanout:
+    """Plot which probes hang on which markers, how often each is called, and what each costs.
+
+    Above, for every probe, the time of a call: a bar from the median to the 99th percentile, and
+    the longest.  Below, how long a dispatch took, by how many probes it called.
+
+    Parameters
+    ----------
+    dispatches : pandas.DataFrame, or an object with ``dispatches()`` and ``probe_calls()``
+        Dispatches; or a recorder or an opened recording, which has both.
+    probe_calls : pandas.DataFrame, optional
+        Probe calls.
+
+    Returns
+    -------
+    Fanout
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> dispatches = pd.DataFrame({"ts": [0], "dur": [900], "marker": "a", "fanout": 1})
+    >>> calls = pd.DataFrame({"dur": [700], "marker": "a", "probe": "count", "position": 0})
+    >>> fanout(dispatches, calls).view.probes[0].cost.p50
+    700
+    """
+    return Fanout(dispatches, probe_calls)
+
+
+class Fanout(Plot):
+    """The plot that `fanout` makes."""
+
+    view: FanoutView
+
+    def _build(self) -> None:
+        self._cost_range, self._rows_range = Range1d(start=100.0, end=1e6), Range1d(start=-0.5)
+        self._width_range, self._time_range = Range1d(start=-0.5), Range1d(start=100.0, end=1e6)
+        above = self._above = pieces.Panel(
+            self._painter,
+            height=120,
+            x_range=self._cost_range,
+            y_range=self._rows_range,
+            x_log=True,
+            left=LEFT,
+            right=RIGHT,
+            description="Time of one call of every probe",
+        )
+        below = self._below = pieces.Panel(
+            self._painter,
+            height=BELOW,
+            x_range=self._width_range,
+            y_range=self._time_range,
+            y_log=True,
+            heading=False,
+            left=LEFT,
+            right=RIGHT,
+            description="Time of one dispatch by its fan-out",
+        )
+        above.x_axis(ticks.durations(), f"time of one call: {_MARKS}", grid=True)
+        above.bare_y()
+        below.x_axis(ticks.numbers(10), "fan-out: probes called by one dispatch")
+        below.y_axis(ticks.durations(6))
+        below.corner(f"time of one dispatch: {_MARKS}")
+        self._build_costs(above)
+        self._build_widths(below)
+        self._empty = above.empty()
+        self.figure = column(above.figure, below.figure, sizing_mode="stretch_width", spacing=8)
+
+    def _build_costs(self, panel: pieces.Panel) -> None:
+        self._costs = pieces.source("y", "color", "marker", "probe", "position", "errors", *_COSTS)
+        at = {"y": "y", "source": self._costs}
+        outline = {"fill_color": "color", "line_color": "color"}
+        bars = panel.draw.hbar(
+            left="p50", right="p99", height=0.5, fill_alpha=0.55, **outline, **at
+        )
+        middles = panel.draw.scatter(x="p50", size=9, marker="square", **outline, **at)
+        ends = panel.draw.scatter(
+            x="longest", size=7, line_width=1.5, fill_alpha=0, **outline, **at
+        )
+        self._calls = pieces.source("x", "y", "text", "color")
+        panel.text(
+            self._calls,
+            role=None,
+            text_color="color",
+            x_offset=10,
+            text_baseline="middle",
+            level="annotation",
+        )
+        self._markers = pieces.source("x", "y", "text")
+        panel.text(
+            self._markers,
+            text_font_style="bold",
+            text_align="right",
+            text_baseline="middle",
+            x_offset=-8,
+            level="annotation",
+        )
+        rows = (("probe", "@probe"), ("marker", "@marker"), ("called as number", "@position"))
+        panel.tips([bars, middles, ends], [*rows, *_ROWS, ("errors", "@errors")])
+
+    def _build_widths(self, panel: pieces.Panel) -> None:
+        self._widths = pieces.source("x", "y", "text", *_COSTS)
+        at = {"x": "x", "source": self._widths}
+        bars = panel.draw.vbar(bottom="p50", top="p99", width=0.36, fill_alpha=0.55, **at)
+        middles = panel.draw.scatter(y="p50", size=9, marker="square", **at)
+        ends = panel.draw.scatter(y="longest", size=7, line_width=1.5, fill_alpha=0, **at)
+        for renderer in (bars, middles, ends):
+            self._painter(renderer.glyph, fill_color="neutral", line_color="neutral")
+        panel.text(self._widths, y_offset=8, text_align="center", text_baseline="top")
+        panel.tips([bars, middles, ends], [("fan-out", "@x"), *_ROWS])
+
+    def _load(self, *frames: Any) -> None:
+        dispatches, probe_calls = (*frames, None)[:2]
+        if probe_calls is None:
+            if not hasattr(dispatches, "probe_calls"):
+                raise TypeError(
+                    "fanout() needs dispatches and probe calls: give it both frames, or a recorder "
+                    "made with dispatches=True"
+                )
+            dispatches, probe_calls = dispatches.dispatches(), dispatches.probe_calls()
+        self._data = fanout_view(dispatches, probe_calls)
+
+    def _bin(self) -> FanoutView:
+        return self._data
+
+    def _heading(self) -> tuple[str, str]:
+        view = self.view
+        markers = len({probe.marker for probe in view.probes})
+        hidden = f"{several(view.hidden, 'probe')} that took less time not shown"
+        hung = f"{several(len(view.probes) + view.hidden, 'probe')} on {several(markers, 'marker')}"
+        return "Fan-out", note(
+            hung if markers else "",
+            several(view.dispatches, "dispatch"),
+            several(view.calls, "call"),
+            hidden if view.hidden else "",
+        )
+
+    def _draw(self) -> None:
+        view, rows = self.view, _rows(self.view.probes)
+        lines = max(len(rows), 3)
+        self._above.figure.height = 96 + ROW * lines
+        self._below.figure.visible = bool(view.fanouts)
+        self.height = 96 + ROW * lines + (8 + BELOW if view.fanouts else 0)
+        self._rows_range.update(start=0.5 - lines, end=0.5)
+        probes = [(-float(y), row) for y, row in enumerate(rows) if isinstance(row, ProbeCost)]
+        markers = [(-float(y), row) for y, row in enumerate(rows) if isinstance(row, str)]
+        names = [units.short(row.probe, 26) for _, row in probes]
+        self._above.y_axis(ticks.named([y for y, _ in probes], names), grid=False)
+        self._draw_costs(probes)
+        self._markers.data = {
+            "x": [_extent([row.cost for _, row in probes])[0]] * len(markers),
+            "y": [y for y, _ in markers],
+            "text": [units.plain(name) for _, name in markers],
+        }
+        self._draw_widths()
+        self._above.say(*self._heading())
+        self._above.figure.xaxis.visible = bool(rows)
+        self._above.figure.xgrid.visible = bool(rows)
+        self._empty.visible = not rows
+        self._empty.text = "no dispatches recorded yet: record with dispatches=True"
+
+    def _draw_costs(self, rows: list[tuple[float, ProbeCost]]) -> None:
+        costs = [row.cost for _, row in rows]
+        low, high = _extent(costs)
+        self._cost_range.update(start=low, end=high)
+        self._costs.data = {
+            "y": [y for y, _ in rows],
+            "color": [color_of(row.probe) for _, row in rows],
+            "marker": [row.marker for _, row in rows],
+            "probe": [row.probe for _, row in rows],
+            "position": [units.count(row.position) for _, row in rows],
+            "errors": [units.count(row.errors) for _, row in rows],
+            **_columns(costs),
+        }
+        bad, muted = self._painter.color("bad"), self._painter.color("muted")
+        self._calls.data = {
+            "x": [high] * len(rows),
+            "y": [y for y, _ in rows],
+            "text": [
+                several(row.cost.calls, "call")
+                + (f", {several(row.errors, 'error')}" if row.errors else "")
+                for _, row in rows
+            ],
+            "color": [bad if row.errors else muted for _, row in rows],
+        }
+
+    def _draw_widths(self) -> None:
+        costs = [cost for _, cost in self.view.fanouts]
+        low, high = _extent(costs)
+        # Room for the medians below, and for what the corner says above.
+        self._time_range.update(start=low / 2, end=high * 2)
+        widest = max((number for number, _ in self.view.fanouts), default=1)
+        self._width_range.end = max(widest, 3) + 0.5
+        self._widths.data = {
+            "x": [number for number, _ in self.view.fanouts],
+            "y": [cost.p50 for cost in costs],
+            "text": [units.duration(cost.p50) for cost in costs],
+            **_columns(costs),
+        }
+
+
+def _rows(probes: Sequence[ProbeCost]) -> list[str | ProbeCost]:
+    """Each marker's name, and its probes below it."""
+    rows: list[str | ProbeCost] = []
+    for probe in probes:
+        before = rows[-1] if rows else None
+        if not isinstance(before, ProbeCost) or before.marker != probe.marker:
+            rows.append(probe.marker)
+        rows.append(probe)
+    return rows
+
+
+def _extent(costs: Sequence[Cost]) -> tuple[float, float]:
+    if not costs:
+        return (100.0, 1e6)
+    shortest = min(cost.p50 for cost in costs)
+    low, high = grid.duration_range(shortest, max(cost.longest for cost in costs))
+    # A little more, so that no mark is cut in half by the edge.
+    return (low / 1.3, high)
+
+
+def _columns(costs: Sequence[Cost]) -> dict[str, list[Any]]:
+    return {
+        "p50": [max(cost.p50, 1) for cost in costs],
+        "p99": [max(cost.p99, 1) for cost in costs],
+        "longest": [max(cost.longest, 1) for cost in costs],
+        "calls": [units.count(cost.calls) for cost in costs],
+        "total": [units.duration(cost.total) for cost in costs],
+        "exact_p50": [units.exact(cost.p50) for cost in costs],
+        "exact_p99": [units.exact(cost.p99) for cost in costs],
+        "exact_longest": [units.exact(cost.longest) for cost in costs],
+    }

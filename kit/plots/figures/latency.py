@@ -1,0 +1,207 @@
+"""How long things took."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from bokeh.layouts import column
+from bokeh.models import Range1d
+
+from kit.plots import pieces, ticks, units
+from kit.plots.base import Window, several
+from kit.plots.brushing import Box, EventPlot
+from kit.plots.selection import Brush, whole
+from kit.plots.theme import color_of
+from kit.plots.views import grid
+from kit.plots.views.latency import LatencyView, latency_view, ordered_durations
+
+if TYPE_CHECKING:
+    from kit.plots.views.table import Events
+
+__all__ = ["Latency", "latency"]
+
+
+def latency(frame: Any) -> Latency:
+    """Plot how long things took.
+
+    Above, a histogram over log duration; below, the share of events that were faster, in nines, so
+    that the tail is as plain to see as the median.  Percentiles are observed durations.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame, or an object with ``frame()``
+        Events, dispatches or probe calls; those without a duration are left out.
+
+    Returns
+    -------
+    Latency
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> plot = latency(pd.DataFrame({"ts": [0, 10], "dur": [1_500, 2_500], "marker": "db.query"}))
+    >>> plot.view.total, plot.view.percentiles[-1].value
+    (2, 2500)
+    """
+    return Latency(frame, spans_only=True)
+
+
+class Latency(EventPlot):
+    """The plot that `latency` makes.  Its window is ``dur``."""
+
+    view: LatencyView
+    height = 350
+
+    def _build(self) -> None:
+        dur = self._windows["dur"] = Window()
+        self._counts_range, self._nines_range = Range1d(start=0), Range1d(start=-0.8)
+        tools = pieces.zoom_tools("width", select="width")
+        self._above = pieces.Panel(
+            self._painter,
+            height=170,
+            x_range=dur.range,
+            y_range=self._counts_range,
+            x_log=True,
+            tools=tools,
+            description="Histogram of durations",
+        )
+        self._below = pieces.Panel(
+            self._painter,
+            height=180,
+            x_range=dur.range,
+            y_range=self._nines_range,
+            x_log=True,
+            heading=False,
+            tools=tools,
+            description="Share of events that were faster, by duration",
+        )
+        self._build_bars(self._above)
+        self._build_curve(self._below)
+        self._empty = self._above.empty()
+        for panel in (self._above, self._below):
+            self._watch(panel, x=dur)
+            self._accept_brush(panel)
+        panels = (self._above.figure, self._below.figure)
+        self.figure = column(*panels, sizing_mode="stretch_width", spacing=0)
+
+    def _build_bars(self, panel: pieces.Panel) -> None:
+        panel.x_axis(ticks.durations())
+        panel.figure.xaxis.major_label_text_font_size = "0px"  # they are below the other panel
+        panel.y_axis(ticks.numbers(3))
+        panel.corner("events")
+        self._bars = pieces.source("left", "right", "count", "selected", "of")
+        # The outline makes a bar of one event visible next to one of thousands.
+        sides = {"left": "left", "right": "right", "bottom": 0, "line_width": 1}
+        bars = panel.draw.quad(top="count", source=self._bars, **sides)
+        chosen = panel.draw.quad(top="selected", source=self._bars, **sides)
+        self._painter(chosen.glyph, fill_color="accent", line_color="accent")
+        self._bar_glyph = bars.glyph
+        rows = [("duration", "@of"), ("events", "@count{0,0}")]
+        panel.tips([bars], rows, mode="vline", point_policy="follow_mouse")
+        self._marks = pieces.source("x", "y", "text", "exact", "label")
+        lines = panel.draw.vspan(x="x", source=self._marks, line_width=1, line_alpha=0.55)
+        self._painter(lines.glyph, line_color="muted")
+
+    def _build_curve(self, panel: pieces.Panel) -> None:
+        panel.x_axis(ticks.durations(), "duration")
+        panel.corner("share that was faster")
+        self._curve = pieces.source("dur", "nines")
+        line = {"mode": "before", "line_width": 1.5}
+        curve = panel.draw.step(x="dur", y="nines", source=self._curve, **line)
+        self._painter(curve.glyph, line_color="text")
+        at = {"x": "x", "y": "y", "source": self._marks}
+        # Down to the curve only: below it are the labels.
+        lines = panel.draw.ray(length=0, angle=math.pi / 2, line_alpha=0.55, **at)
+        dots = panel.draw.scatter(size=6, line_color=None, **at)
+        self._painter(lines.glyph, line_color="muted")
+        self._painter(dots.glyph, fill_color="text")
+        panel.text(
+            self._marks,
+            x_offset="x_offset",
+            y_offset="y_offset",
+            text_align="align",
+            text_baseline="baseline",
+        )
+        panel.tips([dots], [("@label", "@exact")])
+
+    def _prepare(self, table: Events) -> None:
+        self._ordered = ordered_durations(table.dur)
+        some = self._ordered if len(self._ordered) else (1_000, 10**9)
+        self._windows["dur"].fit(grid.duration_range(int(some[0]), int(some[-1])))
+
+    def _bin(self) -> LatencyView:
+        selected = self._selected()
+        return latency_view(
+            self._ordered,
+            *self._windows["dur"].view,
+            selected=None if selected is None else ordered_durations(self._table.dur, selected),
+            dropped=self._table.dropped,
+        )
+
+    def _brush(self, box: Box) -> Brush:
+        return Brush(dur=whole(box.left, box.right, least=1))
+
+    def _sides(self, brush: Brush) -> dict[str, float]:
+        if brush.dur is None:
+            return {}
+        # A log axis has no zero.
+        return {"left": max(brush.dur[0], 1), "right": max(brush.dur[1], 1)}
+
+    def _heading(self) -> tuple[str, str]:
+        view = self.view
+        away = ((view.below, "faster"), (view.above, "slower"))
+        dropped = f"{several(view.dropped, 'event')} without a duration left out"
+        return self._heading_for(
+            "Latency",
+            several(view.total, "event"),
+            *(f"{units.count(n)} out of view, {side}" for n, side in away if n),
+            dropped if view.dropped else "",
+        )
+
+    def _draw(self) -> None:
+        super()._draw()
+        view, names = self.view, self._table.names_used
+        self._above.say(*self._heading())
+        color = color_of(names[0]) if len(names) == 1 else self._painter.color("neutral")
+        self._bar_glyph.update(fill_color=color, line_color=color)
+        kept = np.flatnonzero(view.counts)
+        left, right = view.edges[:-1][kept], view.edges[1:][kept]
+        self._bars.data = {
+            "left": left.astype(np.float64),
+            "right": right.astype(np.float64),
+            "count": view.counts[kept],
+            "selected": np.where(view.selected[kept] > 0, view.selected[kept], np.nan),
+            "of": [
+                f"{units.duration(a)} – {units.duration(b)}"
+                for a, b in zip(left.tolist(), right.tolist(), strict=True)
+            ],
+        }
+        self._counts_range.end = grid.ceiling(1.04 * int(view.counts.max(initial=0)))
+        self._curve.data = {"dur": view.curve_dur, "nines": view.curve_nines}
+        top = max(math.log10(max(view.total, 1)), 1.0)
+        self._nines_range.end = top + 0.9
+        self._below.y_axis(ticks.shares(top))
+        self._draw_marks()
+        self._empty.visible = not view.total
+        self._empty.text = self._nothing()
+
+    def _draw_marks(self) -> None:
+        view = self.view
+        shown = [p for p in view.percentiles if view.low <= max(p.value, 1) <= view.high]
+        x = [max(p.value, 1) for p in shown]
+        # The curve leaves room for a label below it on the right, or above it on the left.
+        width = math.log(view.high / view.low)
+        left = [math.log(value / view.low) / width > 0.82 for value in x]
+        self._marks.data = {
+            "x": x,
+            "y": [p.nines for p in shown],
+            "text": [f"{p.label} {units.duration(p.value)}" for p in shown],
+            "label": [p.label for p in shown],
+            "exact": [units.exact(p.value) for p in shown],
+            "align": ["right" if is_left else "left" for is_left in left],
+            "baseline": ["bottom" if is_left else "top" for is_left in left],
+            "x_offset": [-5 if is_left else 5 for is_left in left],
+            "y_offset": [-1 if is_left else 1 for is_left in left],
+        }

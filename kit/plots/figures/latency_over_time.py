@@ -1,0 +1,219 @@
+"""When things took how long."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from bokeh.models import LinearColorMapper, LogColorMapper
+
+from kit.plots import pieces, theme, ticks, units
+from kit.plots.base import Window, several
+from kit.plots.brushing import Box, EventPlot
+from kit.plots.selection import Brush, whole
+from kit.plots.theme import color_of
+from kit.plots.views import grid, heat
+from kit.plots.views.heat import HeatView, Pyramid, heat_view
+
+if TYPE_CHECKING:
+    from kit.plots.views.table import Events
+
+__all__ = ["LatencyOverTime", "latency_over_time"]
+
+CLEAR = "#00000000"
+
+
+def latency_over_time(frame: Any) -> LatencyOverTime:
+    """Plot when things took how long: a heat map of time and log duration.
+
+    The longest event of every column of time is drawn on top, so none can hide; a triangle at the
+    upper edge stands for one above the view.  Few events in view are drawn one by one.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame, or an object with ``frame()``
+        Events, dispatches or probe calls; those without a duration are left out.
+
+    Returns
+    -------
+    LatencyOverTime
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> frame = pd.DataFrame({"ts": [0, 10], "dur": [1_500, 2_500], "marker": "db.query"})
+    >>> latency_over_time(frame).view.single
+    True
+    """
+    return LatencyOverTime(frame, spans_only=True)
+
+
+class LatencyOverTime(EventPlot):
+    """The plot that `latency_over_time` makes.  Its windows are ``time`` and ``dur``."""
+
+    view: HeatView
+    height = 300
+
+    def _build(self) -> None:
+        time = self._windows["time"] = Window(least=100.0)
+        dur = self._windows["dur"] = Window()
+        panel = self._panel = pieces.Panel(
+            self._painter,
+            height=self.height,
+            x_range=time.range,
+            y_range=dur.range,
+            y_log=True,
+            keys=pieces.ROOM,
+            tools=pieces.zoom_tools("both", select="both"),
+            description="Heat map of durations over time",
+        )
+        panel.x_axis(ticks.time(), "time since the first event")
+        panel.y_axis(ticks.durations(8))
+        self._build_cells(panel)
+        self._build_points(panel)
+        self._empty = panel.empty()
+        self._watch(panel, x=time, y=dur)
+        self._accept_brush(panel)
+        self.figure = panel.figure
+
+    def _build_cells(self, panel: pieces.Panel) -> None:
+        self._cells = pieces.source("image", "selected", "x", "y", "dw", "dh")
+        self._density = LogColorMapper(palette=["#000000"], low=1, high=2, low_color=CLEAR)
+        accent = LinearColorMapper(palette=["#000000"], low=0.5, high=1, low_color=CLEAR)
+
+        def paint(colors: theme.Theme) -> None:
+            self._density.palette = list(colors.density)
+            accent.palette = [colors.accent]
+
+        self._painter.run(paint)
+        at = {"x": "x", "y": "y", "dw": "dw", "dh": "dh", "source": self._cells}
+        cells = panel.draw.image(image="image", color_mapper=self._density, **at)
+        panel.draw.image(image="selected", color_mapper=accent, **at)
+        rows = [("events", "@image{0,0}"), ("near", "$x{custom}, $y{custom}")]
+        short = ticks.rounded_hover()
+        panel.tips([cells], rows, {"$x": short, "$y": short, "@image": "numeral"})
+
+    def _build_points(self, panel: pieces.Panel) -> None:
+        columns = ("x", "y", "color", "marker", "at", "exact")
+        self._points = pieces.source(*columns)
+        at = {"x": "x", "y": "y", "line_color": None}
+        points = panel.draw.scatter(
+            size=5, fill_color="color", fill_alpha=0.75, source=self._points, **at
+        )
+        self._maxima, self._above = pieces.source(*columns), pieces.source(*columns)
+        maxima = panel.draw.scatter(size=3.5, source=self._maxima, **at)
+        above = panel.draw.scatter(size=8, marker="triangle", source=self._above, **at)
+        self._painter(maxima.glyph, fill_color="text")
+        self._painter(above.glyph, fill_color="text")
+        rows = [("duration", "@exact"), ("marker", "@marker"), ("at", "@at")]
+        panel.tips([points], rows)
+        panel.tips([maxima, above], [("longest here", "@exact"), *rows[1:]])
+
+    def _prepare(self, table: Events) -> None:
+        low, high = 1_000, 10**9
+        if len(table):
+            low, high = int(table.dur.min()), int(table.dur.max())
+        self._windows["dur"].fit(grid.duration_range(low, high))
+        self._pyramid = Pyramid(table) if len(table) > heat.DENSE else None
+
+    def _bin(self) -> HeatView:
+        return heat_view(
+            self._table,
+            self._windows["time"].view,
+            self._windows["dur"].view,
+            pyramid=self._pyramid,
+            selected=self._selected(),
+        )
+
+    def _brush(self, box: Box) -> Brush:
+        return Brush(time=self._time_brushed(box), dur=whole(box.bottom, box.top, least=1))
+
+    def _sides(self, brush: Brush) -> dict[str, float]:
+        sides = self._time_sides(brush)
+        if brush.dur is not None:
+            # A log axis has no zero.
+            sides |= {"bottom": max(brush.dur[0], 1), "top": max(brush.dur[1], 1)}
+        return sides
+
+    def _heading(self) -> tuple[str, str]:
+        view = self.view
+        shown = f"{units.count(view.in_view)} of {several(view.total, 'event')} in view"
+        dropped = f"{several(view.dropped, 'event')} without a duration left out"
+        return self._heading_for(
+            "Latency over time",
+            shown if view.in_view < view.total else several(view.total, "event"),
+            f"{units.count(view.longer)} above the view" if view.longer else "",
+            f"{units.count(view.shorter)} below it" if view.shorter else "",
+            dropped if view.dropped else "",
+        )
+
+    def _draw(self) -> None:
+        super()._draw()
+        view = self.view
+        most = float(view.counts.max(initial=0))
+        self._density.high = max(most, 2.0)
+        first, last = view.time_edges[[0, -1]].tolist()
+        low, high = view.dur_edges[[0, -1]].tolist()
+        self._cells.data = (
+            {name: [] for name in self._cells.column_names}
+            if view.single
+            else {
+                "image": [view.counts],
+                "selected": [view.selected],
+                "x": [first],
+                "y": [low],
+                "dw": [last - first],
+                "dh": [high - low],
+            }
+        )
+        self._draw_points()
+        self._panel.say(*self._heading(), self._keys(int(most)))
+        self._empty.visible = not view.total
+        self._empty.text = self._nothing()
+
+    def _draw_points(self) -> None:
+        view, top = self.view, self.view.dur[1]
+        selected = self._selected()
+        self._points.data = self._columns(view.points)
+        if selected is not None:
+            accent = self._painter.color("accent")
+            chosen = selected[view.points].tolist()
+            self._points.data["color"] = [
+                accent if is_chosen else color
+                for is_chosen, color in zip(chosen, self._points.data["color"], strict=True)
+            ]
+        over = self._table.dur[view.maxima] > top
+        # Single points are all there; marks would only cover them.
+        inside = view.maxima[~over] if not view.single else view.maxima[:0]
+        self._maxima.data = self._columns(inside)
+        above = self._columns(view.maxima[over])
+        above["y"] = np.full(int(np.count_nonzero(over)), top / (top / view.dur[0]) ** 0.02)
+        self._above.data = above
+
+    def _columns(self, index: Any) -> dict[str, Any]:
+        table = self._table
+        ts, dur = table.ts[index] - table.origin, table.dur[index]
+        names = [table.names[code] for code in table.code[index].tolist()]
+        colors = {name: color_of(name) for name in set(names)}
+        return {
+            "x": ts.astype(np.float64),
+            "y": np.maximum(dur, 1).astype(np.float64),
+            "color": [colors[name] for name in names],
+            "marker": names,
+            "at": [units.instant(value) for value in ts.tolist()],
+            "exact": [units.exact(value) for value in dur.tolist()],
+        }
+
+    def _keys(self, most: int) -> list[tuple[str, str]]:
+        if self.view.single:
+            codes = np.unique(self._table.code[self.view.points]).tolist()
+            names = [self._table.names[code] for code in codes]
+            return [(units.short(name, 24), color_of(name)) for name in names[:6]]
+        ramp = self._painter.theme.density
+        marks = sorted({1, round(math.sqrt(most)), most})
+        place = [round((len(ramp) - 1) * math.log(n) / math.log(max(most, 2))) for n in marks]
+        texts = [units.count(n) for n in marks]
+        texts[-1] = f"{several(most, 'event')} in a cell"
+        longest = ("longest in its column", self._painter.color("text"))
+        return [*zip(texts, [ramp[i] for i in place], strict=True), longest]

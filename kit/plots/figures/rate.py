@@ -1,0 +1,171 @@
+"""How often markers fired."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from bokeh.models import Range1d
+
+from kit.plots import pieces, ticks, units
+from kit.plots.base import Window, several
+from kit.plots.brushing import Box, EventPlot
+from kit.plots.selection import Brush
+from kit.plots.theme import color_of
+from kit.plots.views import grid
+from kit.plots.views.rate import OTHERS, RateView, rate_view, split
+
+if TYPE_CHECKING:
+    from kit.plots.views.table import Events
+
+__all__ = ["Rate", "rate"]
+
+
+def rate(frame: Any) -> Rate:
+    """Plot how often markers fired: events per second over time, one line a marker.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame, or an object with ``frame()``
+        Events, dispatches or probe calls.
+
+    Returns
+    -------
+    Rate
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> plot = rate(pd.DataFrame({"ts": [0, 10, 20], "marker": ["a", "b", "a"]}))
+    >>> plot.view.names, plot.view.counts.sum(axis=1).tolist()
+    (('a', 'b'), [2, 1])
+    """
+    return Rate(frame)
+
+
+class Rate(EventPlot):
+    """The plot that `rate` makes.  Its window is ``time``."""
+
+    view: RateView
+    height = 210
+
+    def _build(self) -> None:
+        time = self._windows["time"] = Window(least=100.0)
+        self._rates_range = Range1d(start=0)
+        panel = self._panel = pieces.Panel(
+            self._painter,
+            height=self.height,
+            x_range=time.range,
+            y_range=self._rates_range,
+            keys=pieces.ROOM,
+            tools=pieces.zoom_tools("width", select="width"),
+            description="Events per second over time, by marker",
+        )
+        panel.x_axis(ticks.time(), "time since the first event")
+        panel.y_axis(ticks.numbers(4, suffix="/s"))
+        self._lines = pieces.source("xs", "ys", "color")
+        panel.draw.multi_line(
+            xs="xs", ys="ys", line_color="color", line_width=1.5, source=self._lines
+        )
+        self._chosen = pieces.source("left", "right", "top")
+        chosen = panel.draw.quad(
+            left="left",
+            right="right",
+            bottom=0,
+            top="top",
+            line_color=None,
+            fill_alpha=0.5,
+            source=self._chosen,
+        )
+        self._painter(chosen.glyph, fill_color="accent")
+        # Invisible, as high as the frame: wherever the pointer is, its column tells all rates.
+        self._columns = pieces.source("left", "right", "what", "at")
+        columns = panel.draw.vstrip(
+            x0="left",
+            x1="right",
+            fill_alpha=0,
+            line_alpha=0,
+            hover_fill_alpha=0.12,
+            hover_line_alpha=0,
+            source=self._columns,
+        )
+        self._painter(columns.hover_glyph, fill_color="muted")
+        rows = [("at", "@at"), ("events", "@what")]
+        panel.tips([columns], rows, point_policy="follow_mouse")
+        self._empty = panel.empty()
+        self._watch(panel, x=time)
+        self._accept_brush(panel)
+        self.figure = panel.figure
+
+    def _prepare(self, table: Events) -> None:
+        self._split = split(table)
+
+    def _bin(self) -> RateView:
+        time = self._windows["time"].view
+        return rate_view(self._table, self._split, time, selected=self._selected())
+
+    def _brush(self, box: Box) -> Brush:
+        return Brush(time=self._time_brushed(box))
+
+    def _sides(self, brush: Brush) -> dict[str, float]:
+        return self._time_sides(brush)
+
+    def _heading(self) -> tuple[str, str]:
+        view = self.view
+        some = f"{units.count(view.in_view)} of {several(view.total, 'event')} in view"
+        return self._heading_for(
+            "Rate",
+            some if view.in_view < view.total else several(view.total, "event"),
+            f"counted per {units.duration(view.width)}" if view.total else "",
+        )
+
+    def _draw(self) -> None:
+        super()._draw()
+        view = self.view
+        colors = [self._color(name) for name in view.names]
+        left, right = view.edges[:-1].astype(np.float64), view.edges[1:].astype(np.float64)
+        # Every column twice, so that lines go level through it and jump at its edges.
+        steps = np.stack((left, right), axis=1).ravel()
+        self._lines.data = {
+            "xs": [steps] * len(view.names),
+            "ys": [np.repeat(line, 2) for line in view.rates],
+            "color": colors,
+        }
+        held = np.flatnonzero(view.selected)
+        self._chosen.data = {"left": left[held], "right": right[held], "top": view.selected[held]}
+        filled = np.flatnonzero(view.counts.sum(axis=0))
+        self._columns.data = {
+            "left": left[filled],
+            "right": right[filled],
+            "at": [units.instant(edge) for edge in view.edges[:-1][filled].tolist()],
+            "what": [self._tell(column) for column in filled.tolist()],
+        }
+        highest = max(view.rates.max(initial=0.0), view.selected.max(initial=0.0))
+        self._rates_range.end = grid.ceiling(1.04 * float(highest))
+        self._panel.say(*self._heading(), self._keys(colors))
+        self._empty.visible = not view.total
+        self._empty.text = self._nothing()
+
+    def _color(self, name: str) -> str:
+        return self._painter.color("muted") if name == OTHERS else color_of(name)
+
+    def _keys(self, colors: list[str]) -> list[tuple[str, str]]:
+        view = self.view
+        start, end = (
+            min(max(edge, 0), self._table.extent) for edge in view.edges[[0, -1]].tolist()
+        )
+        seconds = max(end - start, view.width) / 1e9
+        keys = []
+        for line, counts, color in zip(self._split, view.counts, colors, strict=True):
+            name = f"{line.markers} others" if line.name == OTHERS else units.short(line.name, 24)
+            keys.append((f"{name} {units.rate(int(counts.sum()) / seconds)}", color))
+        return keys
+
+    def _tell(self, column: int) -> str:
+        view = self.view
+        fired = np.flatnonzero(view.counts[:, column]).tolist()
+        return "\n".join(
+            f"{view.names[i]} {units.count(int(view.counts[i, column]))}"
+            f" ({units.rate(float(view.rates[i, column]))})"
+            for i in fired
+        )

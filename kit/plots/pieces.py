@@ -1,0 +1,334 @@
+"""Parts that all figures share: panels with the same margins, notes, labels, tooltips.
+
+Every panel has the same left and right margin, so that the time axes of plots below each other line
+up to the pixel.
+"""
+
+from __future__ import annotations
+
+import html
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+
+from bokeh.core.properties import value
+from bokeh.models import (
+    BoxSelectTool,
+    BoxZoomTool,
+    ColumnDataSource,
+    HoverTool,
+    Node,
+    PanTool,
+    Range1d,
+    ResetTool,
+    SaveTool,
+    Tool,
+    WheelZoomTool,
+)
+from bokeh.models.annotations import Label, Title
+from bokeh.plotting import figure
+
+from kit.plots import theme, units
+from kit.plots.keys import ROOM, Keys
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from bokeh.models.renderers import GlyphRenderer
+
+__all__ = ["LEFT", "RIGHT", "ROOM", "Panel", "source", "zoom_tools"]
+
+LEFT: Final = 80
+RIGHT: Final = 36
+SMALL: Final = "11px"
+
+# Small enough for the margin and for the height of a low plot.
+_TOOLBAR: Final = ":host { --button-width: 26px; --button-height: 22px; }"
+
+Dimensions: TypeAlias = Literal["width", "height", "both"]
+
+
+def source(*columns: str) -> ColumnDataSource:
+    """Make a data source with nothing in it yet.
+
+    Examples
+    --------
+    >>> source("x", "y").column_names
+    ['x', 'y']
+    """
+    return ColumnDataSource(data={name: [] for name in columns})
+
+
+class Panel:
+    """A figure in the kit's style.
+
+    Parameters
+    ----------
+    painter : Painter
+        Gives the colours, and changes them with the theme.
+    height : int
+        px.
+    x_range, y_range : Range1d
+    x_log, y_log : bool
+        Whether an axis is logarithmic.
+    heading : bool
+        Whether there is room for a title and a note above the frame, and the tools.
+    keys : int
+        Room for a row of keys in px; 0 where the colours need none.
+    left, right : int
+        Margins in px.
+    tools : sequence of Tool
+        Shared by panels that stand together.
+
+    description : str
+        What a screen reader says of the figure.
+
+    Attributes
+    ----------
+    figure : bokeh.plotting.figure
+    draw : bokeh.plotting.figure
+        The same, for its glyph methods.
+    keys : Keys or None
+    """
+
+    def __init__(
+        self,
+        painter: theme.Painter,
+        *,
+        height: int,
+        x_range: Range1d,
+        y_range: Range1d,
+        x_log: bool = False,
+        y_log: bool = False,
+        heading: bool = True,
+        keys: int = 0,
+        left: int = LEFT,
+        right: int = RIGHT,
+        tools: Sequence[Tool] = (),
+        description: str = "",
+    ) -> None:
+        self.paint = painter
+        self.figure = figure(
+            height=height,
+            sizing_mode="stretch_width",
+            x_range=x_range,
+            y_range=y_range,
+            x_axis_type="log" if x_log else "linear",
+            y_axis_type="log" if y_log else "linear",
+            tools=list(tools),
+            toolbar_location="right" if heading and tools else None,
+            output_backend="canvas",
+            min_border_left=left,
+            min_border_right=right,
+            min_border_top=6,
+            min_border_bottom=6,
+            outline_line_color=None,
+            background_fill_color=None,
+            border_fill_color=None,
+            lod_threshold=None,
+            html_attributes={"role": "figure", "aria-label": units.plain(description)},
+        )
+        self.figure.toolbar.logo = None
+        self.figure.toolbar.autohide = True
+        self.figure.toolbar.stylesheets = [_TOOLBAR]
+        for tool in tools:
+            if isinstance(tool, BoxSelectTool):
+                self.figure.toolbar.active_drag = tool
+            if isinstance(tool, WheelZoomTool):
+                self.figure.toolbar.active_scroll = tool
+        # Glyph methods are made at run time; their annotations do not know all that they take.
+        self.draw: Any = self.figure
+        self.keys: Keys | None = None
+        self._title = self._note = None
+        if heading:
+            # What is added last is topmost; keys stand between the frame and the note.
+            self.keys = Keys(self, keys) if keys else None
+            self._note = self._heading("muted", SMALL, "normal", 3 if keys else 8)
+            self._title = self._heading("text", "13px", "bold", 3)
+        self._style_axes()
+        painter.run(self._icons)
+
+    def _heading(self, role: str, size: str, style: Any, standoff: int) -> Title:
+        title = Title(
+            text="",
+            text_font=theme.FONT,
+            text_font_size=size,
+            text_font_style=style,
+            standoff=standoff,
+        )
+        self.figure.add_layout(self.paint(title, text_color=role), "above")
+        return title
+
+    def _style_axes(self) -> None:
+        for axis in (self.figure.xaxis[0], self.figure.yaxis[0]):
+            self.paint(
+                axis,
+                axis_line_color="axis",
+                major_tick_line_color="axis",
+                major_label_text_color="muted",
+                axis_label_text_color="muted",
+            )
+            axis.major_label_text_font = axis.axis_label_text_font = theme.FONT
+            axis.major_label_text_font_size = axis.axis_label_text_font_size = SMALL
+            axis.axis_label_text_font_style = "normal"
+            axis.minor_tick_line_color = None
+            axis.major_tick_in, axis.major_tick_out = 0, 4
+            axis.axis_label_standoff = 6
+        for grid in self.figure.grid:
+            self.paint(grid, grid_line_color="grid")
+            grid.level = "underlay"
+
+    def _icons(self, colors: theme.Theme) -> None:
+        self.figure.css_variables = {"--bokeh-icon-color": colors.muted}
+
+    def x_axis(self, kind: tuple[Any, Any], label: str | None = None, grid: bool = False) -> None:
+        """Set ticks, labels and name of the x axis; see `kit.plots.ticks`."""
+        axis = self.figure.xaxis[0]
+        axis.ticker, axis.formatter = kind
+        axis.axis_label = label
+        self.figure.xgrid[0].ticker, self.figure.xgrid[0].visible = kind[0], grid
+
+    def y_axis(self, kind: tuple[Any, Any], grid: bool = True) -> None:
+        """Set ticks and labels of the y axis; the labels carry the unit."""
+        axis = self.figure.yaxis[0]
+        axis.ticker, axis.formatter = kind
+        self.figure.ygrid[0].ticker, self.figure.ygrid[0].visible = kind[0], grid
+
+    def corner(self, text: str) -> None:
+        """Write what the y axis is about into the upper left corner of the frame."""
+        self.label("left", "top", text, x_offset=6, y_offset=-4, text_baseline="top")
+
+    def bare_y(self) -> None:
+        """Leave only the names on the y axis: lanes need no line and no ticks."""
+        axis = self.figure.yaxis[0]
+        axis.axis_line_color = axis.major_tick_line_color = None
+        axis.major_label_standoff = 8
+
+    def say(self, title: str, note: str, keys: Sequence[tuple[str, str]] = ()) -> None:
+        """Set the heading.
+
+        Parameters
+        ----------
+        title, note : str
+            What this is; what is shown of it, and what is not.
+        keys : sequence of (text, colour)
+        """
+        if self._title is not None and self._note is not None:
+            self._title.text = units.plain(title)
+            self._note.text = units.plain(note)
+        if self.keys is not None:
+            self.keys.show(keys)
+
+    def text(self, data: ColumnDataSource, role: str | None = "text", **options: Any) -> Any:
+        """Write labels from a source with columns x, y, text and whatever `options` name."""
+        renderer = self.draw.text(
+            x="x",
+            y="y",
+            text="text",
+            source=data,
+            text_font=value(theme.FONT),
+            text_font_size=SMALL,
+            background_fill_alpha=0.82,
+            padding=2,
+            **options,
+        )
+        self.paint(renderer.glyph, background_fill_color="surface")
+        if role is not None:
+            self.paint(renderer.glyph, text_color=role)
+        return renderer
+
+    def empty(self) -> Label:
+        """Add the text that stands in the middle while there is nothing to show."""
+        label = self.label("center", "center", "", text_align="center", text_baseline="middle")
+        label.text_font_size = "12px"
+        label.visible = False
+        return label
+
+    def label(self, x: str, y: str, text: str, **options: Any) -> Label:
+        """Write text at a fixed place of the frame: ``left``, ``center``, ``top`` and so on."""
+        label = Label(
+            x=Node(target="frame", symbol=x),
+            y=Node(target="frame", symbol=y),
+            text=text,
+            text_font=theme.FONT,
+            text_font_size=SMALL,
+            **options,
+        )
+        self.figure.add_layout(self.paint(label, text_color="muted"))
+        return label
+
+    def tips(
+        self,
+        renderers: Sequence[GlyphRenderer[Any]],
+        rows: Sequence[tuple[str, str]],
+        formatters: Mapping[str, Any] | None = None,
+        **options: Any,
+    ) -> HoverTool:
+        """Add tooltips.
+
+        Parameters
+        ----------
+        renderers : sequence of GlyphRenderer
+        rows : sequence of (label, value)
+            Values name columns, ``@{column}``; what programs have written is in columns only, which
+            BokehJS escapes.
+        formatters : mapping, optional
+            See `bokeh.models.HoverTool`.
+        """
+        hover = HoverTool(
+            renderers=list(renderers),
+            formatters=dict(formatters or {}),
+            show_arrow=False,
+            visible=False,
+            **options,
+        )
+        if any("{safe}" in content for _, content in rows):
+            raise ValueError("a tooltip must not show text of programs as HTML")
+
+        def build(colors: theme.Theme) -> None:
+            hover.tooltips = _table(rows, colors)
+
+        self.paint.run(build)
+        self.figure.add_tools(hover)
+        return hover
+
+
+def _table(rows: Sequence[tuple[str, str]], colors: theme.Theme) -> str:
+    """A tooltip with its own ground, because BokehJS knows only a light one."""
+    cells = "".join(
+        f'<div style="color:{colors.muted}">{html.escape(label)}</div>'
+        f'<div style="white-space:pre-line;overflow-wrap:anywhere;max-width:24em">{content}</div>'
+        for label, content in rows
+    )
+    return (
+        f'<div style="display:grid;grid-template-columns:auto auto;gap:1px 10px;margin:-5px;'
+        f"padding:6px 9px;font:12px {html.escape(theme.FONT)};font-variant-numeric:tabular-nums;"
+        f'background:{colors.surface};color:{colors.text}">{cells}</div>'
+    )
+
+
+def zoom_tools(dimensions: Dimensions = "width", select: Dimensions | None = None) -> list[Tool]:
+    """Make the tools of a plot; panels that stand together share them.
+
+    Parameters
+    ----------
+    dimensions : {"width", "height", "both"}
+        What pans and zooms.
+    select : {"width", "height", "both"}, optional
+        What a brush selects; then dragging selects, until the reader picks another tool.
+
+    Returns
+    -------
+    list of Tool
+    """
+    tools: list[Tool] = []
+    if select is not None:
+        # Without renderers: rows are chosen in Python, by what they are and not by pixels.
+        tools.append(BoxSelectTool(dimensions=select, renderers=[], description="Select"))
+    tools += [
+        BoxZoomTool(dimensions=dimensions if dimensions != "both" else "auto"),
+        PanTool(dimensions=dimensions),
+        # A page with plots in it must still scroll.
+        WheelZoomTool(dimensions=dimensions, modifiers="ctrl"),
+        ResetTool(),
+        SaveTool(),
+    ]
+    return tools

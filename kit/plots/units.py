@@ -1,0 +1,192 @@
+"""Numbers as text, one way everywhere: durations, counts, rates, shares, and names of things.
+
+Durations have at most three significant digits and the unit a reader would choose; nothing is ever
+written with an exponent.  A tooltip adds the exact nanoseconds, see `exact`.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+__all__ = [
+    "MISSING",
+    "count",
+    "duration",
+    "exact",
+    "instant",
+    "percent",
+    "plain",
+    "rate",
+    "ratio",
+    "short",
+]
+
+MISSING: Final = "–"
+"""What stands where there is no number."""
+
+_UNITS: Final = (("s", 1e9), ("ms", 1e6), ("µs", 1e3), ("ns", 1.0))
+_SCALES: Final = (("G", 1e9), ("M", 1e6), ("k", 1e3), ("", 1.0))
+
+# BokehJS takes text between these as TeX, and fetches a typesetter from the network to show it.
+_TEX: Final = ("$$", r"\[", r"\(")
+_BREAK: Final = "\u2060"  # word joiner: no width, no line break
+
+
+def duration(ns: float | None) -> str:
+    """Write a duration for people.
+
+    Parameters
+    ----------
+    ns : int or float or None
+        Nanoseconds; None and NaN are missing.
+
+    Returns
+    -------
+    str
+        At most three significant digits and a unit: ns, µs, ms or s.
+
+    Examples
+    --------
+    >>> duration(41_230), duration(999_960), duration(7), duration(3_661_000_000_000)
+    ('41.2 µs', '1 ms', '7 ns', '3,660 s')
+    """
+    if ns is None or math.isnan(ns):
+        return MISSING
+    return _scaled(float(ns), _UNITS, " ")
+
+
+def exact(ns: int | None) -> str:
+    """Write a duration for people, and the nanoseconds that it was rounded from.
+
+    Examples
+    --------
+    >>> exact(41_230), exact(41)
+    ('41.2 µs (41,230 ns)', '41 ns')
+    """
+    if ns is None:
+        return MISSING
+    return duration(ns) if abs(ns) < 1000 else f"{duration(ns)} ({ns:,} ns)"
+
+
+def instant(ns: int) -> str:
+    """Write a time since the first event exactly.
+
+    Examples
+    --------
+    >>> instant(12_000_041_230)
+    '12.000041230 s'
+    """
+    sign, ns = ("-", -ns) if ns < 0 else ("", ns)
+    return f"{sign}{ns // 10**9:,}.{ns % 10**9:09d} s"
+
+
+def count(number: int) -> str:
+    """Write a count with thousands separators.
+
+    Examples
+    --------
+    >>> count(412318)
+    '412,318'
+    """
+    return f"{number:,}"
+
+
+def rate(per_second: float) -> str:
+    """Write events per second with at most three significant digits.
+
+    Examples
+    --------
+    >>> rate(98_214.0), rate(0.5)
+    ('98.2 k/s', '0.5/s')
+    """
+    if math.isnan(per_second):
+        return MISSING
+    text = _scaled(per_second, _SCALES, " ")
+    return f"{text.rstrip()}/s"
+
+
+def percent(share: float) -> str:
+    """Write a share of one as a percentage.
+
+    Examples
+    --------
+    >>> percent(0.634), percent(0.00041), percent(1.0)
+    ('63.4 %', '0.041 %', '100 %')
+    """
+    return MISSING if math.isnan(share) else f"{_digits(share * 100)} %"
+
+
+def ratio(factor: float) -> str:
+    """Write how many times as much something is.
+
+    Examples
+    --------
+    >>> ratio(1.347), ratio(0.5)
+    ('1.35×', '0.5×')
+    """
+    return f"{_digits(factor)}×" if math.isfinite(factor) else MISSING
+
+
+def plain(text: str) -> str:
+    r"""Make any text safe to hand to BokehJS as a title or label: one line, and never TeX.
+
+    Parameters
+    ----------
+    text : str
+        For example the name of a marker, chosen by some program.
+
+    Returns
+    -------
+    str
+        Text that looks the same, without line breaks and control characters.
+
+    Examples
+    --------
+    >>> plain("a\nb")
+    'a b'
+    >>> "$$" in plain("$$x$$")
+    False
+    """
+    text = "".join(character if character.isprintable() else " " for character in text)
+    for mark in _TEX:
+        while mark in text:
+            text = text.replace(mark, mark[0] + _BREAK + mark[1])
+    return text
+
+
+def short(text: str, limit: int = 14) -> str:
+    """Cut the middle out of a long name: what tells names apart is at either end.
+
+    Examples
+    --------
+    >>> short("ThreadPoolExecutor-0_12", 14)
+    'ThreadP…r-0_12'
+    """
+    text = plain(text)
+    if len(text) <= limit:
+        return text
+    tail = (limit - 1) // 2
+    return f"{text[: limit - 1 - tail]}…{text[len(text) - tail :]}"
+
+
+def _scaled(value: float, units: tuple[tuple[str, float], ...], gap: str) -> str:
+    if value < 0:
+        return f"-{_scaled(-value, units, gap)}"
+    for index, (unit, size) in enumerate(units):
+        # 999.96 µs rounds to 1,000 µs, which a reader would rather see as 1 ms.
+        if value >= size * 0.9995 or index == len(units) - 1:
+            return f"{_digits(value / size)}{gap}{unit}"
+    raise AssertionError("the last unit takes everything")
+
+
+def _digits(value: float) -> str:
+    """At most three significant digits, thousands separated, no trailing zeros."""
+    if value == 0:
+        return "0"
+    decimals = 2 - math.floor(math.log10(abs(value)))
+    rounded = round(value, decimals)
+    if abs(rounded) >= 10 ** (3 - decimals):  # 9.996 became 10.0: one digit fewer after the point
+        decimals -= 1
+    text = f"{rounded:,.{max(decimals, 0)}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text
