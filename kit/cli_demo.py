@@ -1,0 +1,171 @@
+"""What ``python -m kit demo`` does: run the order book, record it, write down what was seen."""
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pandas as pd
+
+import kit
+from kit import analysis, cli_page, frames, plots
+from kit.demo import OrderBook
+from kit.plots import units
+
+__all__ = ["WATCHED", "run", "text_table"]
+
+WATCHED = ("orders.*", "book.*", "db.*", "gc.*", "report.*")
+"""Everything that the order book fires."""
+
+SUSPECTS = ("gc.pause", "db.checkpoint", "db.expire", "db.sync", "book.match")
+"""What can hold up a commit."""
+
+_HOW_LONG = (
+    "How long a commit takes, from asking for the write lock to being safe on disk. The line below"
+    " counts in nines: its last step is the slowest commit of all."
+)
+_WHEN = (
+    "The same over time. A column of slow commits is a moment when everybody waited; a row is a"
+    " duration that comes again and again."
+)
+
+
+def run(seconds: float, seed: int, out: Path) -> Iterator[str]:
+    """Run the order book, and leave a capture and a page.
+
+    Parameters
+    ----------
+    seconds : float
+        For how long.
+    seed : int
+        Same seed, same orders.
+    out : Path
+        The folder for ``kit-demo.parquet`` and ``kit-demo.html``, which are replaced.
+
+    Yields
+    ------
+    str
+        Lines for the terminal, as soon as they are known.
+    """
+    book = OrderBook(seed=seed, rate=400)
+    with kit.record(WATCHED, dispatches=True) as recorder, _progress() as progress:
+        book.run(seconds=seconds, progress=progress)
+    facts = f"Order book {book.status}; {len(recorder):,} events, {recorder.lost:,} lost."
+    yield facts
+    yield ""
+    events = recorder.frame()
+    spans = events[events["dur"].notna()]
+    tables = [_latencies(spans), _slowest(spans, recorder.frame("db.commit"))]
+    for _, head, rows in tables:
+        yield from text_table(head, rows)
+        yield ""
+    capture = frames.save(recorder, out / "kit-demo.parquet")
+    yield f"capture  {capture}"
+    page = out / "kit-demo.html"
+    page.write_text(
+        cli_page.page(
+            "Order book",
+            facts,
+            [cli_page.table(*parts) for parts in tables],
+            _sections(recorder, spans),
+        ),
+        encoding="utf-8",
+    )
+    yield f"page     {page}"
+
+
+def text_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    r"""Set a table in plain text, the first column to the left, the others to the right.
+
+    Parameters
+    ----------
+    head : sequence of str
+        The headings.
+    rows : sequence of sequence of str
+        The cells.
+
+    Yields
+    ------
+    str
+
+    Examples
+    --------
+    >>> print(*text_table(["name", "n"], [["a", "1"], ["bcdef", "100"]]), sep="\n")
+    name     n
+    a        1
+    bcdef  100
+    """
+    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
+    for row in (head, *rows):
+        first, *others = (
+            cell.rjust(width) if number else cell.ljust(width)
+            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        yield "  ".join((first, *others)).rstrip()
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[float, float], object] | None]:
+    """Give a bar on the terminal, where there is a terminal and somebody who draws bars."""
+    try:
+        from tqdm import tqdm
+    except ModuleNotFoundError:
+        tqdm = None
+    if tqdm is None or not sys.stderr.isatty():
+        yield None
+        return
+    form = "{desc} {bar} {n:.0f} of {total:.0f} s"
+    with tqdm(total=1, desc="order book", bar_format=form, leave=False, file=sys.stderr) as bar:
+
+        def show(done: float, total: float) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield show
+
+
+def _latencies(spans: pd.DataFrame) -> tuple[str, list[str], list[list[str]]]:
+    found = analysis.latency(spans, by="marker")
+    times = [name for name in found.columns if name not in ("marker", "count", "min")]
+    rows = [
+        [row["marker"], f"{row['count']:,}", *(units.duration(row[name]) for name in times)]
+        for row in found.to_dict("records")
+    ]
+    return "How long things took.", ["span", "count", *times], rows
+
+
+def _slowest(spans: pd.DataFrame, commits: pd.DataFrame) -> tuple[str, list[str], list[list[str]]]:
+    slow = analysis.outliers(commits, 5).set_index("ref")
+    others = spans[spans["marker"].isin(SUSPECTS)]
+    ran = analysis.overlaps(slow, others).reindex(columns=SUSPECTS, fill_value=0)
+    # A writer that waits while nobody holds the lock sleeps between two tries of SQLite's.
+    waits = spans[spans["marker"] == "db.lock"].set_index("ref").loc[slow.index]
+    held = analysis.overlaps(waits, others.assign(marker="held")).reindex(
+        columns=["held"], fill_value=0
+    )
+    ran["asleep"] = waits["dur"] - held["held"]
+    threads = commits.attrs["threads"]
+    rows = [
+        [
+            units.duration(dur),
+            threads.get(str(tid), str(tid)),
+            ", ".join(
+                f"{name} {units.percent(time / dur)}"
+                for name, time in ran.loc[ref].nlargest(2).items()
+                if time > 0
+            ),
+        ]
+        for ref, dur, tid in zip(slow.index, slow["dur"], slow["tid"], strict=True)
+    ]
+    return "The slowest commits, and what ran meanwhile.", ["commit", "thread", "meanwhile"], rows
+
+
+def _sections(recorder: kit.probes.Recorder, spans: pd.DataFrame) -> list[cli_page.Section]:
+    commits = recorder.frame("db.commit")
+    dispatches, calls = recorder.dispatches(), recorder.probe_calls()
+    return [
+        (_HOW_LONG, lambda: plots.latency(commits)),
+        (_WHEN, lambda: plots.latency_over_time(commits)),
+        ("What each thread did.", lambda: plots.timeline(spans)),
+        ("What the recording itself cost.", lambda: plots.fanout(dispatches, calls)),
+    ]
