@@ -1,4 +1,50 @@
-"""x"""
-from kit.rcu import models
-from kit.rcu.judge import judge
+r"""Litmus tests for publication: what concurrent readers may see, and why.
+
+>>> from kit import rcu
+>>> test = rcu.parse('''C message-passing
+... {}
+... P0(int *data, int *ready) { WRITE_ONCE(*data, 1); smp_store_release(ready, 1); }
+... P1(int *data, int *ready)
+... {
+...     int r0; int r1;
+...     r0 = smp_load_acquire(ready);
+...     r1 = READ_ONCE(*data);
+... }
+... exists (1:r0=1 /\\ 1:r1=0)''')
+>>> rcu.judge(test, "lkmm")
+<Never under lkmm: message-passing, 3 states, 0 positive, 3 negative>
+
+Everything here is the standard library's Python, so that it also runs in a browser.
+"""
+
+from kit.rcu import kernel, models
+from kit.rcu.building import Litmus, litmus, otherwise, when
+from kit.rcu.judge import Verdict, judge
+from kit.rcu.limits import Limits
+from kit.rcu.matrix import Matrix, matrix
+from kit.rcu.models import Model
 from kit.rcu.parser import parse
+from kit.rcu.syntax import Test
+from kit.rcu.why import Explanation, Refusal
+from kit.rcu.witness import Event, Execution
+
+__all__ = [
+    "Event",
+    "Execution",
+    "Explanation",
+    "Limits",
+    "Litmus",
+    "Matrix",
+    "Model",
+    "Refusal",
+    "Test",
+    "Verdict",
+    "judge",
+    "kernel",
+    "litmus",
+    "matrix",
+    "models",
+    "otherwise",
+    "parse",
+    "when",
+]

@@ -7,13 +7,17 @@ long before the model sees it. A lock is always taken by one thread at a time.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
+from typing import TYPE_CHECKING
 
 from kit.errors import LitmusError
-from kit.rcu.limits import Deadline
-from kit.rcu.structure import Structure
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from kit.rcu.limits import Deadline
+    from kit.rcu.structure import Structure
 
 __all__ = ["Choice", "candidates"]
 
@@ -186,7 +190,8 @@ def candidates(
     Examples
     --------
     >>> from kit.rcu import parse
-    >>> from kit.rcu.limits import Limits
+    >>> from kit.rcu.limits import Deadline, Limits
+    >>> from kit.rcu.structure import Structure
     >>> from kit.rcu.traces import combinations, traces
     >>> test = parse("C a {} P0(int *x) { *x = 1; *x = 2; } exists (x=1)")
     >>> deadline = Deadline(Limits(), test.name)

@@ -16,8 +16,34 @@ from kit.rcu.limits import DEFAULT, Limits
 __all__ = ["Binding", "Check", "Enum", "Include", "Let", "Statement", "Term", "parse_cat"]
 
 KEYWORDS: Final = frozenset(
-    "let rec and in acyclic irreflexive empty as flag include enum show unshow instructions if "
-    "then else fun procedure call forall with from match end undefined_unless".split()
+    [
+        "let",
+        "rec",
+        "and",
+        "in",
+        "acyclic",
+        "irreflexive",
+        "empty",
+        "as",
+        "flag",
+        "include",
+        "enum",
+        "show",
+        "unshow",
+        "instructions",
+        "if",
+        "then",
+        "else",
+        "fun",
+        "procedure",
+        "call",
+        "forall",
+        "with",
+        "from",
+        "match",
+        "end",
+        "undefined_unless",
+    ]
 )
 CHECKS: Final = ("acyclic", "irreflexive", "empty")
 

@@ -3,21 +3,52 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Sequence
-from typing import Final, TypeAlias
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final, TypeAlias
 
-from kit.rcu.graph import Node
-from kit.rcu.program import Program
 from kit.rcu.relations import Space, bits
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from kit.rcu.graph import Node
+    from kit.rcu.program import Program
 
 __all__ = ["LEAVES", "Derivation", "Step"]
 
 Step: TypeAlias = tuple[int, int, str]
 
 LEAVES: Final = frozenset(
-    "po rf co fr addr data ctrl rmw rfe rfi coe coi fre fri po-loc rmb wmb full-barrier "
-    "handed-over grace-period po-rel acq-po po-unlock-lock-po from-address from-data from-control "
-    "rcu-section srcu-section".split()
+    [
+        "po",
+        "rf",
+        "co",
+        "fr",
+        "addr",
+        "data",
+        "ctrl",
+        "rmw",
+        "rfe",
+        "rfi",
+        "coe",
+        "coi",
+        "fre",
+        "fri",
+        "po-loc",
+        "rmb",
+        "wmb",
+        "full-barrier",
+        "handed-over",
+        "grace-period",
+        "po-rel",
+        "acq-po",
+        "po-unlock-lock-po",
+        "from-address",
+        "from-data",
+        "from-control",
+        "rcu-section",
+        "srcu-section",
+    ]
 )
 """Relations that are explained in a sentence rather than taken apart."""
 
@@ -174,7 +205,7 @@ class Derivation:
                     path.append(came[path[-1]])
                 path.reverse()
                 out: tuple[Step, ...] = ()
-                for a, b in zip(path, path[1:], strict=False):
+                for a, b in pairwise(path):
                     out += self.steps(node, a, b)
                 return out
             for there in bits(self.space.successors(relation, here)):

@@ -7,11 +7,12 @@ take the colour of the text around the drawing; a page may set ``--kit-rcu-rf`` 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from html import escape
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from kit.rcu.witness import Event, Execution
 
 __all__ = ["draw"]
@@ -21,7 +22,7 @@ HEIGHT: Final = 40
 ACROSS: Final = 300  # from one thread to the next
 DOWN: Final = 72  # from one event to the next
 TOP: Final = 40
-MARGIN: Final = 50  # left and right, for edges along the outer threads
+MARGIN: Final = 90  # left and right, for edges along the outer threads
 LONGEST: Final = 30  # characters of a statement
 
 # Okabe-Ito, with a dash each; the names are those of the relations.
@@ -60,8 +61,9 @@ class _Drawing:
         initial = threads.pop(-1, ())
         columns = max(len(threads), 1)
         self.width = columns * ACROSS + 2 * MARGIN
-        # Initial writes that nobody reads and nothing overwrites would only fill the row.
-        used = {i for name in ("rf", "co") for i, _ in execution.relations[name]}
+        # Initial writes that nobody reads would only fill the row.
+        used = {i for i, _ in execution.relations["rf"]}
+        used |= {end for i, j, _ in execution.cycle for end in (i, j)}
         shown = [event for event in initial if event.number in used]
         self.width = max(self.width, len(shown) * (WIDTH // 2 + 12) + 24)
         for position, event in enumerate(shown):
@@ -89,8 +91,10 @@ class _Drawing:
             )
         radius = HEIGHT / 2 if event.kind == "read" else 2
         letter = "R" if event.kind == "read" else "W"
-        upper = "" if event.thread < 0 else (
-            f'<text x="{x:g}" y="{y - 4:g}">{escape(_short(event.text))}</text>'
+        upper = (
+            ""
+            if event.thread < 0
+            else (f'<text x="{x:g}" y="{y - 4:g}">{escape(_short(event.text))}</text>')
         )
         below = f"{letter} {_short(event.location, 14)} = {_short(str(event.value), 12)}"
         return (
@@ -124,15 +128,18 @@ class _Drawing:
             return any((i, k) in relations["fr"] and m == j for k, m in relations["co"])
         if name == "ctrl":
             fence = events[j].kind == "fence"
-            return fence or any((i, k) in relations["ctrl"] and k < j for k in range(i + 1, j)
-                                if events[k].kind != "fence")
+            return fence or any(
+                (i, k) in relations["ctrl"] and k < j
+                for k in range(i + 1, j)
+                if events[k].kind != "fence"
+            )
         return False
 
     def line(self, i: int, j: int, bold: bool) -> str:
         (x1, y1), (x2, y2) = self.place[i], self.place[j]
         return (
-            f'<line class="po{" bold" if bold else ""}" x1="{x1:g}" y1="{y1 + HEIGHT / 2:g}" x2="{x2:g}" '
-            f'y2="{y2 - HEIGHT / 2:g}"><title>program order</title></line>'
+            f'<line class="po{" bold" if bold else ""}" x1="{x1:g}" y1="{y1 + HEIGHT / 2:g}" '
+            f'x2="{x2:g}" y2="{y2 - HEIGHT / 2:g}"><title>program order</title></line>'
         )
 
     def curve(self, i: int, j: int, kind: str, name: str, bold: bool) -> str:
@@ -144,7 +151,7 @@ class _Drawing:
         if abs(x1 - x2) < 1:
             # Along a thread edges bow to the side, each kind with its own reach.
             side = -1 if kind in ("co", "fr", "rmw") else 1
-            reach = 26 + 7 * (len(kind) % 3) + abs(y2 - y1) / 14
+            reach = (26 if kind in STYLES else 44) + 7 * (len(kind) % 3) + abs(y2 - y1) / 14
             start, end = x1 + side * wide, x2 + side * (WIDTH / 2 + 2)
             middle = (start + side * reach, (y1 + y2) / 2)
             path = f"M{start:g} {y1:g} Q{middle[0] + side * 14:g} {middle[1]:g} {end:g} {y2:g}"
@@ -166,7 +173,7 @@ class _Drawing:
         return (
             f'<g class="{style}{" bold" if bold else ""}{beside}"><path d="{path}" '
             f'marker-end="url(#kit-rcu-arrow-{style})"><title>{words}</title></path>'
-            f'<text x="{at[0]:g}" y="{at[1] - 3:g}">{escape(name)}</text></g>'
+            f'<text x="{at[0]:g}" y="{at[1] - 3:g}">{escape(name.removesuffix("^-1"))}</text></g>'
         )
 
     def style(self) -> str:
@@ -187,9 +194,7 @@ class _Drawing:
         ]
         for name, (colour, dash) in STYLES.items():
             dashes = f";stroke-dasharray:{dash}" if dash else ""
-            rules.append(
-                f".kit-rcu .{name} path{{stroke:var(--kit-rcu-{name},{colour}){dashes}}}"
-            )
+            rules.append(f".kit-rcu .{name} path{{stroke:var(--kit-rcu-{name},{colour}){dashes}}}")
         return "".join(rules)
 
     def arrows(self) -> str:
@@ -244,6 +249,6 @@ def draw(execution: Execution) -> str:
     >>> from kit import rcu
     >>> one = rcu.judge("C a {} P0(int *x) { *x = 1; } exists (x=1)").witness()
     >>> draw(one).count("<rect")
-    2
+    1
     """
     return _Drawing(execution).svg()

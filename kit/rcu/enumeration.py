@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from kit.rcu.candidates import Choice, candidates, too_many
-from kit.rcu.limits import Deadline
 from kit.rcu.structure import Structure, present_in
-from kit.rcu.syntax import Condition, Test, Value
 from kit.rcu.traces import combinations, traces
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from kit.rcu.limits import Deadline
+    from kit.rcu.syntax import Condition, Test, Value
 
 __all__ = ["Candidate", "Enumeration", "satisfied"]
 
@@ -31,6 +35,7 @@ def satisfied(condition: Condition, final: Mapping[str, Value]) -> bool:
 
     Examples
     --------
+    >>> from kit.rcu.syntax import Condition
     >>> satisfied(Condition("=", left="x", right=1), {"x": 1})
     True
     """
@@ -78,9 +83,10 @@ class Enumeration:
     Examples
     --------
     >>> from kit.rcu import parse
-    >>> from kit.rcu.limits import Limits
-    >>> test = parse("C a {} P0(int *x) { int r; r = READ_ONCE(*x); } P1(int *x) { *x = 1; }"
-    ...              "exists (0:r=1)")
+    >>> from kit.rcu.limits import Deadline, Limits
+    >>> test = parse(
+    ...     "C a {} P0(int *x) { int r; r = READ_ONCE(*x); } P1(int *x) { *x = 1; } exists (0:r=1)"
+    ... )
     >>> every = Enumeration(test, True, True, Deadline(Limits(), test.name))
     >>> [candidate.positive for candidate in every]
     [False, True]

@@ -2,19 +2,51 @@
 
 from __future__ import annotations
 
-from typing import Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from kit.rcu.lexer import Token, complaint
-from kit.rcu.limits import Limits
 from kit.rcu.primitives import PRIMITIVES
 from kit.rcu.syntax import Binary, Call, Const, Deref, Expr, Name, Unary, Value
+
+if TYPE_CHECKING:
+    from kit.rcu.limits import Limits
 
 __all__ = ["Expressions"]
 
 TYPES: Final = frozenset(
-    "int long short char unsigned signed void bool _Bool volatile const static spinlock_t mutex_t "
-    "atomic_t atomic_long_t intptr_t uintptr_t size_t u8 u16 u32 u64 s8 s16 s32 s64 uint32_t "
-    "int32_t uint64_t int64_t".split()
+    [
+        "int",
+        "long",
+        "short",
+        "char",
+        "unsigned",
+        "signed",
+        "void",
+        "bool",
+        "_Bool",
+        "volatile",
+        "const",
+        "static",
+        "spinlock_t",
+        "mutex_t",
+        "atomic_t",
+        "atomic_long_t",
+        "intptr_t",
+        "uintptr_t",
+        "size_t",
+        "u8",
+        "u16",
+        "u32",
+        "u64",
+        "s8",
+        "s16",
+        "s32",
+        "s64",
+        "uint32_t",
+        "int32_t",
+        "uint64_t",
+        "int64_t",
+    ]
 )
 STRENGTH: Final = {
     "||": 1,
@@ -109,9 +141,7 @@ class Expressions:
             if self.peek.text == "struct":
                 self.take()
                 self.name_token("the name of a struct")
-            elif self.peek.text in TYPES:
-                self.take()
-            elif seen and self.peek.text == "*":
+            elif self.peek.text in TYPES or (seen and self.peek.text == "*"):
                 self.take()
             else:
                 return seen

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-__all__ = ["BASE", "Builder", "Node", "SETS"]
+__all__ = ["BASE", "SETS", "Builder", "Node"]
 
 SETS: Final = {
     "_": "every event",
@@ -155,9 +155,7 @@ class Builder:
         node.label = name
         return node
 
-    def recursion(
-        self, variables: tuple[Node, ...], bodies: tuple[Node, ...], which: int
-    ) -> Node:
+    def recursion(self, variables: tuple[Node, ...], bodies: tuple[Node, ...], which: int) -> Node:
         """The least solution of ``variables = bodies``, as far as one variable is concerned."""
         own = frozenset(variable.name for variable in variables)
         group = self._make("group", bodies, " ".join(sorted(own)), "rel")
@@ -197,7 +195,9 @@ class Builder:
             kind = "rel"
             if empty_a or a is self.identity():
                 return self.identity()
-            return self._make("|", (self.identity(), a if op == "?" else self.node("+", a)), "", kind)
+            return self._make(
+                "|", (self.identity(), a if op == "?" else self.node("+", a)), "", kind
+            )
         elif op in ("domain", "range"):
             kind = "set"
             if empty_a:

@@ -6,16 +6,19 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 from html import escape
+from typing import TYPE_CHECKING
 
 from kit.errors import LitmusError
 from kit.rcu import models
 from kit.rcu.enumeration import Candidate, Enumeration
 from kit.rcu.limits import DEFAULT, Deadline, Limits
-from kit.rcu.models import Model
 from kit.rcu.parser import parse
-from kit.rcu.syntax import Test, Value
 from kit.rcu.why import Explanation, explain
 from kit.rcu.witness import Execution, execution_of
+
+if TYPE_CHECKING:
+    from kit.rcu.models import Model
+    from kit.rcu.syntax import Test, Value
 
 __all__ = ["Verdict", "judge"]
 
@@ -114,15 +117,16 @@ class Verdict:
     def __repr__(self) -> str:
         flags = f", flags: {', '.join(self.flags)}" if self.flags else ""
         return (
-            f"<{self.verdict} under {self.model.name}: {self.test.name}, {len(self.states)} states, "
-            f"{self.positive} positive, {self.negative} negative{flags}>"
+            f"<{self.verdict} under {self.model.name}: {self.test.name}, "
+            f"{len(self.states)} states, {self.positive} positive, {self.negative} negative{flags}>"
         )
 
     def _repr_html_(self) -> str:
         """The verdict with its states as a table."""
         head = "".join(f'<th scope="col">{escape(name)}</th>' for name in self.test.observed)
         rows = "".join(
-            "<tr>" + "".join(f"<td>{escape(str(value))}</td>" for value in state)
+            "<tr>"
+            + "".join(f"<td>{escape(str(value))}</td>" for value in state)
             + f"<td>{count}</td></tr>"
             for state, count in self.states.items()
         )
@@ -142,7 +146,7 @@ def judge(
     states: bool = True,
     limits: Limits = DEFAULT,
 ) -> Verdict:
-    """Judge a litmus test under a memory model.
+    r"""Judge a litmus test under a memory model.
 
     Parameters
     ----------
@@ -171,7 +175,7 @@ def judge(
     >>> judge(
     ...     "C mp {} P0(int *x, int *y) { WRITE_ONCE(*x, 1); smp_wmb(); WRITE_ONCE(*y, 1); }"
     ...     "P1(int *x, int *y) { int a; int b; a = READ_ONCE(*y); smp_rmb(); b = READ_ONCE(*x); }"
-    ...     "exists (1:a=1 /\\\\ 1:b=0)"
+    ...     "exists (1:a=1 /\\ 1:b=0)"
     ... )
     <Never under lkmm: mp, 3 states, 0 positive, 3 negative>
     """

@@ -26,7 +26,7 @@ class Token(NamedTuple):
 
 
 def complaint(source: str, at: int, message: str, name: str = "") -> LitmusError:
-    """An error that shows line, column and the place itself.
+    r"""An error that shows line, column and the place itself.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ def complaint(source: str, at: int, message: str, name: str = "") -> LitmusError
 
     Examples
     --------
-    >>> print(complaint("r0 = 1;\\nr1 = ?;", 13, "what is this?", "demo"))
+    >>> print(complaint("r0 = 1;\nr1 = ?;", 13, "what is this?", "demo"))
     demo, line 2, column 6: what is this?
         r1 = ?;
              ^

@@ -7,10 +7,9 @@ loops. What else C has is refused with its place.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 from kit.errors import LitmusError
 from kit.rcu.expressions import Expressions
@@ -30,6 +29,9 @@ from kit.rcu.syntax import (
     Thread,
     Value,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["parse"]
 

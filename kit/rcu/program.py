@@ -7,14 +7,17 @@ little.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from kit.errors import LitmusError
-from kit.rcu.graph import Node
-from kit.rcu.relations import Space
-from kit.rcu.resolve import Axiom
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kit.rcu.graph import Node
+    from kit.rcu.relations import Space
+    from kit.rcu.resolve import Axiom
 
 __all__ = ["Program", "compile_program"]
 
@@ -103,7 +106,7 @@ def holds(axiom: Axiom, value: int, space: Space) -> bool:
     return good is not axiom.negated
 
 
-def _carry_out(steps: Sequence[Step], values: list[int], space: Space) -> None:  # noqa: C901, PLR0912
+def _carry_out(steps: Sequence[Step], values: list[int], space: Space) -> None:  # noqa: C901
     compose, full = space.compose, space.full
     for op, out, a, b, group in steps:
         if op == "&":

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from kit.rcu.expressions import Expressions
-from kit.rcu.lexer import Token
 from kit.rcu.syntax import Condition, Thread, Value
+
+if TYPE_CHECKING:
+    from kit.rcu.lexer import Token
 
 __all__ = ["Propositions"]
 

@@ -9,8 +9,11 @@ targets is their product, because no carry can reach from one row to the next.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
 from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 __all__ = ["Space", "bits", "space"]
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Final, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Final, NoReturn, TypeAlias
 
 from kit.rcu.cat_parser import Binding, Check, Enum, Include, Let, Statement, Term
 from kit.rcu.graph import BASE, SETS, Builder, Node
 from kit.rcu.lexer import complaint
 from kit.rcu.limits import DEFAULT, Limits
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
 
 __all__ = ["Axiom", "Text", "resolve"]
 
@@ -105,9 +107,7 @@ class _Resolver:
         words = text.source[check.at : check.term.end].split()
         name = check.name or f"{check.kind} {' '.join(words[1:])}"
         shown = " ".join(words) + (f" as {check.name}" if check.name else "")
-        self.axioms.append(
-            Axiom(check.kind, check.negated, node, name, check.flag, shown)
-        )
+        self.axioms.append(Axiom(check.kind, check.negated, node, name, check.flag, shown))
 
     def let(self, let: Let, text: Text) -> None:
         plain = [binding for binding in let.bindings if binding.parameters is None]
@@ -137,8 +137,7 @@ class _Resolver:
         kinds = ["any"] * len(bindings)
         for _ in range(len(bindings) + 1):
             variables = tuple(
-                self.builder.variable(name, kind)
-                for name, kind in zip(names, kinds, strict=True)
+                self.builder.variable(name, kind) for name, kind in zip(names, kinds, strict=True)
             )
             inner = {**self.scope, **dict(zip(names, variables, strict=True))}
             bodies = tuple(self.term(binding.body, text, inner) for binding in bindings)
@@ -228,7 +227,7 @@ class _Resolver:
             return self.builder.base(term.name, "set")
         if term.name in BASE:
             return self.builder.base(term.name, "rel")
-        self.refuse(text, term.at, f"{term.name} is not defined")
+        raise complaint(text.source, term.at, f"{term.name} is not defined", text.name)
 
     def call(self, term: Term, text: Text, scope: Mapping[str, _Meaning]) -> Node:
         self.depth += 1

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from kit.rcu.graph import SETS
 from kit.rcu.relations import bits, space
-from kit.rcu.syntax import Test, Value
-from kit.rcu.thread import Happening
-from kit.rcu.traces import Trace
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kit.rcu.syntax import Test, Value
+    from kit.rcu.thread import Happening
+    from kit.rcu.traces import Trace
 
 __all__ = ["Structure", "present_in"]
 

@@ -155,7 +155,8 @@ class Condition:
     """A proposition about final values.
 
     ``op`` is ``and``, ``or``, ``not``, ``true``, or a comparison (``=``, ``!=``) of ``left``
-    (a register as ``"1:r0"``, or a location) with ``right`` (a number, an address, or another register).
+    (a register as ``"1:r0"``, or a location) with ``right``
+    (a number, an address, or another register).
     """
 
     op: str

@@ -7,9 +7,8 @@ Registers carry, with their value, the set of reads that it was computed from: d
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from kit.rcu.lexer import complaint
 from kit.rcu.primitives import PRIMITIVES, Primitive
@@ -31,6 +30,9 @@ from kit.rcu.syntax import (
     Unary,
     Value,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
 
 __all__ = ["Blocked", "Happening", "Run"]
 
@@ -222,7 +224,7 @@ class Run:
             raise complaint(
                 self.test.source,
                 self.span[0],
-                f"an address can be compared, followed, and moved by + and -, not more",
+                "an address can be compared, followed, and moved by + and -, not more",
                 self.test.name,
             )
         return value
@@ -239,9 +241,7 @@ class Run:
     ) -> int:
         """Append an event and return its position."""
         self.events.append(
-            Happening(
-                kind, location, value, tags, address, data, self.control, partner, *self.span
-            )
+            Happening(kind, location, value, tags, address, data, self.control, partner, *self.span)
         )
         return len(self.events) - 1
 
@@ -349,7 +349,7 @@ class Run:
                 return self.failed(full, result)
             new = values[1]
         elif row.action == "unless":
-            amount, forbidden = values if values else ((1, 0), (0, 0))
+            amount, forbidden = values or ((1, 0), (0, 0))
             if old == forbidden[0]:
                 return 0, self.failed(full, result)[1]
             new = (wrapped(self.number(old) + self.number(amount[0])), behind | amount[1])

@@ -9,14 +9,18 @@ out of thin air.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import count
+from typing import TYPE_CHECKING
 
 from kit.errors import LitmusError
-from kit.rcu.limits import Deadline
-from kit.rcu.syntax import Test, Thread, Value
 from kit.rcu.thread import Blocked, Happening, Run
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from kit.rcu.limits import Deadline
+    from kit.rcu.syntax import Test, Thread, Value
 
 __all__ = ["Trace", "combinations", "traces"]
 
@@ -147,9 +151,10 @@ def traces(test: Test, deadline: Deadline, coherent: bool = True) -> list[list[T
     Examples
     --------
     >>> from kit.rcu import parse
-    >>> from kit.rcu.limits import Limits
-    >>> test = parse("C a {} P0(int *x) { int r; r = READ_ONCE(*x); } P1(int *x) { *x = 1; }"
-    ...              "exists (0:r=1)")
+    >>> from kit.rcu.limits import Deadline, Limits
+    >>> test = parse(
+    ...     "C a {} P0(int *x) { int r; r = READ_ONCE(*x); } P1(int *x) { *x = 1; } exists (0:r=1)"
+    ... )
     >>> [len(ways) for ways in traces(test, Deadline(Limits(), test.name))]
     [2, 1]
     """
@@ -214,9 +219,10 @@ def combinations(
     Examples
     --------
     >>> from kit.rcu import parse
-    >>> from kit.rcu.limits import Limits
-    >>> test = parse("C a {} P0(int *x) { int r; r = READ_ONCE(*x); } P1(int *x) { *x = 1; }"
-    ...              "exists (0:r=1)")
+    >>> from kit.rcu.limits import Deadline, Limits
+    >>> test = parse(
+    ...     "C a {} P0(int *x) { int r; r = READ_ONCE(*x); } P1(int *x) { *x = 1; } exists (0:r=1)"
+    ... )
     >>> deadline = Deadline(Limits(), test.name)
     >>> len(list(combinations(test, traces(test, deadline), deadline)))
     2

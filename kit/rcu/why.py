@@ -6,17 +6,19 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from html import escape
-from typing import Final, overload
+from typing import TYPE_CHECKING, Final, overload
 
 from kit.rcu.derivation import Derivation
 from kit.rcu.enumeration import Candidate, Enumeration
 from kit.rcu.limits import Deadline, Limits
-from kit.rcu.models import Model
-from kit.rcu.program import Program
-from kit.rcu.relations import Space
-from kit.rcu.resolve import Axiom
-from kit.rcu.syntax import Test
 from kit.rcu.witness import Event, Execution, execution_of
+
+if TYPE_CHECKING:
+    from kit.rcu.models import Model
+    from kit.rcu.program import Program
+    from kit.rcu.relations import Space
+    from kit.rcu.resolve import Axiom
+    from kit.rcu.syntax import Test
 
 __all__ = ["Explanation", "Reason", "Refusal", "explain"]
 
@@ -222,7 +224,9 @@ def sentence(relation: str, source: Event, target: Event) -> str:
     return words.format(a=source.what, b=target.what)
 
 
-def _circle(axiom: Axiom, program: Program, values: list[int], space: Space) -> list[tuple[int, int, str]]:
+def _circle(
+    axiom: Axiom, program: Program, values: list[int], space: Space
+) -> list[tuple[int, int, str]]:
     """The edges that the axiom rules out, taken apart."""
     derivation = Derivation(program, values, space)
     relation = derivation.value(axiom.node)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-from kit.rcu.enumeration import Candidate
-from kit.rcu.models import Model
-from kit.rcu.relations import Space
-from kit.rcu.structure import Structure
-from kit.rcu.syntax import Test, Value
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from kit.rcu.enumeration import Candidate
+    from kit.rcu.models import Model
+    from kit.rcu.relations import Space
+    from kit.rcu.structure import Structure
+    from kit.rcu.syntax import Test, Value
 
 __all__ = ["Event", "Execution", "execution_of"]
 
@@ -173,6 +176,7 @@ def events_of(structure: Structure) -> tuple[Event, ...]:
     >>> from kit.rcu import parse
     >>> test = parse("C a {} P0(int *x) { smp_mb(); } exists (x=0)")
     >>> from kit.rcu.limits import Deadline, Limits
+    >>> from kit.rcu.structure import Structure
     >>> from kit.rcu.traces import traces
     >>> ((trace,),) = traces(test, Deadline(Limits(), "a"))
     >>> [event.text for event in events_of(Structure(test, [trace]))]

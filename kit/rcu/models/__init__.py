@@ -8,15 +8,17 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from kit.errors import LitmusError
 from kit.rcu.cat_parser import parse_cat
-from kit.rcu.graph import Node
 from kit.rcu.lexer import complaint
 from kit.rcu.limits import DEFAULT, Limits
 from kit.rcu.program import Program, compile_program
 from kit.rcu.resolve import Axiom, Text, resolve
+
+if TYPE_CHECKING:
+    from kit.rcu.graph import Node
 
 __all__ = ["NAMES", "Model", "get", "load"]
 
@@ -193,7 +195,9 @@ def _included(model: Model, file: str, text: Text, at: int) -> Text | None:
     """A file of the user's folder, or one of the kit's own."""
     name = PurePosixPath(file).name
     if name != file:
-        raise complaint(text.source, at, f"include takes a plain file name, not {file!r}", text.name)
+        raise complaint(
+            text.source, at, f"include takes a plain file name, not {file!r}", text.name
+        )
     if model.folder is not None and (model.folder / file).is_file():
         return _text(file, _read(model.folder / file, model.limits), model.limits)
     if Path(__file__).with_name(file).is_file() and file.endswith(".cat"):
@@ -304,5 +308,3 @@ def load(
     model = Model(name, title or name, text, frozenset(variants), frozenset(), folder, limits)
     _axioms(model, None)
     return model
-
-
