@@ -87,7 +87,7 @@ class Dot {
     delete element.dataset.pending;
     set(element, "data-probe", dot.key);
     set(element, "data-label", dot.label);
-    set(element, "aria-checked", dot.on);
+    set(element, "aria-checked", String(dot.on));
     set(element, "aria-disabled", dot.misfit && !dot.on ? "true" : null);
     set(element, "data-errors", dot.errors ?? null);
     element.style.setProperty("--kit-color", dot.color);

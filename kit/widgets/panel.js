@@ -156,7 +156,7 @@ class Tabs {
     this.bodies = new Map();
     this.children = new Map();
     this.events = new Events();
-    this.bar = h("div", { class: "kit-bar", role: "tablist", "aria-label": "views", on: { keydown: (e) => this.key(e) } });
+    this.bar = h("div", { class: "kit-bar", role: "tablist", "aria-label": "views" });
     this.note = h("p", { class: "kit-empty", role: "note" });
     this.observe = h("button", {
       class: "kit-button",
@@ -175,7 +175,7 @@ class Tabs {
     for (const { key, title } of shown.tabs) if (!this.buttons.has(key)) this.add(key, title);
     this.current = shown.tab;
     for (const [key, button] of this.buttons) {
-      set(button, "aria-selected", key === shown.tab);
+      set(button, "aria-selected", String(key === shown.tab));
       button.tabIndex = key === shown.tab ? 0 : -1;
       this.bodies.get(key).hidden = key !== shown.tab;
     }
@@ -184,7 +184,7 @@ class Tabs {
     this.observe.hidden = !["fanout", "publication"].includes(shown.tab);
     put(this.observe, shown.observed ? "Stop observing" : "Observe");
     set(this.observe, "title", shown.observed ? "observe no more" : "time every probe of every dispatch of the markers shown");
-    set(this.observe, "aria-pressed", shown.observed);
+    set(this.observe, "aria-pressed", String(shown.observed));
     this.selection.hidden = shown.selection === null || shown.tab !== "latency";
     put(this.selected, `selection: ${(shown.selection ?? 0).toLocaleString("en-US")} events → panel.selection `);
     if (shown.tab === "events") this.events.update(shown);
@@ -208,12 +208,11 @@ class Tabs {
   key(event) {
     const keys = [...this.buttons.keys()];
     const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-    if (!step) return;
+    if (!step || event.target.parentElement !== this.bar) return false;
     const next = keys[(keys.indexOf(event.target.dataset.tab) + step + keys.length) % keys.length];
     this.buttons.get(next).focus();
     this.choose(next);
-    event.preventDefault();
-    event.stopPropagation();
+    return true;
   }
 
   // Each pane is a widget of its own, put into its tab when the tab is first looked at.
@@ -258,8 +257,14 @@ class Answers {
     document.addEventListener("visibilitychange", this.onVisibility);
   }
 
+  // False if nobody is there to be told: sending throws once the kernel is gone.
   send(content) {
-    this.model.send({ view: this.view, ...content });
+    try {
+      this.model.send({ view: this.view, ...content });
+    } catch {
+      return false;
+    }
+    return true;
   }
 
   look() {
@@ -295,10 +300,11 @@ function render({ model, el }) {
     class: "kit-panel",
     role: "region",
     "aria-label": "markers and probes",
-    "data-lm-suppress-shortcuts": "true", // keys that mean something here must not move cells
   });
   const answers = new Answers(model, root);
-  const act = (content) => answers.send({ type: "do", ...content });
+  const act = (content) =>
+    answers.send({ type: "do", ...content }) ||
+    say({ text: "The kernel has gone. Run the notebook again.", bad: true });
   const header = new Header(act);
   const legend = new Legend(act);
   const list = new MarkerList(act);
@@ -329,7 +335,19 @@ function render({ model, el }) {
   model.on("change:shown", update);
   model.on("change:panes", () => tabs.showPanes(tabs.current));
   update();
+
+  // JupyterLab takes keys before any element hears of them: here plain ones are ours, or "d d" in
+  // the list would delete the cell.  Keys with a modifier, such as the one that saves, are its own.
+  const keys = (event) => {
+    const inside = event.composedPath().includes(root);
+    if (!inside || event.ctrlKey || event.metaKey || event.altKey || event.key === "Tab") return;
+    event.stopImmediatePropagation();
+    if (list.key(event) || tabs.key(event)) event.preventDefault();
+  };
+  window.addEventListener("keydown", keys, true);
+
   return () => {
+    window.removeEventListener("keydown", keys, true);
     tabs.close();
     answers.close();
   };

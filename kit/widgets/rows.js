@@ -33,7 +33,7 @@ class MarkerRow {
 
   expand(open = !this.open) {
     this.open = open;
-    set(this.element, "aria-expanded", open);
+    set(this.element, "aria-expanded", String(open));
     this.more.hidden = !open;
     if (open) this.updateDetails();
   }
@@ -138,10 +138,7 @@ class MarkerList {
       class: "kit-list",
       role: "treegrid",
       "aria-label": "markers",
-      on: {
-        keydown: (event) => this.key(event),
-        focusin: (event) => this.hold(event.target),
-      },
+      on: { focusin: (event) => this.hold(event.target) },
     });
     this.empty = h("p", { class: "kit-empty" });
     this.hidden = h("p", { class: "kit-empty" });
@@ -195,14 +192,11 @@ class MarkerList {
     element.tabIndex = 0;
   }
 
+  // Do what a key means here; false if it means nothing.
   key(event) {
     const target = event.target;
     const row = this.rows.get(target.closest("[data-marker]")?.dataset.marker);
-    if (!row || event.ctrlKey || event.metaKey || event.altKey) return;
-    const handled = this.move(event.key, target, row);
-    if (!handled) return;
-    event.preventDefault();
-    event.stopPropagation();
+    return Boolean(row && this.element.contains(target) && this.move(event.key, target, row));
   }
 
   move(key, target, row) {

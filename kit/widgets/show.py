@@ -103,8 +103,8 @@ def _overhead(state: PanelState, markers: list[Marker]) -> str:
         one, known = state.costs.overhead(state.rates.of(marker.name) or 0.0, keys)
         share, complete = share + one, complete and known
     # An estimate: more digits would claim more than it knows.
-    text = "< 0.01 %" if 0 < share < 1e-4 else f"{100 * share:.{2 if share < 1e-2 else 1}f} %"
-    return text if complete else f"≥ {text.lstrip('< ')}"
+    text = f"{100 * share:.{2 if share < 1e-2 else 1}f} %" if share >= 5e-5 else "0 %"
+    return text if complete else f"≥ {text}"
 
 
 def _key_of(state: PanelState, marker: Marker, connection: Connection) -> str:

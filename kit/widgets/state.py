@@ -35,6 +35,8 @@ __all__ = ["PanelState", "passes"]
 OBSERVED = 20_000
 """How many dispatches of each thread are kept for fan-out and publication."""
 
+HELP = "Arrow keys move in the list, Space connects, Enter shows what a marker's probes have done."
+
 NAMESPACE_INTERVAL = 1.0
 """Seconds between looks at which functions the user has defined."""
 
@@ -87,7 +89,7 @@ class PanelState:
         self.rates = Rates()
         self.costs: Costs | None = None
         self.captures: list[Capture] = []
-        self.message: dict[str, Any] = {"number": 0, "text": "", "bad": False}
+        self.message: dict[str, Any] = {"text": HELP, "bad": False}
         self.closed = False
         self._probes = tuple(probes)
         self._clock = clock
@@ -180,6 +182,7 @@ class PanelState:
             self._seen.update(self._by_name())
             markers = self.markers()
             wanted = [(marker, choice) for marker in markers if not choice.misfit(marker)]
+            self.say(f"Connected {choice.label} to {len(wanted):,} markers.")
             self._connect(wanted, f"connect {choice.label} to {len(wanted):,} markers")
             self._mark()
 
@@ -190,9 +193,9 @@ class PanelState:
             pairs = [(marker.name, key) for marker in self.markers()]
             on = [pair for pair in pairs if self._is_on(pair)]
             label = self._palette[key].label
-            self.wiring.disconnect(
-                on, self._by_name(), f"disconnect {label} from {len(on):,} markers"
-            )
+            text = f"disconnect {label} from {len(on):,} markers"
+            self.wiring.disconnect(on, self._by_name(), text)
+            self.say(f"{text.replace('disconnect', 'Disconnected', 1)}.")
             self._mark()
 
     def add_own(self, name: str, key: str) -> None:
@@ -213,6 +216,7 @@ class PanelState:
             markers = self._by_name()
             choice = self.recording.choice
             wanted = [(markers[name], choice) for name in sorted(names) if name in markers]
+            self.say(f"Recording {len(wanted):,} markers.")
             self._connect(wanted, f"start recording {len(wanted):,} markers")
             self._resting = set()
             self._mark()
@@ -225,6 +229,7 @@ class PanelState:
             self._followed.pop("record", None)
             self.wiring.disconnect(on, self._by_name(), f"stop recording {len(on):,} markers")
             self._resting = {name for name, _ in on}
+            self.say("Stopped. Start goes on with the same markers.")
             self._mark()
 
     def observe(self, on: bool) -> None:
@@ -298,8 +303,7 @@ class PanelState:
     def say(self, text: str, *, bad: bool = False) -> None:
         """Show a sentence in the panel."""
         with self.lock:
-            number = self.message["number"] + 1
-            self.message = {"number": number, "text": text, "bad": bad}
+            self.message = {"text": text, "bad": bad}
 
     def close(self) -> None:
         """Disconnect everything that this panel connected."""
@@ -308,6 +312,7 @@ class PanelState:
             self.wiring.close()
             self._followed.clear()
             self._mark()
+            self.say("Closed: everything that this panel connected is disconnected.")
 
     # What time does.
 

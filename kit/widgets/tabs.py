@@ -51,7 +51,7 @@ def _event_frames(state: PanelState) -> tuple[Any, ...]:
     recording = state.recording
     newest = None
     if state.running:
-        threads = len(recording.recorder.newest(0).threads)
+        threads = len(recording.recorder.newest(1).threads)
         newest = max(1, LIVE // max(1, threads))
     return (events(recording.capture(newest)),)
 
