@@ -18,6 +18,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from _thread import start_new_thread
 from queue import SimpleQueue
 from threading import get_ident
 from typing import TYPE_CHECKING, Final
@@ -209,7 +210,7 @@ class _Worker:
     def reset(self) -> None:
         # SimpleQueue.put may be called from a signal handler or __del__ in the middle of a get.
         self.queue: SimpleQueue[tuple[Cookie, Callable[[], object]]] = SimpleQueue()
-        self.thread: threading.Thread | None = None
+        self.ident: int | None = None
         self.starting = threading.Lock()
         self.errors = 0
 
@@ -217,22 +218,24 @@ class _Worker:
         self.queue.put((cookie, callback))
         # Whoever holds the lock is starting the thread: waiting here could deadlock in a signal
         # handler, and is not needed, as the item is queued already.
-        if self.thread is None and self.starting.acquire(blocking=False):
+        if self.ident is None and self.starting.acquire(blocking=False):
             try:
-                if self.thread is None:
-                    thread = threading.Thread(target=self.run, name="kit-deferred", daemon=True)
-                    thread.start()
-                    self.thread = thread
+                if self.ident is None:
+                    # Not threading.Thread.start(): it takes a lock that the program may be holding
+                    # when it is interrupted. A thread started like this is a daemon.
+                    self.ident = start_new_thread(self.run, ())
             finally:
                 self.starting.release()
 
     def run(self) -> None:
+        self.ident = get_ident()  # before a callback may ask for it
+        threading.current_thread().name = "kit-deferred"
         while True:
             cookie, callback = self.queue.get()
             wait(cookie)
             try:
                 callback()
-            except Exception:
+            except BaseException:  # SystemExit, too, ends the callback and not the thread
                 self.errors += 1
             # Private data must not outlive its grace period in this frame.
             del cookie, callback
@@ -286,7 +289,7 @@ def barrier(timeout: float | None = None) -> None:
         When they have not run after ``timeout`` seconds.
     """
     refuse_inside("barrier()")
-    if threading.current_thread() is _worker.thread:
+    if get_ident() == _worker.ident:
         raise WouldDeadlockError("barrier() inside a deferred callback would wait for itself")
     done = threading.Event()
     _worker.put({}, done.set)
