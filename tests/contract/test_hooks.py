@@ -381,4 +381,5 @@ def test_rule_13_a_dispatch_never_waits_for_a_hook(unique):
         b.connect(print)
     a()
     assert (a.probes, len(called), connection.errors) == ((good,), 1, 1)
+    assert a.generation == generation + 2
     assert connection.state == "off after 1 errors"

@@ -26,7 +26,7 @@ def run(code: str, module: str = "__main__", filename: str = "<cell>", **names: 
 def test_rule_01_a_name_is_one_marker(unique):
     """The same name gives the same marker, from any module, however it is declared.
 
-    Seen to fail when `declare` does not look for the name.
+    Seen to fail when neither `declare` nor `Declare` looks for the name.
     """
     name = unique("fill")
     here = kit.marker(name, qty=int)
@@ -53,7 +53,7 @@ def test_rule_01_a_name_alone_finds_the_marker(unique):
 def test_rule_01_many_sites_share_a_marker(unique):
     """Sites in several modules fire the one marker.
 
-    Seen to fail when `declare` does not look for the name.
+    Seen to fail when neither `declare` nor `Declare` looks for the name.
     """
     name = unique("fill")
     sites = [run(f"m = kit.marker({name!r}, n=int)", f"module{i}")["m"] for i in range(3)]
@@ -208,7 +208,7 @@ def test_rule_02_fields_may_be_called_anything(unique):
 def test_rule_03_the_same_format_again_changes_nothing(unique):
     """The same fields, in either notation and from any module: the same marker, as it was.
 
-    Seen to fail when `declare` publishes also what is not new.
+    Seen to fail when neither `declare` nor `Declare` compares the formats.
     """
     fill = kit.marker(unique("fill"), qty=int)
     with fill.connect(lambda qty: None) as connection:
@@ -292,7 +292,7 @@ def test_rule_03_an_edited_cell_is_refused_where_a_probe_asked_for_the_old_forma
 def test_rule_03_a_span_that_is_open_while_its_fields_change_loses_its_event(unique):
     """Its values are of the old format: skipped and counted, never handed to a probe.
 
-    Seen to fail when `_fire_at` does not compare the number of values.
+    Seen to fail when neither `_end` nor `_fire_at` compares the number of values.
     """
     query = run(f"m = kit.span({unique('query')!r}, sql=str)")["m"]
     seen = []
@@ -339,18 +339,21 @@ def test_rule_05_wrong_arguments_are_skipped_and_counted(unique, args, kwargs, c
 def test_rule_05_also_inside_another_dispatch_and_at_the_end_of_a_span(unique):
     """Nested and span events are checked like any other; a span's body is not disturbed.
 
-    Seen to fail when `_nested` or `_end` does not compare the number of values.
+    Seen to fail when `_nested` does not bind keywords, and when neither `_end` nor `_fire_at`
+    compares the number of values.
     """
     outer, inner = kit.marker(unique("outer")), kit.marker(unique("inner"), n=int)
     query = kit.span(unique("query"), sql=str)
     with capture(unique("*")) as events, outer.connect(lambda: inner(1, 2)):
-        outer()
+        with outer.connect(lambda: inner(n=3), priority=20):
+            outer()
         with query():
             pass
         with pytest.raises(ZeroDivisionError):
             with query("too", "many"):
                 _ = 1 / 0
-        assert events.names == [outer.name]
+        assert events.one(inner.name)["n"] == 3
+        assert events.names == [inner.name, outer.name]
         assert (inner.skipped, query.skipped) == (1, 2)
         with strict(), pytest.raises(TypeError, match="sql"):
             with query():
