@@ -138,9 +138,14 @@ class Pane(anywidget.AnyWidget):
         with lock:
             with self._lock:
                 self._nesting += 1
+            # Bokeh looks through the whole document after each change of what refers to what;
+            # once is enough.  (Its context manager would not let go after an exception.)
+            frozen = self._doc.models.freeze()
+            frozen.__enter__()
             try:
                 yield
             finally:
+                frozen.__exit__(None, None, None)
                 with self._lock:
                     self._nesting -= 1
                     self._flush()

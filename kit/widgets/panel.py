@@ -115,9 +115,12 @@ class Panel:
         self.widget = _Page()
         self.widget.on_msg(self._on_message)
         kernel.answer_at_once(self.widget)
-        self._refresh = Refresh(self._update)
+        # Drawing may take its time; the list goes on meanwhile.
+        self._refresh = Refresh(self._update, 0.2, "kit-panel")
+        self._drawing = Refresh(self._draw, 0.25, "kit-panel-plots")
         self._push()
         self._refresh.start()
+        self._drawing.start()
 
     # What it holds.
 
@@ -183,6 +186,7 @@ class Panel:
         if self.state.closed:
             return
         self._refresh.stop()
+        self._drawing.stop()
         self.state.close()
         self._tabs.close()
         self._push(at_once=True)
@@ -215,15 +219,16 @@ class Panel:
     # From Python to the page.
 
     def _update(self) -> None:
-        """Bring the page up to date; the refresh thread calls this."""
+        """Bring header and list up to date; the refresh thread calls this."""
         if self.state.costs is None:
             self.state.measure()
         self.state.tick()
-        if self._flow.visible:
-            self._draw()
         self._push()
 
     def _draw(self) -> None:
+        """Bring the plots up to date; the drawing thread calls this."""
+        if not self._flow.visible:
+            return
         try:
             if self._tabs.refresh(time.monotonic()):
                 self.widget.panes = self._tabs.panes
@@ -270,7 +275,7 @@ class Panel:
             except Exception as error:  # noqa: BLE001 - the reader sees it, and goes on
                 self.state.say(f"{type(error).__name__}: {error}", bad=True)
             self._push(at_once=True)
-            self._refresh.soon()
+            self._drawing.soon()
 
     def _act(self, content: dict[str, Any]) -> None:
         state = self.state
@@ -300,4 +305,4 @@ class Panel:
     def _do(self, action: Callable[[], None]) -> None:
         action()
         self._push(at_once=True)
-        self._refresh.soon()
+        self._drawing.soon()

@@ -1,6 +1,6 @@
-"""The thread that keeps a panel up to date while the program runs.
+"""The threads that keep a panel up to date while the program runs.
 
-It sends on the panel's comm, which may be done from any thread as of ipykernel 7.4, also while a
+They send on the panel's comms, which may be done from any thread as of ipykernel 7.4, also while a
 cell is busy.
 """
 
@@ -28,14 +28,16 @@ class Refresh:
         Its object is not kept alive.
     interval : float
         Seconds between calls.
+    name : str
+        What to call the thread.
     """
 
-    def __init__(self, action: Callable[[], None], interval: float = 0.2) -> None:
+    def __init__(self, action: Callable[[], None], interval: float, name: str) -> None:
         self._action = weakref.WeakMethod(action)
         self._interval = interval
         self._wake = threading.Event()
         self._stopped = False
-        self._thread = threading.Thread(target=self._run, name="kit-panel", daemon=True)
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
 
     def start(self) -> None:
         """Begin."""

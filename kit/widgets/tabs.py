@@ -176,14 +176,15 @@ class Tabs:
             return False
         begin = time.thread_time()
         frames = tab.frames(self.state)
-        if shown:
-            for plot, pane in shown:
-                with pane.changes():
-                    plot.update(*frames)
-        else:
+        if not shown:
             self._make(tab, frames)
+        for plot, pane in shown or ():
+            with pane.changes():
+                plot.update(*frames)
         self._drawn = version
-        self._due = now + max(SHORTEST, (time.thread_time() - begin) / SHARE)
+        # Making a plot imports much, once; that says nothing of what an update costs.
+        spent = time.thread_time() - begin if shown else 0.0
+        self._due = now + max(SHORTEST, spent / SHARE)
         return not shown
 
     def _version(self, tab: Tab) -> object:
