@@ -74,14 +74,17 @@ class Keys:
 
     def __init__(self, panel: Panel, room: float = ROOM) -> None:
         self._room = room
-        self._texts: list[str] = []
         # A legend draws its marks as glyphs do, if these have a row; it need not be anywhere.
         self._marks = [
             panel.draw.quad(left=[nan], right=[nan], bottom=[nan], top=[nan], line_color=None)
             for _ in range(MOST)
         ]
+        # All are made now: a new model costs a walk through the whole document.
+        self._items = [
+            LegendItem(label=value(""), renderers=[mark], visible=False) for mark in self._marks
+        ]
         self._legend = Legend(
-            items=[],
+            items=self._items,
             orientation="horizontal",
             location="left",
             border_line_color=None,
@@ -93,6 +96,7 @@ class Keys:
             glyph_width=13,
             glyph_height=13,
             margin=1,
+            visible=False,
             stylesheets=[".bk-grid { gap: 1px 14px !important; }"],
         )
         panel.figure.add_layout(panel.paint(self._legend, label_text_color="muted"), "above")
@@ -106,12 +110,10 @@ class Keys:
             At most `MOST`.
         """
         texts = [units.plain(text) for text, _ in entries]
-        for mark, (_, color) in zip(self._marks, entries, strict=False):
-            mark.glyph.fill_color = color
-        if texts != self._texts:
-            self._texts = texts
-            self._legend.ncols = columns(texts, self._room) if texts else 1
-            self._legend.items = [
-                LegendItem(label=value(text), renderers=[mark])
-                for text, mark in zip(texts, self._marks, strict=False)
-            ]
+        self._legend.visible = bool(texts)
+        self._legend.ncols = columns(texts, self._room) if texts else 1
+        for index, (item, mark) in enumerate(zip(self._items, self._marks, strict=True)):
+            item.visible = index < len(texts)
+            if item.visible:
+                item.label = value(texts[index])
+                mark.glyph.fill_color = entries[index][1]

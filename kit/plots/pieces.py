@@ -14,6 +14,8 @@ from bokeh.models import (
     BoxSelectTool,
     BoxZoomTool,
     ColumnDataSource,
+    CustomJS,
+    FixedTicker,
     HoverTool,
     Node,
     PanTool,
@@ -26,7 +28,7 @@ from bokeh.models import (
 from bokeh.models.annotations import Label, Title
 from bokeh.plotting import figure
 
-from kit.plots import theme, units
+from kit.plots import theme, ticks, units
 from kit.plots.keys import ROOM, Keys
 
 if TYPE_CHECKING:
@@ -39,9 +41,6 @@ __all__ = ["LEFT", "RIGHT", "ROOM", "Panel", "source", "zoom_tools"]
 LEFT: Final = 80
 RIGHT: Final = 36
 SMALL: Final = "11px"
-
-# Small enough for the margin and for the height of a low plot.
-_TOOLBAR: Final = ":host { --button-width: 26px; --button-height: 22px; }"
 
 Dimensions: TypeAlias = Literal["width", "height", "both"]
 
@@ -128,7 +127,6 @@ class Panel:
         )
         self.figure.toolbar.logo = None
         self.figure.toolbar.autohide = True
-        self.figure.toolbar.stylesheets = [_TOOLBAR]
         for tool in tools:
             if isinstance(tool, BoxSelectTool):
                 self.figure.toolbar.active_drag = tool
@@ -191,6 +189,13 @@ class Panel:
         axis = self.figure.yaxis[0]
         axis.ticker, axis.formatter = kind
         self.figure.ygrid[0].ticker, self.figure.ygrid[0].visible = kind[0], grid
+
+    def y_names(self, names: dict[float, str], grid: bool = False) -> None:
+        """Name places on the y axis; called again, it renames them."""
+        axis: Any = self.figure.yaxis[0]
+        if not isinstance(axis.ticker, FixedTicker):
+            self.y_axis(ticks.named(), grid)
+        ticks.name(axis.ticker, axis.formatter, names)
 
     def corner(self, text: str) -> None:
         """Write what the y axis is about into the upper left corner of the frame."""
@@ -260,6 +265,8 @@ class Panel:
         renderers: Sequence[GlyphRenderer[Any]],
         rows: Sequence[tuple[str, str]],
         formatters: Mapping[str, Any] | None = None,
+        *,
+        positive: Sequence[str] = (),
         **options: Any,
     ) -> HoverTool:
         """Add tooltips.
@@ -272,9 +279,12 @@ class Panel:
             BokehJS escapes.
         formatters : mapping, optional
             See `bokeh.models.HoverTool`.
+        positive : sequence of str
+            Columns that must be above zero; elsewhere there is nothing to tell.
         """
         hover = HoverTool(
             renderers=list(renderers),
+            filters={name: CustomJS(code="return cb_data.value > 0") for name in positive},
             formatters=dict(formatters or {}),
             show_arrow=False,
             visible=False,

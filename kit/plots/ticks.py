@@ -144,25 +144,35 @@ def numbers(most: int = 4, suffix: str = "") -> tuple[Ticker, TickFormatter]:
     return BasicTicker(desired_num_ticks=most, min_interval=0 if suffix else 1), formatter
 
 
-def shares(top: float) -> tuple[Ticker, TickFormatter]:
-    """Ticks and labels of an axis in nines, up to `top` nines.
+def shares(top: float) -> dict[float, str]:
+    """Places and labels for an axis in nines, up to `top` nines.
 
     Examples
     --------
-    >>> ticker, formatter = shares(3.2)
-    >>> ticker.ticks, formatter.args["names"]
-    ([0.0, 1.0, 2.0, 3.0], ['0 %', '90 %', '99 %', '99.9 %'])
+    >>> shares(3.2)
+    {0.0: '0 %', 1.0: '90 %', 2.0: '99 %', 3.0: '99.9 %'}
     """
-    nines = range(int(max(top, 1.0)) + 1)
-    names = [("0 %", "90 %", "99 %")[n] if n < 3 else f"99.{'9' * (n - 2)} %" for n in nines]
-    return named([float(n) for n in nines], names)
+    return {
+        float(n): ("0 %", "90 %", "99 %")[n] if n < 3 else f"99.{'9' * (n - 2)} %"
+        for n in range(int(max(top, 1.0)) + 1)
+    }
 
 
-def named(ticks: list[float], names: list[str]) -> tuple[Ticker, TickFormatter]:
-    """Ticks at given places with given labels; labels are shown as they are, never as markup."""
-    code = "return names[places.indexOf(tick)] ?? ''"
-    formatter = CustomJSTickFormatter(code=code, args={"places": ticks, "names": names})
-    return FixedTicker(ticks=ticks), formatter
+def named() -> tuple[FixedTicker, CustomJSTickFormatter]:
+    """Ticks at given places with given labels, see `name`."""
+    formatter = CustomJSTickFormatter(code="return names[places.indexOf(tick)] ?? ''")
+    ticker = FixedTicker(ticks=[])
+    name(ticker, formatter, {})
+    return ticker, formatter
+
+
+def name(ticker: FixedTicker, formatter: CustomJSTickFormatter, names: dict[float, str]) -> None:
+    """Set places and labels of `named` ticks; labels are shown as they are, never as markup."""
+    places, labels = list(names), list(names.values())
+    # In place, and only what changes: a new model costs a walk through the whole document.
+    if formatter.args.get("names") != labels or ticker.ticks != places:
+        formatter.args = {"places": places, "names": labels}
+        ticker.ticks = places
 
 
 def exact_hover() -> CustomJSHover:

@@ -177,9 +177,8 @@ class Compare(Plot):
             }
         most = max(view.a.total, view.b.total, 10)
         self._nines_range.end = math.log10(most) + 0.7
-        axis = ticks.shares(math.log10(most))
-        self._left.y_axis(axis)
-        self._right.y_axis(ticks.shares(math.log10(most)))
+        for panel in (self._left, self._right):
+            panel.y_names(ticks.shares(math.log10(most)), grid=True)
         self._draw_ratios()
         color = self._painter.color
         keys = [(_key(view.a), color("neutral")), (_key(view.b), color("accent"))]

@@ -183,8 +183,7 @@ class Fanout(Plot):
         self._rows_range.update(start=0.5 - lines, end=0.5)
         probes = [(-float(y), row) for y, row in enumerate(rows) if isinstance(row, ProbeCost)]
         markers = [(-float(y), row) for y, row in enumerate(rows) if isinstance(row, str)]
-        names = [units.short(row.probe, 26) for _, row in probes]
-        self._above.y_axis(ticks.named([y for y, _ in probes], names), grid=False)
+        self._above.y_names({y: units.short(row.probe, 26) for y, row in probes})
         self._draw_costs(probes)
         self._markers.data = {
             "x": [_extent([row.cost for _, row in probes])[0]] * len(markers),

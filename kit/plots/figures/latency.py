@@ -182,7 +182,7 @@ class Latency(EventPlot):
         self._curve.data = {"dur": view.curve_dur, "nines": view.curve_nines}
         top = max(math.log10(max(view.total, 1)), 1.0)
         self._nines_range.end = top + 0.9
-        self._below.y_axis(ticks.shares(top))
+        self._below.y_names(ticks.shares(top), grid=True)
         self._draw_marks()
         self._empty.visible = not view.total
         self._empty.text = self._nothing()

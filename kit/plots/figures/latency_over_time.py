@@ -89,10 +89,11 @@ class LatencyOverTime(EventPlot):
         self._painter.run(paint)
         at = {"x": "x", "y": "y", "dw": "dw", "dh": "dh", "source": self._cells}
         cells = panel.draw.image(image="image", color_mapper=self._density, **at)
-        panel.draw.image(image="selected", color_mapper=accent, **at)
+        chosen = panel.draw.image(image="selected", color_mapper=accent, **at)
+        self._images = (cells, chosen)
         rows = [("events", "@image{0,0}"), ("near", "$x{custom}, $y{custom}")]
         short = ticks.rounded_hover()
-        panel.tips([cells], rows, {"$x": short, "$y": short, "@image": "numeral"})
+        panel.tips([cells], rows, {"$x": short, "$y": short}, positive=["image"])
 
     def _build_points(self, panel: pieces.Panel) -> None:
         columns = ("x", "y", "color", "marker", "at", "exact")
@@ -155,18 +156,16 @@ class LatencyOverTime(EventPlot):
         self._density.high = max(most, 2.0)
         first, last = view.time_edges[[0, -1]].tolist()
         low, high = view.dur_edges[[0, -1]].tolist()
-        self._cells.data = (
-            {name: [] for name in self._cells.column_names}
-            if view.single
-            else {
-                "image": [view.counts],
-                "selected": [view.selected],
-                "x": [first],
-                "y": [low],
-                "dw": [last - first],
-                "dh": [high - low],
-            }
-        )
+        self._cells.data = {
+            "image": [view.counts],
+            "selected": [view.selected],
+            "x": [first],
+            "y": [low],
+            "dw": [last - first],
+            "dh": [high - low],
+        }
+        for image in self._images:
+            image.visible = not view.single
         self._draw_points()
         self._panel.say(*self._heading(), self._keys(int(most)))
         self._empty.visible = not view.total

@@ -18,8 +18,10 @@ from kit.plots.views.publication import (
     publication_view,
     read,
 )
+from kit.plots.views.table import thread_names
 
 if TYPE_CHECKING:
+    from kit.plots.views.publication import Lane
     from kit.plots.views.table import Floats, Ints
 
 __all__ = ["Publication", "arrange", "publication"]
@@ -142,6 +144,7 @@ class Publication(Plot):
                     "recorder made with dispatches=True"
                 )
             dispatches, publications = dispatches.dispatches(), dispatches.publications()
+        self._threads = thread_names(dispatches)
         self._data: Published = read(dispatches, publications)
         before = self._data.origin if self._origin is None else self._origin
         full = grid.time_range(self._data.extent)
@@ -177,12 +180,12 @@ class Publication(Plot):
         self.height = round(FRAME + LANE * height)
         self._panel.figure.height = self.height
         self._lanes_range.update(start=-height, end=0.0)
-        names = [units.short(lane.thread, 11) for lane in view.lanes]
+        names = [units.short(self._thread(lane), 11) for lane in view.lanes]
         at = dict(zip(places, names, strict=True))
         if len(set(bands)) > 1:  # several markers: each has its name above its lanes
             heads = zip(bands, view.lanes, strict=True)
             at |= {band - BAND / 2: units.short(lane.marker, 11) for band, lane in heads}
-        self._panel.y_axis(ticks.named(list(at), list(at.values())), grid=False)
+        self._panel.y_names(at)
         self._draw_bars(places)
         self._draw_changes(places, bands)
         self._panel.say(*self._heading(), self._keys())
@@ -209,7 +212,7 @@ class Publication(Plot):
     def _columns(
         self, lane: Ints, middle: Floats, start: Ints, end: Ints, generation: Ints
     ) -> dict[str, Any]:
-        of = [f"{lane.marker} in {lane.thread}" for lane in self.view.lanes]
+        of = [f"{lane.marker} in {self._thread(lane)}" for lane in self.view.lanes]
         return {
             "left": start.astype(np.float64),
             "right": end.astype(np.float64),
@@ -270,6 +273,9 @@ class Publication(Plot):
                 names["offset"].append(-5 if left else 5)
         self._names.data = names
         return top
+
+    def _thread(self, lane: Lane) -> str:
+        return self._threads.get(lane.thread, lane.thread)
 
     def _keys(self) -> list[tuple[str, str]]:
         view, color = self.view, self._painter.color

@@ -91,7 +91,7 @@ class Rate(EventPlot):
         )
         self._painter(columns.hover_glyph, fill_color="muted")
         rows = [("at", "@at"), ("events", "@what")]
-        panel.tips([columns], rows, point_policy="follow_mouse")
+        panel.tips([columns], rows, point_policy="follow_mouse", limit=1)
         self._empty = panel.empty()
         self._watch(panel, x=time)
         self._accept_brush(panel)

@@ -12,6 +12,7 @@ from kit.plots.base import Window, several
 from kit.plots.brushing import Box, EventPlot
 from kit.plots.selection import Brush
 from kit.plots.theme import color_of
+from kit.plots.views.table import thread_names
 from kit.plots.views.timeline import TimelineView, lanes_of, timeline_view
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ class Timeline(EventPlot):
         self.figure = panel.figure
 
     def _build_cells(self, panel: pieces.Panel) -> None:
-        columns = ("busy", "counts", "longest", "chosen", "x", "y", "dw", "lane")
+        columns = ("busy", "present", "counts", "longest", "chosen", "x", "y", "dw", "lane")
         self._cells = pieces.source(*columns)
         busy = LinearColorMapper(palette=["#000000"], low=0, high=1, nan_color=CLEAR)
         accent = LinearColorMapper(palette=["#000000"], low=0.5, high=1, low_color=CLEAR)
@@ -101,10 +102,10 @@ class Timeline(EventPlot):
         rows = [
             ("lane", "@lane"),
             ("busy", "@busy{0.0 %}"),
-            ("events", "@counts{0,0}"),
+            ("began", "@counts{0,0}"),
             ("longest", "@longest{custom}"),
         ]
-        panel.tips([cells], rows, {"@longest": ticks.exact_hover()})
+        panel.tips([cells], rows, {"@longest": ticks.exact_hover()}, positive=["present"])
         self._failures = pieces.source("x", "y", "errors", "at")
         failures = panel.draw.scatter(
             x="x", y="y", marker="x", size=6, line_width=1.5, source=self._failures
@@ -130,6 +131,7 @@ class Timeline(EventPlot):
 
     def _prepare(self, table: Events) -> None:
         self._split = lanes_of(table)
+        self._threads = thread_names(self.frame) if self._lanes == "tid" else {}
 
     def _bin(self) -> TimelineView:
         time = self._windows["time"].view
@@ -177,9 +179,8 @@ class Timeline(EventPlot):
         self._panel.figure.height = self.height
         self._lanes_range.update(start=len(view.lanes) - lanes - 0.5, end=len(view.lanes) - 0.5)
         places = [float(len(view.lanes) - 1 - index) for index in range(len(view.lanes))]
-        self._panel.y_axis(
-            ticks.named(places, [units.short(n, 11) for n in view.lanes]), grid=False
-        )
+        names = [units.short(self._threads.get(name, name), 11) for name in view.lanes]
+        self._panel.y_names(dict(zip(places, names, strict=True)))
         self._draw_cells(places)
         self._draw_bars(places)
         self._panel.say(*self._heading(), self._keys())
@@ -192,13 +193,14 @@ class Timeline(EventPlot):
         # One image a lane, each of one row: so lanes stay apart.
         self._cells.data = {
             "busy": [view.busy[i : i + 1] for i in shown],
+            "present": [np.isfinite(view.busy[i : i + 1]).astype(np.float32) for i in shown],
             "counts": [view.counts[i : i + 1] for i in shown],
             "longest": [view.longest[i : i + 1] for i in shown],
             "chosen": [view.selected[i : i + 1].astype(np.float32) for i in shown],
             "x": [start for _ in shown],
             "dw": [end - start for _ in shown],
             "y": [places[i] - FILLED / 2 for i in shown],
-            "lane": [view.lanes[i] for i in shown],
+            "lane": [self._title(view.lanes[i]) for i in shown],
         }
         lane, column = np.nonzero(view.failed)
         middle = (view.edges[column] + view.edges[column + 1]) / 2
@@ -221,7 +223,8 @@ class Timeline(EventPlot):
         height = FILLED / np.maximum(view.levels, 1)
         top = np.array([*places, 0.0])[view.event_lane] + FILLED / 2 - view.level * height
         marked = zip(names, failed.tolist(), chosen.tolist(), strict=True)
-        lanes = [view.lanes[lane] for lane in view.event_lane.tolist()]
+        titles = [self._title(name) for name in view.lanes]
+        lanes = [titles[lane] for lane in view.event_lane.tolist()]
         self._bars.data = {
             "left": ts.astype(np.float64),
             "right": (ts + dur).astype(np.float64),
@@ -237,6 +240,9 @@ class Timeline(EventPlot):
             "exact": self._exact(index, dur),
             "error": ["yes" if value else "no" for value in failed.tolist()],
         }
+
+    def _title(self, lane: str) -> str:
+        return f"{self._threads[lane]} ({lane})" if lane in self._threads else lane
 
     def _exact(self, index: Any, dur: Any) -> list[str]:
         spans = self._table.spans

@@ -15,7 +15,7 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Events", "column", "events", "labels", "natural", "optional"]
+__all__ = ["Events", "column", "events", "labels", "natural", "optional", "thread_names"]
 
 Ints: TypeAlias = npt.NDArray[np.int64]
 Floats: TypeAlias = npt.NDArray[np.float64]
@@ -246,6 +246,32 @@ def labels(frame: pd.DataFrame, name: str) -> tuple[npt.NDArray[np.int32], tuple
         codes = np.where(codes < 0, len(names), codes).astype(np.int32)
         names = (*names, MISSING_LANE)
     return codes, names
+
+
+def thread_names(frame: pd.DataFrame) -> dict[str, str]:
+    """Names of threads, as far as they tell threads apart.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        ``frame.attrs["threads"]`` has the names by ``str(tid)``, if the frame was recorded.
+
+    Returns
+    -------
+    dict of str to str
+        By ``str(tid)``; names that several threads have are left out.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> frame = pd.DataFrame()
+    >>> frame.attrs["threads"] = {"1": "MainThread", "2": "worker", "3": "worker"}
+    >>> thread_names(frame)
+    {'1': 'MainThread'}
+    """
+    names = {str(tid): str(name) for tid, name in frame.attrs.get("threads", {}).items()}
+    seen = list(names.values())
+    return {tid: name for tid, name in names.items() if name and seen.count(name) == 1}
 
 
 def natural(name: str) -> tuple[bool, int, str]:

@@ -38,6 +38,8 @@ class Lane:
         ns; ascending by `ts`.
     latest_end : array of int64
         The latest end so far, ns.
+    latest : array of int64
+        The event that ends then, counted within the lane.
     busy_from, busy_to : array of int64
         The stretches of time covered by at least one span, ascending and apart, ns.
     busy_before : array of int64
@@ -49,6 +51,7 @@ class Lane:
     ts: Ints
     end: Ints
     latest_end: Ints
+    latest: Ints
     busy_from: Ints
     busy_to: Ints
     busy_before: Ints
@@ -77,7 +80,7 @@ class TimelineView:
     busy : array of float32, shape (lanes, columns)
         Share of the column's time in which the lane was inside a span; NaN where nothing happened.
     counts, longest : array of float64, shape (lanes, columns)
-        Events that began in the column, and the longest of them in ns.
+        Events that began in the column; the longest of them, or of what went on in it, in ns.
     failed, selected : array of int64, shape (lanes, columns)
         How many of these carry an error, or are selected.
     total, in_view : int
@@ -131,6 +134,7 @@ def lanes_of(table: Events) -> tuple[Lane, ...]:
 def _lane(table: Events, name: str, index: Ints) -> Lane:
     ts, end = table.ts[index], table.ts[index] + table.dur[index]
     latest = np.maximum.accumulate(end)
+    owner = np.maximum.accumulate(np.where(end == latest, np.arange(len(end)), 0))
     # A stretch begins where a span starts after everything before it has ended.
     spans = end > ts
     starts, ends = ts[spans], latest[spans]
@@ -140,7 +144,7 @@ def _lane(table: Events, name: str, index: Ints) -> Lane:
     last = np.flatnonzero(first)[1:] - 1
     busy_to = ends[np.append(last, len(starts) - 1)] if len(starts) else ends
     before = np.concatenate(([0], np.cumsum(busy_to - busy_from)[:-1]))[: len(busy_from)]
-    return Lane(name, index, ts, end, latest, busy_from, busy_to, before.astype(np.int64))
+    return Lane(name, index, ts, end, latest, owner, busy_from, busy_to, before.astype(np.int64))
 
 
 def timeline_view(
@@ -282,6 +286,11 @@ def _columns(lane: Lane, stamps: Ints) -> tuple[npt.NDArray[np.float32], Floats,
     if len(filled):
         dur = lane.end[starts[0] : starts[-1]] - lane.ts[starts[0] : starts[-1]]
         longest[filled] = np.maximum.reduceat(dur, starts[filled] - starts[0])
+    # A span that goes on from an earlier column counts too.
+    running = np.maximum(starts[:-1] - 1, 0)
+    goes_on = (starts[:-1] > 0) & (covered > 0) & (lane.latest_end[running] > stamps[:-1])
+    owner = lane.latest[running]
+    longest = np.maximum(longest, np.where(goes_on, lane.end[owner] - lane.ts[owner], 0))
     busy = (covered / (stamps[1] - stamps[0])).astype(np.float32)
     busy[(counts == 0) & (covered == 0)] = np.nan
     return busy, counts.astype(np.float64), longest
