@@ -87,7 +87,11 @@ def _orders(
 
 
 def _sources(
-    structure: Structure, order: Sequence[int], accesses: Sequence[int], coherent: bool
+    structure: Structure,
+    order: Sequence[int],
+    accesses: Sequence[int],
+    coherent: bool,
+    deadline: Deadline,
 ) -> list[tuple[tuple[int, int], ...]]:
     """For one thread, every way to give its reads of a location a place in the order of writes.
 
@@ -109,7 +113,10 @@ def _sources(
             for place in fitting:
                 if place >= floor or not coherent:
                     more.append(((*reads, (access, place)), place))  # noqa: PERF401
+            if len(more) > deadline.limits.choices:
+                raise _too_many_choices(structure, access, deadline)
         ways = more
+        deadline.check()
     return [reads for reads, _ in ways]
 
 
@@ -144,7 +151,7 @@ def _choices(
             later[at] = after
             co |= after << (order[at] * n)
             after |= 1 << order[at]
-        threads = [_sources(structure, order, part, coherent) for part in place.threads]
+        threads = [_sources(structure, order, part, coherent, deadline) for part in place.threads]
         for ways in product(*threads):
             deadline.check()
             reads = [read for way in ways for read in way]
@@ -155,9 +162,16 @@ def _choices(
                 rf |= 1 << (order[at] * n + read)
                 fr |= later[at] << (read * n)
             out.append(Choice(rf, co, fr, (order[-1],)))
-            if len(out) > deadline.limits.candidates:
-                raise too_many(structure, deadline)
+            if len(out) > deadline.limits.choices:
+                raise _too_many_choices(structure, place.first, deadline)
     return out
+
+
+def _too_many_choices(structure: Structure, access: int, deadline: Deadline) -> LitmusError:
+    return LitmusError(
+        f"{structure.test.name}: more than {deadline.limits.choices} ways to read and write "
+        f"{structure.location[access]} (Limits.choices)"
+    )
 
 
 def too_many(structure: Structure, deadline: Deadline) -> LitmusError:

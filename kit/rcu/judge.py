@@ -191,7 +191,8 @@ def judge(
 
 def _judge(test: Test, model: Model, states: bool, limits: Limits, start: float) -> Verdict:
     coherent, atomic = model.coherent, model.atomic
-    every = Enumeration(test, coherent, atomic, Deadline(limits, test.name))
+    deadline = Deadline(limits, test.name)
+    every = Enumeration(test, coherent, atomic, deadline)
     program = model.program(every.present, coherent, atomic)
     found: Counter[tuple[Value, ...]] = Counter()
     flags: set[str] = set()
@@ -203,9 +204,9 @@ def _judge(test: Test, model: Model, states: bool, limits: Limits, start: float)
             continue
         if candidate.structure is not structure:
             structure = candidate.structure
-            values = program.prepare(structure.space, structure.base)
-        choice = candidate.choice
-        if program.run(structure.space, values, choice.rf, choice.co, choice.fr, flags) is None:
+            values = program.prepare(structure.space, structure.base, deadline.check)
+        refused = program.run(structure.space, values, candidate.choice, flags, deadline.check)
+        if refused is None:
             found[candidate.final] += 1
             counts[candidate.positive] += 1
             if example is None or (candidate.positive and not example.positive):

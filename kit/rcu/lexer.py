@@ -109,6 +109,8 @@ def _word(pattern: re.Pattern[str], source: str, at: int, name: str, limits: Lim
     if found is None:
         raise complaint(source, at, f"unexpected character {source[at]!r}", name)
     kind = found.lastgroup or ""
+    if found[0] == "/" and source.startswith("/*", at):
+        raise complaint(source, at, "this comment is never closed with */", name)
     if kind != "space" and len(found[0]) > limits.identifier and kind != "string":
         raise complaint(
             source,

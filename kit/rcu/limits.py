@@ -31,7 +31,9 @@ class Limits:
     values : int
         Different values that one location may hold.
     traces : int
-        Ways through one thread.
+        Ways through the threads, all together.
+    choices : int
+        Ways to choose who reads from whom, and the order of writes, at one location.
     candidates : int
         Candidate executions looked at.
     nodes : int
@@ -49,11 +51,12 @@ class Limits:
     identifier: int = 200
     nesting: int = 50
     threads: int = 64
-    events: int = 400
+    events: int = 160
     values: int = 512
     traces: int = 20_000
+    choices: int = 20_000
     candidates: int = 1_000_000
-    nodes: int = 20_000
+    nodes: int = 5_000
     seconds: float = 60.0
 
 

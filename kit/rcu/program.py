@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, TypeAlias
 from kit.errors import LitmusError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from kit.rcu.candidates import Choice
     from kit.rcu.graph import Node
     from kit.rcu.relations import Space
     from kit.rcu.resolve import Axiom
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 __all__ = ["Program", "compile_program"]
 
 Step: TypeAlias = "tuple[str, int, int, int, _Group | None]"
+
+
+def nothing() -> None:
+    """No bound on the time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,26 +71,34 @@ class Program:
     slots: int
     nodes: dict[Node, int]
 
-    def prepare(self, space: Space, base: dict[str, int]) -> list[int]:
+    def prepare(
+        self, space: Space, base: dict[str, int], check: Callable[[], None] = nothing
+    ) -> list[int]:
         """Values of what does not move, for one combination of traces."""
         values = [0] * self.slots
         for slot, name in self.base:
             values[slot] = base[name]
-        _carry_out(self.fixed, values, space)
+        _carry_out(self.fixed, values, space, check)
         return values
 
     def run(
-        self, space: Space, values: list[int], rf: int, co: int, fr: int, flags: set[str]
+        self,
+        space: Space,
+        values: list[int],
+        choice: Choice,
+        flags: set[str],
+        check: Callable[[], None] = nothing,
     ) -> Axiom | None:
         """Judge one candidate: the axiom that forbids it, or None and its flags."""
         moving = self.moving
-        values[moving["rf"]], values[moving["co"]], values[moving["fr"]] = rf, co, fr
+        values[moving["rf"]], values[moving["co"]] = choice.rf, choice.co
+        values[moving["fr"]] = choice.fr
         raised: list[str] = []
         for stage in self.stages:
             axiom = stage.axiom
             if axiom.flag and axiom.name in flags:
                 continue
-            _carry_out(stage.steps, values, space)
+            _carry_out(stage.steps, values, space, check)
             if holds(axiom, values[stage.slot], space):
                 if axiom.flag:
                     raised.append(axiom.name)
@@ -106,7 +119,9 @@ def holds(axiom: Axiom, value: int, space: Space) -> bool:
     return good is not axiom.negated
 
 
-def _carry_out(steps: Sequence[Step], values: list[int], space: Space) -> None:  # noqa: C901
+def _carry_out(  # noqa: C901 - one line an operator
+    steps: Sequence[Step], values: list[int], space: Space, check: Callable[[], None]
+) -> None:
     compose, full = space.compose, space.full
     for op, out, a, b, group in steps:
         if op == "&":
@@ -138,16 +153,17 @@ def _carry_out(steps: Sequence[Step], values: list[int], space: Space) -> None: 
         elif op == "rec":
             values[out] = values[a]
         elif group is not None:
-            _solve(group, values, space)
+            _solve(group, values, space, check)
 
 
-def _solve(group: _Group, values: list[int], space: Space) -> None:
+def _solve(group: _Group, values: list[int], space: Space, check: Callable[[], None]) -> None:
     """Grow a ``let rec`` from nothing until it does not change."""
     for slot in group.variables:
         values[slot] = 0
     pairs = tuple(zip(group.variables, group.results, strict=True))
     for _ in range(space.n * space.n * len(pairs) + 2):
-        _carry_out(group.steps, values, space)
+        check()
+        _carry_out(group.steps, values, space, check)
         changed = False
         for slot, result in pairs:
             if values[slot] != values[result]:

@@ -75,6 +75,7 @@ class _Resolver:
     axioms: list[Axiom] = field(default_factory=list)
     depth: int = 0
     included: int = 0
+    captured: bool = False
     work: int = 0
 
     def refuse(self, text: Text, at: int, message: str) -> NoReturn:
@@ -115,7 +116,8 @@ class _Resolver:
         if let.recursive and functions:
             self.refuse(text, functions[0].at, "recursive functions are not part of this subset")
         for binding in functions:
-            self.scope = {**self.scope, binding.name: _Function(binding, self.scope, text)}
+            scope, self.captured = self.scope, True
+            self.bind({binding.name: _Function(binding, scope, text)})
         if let.recursive:
             self.recursion(plain, text)
             return
@@ -123,7 +125,14 @@ class _Resolver:
         for name, node in made:
             if not node.label and node.op not in ("base", "zero", "var"):
                 node.label = name
-        self.scope = {**self.scope, **dict(made)}
+        self.bind(dict(made))
+
+    def bind(self, names: Mapping[str, _Meaning]) -> None:
+        """Give names their meaning from here on; a function keeps the names of its own place."""
+        if self.captured:
+            self.scope = dict(self.scope)
+            self.captured = False
+        self.scope.update(names)
 
     def recursion(self, bindings: list[Binding], text: Text) -> None:
         """``let rec``: nothing when nothing can ever be in it, else the least solution."""
@@ -132,7 +141,7 @@ class _Resolver:
             empty: dict[str, _Meaning] = {name: self.builder.zero() for name in names}
             trial = [self.term(b.body, text, {**self.scope, **empty}) for b in bindings]
             if all(node.op == "zero" for node in trial):
-                self.scope = {**self.scope, **empty}
+                self.bind(empty)
                 return
         kinds = ["any"] * len(bindings)
         for _ in range(len(bindings) + 1):
@@ -149,13 +158,12 @@ class _Resolver:
             variables = tuple(self.builder.variable(name, "rel") for name in names)
             inner = {**self.scope, **dict(zip(names, variables, strict=True))}
             bodies = tuple(self.term(binding.body, text, inner) for binding in bindings)
-        self.scope = {
-            **self.scope,
-            **{
+        self.bind(
+            {
                 name: self.builder.recursion(variables, bodies, position)
                 for position, name in enumerate(names)
-            },
-        }
+            }
+        )
 
     def need(self, node: Node, kind: str, term: Term, text: Text) -> None:
         if node.kind not in (kind, "any"):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from kit.rcu.lexer import complaint
+from kit.rcu.limits import DEFAULT, Limits
 from kit.rcu.primitives import PRIMITIVES, Primitive
 from kit.rcu.syntax import (
     Assign,
@@ -105,6 +106,8 @@ class Run:
         thread wrote there last, or None.
     choices : sequence of int
         Which value each read with a choice takes; later ones take the first.
+    limits : Limits
+        Bound on the events.
 
     Attributes
     ----------
@@ -122,10 +125,12 @@ class Run:
         thread: Thread,
         readable: Callable[[str, Value | None], Sequence[Value]],
         choices: Sequence[int],
+        limits: Limits = DEFAULT,
     ) -> None:
         self.test = test
         self.thread = thread
         self.readable = readable
+        self.limits = limits
         self.choices = choices
         self.widths: list[int] = []
         self.events: list[Happening] = []
@@ -240,6 +245,13 @@ class Run:
         partner: int = -1,
     ) -> int:
         """Append an event and return its position."""
+        if len(self.events) >= self.limits.events:
+            raise complaint(
+                self.test.source,
+                self.span[0],
+                f"more than {self.limits.events} events (Limits.events)",
+                self.test.name,
+            )
         self.events.append(
             Happening(kind, location, value, tags, address, data, self.control, partner, *self.span)
         )

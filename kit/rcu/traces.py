@@ -99,7 +99,7 @@ def _walk(
     choices: list[int] = []
     ways = 0
     while True:
-        run = Run(test, thread, readable, choices)
+        run = Run(test, thread, readable, choices, deadline.limits)
         try:
             run.go()
         except Blocked:
@@ -174,7 +174,7 @@ def traces(test: Test, deadline: Deadline, coherent: bool = True) -> list[list[T
             for trace in ways:
                 for location, value in trace.gives:
                     values.written[thread.number][location].add(value)
-            _bounded(test, values, deadline)
+            _bounded(test, values, found, deadline)
         if not changed or made > _longest(found):
             break
     return found
@@ -188,7 +188,14 @@ def _longest(found: Sequence[Sequence[Trace]]) -> int:
     )
 
 
-def _bounded(test: Test, values: _Values, deadline: Deadline) -> None:
+def _bounded(
+    test: Test, values: _Values, found: Sequence[Sequence[Trace]], deadline: Deadline
+) -> None:
+    if sum(map(len, found)) > deadline.limits.traces:
+        raise LitmusError(
+            f"{test.name}: more than {deadline.limits.traces} ways through the threads "
+            f"(Limits.traces)"
+        )
     limit = deadline.limits.values
     for location in test.locations:
         if values.size(location) > limit:

@@ -264,11 +264,13 @@ def _refusal(
     return Refusal(axiom.name, axiom.source, words, steps, execution)
 
 
-def _refused(candidate: Candidate, model: Model, program: Program) -> Iterator[Refusal]:
+def _refused(
+    candidate: Candidate, model: Model, program: Program, deadline: Deadline
+) -> Iterator[Refusal]:
     """The refusal of a candidate, if there is one."""
-    structure, choice = candidate.structure, candidate.choice
-    values = program.prepare(structure.space, structure.base)
-    axiom = program.run(structure.space, values, choice.rf, choice.co, choice.fr, set())
+    structure = candidate.structure
+    values = program.prepare(structure.space, structure.base, deadline.check)
+    axiom = program.run(structure.space, values, candidate.choice, set(), deadline.check)
     if axiom is not None:
         yield _refusal(candidate, model, axiom, _circle(axiom, program, values, structure.space))
 
@@ -303,11 +305,12 @@ def explain(test: Test, model: Model, limits: Limits, most: int) -> Explanation:
     # What breaks the order of one location is the explanation only where nothing else is.
     pruned = (model.coherent, model.atomic)
     for coherent, atomic in dict.fromkeys((pruned, (False, False))):
-        every = Enumeration(test, coherent, atomic, Deadline(limits, test.name))
+        deadline = Deadline(limits, test.name)
+        every = Enumeration(test, coherent, atomic, deadline)
         program = model.program(every.present)
         for candidate in every:
             if candidate.positive and len(out) < most:
-                out.extend(_refused(candidate, model, program))
+                out.extend(_refused(candidate, model, program, deadline))
         if out:
             break
     silence = "no combination of values that the threads can read and write satisfies the condition"

@@ -1,0 +1,101 @@
+"""The command, and verdicts recorded by another checker where they are at hand."""
+
+import csv
+from pathlib import Path
+
+import pytest
+
+from kit import rcu
+from kit.rcu.__main__ import ALIASES, main
+
+SHARED = Path(__file__).resolve().parents[3] / "shared" / "litmus"
+SMALL = ("seed/", "kernel-7.3/", "kernel-doc-7.3/", "herd-catalogue-linux/")
+EVERY = 40  # of the large collections, one test in so many
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "a.litmus").write_text("C a {} P0(int *x) { *x = 1; } exists (x=1)")
+    (tmp_path / "b.litmus").write_text("C b {} P0(int *x) { *x = 1; } exists (x=2)")
+    return tmp_path
+
+
+def test_the_command_prints_a_table(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([str(folder)]) == 0
+    out, err = capsys.readouterr()
+    assert [line.split()[1:3] for line in out.splitlines()[:2]] == [
+        ["lkmm", "Always"],
+        ["lkmm", "Never"],
+    ]
+    assert "1 Always, 1 Never" in out
+    assert err == ""
+
+
+def test_the_command_compares_with_recorded_verdicts(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table = folder / "verdicts.csv"
+    rows = "a.litmus,lkmm,Always,1,\nb.litmus,lkmm-7.3,Never,1,\n"
+    table.write_text("file,model,verdict,states,flags\n" + rows)
+    assert main([str(folder), "--verdicts", str(table)]) == 0
+    assert "2 as recorded" in capsys.readouterr().out
+    table.write_text(
+        "file,model,verdict,states,flags\n" + rows.replace("Never,1,", "Always,2,data-race")
+    )
+    assert main([str(folder), "--verdicts", str(table), "--quiet"]) == 1
+    out = capsys.readouterr().out
+    assert "recorded: Always; recorded: 2 states; data races differ" in out
+    assert "a.litmus" not in out
+
+
+def test_the_command_goes_on_after_a_bad_test(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "c.litmus").write_text("C c {} nonsense")
+    assert main([str(folder), "--model", "sc"]) == 1
+    out = capsys.readouterr().out
+    assert "c, line 1, column 8: expected a thread" in out
+    assert "1 undecided" in out
+
+
+def test_the_command_refuses_what_it_does_not_know(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        main([str(folder), "--model", "arm"])
+    assert "there is no model 'arm'" in capsys.readouterr().err
+    assert main([str(folder / "none")]) == 1
+    (folder / "empty").mkdir()
+    assert main([str(folder / "empty")]) == 2
+
+
+def test_all_models_and_ones_own(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (folder / "own.cat").write_text("acyclic po | com")
+    assert main([str(folder), "--model", "all", "--model", str(folder / "own.cat")]) == 0
+    out = capsys.readouterr().out
+    assert {line.split()[1] for line in out.splitlines()[:10]} == {*rcu.models.NAMES, "own"}
+
+
+def recorded() -> list[dict[str, str]]:
+    table = SHARED / "verdicts.csv"
+    if not table.is_file():
+        return []
+    with table.open(newline="", encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    small = [row for row in rows if row["file"].startswith(SMALL)]
+    large = [row for row in rows if not row["file"].startswith(SMALL)]
+    quick = [row for row in large[::EVERY] if float(row["herd7_seconds"] or 0) < 0.2]
+    return small + quick
+
+
+def test_recorded_verdicts() -> None:
+    rows = recorded()
+    if not rows:
+        pytest.skip("no recorded verdicts beside the project")
+    differing = []
+    for row in rows:
+        verdict = rcu.judge(rcu.parse(SHARED / row["file"]), ALIASES[row["model"]])
+        found = (verdict.verdict, str(len(verdict.states)), "data-race" in verdict.flags)
+        if found != (row["verdict"], row["states"], "data-race" in row["flags"]):
+            differing.append((row["file"], row["model"], found))
+    assert differing == []
