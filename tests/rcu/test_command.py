@@ -1,6 +1,8 @@
 """The command, and verdicts recorded by another checker where they are at hand."""
 
 import csv
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -99,3 +101,16 @@ def test_recorded_verdicts() -> None:
         if found != (row["verdict"], row["states"], "data-race" in row["flags"]):
             differing.append((row["file"], row["model"], found))
     assert differing == []
+
+
+def test_the_standard_library_is_enough() -> None:
+    program = "from kit import rcu; print(rcu.judge('C a {} P0(int *x) { } exists (x=0)').verdict)"
+    # -S leaves out site-packages, so anything else would be an ImportError.
+    done = subprocess.run(
+        [sys.executable, "-S", "-W", "error", "-c", program],
+        cwd=Path(__file__).resolve().parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "Always\n", "")
