@@ -123,8 +123,8 @@ def quantiles_of(
     counts = np.bincount(groups.number, minlength=len(groups)).astype(np.int64)
     statistics = {"count": counts, "min": ordered[starts]}
     for name, quantile in exact.items():
-        # In integers, because 0.999 * 1000 in floats may be a little above 999; in Python's, because
-        # a quantile may have many digits.
+        # In integers, because 0.999 * 1000 in floats may be a little above 999; in Python's own,
+        # because a quantile may have many digits.
         place = -(-counts.astype(object) * quantile.numerator // quantile.denominator)
         statistics[name] = ordered[starts + np.maximum(place.astype(np.int64), 1) - 1]
     statistics["max"] = ordered[starts + counts - 1]

@@ -244,14 +244,16 @@ def check(frame: pd.DataFrame, kind: FrameKind) -> pd.DataFrame:
     kit.errors.FrameError: dispatches frame: column 'dur' is missing; ...
     """
     _check_shape(frame, kind)
-    wanted = _expected(frame, kind)
+    # Asked for at once: pandas copies the attrs along with each column that is taken out.
+    dtypes: dict[Any, Any] = dict(zip(frame.columns, frame.dtypes, strict=True))
+    wanted = _expected(frame, kind, dtypes)
     for position, column in enumerate(wanted):
-        if column.name not in frame.columns:
+        if column.name not in dtypes:
             raise FrameError(
                 f"{kind} frame: column {column.name!r} is missing; take the frame as it was "
                 f"recorded, or add the column as {DTYPES[column.kind]}"
             )
-        dtype = frame[column.name].dtype
+        dtype = dtypes[column.name]
         if kind_of(dtype) != column.kind:
             remedy = _REMEDIES[column.kind].format(column.name)
             wanted_dtype = _LABELS if column.kind == "label" else DTYPES[column.kind]
@@ -265,8 +267,8 @@ def check(frame: pd.DataFrame, kind: FrameKind) -> pd.DataFrame:
                 f"{kind} frame: column {column.name!r} is not in its place; put the common columns "
                 f"first, in the order {', '.join(order)}"
             )
-    _check_rest(frame, kind, wanted)
-    if "ts" in frame.columns and not frame["ts"].is_monotonic_increasing:
+    _check_rest(kind, {name: dtypes[name] for name in frame.columns[len(wanted) :]})
+    if "ts" in dtypes and not frame["ts"].is_monotonic_increasing:
         raise FrameError(
             f"{kind} frame: column 'ts' is not sorted; use "
             "frame.sort_values('ts', kind='stable', ignore_index=True)"
@@ -287,27 +289,24 @@ def _check_shape(frame: pd.DataFrame, kind: FrameKind) -> None:
         raise FrameError(f"{kind} frame: column {repeated[0]!r} occurs twice; rename or drop one")
 
 
-def _expected(frame: pd.DataFrame, kind: FrameKind) -> tuple[Column, ...]:
+def _expected(frame: pd.DataFrame, kind: FrameKind, dtypes: dict[Any, Any]) -> tuple[Column, ...]:
     if kind != "events":
         return FRAMES[kind]
     dur: Dur = None
-    if "dur" in frame.columns or "error" in frame.columns:
-        dur = (
-            "stamp" if "dur" in frame.columns and kind_of(frame["dur"].dtype) == "stamp" else "int"
-        )
+    if "dur" in dtypes or "error" in dtypes:
+        dur = "stamp" if kind_of(dtypes.get("dur")) == "stamp" else "int"
     context = frame.attrs.get("context", ())
-    return event_columns(dur, [name for name in context if name in frame.columns])
+    return event_columns(dur, [name for name in context if name in dtypes])
 
 
-def _check_rest(frame: pd.DataFrame, kind: FrameKind, wanted: tuple[Column, ...]) -> None:
-    names: list[Any] = list(frame.columns[len(wanted) :])
-    for name in names:
+def _check_rest(kind: FrameKind, dtypes: dict[Any, Any]) -> None:
+    for name, dtype in dtypes.items():
         if kind != "events":
             raise FrameError(f"{kind} frame: column {name!r} is not part of it; drop it")
         if not isinstance(name, str):
             raise FrameError(f"events frame: column {name!r} has no text as its name; rename it")
-        if kind_of(frame[name].dtype) in (None, "stamp"):
+        if kind_of(dtype) in (None, "stamp"):
             raise FrameError(
-                f"events frame: payload column {name!r} is {frame[name].dtype}; convert it to "
+                f"events frame: payload column {name!r} is {dtype}; convert it to "
                 f"Int64, Float64, boolean, string[pyarrow] or {_LABELS}, or drop it"
             )

@@ -126,13 +126,13 @@ def _write(kept: Recording, file: IO[bytes]) -> None:
         "categories": {kind: _categories(frame) for kind, frame in frames.items()},
         "layout": _dump_layout(kept.layout),
     }
-    table = _table(kept.stored)
+    table = pa.Table.from_pandas(kept.stored, preserve_index=False)
     with pq.ParquetWriter(file, table.schema, **_options(table)) as writer:
         writer.write_table(table)
         parts: dict[str, list[int]] = {}
         for kind in _OTHERS:
             part = io.BytesIO()
-            other = _table(kept.others[kind])
+            other = pa.Table.from_pandas(kept.others[kind], preserve_index=False)
             pq.write_table(other, part, **_options(other))
             parts[kind] = _embed(part.getvalue(), file)
         parts["index"] = _embed(json.dumps(index).encode(), file)
@@ -143,13 +143,6 @@ def _embed(part: bytes, file: IO[bytes]) -> list[int]:
     offset = file.tell()
     file.write(part)
     return [offset, len(part), zlib.crc32(part)]
-
-
-def _table(frame: pd.DataFrame) -> pa.Table:
-    table = pa.Table.from_pandas(frame, preserve_index=False)
-    # Where pandas itself keeps the attrs, so that `pandas.read_parquet` finds them.
-    attrs = {"PANDAS_ATTRS": json.dumps(frame.attrs)}
-    return table.replace_schema_metadata({**(table.schema.metadata or {}), **attrs})
 
 
 def _options(table: pa.Table) -> dict[str, Any]:
@@ -179,9 +172,9 @@ def _plain(kind: str, attrs: dict[Any, Any]) -> dict[str, Any]:
 
 def _categories(frame: pd.DataFrame) -> dict[str, list[str]]:
     return {
-        name: frame[name].cat.categories.tolist()
-        for name in frame.columns
-        if isinstance(frame[name].dtype, pd.CategoricalDtype)
+        name: dtype.categories.tolist()
+        for name, dtype in zip(frame.columns, frame.dtypes, strict=True)
+        if isinstance(dtype, pd.CategoricalDtype)
     }
 
 
@@ -279,8 +272,6 @@ def _read(data: bytes) -> Recording:
 
 
 def _part(data: bytes, name: str, offset: int, length: int, checksum: int) -> bytes:
-    if offset < 0 or length < 0:
-        raise ValueError(f"part {name!r} is nowhere")
     part = data[offset : offset + length]
     if len(part) != length or zlib.crc32(part) != checksum:
         raise ValueError(f"part {name!r} has another checksum")

@@ -132,6 +132,14 @@ def test_a_frame_that_is_written_to_leaves_the_recording_alone(saved):
     assert_same_recording(kept, frames.recording(RECORDED))
 
 
+def test_an_opened_frame_can_be_written_to(saved):
+    # The recording is gone, so the frame alone owns its arrays, and pandas writes into them.
+    for frame in (kit.open(saved).events(), kit.open(saved).dispatches()):
+        frame.loc[0, "ts"] = 3
+        frame.loc[0, "tid"] = 4
+        assert frame.loc[0, ["ts", "tid"]].tolist() == [3, 4]
+
+
 def test_a_clash_of_types_is_saved_whole(tmp_path):
     a, b = info("a.b", value=int), info("c.d", value=str)
     recorded = capture([a, b], [(1, 0, (1,)), (2, 1, ("x",))])
@@ -205,6 +213,13 @@ def test_attrs_that_would_not_come_back_are_refused(value, tmp_path):
     with pytest.raises(FrameError, match=r"events frame: attrs\['mine'\] is not plain JSON data"):
         frames.save(frame, tmp_path / "x.parquet")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_attrs_have_text_as_their_keys(tmp_path):
+    frame = frames.events(RECORDED)
+    frame.attrs[7] = "a"
+    with pytest.raises(FrameError, match=r"attrs\[7\] is not plain JSON data"):
+        frames.save(frame, tmp_path / "x.parquet")
 
 
 # Writing.
@@ -301,6 +316,20 @@ def test_a_damaged_file_is_refused_or_read_as_it_was(saved):
             assert_same_recording(kept, expected)
     assert len(refused) > 100
     assert all(repr(str(saved)) in message for message in refused)
+
+
+def test_damage_within_a_page_is_found(tmp_path):
+    chance = random.Random(1)
+    rows = [(ts, 0, (chance.getrandbits(63),)) for ts in range(2000)]
+    path = frames.save(capture([info("m", value=int)], rows), tmp_path / "noise.parquet")
+    content = bytearray(path.read_bytes())
+    column = pq.read_metadata(path).row_group(0).column(6)
+    assert column.path_in_schema == "value"
+    # Far from the header of its only page, where nothing but numbers are.
+    content[column.data_page_offset + column.total_compressed_size // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(CaptureError, match="is damaged"):
+        frames.open(path)
 
 
 def parts_of(path: Path):

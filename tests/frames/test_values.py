@@ -161,6 +161,13 @@ def test_text_is_cut_at_the_limit_and_counted():
     assert attrs["misfits"] == {}
 
 
+@pytest.mark.parametrize("letter", ["x", "é", "\U0001f600"])
+def test_plain_text_is_cut_at_the_limit(letter):
+    stored, attrs = column(str, ["a", letter * TEXT_LIMIT, letter * (TEXT_LIMIT + 1), None])
+    assert stored == ["a", letter * TEXT_LIMIT, letter * TEXT_LIMIT, None]
+    assert attrs["cut"] == {"m": {"value": 1}}
+
+
 @given(st.lists(VALUES[str] | st.none(), max_size=5))
 def test_text_comes_back(values):
     for type in (str, Label):
