@@ -34,7 +34,10 @@ class MarkerList(list["Marker"]):
                 f"{marker.fanout:,}",
                 f"{marker.generation:,}",
                 f"{marker.fired:,}",
-                ", ".join(connection.label for connection in marker.probes),
+                ", ".join(
+                    [each.label for each in marker.probes]
+                    + [f"{each.label} (off)" for each in marker._off]
+                ),
                 f"{marker.module}:{marker.line}",
             )
             for marker in self

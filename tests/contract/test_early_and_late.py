@@ -105,7 +105,9 @@ def test_rule_04_what_it_asked_for_is_checked_when_the_marker_is_declared(unique
     assert wrong.state.startswith("off")
     assert "qty %d px %f" in wrong.state
     assert "off" in repr(wrong)
+    assert f"{wrong.label} (off)" in repr(kit.markers(name))
     wrong.disconnect()
+    assert "(off)" not in repr(kit.markers(name))
     with pytest.raises(kit.NotConnectedError):
         wrong.disconnect()
 
