@@ -17,7 +17,6 @@ from __future__ import annotations
 import logging
 import threading
 from contextlib import contextmanager
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import anywidget
@@ -33,7 +32,7 @@ from bokeh.protocol.messages.patch_doc import patch_doc
 from kit.plots import theme
 from kit.plots.base import lock
 from kit.widgets import kernel
-from kit.widgets.assets import BokehJS, bokehjs
+from kit.widgets.assets import BokehJS, bokehjs, script
 from kit.widgets.changes import Changes
 from kit.widgets.flow import Flow
 
@@ -85,7 +84,7 @@ class Pane(anywidget.AnyWidget):
     >>> pane.close()
     """
 
-    _esm = files(__package__).joinpath("pane.js").read_text("utf-8")
+    _esm = script("bokehjs.js", "outbox.js", "pane.js")
     _bokehjs = traitlets.Instance(BokehJS).tag(sync=True, **ipywidgets.widget_serialization)
     _document = traitlets.Unicode("").tag(sync=True)
     _sequence = traitlets.Int(0).tag(sync=True)

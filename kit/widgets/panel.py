@@ -6,7 +6,6 @@ import html
 import json
 import threading
 import time
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Self
 
 import anywidget
@@ -14,6 +13,7 @@ import traitlets
 
 from kit.markers.listing import MarkerList
 from kit.widgets import kernel
+from kit.widgets.assets import script
 from kit.widgets.flow import Flow
 from kit.widgets.refresh import Refresh
 from kit.widgets.show import show
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from kit.probes.capture import Capture
 
 __all__ = ["Panel", "panel"]
-
-_SCRIPTS = ("page.js", "rows.js", "panel.js")
 
 
 def panel(
@@ -78,8 +76,8 @@ def panel(
 class _Page(anywidget.AnyWidget):
     """The panel's widget: carries text to the page and clicks back."""
 
-    _esm = "\n".join(files(__package__).joinpath(name).read_text("utf-8") for name in _SCRIPTS)
-    _css = files(__package__).joinpath("panel.css").read_text("utf-8")
+    _esm = script("page.js", "rows.js", "panel.js")
+    _css = script("panel.css")
     shown = traitlets.Unicode("{}", help="What to draw, as JSON.").tag(sync=True)
     panes = traitlets.Dict(help="Identifiers of the panes in each tab.").tag(sync=True)
 

@@ -4,20 +4,37 @@ from __future__ import annotations
 
 import time
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from kit.probes.recorder import Recorder
 from kit.widgets.choices import Choice
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kit.markers import Format, Marker
+    from kit.markers.connection import NativeProbe
     from kit.probes.capture import Capture
 
 __all__ = ["Recording"]
 
 HINTS: Final = {
     "record": "keeps every event, for plots and frames",
-    "observe": "times every probe of every dispatch, for fan-out and publication",
+    "observe": "times every probe of every dispatch, itself too, for fan-out and publication",
 }
+
+
+class _Labelled:
+    """A recorder's probe under another name, so that plots tell recording from observing."""
+
+    def __init__(self, label: str, probe: NativeProbe) -> None:
+        self.kit_label = label
+        self.observer = probe.observer
+        self._probe = probe
+
+    def native(self, marker: Marker, format: Format) -> Callable[[int, int, tuple[Any, ...]], None]:
+        """Return what the dispatcher calls for this marker."""
+        return self._probe.native(marker, format)
 
 
 class Recording:
@@ -40,7 +57,9 @@ class Recording:
         self, kind: str, pattern: str, capacity: int, mode: str, *, dispatches: bool = False
     ) -> None:
         self.recorder = Recorder(pattern, capacity, mode, (), dispatches)
-        self.choice = Choice(kind, kind, HINTS[kind], lambda: self.recorder.probe)
+        recorder_probe = self.recorder.probe
+        probe = _Labelled(kind, recorder_probe) if kind != "record" else recorder_probe
+        self.choice = Choice(kind, kind, HINTS[kind], lambda: probe)
         self.started: int | None = None
         self.stopped: int | None = None
 

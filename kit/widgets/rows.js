@@ -125,7 +125,7 @@ class Detail {
     const bad = Boolean(dot.errors);
     put(this.note, bad ? `${dot.errors} errors` : (dot.off ?? (dot.misfit || dot.note) ?? ""));
     this.note.classList.toggle("kit-bad", bad);
-    set(this.note, "title", bad ? `${dot.error}${dot.off ? `\n${dot.off}` : ""}` : null);
+    set(this.note, "title", bad ? `${dot.error}${dot.off ? `\n${dot.off}` : ""}` : dot.more || null);
   }
 }
 

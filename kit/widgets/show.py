@@ -205,7 +205,7 @@ def _dot(
     costs = {} if state.costs is None else state.costs.probes
     dot["calls"] = units.count(connection.calls)
     dot["cost"] = units.duration(costs.get(key))
-    dot["note"] = _note(connection.probe)
+    dot["note"], dot["more"] = _note(connection.probe, connection.calls)
     if connection.errors:
         dot["errors"] = units.count(connection.errors)
         dot["error"] = units.plain(connection.first_error or "")[:300]
@@ -214,16 +214,17 @@ def _dot(
     return dot
 
 
-def _note(probe: object) -> str:
-    """Say what a ready-made probe has found."""
-    if isinstance(probe, Count):
-        return units.count(probe.value)
+def _note(probe: object, calls: int) -> tuple[str, str]:
+    """Say what a ready-made probe has found, in short and in full."""
+    if isinstance(probe, Count) and probe.value != calls:
+        return f"{probe.value:,} since cleared", ""
     if isinstance(probe, Time) and probe.count:
-        most, longest = units.duration(probe.quantile(0.99)), units.duration(probe.longest)
-        return f"p99 ≤ {most}  max {longest}"
+        shares = {f"p{100 * share:g}": probe.quantile(share) for share in (0.5, 0.9, 0.99, 0.999)}
+        full = [f"{name} ≤ {units.duration(ns)}" for name, ns in shares.items()]
+        return full[2], "\n".join((*full, f"max {units.duration(probe.longest)}"))
     if isinstance(probe, Print) and probe.omitted:
-        return f"{probe.omitted:,} not printed"
-    return ""
+        return f"{probe.omitted:,} not printed", ""
+    return "", ""
 
 
 # The events.

@@ -26,7 +26,7 @@ def nothing_stays_connected() -> Iterator[None]:
     left = [c for marker in registry.matching("*") for c in marker.probes]
     for connection in left:
         connection.disconnect()
-    assert left == []
+    assert not left, f"left connected: {left}"
 
 
 @pytest.fixture
