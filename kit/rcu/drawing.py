@@ -66,8 +66,6 @@ class _Drawing:
         used |= {end for i, j, _ in execution.cycle for end in (i, j)}
         shown = [event for event in initial if event.number in used]
         self.width = max(self.width, len(shown) * (WIDTH // 2 + 12) + 24)
-        for position, event in enumerate(shown):
-            self.place[event.number] = ((position + 0.5) * self.width / len(shown), TOP)
         start = TOP + (DOWN if shown else 0) + 28
         self.heads: list[tuple[float, float, str]] = []
         bottom = start
@@ -77,7 +75,23 @@ class _Drawing:
             for row, event in enumerate(events):
                 self.place[event.number] = (x, start + row * DOWN)
                 bottom = max(bottom, start + row * DOWN)
+        self.initial(shown)
         self.height = bottom + HEIGHT / 2 + 52
+
+    def initial(self, shown: list[Event]) -> None:
+        """Initial writes stand above those who read them, side by side."""
+        gap = WIDTH // 2 + 12
+        wanted: list[tuple[float, int]] = []
+        for event in shown:
+            ends = [j for i, j in self.execution.relations["rf"] if i == event.number]
+            columns = [self.place[j][0] for j in ends] or [self.width / 2]
+            wanted.append((sum(columns) / len(columns), event.number))
+        least = gap / 2 + 6
+        for left, (x, number) in enumerate(sorted(wanted)):
+            most = self.width - (len(wanted) - left - 0.5) * gap
+            at = min(max(x, least), most)
+            self.place[number] = (at, TOP)
+            least = at + gap
 
     def node(self, event: Event) -> str:
         x, y = self.place[event.number]
@@ -111,7 +125,8 @@ class _Drawing:
         drawn = {(i, j, "po") for i, j in self.execution.relations["po"]}
         for name in STYLES:
             for i, j in self.execution.relations[name]:
-                if (i, j, name) in bold or not self.obvious(i, j, name):
+                covered = any({i, j} == {a, b} for a, b, _ in bold) and name == "ctrl"
+                if (i, j, name) in bold or not (covered or self.obvious(i, j, name)):
                     drawn.add((i, j, name))
                     yield self.curve(i, j, name, name, (i, j, name) in bold)
         for i, j, name in self.execution.cycle:
@@ -148,7 +163,14 @@ class _Drawing:
         (x1, y1), (x2, y2) = self.place[i], self.place[j]
         beside = ""
         wide = (WIDTH if self.execution.events[i].thread >= 0 else WIDTH // 2) / 2
-        if abs(x1 - x2) < 1:
+        if self.execution.events[i].thread < 0 and abs(x1 - x2) < WIDTH:
+            # From above, round the side of the thread, past what stands between.
+            start, end, first = x1 + wide - 14, x2 + WIDTH / 2 + 3, y1 + HEIGHT / 2
+            reach = max(start, end) + 14 + abs(y2 - y1) / 12
+            bend = f"C{reach:g} {first + 16:g} {reach:g} {y2 - 20:g}"
+            path = f"M{start:g} {first:g} {bend} {end:g} {y2:g}"
+            at, beside = (reach - 8, (y1 + y2) / 2), " right"
+        elif abs(x1 - x2) < 1:
             # Along a thread edges bow to the side, each kind with its own reach.
             side = -1 if kind in ("co", "fr", "rmw") else 1
             reach = (26 if kind in STYLES else 44) + 7 * (len(kind) % 3) + abs(y2 - y1) / 14
