@@ -75,6 +75,8 @@ def _publish(plan: Plan, array: ProbeArray | None) -> ProbeArray | None:
             array.neutralise(connection)
         array.generation = marker._generation
     else:
+        if array is not None:
+            _leave_out(array, plan)
         marker.format = plan.format
         # The publication: one store. A dispatch that loads before it calls the old closures, one
         # that loads after it the new ones. Everything above must be visible first; with a global
@@ -86,13 +88,22 @@ def _publish(plan: Plan, array: ProbeArray | None) -> ProbeArray | None:
         if connection.connected:
             connection._state = "disconnected"
     if array is not None:
-        for connection in [each for each in plan.after if each._state != "connected"]:
-            array.neutralise(connection)  # off since the array was built: see switch_off
+        _leave_out(array, plan)
     marker._dispatches.settle()
     if old is not None and not neutralised:
         marker._dispatches.retire(old.tally, weakref.ref(old))
     _tell_observers(plan, old, array, when, cookie)
     return old
+
+
+def _leave_out(array: ProbeArray, plan: Plan) -> None:
+    """Put stubs in the places of those that a dispatch has switched off since the array was built.
+
+    Before it is published, so that nobody finds them in it; and after, for one that is switched
+    off between the two: whoever does so looks at the state first, then at the published array.
+    """
+    for connection in [each for each in plan.after if each._state != "connected"]:
+        array.neutralise(connection)
 
 
 def _tell_observers(

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 import kit
+from kit.markers import grace
 from kit.markers.mode import mode
 from kit.testing import isolated
 from tests.contract.cells import Cells
@@ -89,6 +90,31 @@ def background() -> Iterator[Background]:
 
 @pytest.fixture
 def often() -> Iterator[None]:
+    """Let the interpreter switch threads as often as it can."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(before)
+
+
+@pytest.fixture
+def looked(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Say when somebody who waits for a grace period has found a dispatch to wait for."""
+    event = threading.Event()
+    snapshot = grace.snapshot
+
+    def noted() -> grace.Cookie:
+        cookie = snapshot()
+        if cookie:
+            event.set()
+        return cookie
+
+    monkeypatch.setattr(grace, "snapshot", noted)
+    return event
+
+
+@pytest.fixture
+def switching() -> Iterator[None]:
     """Let the interpreter switch threads as often as it can."""
     before = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)
