@@ -75,7 +75,7 @@ def run(seconds: float, seed: int, out: Path) -> Iterator[str]:
 
 
 def text_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
-    r"""Set a table in plain text, the first column to the left, the others to the right.
+    r"""Set a table in plain text, words to the left and numbers to the right.
 
     Parameters
     ----------
@@ -95,13 +95,13 @@ def text_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[s
     a        1
     bcdef  100
     """
-    widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
-    for row in (head, *rows):
-        first, *others = (
-            cell.rjust(width) if number else cell.ljust(width)
-            for number, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        yield "  ".join((first, *others)).rstrip()
+    columns = []
+    for name, *cells in zip(head, *rows, strict=True):
+        width = max(map(len, (name, *cells)))
+        set_cell = str.rjust if cli_page.numeric(cells) else str.ljust
+        columns.append([set_cell(cell, width) for cell in (name, *cells)])
+    for line in zip(*columns, strict=True):
+        yield "  ".join(line).rstrip()
 
 
 @contextmanager
@@ -144,28 +144,43 @@ def _slowest(spans: pd.DataFrame, commits: pd.DataFrame) -> tuple[str, list[str]
         columns=["held"], fill_value=0
     )
     ran["asleep"] = waits["dur"] - held["held"]
+    ahead = analysis.overlaps(waits, others[others["marker"] == "db.sync"], "count").sum(axis=1)
     threads = commits.attrs["threads"]
     rows = [
         [
             units.duration(dur),
             threads.get(str(tid), str(tid)),
+            f"{ahead.loc[ref]:,}",
             ", ".join(
-                f"{name} {units.percent(time / dur)}"
+                f"{name} {time / dur:.0%}"
                 for name, time in ran.loc[ref].nlargest(2).items()
                 if time > 0
             ),
         ]
         for ref, dur, tid in zip(slow.index, slow["dur"], slow["tid"], strict=True)
     ]
-    return "The slowest commits, and what ran meanwhile.", ["commit", "thread", "meanwhile"], rows
+    return (
+        "The slowest commits, how many others got the lock before them, and what ran meanwhile.",
+        ["commit", "thread", "others first", "meanwhile"],
+        rows,
+    )
 
 
 def _sections(recorder: kit.probes.Recorder, spans: pd.DataFrame) -> list[cli_page.Section]:
     commits = recorder.frame("db.commit")
+    slowest = analysis.outliers(commits, 1)
     dispatches, calls = recorder.dispatches(), recorder.probe_calls()
     return [
         (_HOW_LONG, lambda: plots.latency(commits)),
         (_WHEN, lambda: plots.latency_over_time(commits)),
-        ("What each thread did.", lambda: plots.timeline(spans)),
+        ("What each thread did around the slowest commit.", lambda: _around(spans, slowest)),
         ("What the recording itself cost.", lambda: plots.fanout(dispatches, calls)),
     ]
+
+
+def _around(spans: pd.DataFrame, commit: pd.DataFrame) -> plots.Plot:
+    timeline = plots.timeline(spans)
+    first = spans["ts"].min()
+    for ts, dur in zip(commit["ts"], commit["dur"], strict=True):
+        timeline.zoom(time=(ts - first - dur // 4, ts - first + dur + dur // 4))
+    return timeline

@@ -9,12 +9,13 @@ from collections.abc import Callable, Sequence
 from html import escape
 from typing import Any
 
+from bokeh.document import Document
 from bokeh.embed.util import standalone_docs_json_and_render_items
 from bokeh.resources import INLINE
 
 from kit.plots import theme
 
-__all__ = ["Section", "page", "table"]
+__all__ = ["Section", "numeric", "page", "table"]
 
 Section = tuple[str, Callable[[], Any]]
 """A sentence on what to look for, and a function that makes the plot in the theme of the moment."""
@@ -28,20 +29,19 @@ body { background: var(--page); color: var(--text); margin: 0 auto; max-width: 1
 h1 { font-size: 1.4rem; margin: 0 } h2 { font-size: 1.1rem; margin: 2rem 0 .5rem }
 p, caption { color: var(--muted); margin: .25rem 0 } caption { text-align: left }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; margin: 1rem 0 }
-th, td { border-bottom: 1px solid var(--line); padding: .2rem .8rem .2rem 0; text-align: right }
-th:first-child, td:first-child { text-align: left } th { font-weight: 600 }
+th, td { border-bottom: 1px solid var(--line); padding: .2rem 1.2rem .2rem 0; text-align: left }
+.number { text-align: right } th { font-weight: 600 }
 .scroll { overflow-x: auto } .plot { margin: .5rem 0 1.5rem }
 """
 
 _SCRIPT = """
 const plots = JSON.parse(document.getElementById("plots").textContent);
 const dark = window.matchMedia("(prefers-color-scheme: dark)");
-let shown = [];
-async function show() {
-  const plot = plots[dark.matches ? "dark" : "light"];
-  for (const views of shown) for (const view of views) view.model.document?.clear();
+function show() {
+  for (const shown of Bokeh.documents.splice(0)) shown.clear();
   for (const place of document.querySelectorAll(".plot")) place.replaceChildren();
-  shown = [await Bokeh.embed.embed_items(plot.docs, plot.items)];
+  const { docs, items } = plots[dark.matches ? "dark" : "light"];
+  Bokeh.embed.embed_items(docs, items);
 }
 dark.addEventListener("change", show);
 show();
@@ -113,28 +113,57 @@ def table(caption: str, head: Sequence[str], rows: Sequence[Sequence[str]]) -> s
     >>> "&lt;b&gt;" in table("Names", ["name"], [["<b>"]])
     True
     """
-    heads = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in head)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{escape(cell)}</td>" for cell in row) + "</tr>" for row in rows
-    )
+    kinds = [
+        ' class="number"' if numeric(cells) else "" for _, *cells in zip(head, *rows, strict=True)
+    ]
+
+    def line(tag: str, cells: Sequence[str]) -> str:
+        end = tag.split(maxsplit=1)[0]
+        return "".join(
+            f"<{tag}{kind}>{escape(cell)}</{end}>" for kind, cell in zip(kinds, cells, strict=True)
+        )
+
+    body = "".join(f"<tr>{line('td', row)}</tr>" for row in rows)
     return (
-        f'<div class="scroll"><table><caption>{escape(caption)}</caption>'
-        f"<thead><tr>{heads}</tr></thead><tbody>{body}</tbody></table></div>"
+        f'<div class="scroll"><table><caption>{escape(caption)}</caption><thead><tr>'
+        + line('th scope="col"', head)
+        + f"</tr></thead><tbody>{body}</tbody></table></div>"
     )
+
+
+def numeric(cells: Sequence[str]) -> bool:
+    """Tell whether a column holds numbers, to be set to the right.
+
+    Parameters
+    ----------
+    cells : sequence of str
+
+    Returns
+    -------
+    bool
+
+    Examples
+    --------
+    >>> numeric(["12 µs", "1,024"]), numeric(["12 µs", "none"]), numeric([])
+    (True, False, False)
+    """
+    return bool(cells) and all(cell[:1].isdigit() for cell in cells)
 
 
 def _embedded(plots: Sequence[Any]) -> dict[str, object]:
     # What a plot does in Python when it is zoomed needs a kernel; here it is only magnified.
-    docs, items = standalone_docs_json_and_render_items(
-        [plot.figure for plot in plots], suppress_callback_warning=True
-    )
+    figures = [plot.figure for plot in plots]
+    document = Document()
+    for figure in figures:
+        document.add_root(figure)
+    docs, items = standalone_docs_json_and_render_items(figures, suppress_callback_warning=True)
     rendered = []
     for item in items:
         entry = item.to_json()
         entry["roots"] = {
             root: f"plot-{number}"
-            for number, plot in enumerate(plots)
-            if (root := plot.figure.id) in entry["roots"]
+            for number, figure in enumerate(figures)
+            if (root := figure.id) in entry["roots"]
         }
         rendered.append(entry)
     return {"docs": docs, "items": rendered}

@@ -229,6 +229,32 @@ def test_the_page_needs_nothing_else(demo):
     assert theme.DARK.text not in json.dumps(plots["light"])
 
 
+def test_a_browser_shows_the_page_in_light_and_dark(demo):
+    from tests.browser import lab
+
+    if lab.find_chromium() is None and not os.environ.get("KIT_REQUIRE_BROWSER"):
+        pytest.skip("no Chromium found")
+    _, out = demo
+    url, problems, asked = (out / "kit-demo.html").as_uri(), [], []
+    with lab.browse() as browser:
+        page = browser.new_page()
+        page.on("console", lambda line: line.type == "error" and problems.append(line.text))
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(url)
+        for scheme, text in (("light", theme.LIGHT.text), ("dark", theme.DARK.text)) * 2:
+            page.emulate_media(color_scheme=scheme)
+            page.wait_for_function(
+                """text => Bokeh.documents.length === 1
+                && Bokeh.documents[0]._all_models
+                && [...Bokeh.documents[0]._all_models.values()].some(m => m.text_color === text)
+                && [...document.querySelectorAll('.plot')].every(e => e.offsetHeight > 100)""",
+                arg=text,
+            )
+    assert problems == []
+    assert set(asked) == {url}
+
+
 def test_demo_into_a_file_says_so(tmp_path, capsys):
     (tmp_path / "file").write_text("here first", encoding="utf-8")
     assert command.main(["demo", "--seconds", "0.2", "--out", str(tmp_path / "file")]) == 1
