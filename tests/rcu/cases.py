@@ -46,6 +46,8 @@ FEATURES = {
         P1(int *x, int *y) { int a; int b; b = xchg(y, 1); a = READ_ONCE(*x); } exists (0:a=0 /\\ 1:a=0)"""),
     "sb-xchg-relaxed": ("SSNN", """{} P0(int *x, int *y) { int a; int b; b = xchg_relaxed(x, 1); a = READ_ONCE(*y); }
         P1(int *x, int *y) { int a; int b; b = xchg_relaxed(y, 1); a = READ_ONCE(*x); } exists (0:a=0 /\\ 1:a=0)"""),
+    "sb-failed-cmpxchg": ("SSNN", """{} P0(int *x, int *y) { int a; WRITE_ONCE(*x, 1); a = cmpxchg(y, 7, 8); }
+        P1(int *x, int *y) { int a; WRITE_ONCE(*y, 1); a = cmpxchg(x, 7, 8); } exists (0:a=0 /\\ 1:a=0)"""),
     "sb-after-atomic": ("NNNN", """{} P0(atomic_t *x, int *y) { int a; atomic_inc(x); smp_mb__after_atomic(); a = READ_ONCE(*y); }
         P1(atomic_t *x, int *y) { int a; WRITE_ONCE(*y, 1); smp_mb(); a = atomic_read(x); } exists (0:a=0 /\\ 1:a=0)"""),
     "sb-grace-periods": ("NNNN", """{} P0(int *x, int *y) { int a; WRITE_ONCE(*x, 1); synchronize_rcu(); a = READ_ONCE(*y); }
@@ -66,6 +68,8 @@ FEATURES = {
     # One location.
     "coherence-rr": ("NNNN", """{} P0(int *x) { WRITE_ONCE(*x, 1); }
         P1(int *x) { int a; int b; a = READ_ONCE(*x); b = READ_ONCE(*x); } exists (1:a=1 /\\ 1:b=0)"""),
+    "coherence-rw": ("SSSS", """{} P0(int *x) { int a; a = READ_ONCE(*x); WRITE_ONCE(*x, 1); }
+        P1(int *x) { WRITE_ONCE(*x, 1); } exists (0:a=1)"""),
     "coherence-ww": ("NNNN", "{} P0(int *x) { WRITE_ONCE(*x, 1); WRITE_ONCE(*x, 2); } exists (x=1)"),
     "coherence-wr": ("AAAA", "{} P0(int *x) { int a; WRITE_ONCE(*x, 1); a = READ_ONCE(*x); } forall (0:a=1)"),
     "iriw": ("SSNN", """{} P0(int *x) { WRITE_ONCE(*x, 1); } P1(int *y) { WRITE_ONCE(*y, 1); }
@@ -252,6 +256,18 @@ RACES = {
         False,
         "{} P0(int *x, spinlock_t *l) { spin_lock(l); *x = 1; spin_unlock(l); }"
         "P1(int *x, spinlock_t *l) { int a; spin_lock(l); a = *x; spin_unlock(l); } exists (1:a=1)",
+    ),
+    "write-barrier-leaves-reads": (
+        True,
+        "{} P0(int *x, int *y) { WRITE_ONCE(*x, 1); smp_store_release(y, 1); }"
+        "P1(int *x, int *y, int *z) { int a; a = READ_ONCE(*y); "
+        "if (a) { WRITE_ONCE(*z, 1); smp_wmb(); *x = 2; } } exists (x=2)",
+    ),
+    "full-barrier-holds-both": (
+        False,
+        "{} P0(int *x, int *y) { WRITE_ONCE(*x, 1); smp_store_release(y, 1); }"
+        "P1(int *x, int *y, int *z) { int a; a = READ_ONCE(*y); "
+        "if (a) { WRITE_ONCE(*z, 1); smp_mb(); *x = 2; } } exists (x=2)",
     ),
     "grace-period": (
         False,

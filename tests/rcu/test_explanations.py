@@ -94,7 +94,9 @@ def test_every_witness_can_be_drawn(name: str) -> None:
 
 
 def test_text_is_escaped_everywhere() -> None:
-    test = rcu.parse("C <b>&amp;</b> {} P0(int *x) { if (1 < 2) *x = 1 && 1; } exists (x=1)")
+    test = rcu.parse(
+        "C <b>&amp;</b> {} P0(int *x) { int r; if (1 < 2) r = xchg(x, 1 && 1); } exists (x=1)"
+    )
     verdict = rcu.judge(test)
     witness = verdict.witness()
     assert witness is not None
