@@ -1,0 +1,75 @@
+"""Rates."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kit.plots.views import rate, table
+from kit.plots.views.rate import OTHERS, rate_view, split
+from tests.plots import samples
+
+STAMPS = st.lists(st.integers(0, 10**6), min_size=1, max_size=200)
+TIME = st.tuples(st.floats(-1e5, 9e5), st.floats(10, 1e6)).map(lambda v: (v[0], v[0] + v[1]))
+
+
+@given(STAMPS, TIME)
+def test_every_event_is_counted_once(stamps, time):
+    names = [("a", "b", "c")[ts % 3] for ts in stamps]
+    made = table.events(samples.frame(stamps, marker=names))
+    view = rate_view(made, split(made), time)
+    offset = np.array(stamps) - min(stamps)
+    for name, counts in zip(view.names, view.counts, strict=True):
+        own = offset[[n == name for n in names]]
+        expected = np.histogram(own, view.edges)[0]
+        # np.histogram counts the last edge in.
+        expected[-1] -= (own == view.edges[-1]).sum()
+        assert counts.tolist() == expected.tolist()
+    assert view.in_view == view.counts.sum()
+
+
+def test_the_busiest_come_first_and_the_rest_together():
+    numbers = {f"m{n:02}": 2 * n + 1 for n in range(12)}
+    names = [name for name, number in numbers.items() for _ in range(number)]
+    made = table.events(samples.frame(range(len(names)), marker=names))
+    lines = split(made)
+    assert [line.name for line in lines] == ["m11", "m10", "m09", "m08", "m07", "m06", OTHERS]
+    assert sum(len(line.ts) for line in lines) == len(names)
+    assert lines[-1].markers == 6
+
+
+def test_one_marker_more_than_lines_is_no_other():
+    names = [f"m{n}" for n in range(rate.LINES + 1)]
+    made = table.events(samples.frame(range(len(names)), marker=names))
+    assert OTHERS not in [line.name for line in split(made)]
+
+
+def test_a_steady_rate_is_the_same_at_any_zoom_and_at_the_ends():
+    made = table.events(samples.frame(range(0, 1_000_000_000, 100_000)))
+    for time in ((-1e7, 1.01e9), (2e8, 6e8), (5e8, 5.1e8)):
+        view = rate_view(made, split(made), time)
+        recorded = view.counts.sum(axis=0) > 0
+        assert view.rates.sum(axis=0)[recorded] == pytest.approx(10_000, rel=0.05)
+
+
+def test_few_events_make_few_columns():
+    few = table.events(samples.events(200))
+    many = table.events(samples.events(20_000))
+    columns = [len(rate_view(m, split(m), (0.0, 2e9)).edges) - 1 for m in (few, many)]
+    assert columns[0] <= 102
+    assert columns[0] < columns[1] <= rate.COLUMNS + 2
+
+
+def test_selected_events_have_a_rate_of_their_own():
+    made = table.events(samples.events(2_000))
+    chosen = made.dur > np.median(made.dur)
+    view = rate_view(made, split(made), (0.0, 2e9), selected=chosen)
+    assert (view.selected <= view.rates.sum(axis=0) + 1e-9).all()
+    assert view.selected.sum() * view.width / 1e9 == pytest.approx(chosen.sum(), rel=0.02)
+
+
+def test_an_empty_frame_has_no_lines():
+    made = table.events(samples.events(10).iloc[:0])
+    view = rate_view(made, split(made), (0.0, 1e9))
+    assert view.names == ()
+    assert view.in_view == 0
