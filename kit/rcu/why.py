@@ -309,7 +309,9 @@ def explain(test: Test, model: Model, limits: Limits, most: int) -> Explanation:
         every = Enumeration(test, coherent, atomic, deadline)
         program = model.program(every.present)
         for candidate in every:
-            if candidate.positive and len(out) < most:
+            if len(out) >= most:
+                break
+            if candidate.positive:
                 out.extend(_refused(candidate, model, program, deadline))
         if out:
             break

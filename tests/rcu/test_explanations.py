@@ -78,6 +78,11 @@ def test_coherence_is_the_reason_where_there_is_no_other() -> None:
     assert {refusal.axiom for refusal in refusals} == {"coherence"}
 
 
+def test_no_more_is_explained_than_asked_for() -> None:
+    assert len(judged("fetch-add").why()) > 1
+    assert len(judged("fetch-add").why(1)) == 1
+
+
 def test_what_no_values_can_give_is_said() -> None:
     verdict = judged("out-of-thin-air")
     assert "no combination of values" in repr(verdict.why())
