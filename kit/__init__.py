@@ -94,6 +94,7 @@ __all__ = [
     "plots",
     "private_data",
     "probes",
+    "rcu",
     "record",
     "span",
     "synchronize",
