@@ -47,7 +47,7 @@ from kit.markers import (
 )
 
 if TYPE_CHECKING:
-    from kit import analysis, demo, frames, plots, probes, testing, widgets
+    from kit import analysis, demo, frames, plots, probes, rcu, testing, widgets
     from kit.frames import open
     from kit.markers import markers
     from kit.probes import record
@@ -102,7 +102,9 @@ __all__ = [
     "widgets",
 ]
 
-_ROOMS: Final = frozenset(("analysis", "demo", "frames", "plots", "probes", "testing", "widgets"))
+_ROOMS: Final = frozenset(
+    ("analysis", "demo", "frames", "plots", "probes", "rcu", "testing", "widgets")
+)
 _LAZY: Final = {"open": "kit.frames", "panel": "kit.widgets", "record": "kit.probes"}
 _EXTRAS: Final = {
     "kit.analysis": "frames",
