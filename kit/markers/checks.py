@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from functools import partial
-from types import FunctionType
-from typing import Any, Final
+from types import CodeType, FunctionType
+from typing import Any, Final, TypeAlias
 
 from kit.errors import FormatError
 from kit.markers.connection import is_native, label_of
@@ -14,6 +14,7 @@ __all__ = [
     "ASYNC_GENERATOR",
     "COROUTINE",
     "GENERATOR",
+    "Place",
     "check_name",
     "check_option",
     "check_probe",
@@ -21,6 +22,8 @@ __all__ = [
     "default_name",
     "lambda_place",
 ]
+
+Place: TypeAlias = tuple[str, int, int, CodeType]
 
 GENERATOR: Final = 0x20
 COROUTINE: Final = 0x80
@@ -79,13 +82,14 @@ def default_name(probe: object) -> str | None:
     return None if "<" in probe.__qualname__ else probe.__qualname__
 
 
-def lambda_place(probe: object) -> tuple[str, int, int] | None:
-    """Return where a notebook's or script's lambda is written: file, line and column."""
+def lambda_place(probe: object) -> Place | None:
+    """Return where a notebook's or script's lambda is written, and its code."""
     if not isinstance(probe, FunctionType) or probe.__module__ != "__main__":
         return None
     if probe.__name__ != "<lambda>":
         return None
     code = probe.__code__
-    # Its body's column; the frame's own instructions have the first one.
+    # Its body's column; the frame's own instructions have the first one. Python 3.12 gives that to
+    # constants, too, so the code has to tell `lambda: 1` from `lambda: 2`.
     column = max((start or 0 for _, _, start, _ in code.co_positions()), default=0)
-    return code.co_filename, code.co_firstlineno, column
+    return code.co_filename, code.co_firstlineno, column, code

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import os
 import sys
+from functools import partial
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -17,6 +18,7 @@ from kit.errors import (
 from kit.markers import grace
 from kit.markers.changes import Add, Change, Remove, SetHooks
 from kit.markers.checks import (
+    Place,
     check_name,
     check_option,
     check_probe,
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from types import FrameType
 
+    from kit.markers.array import ProbeArray
     from kit.markers.marker import Hooks
 
 __all__ = ["Registry", "registry"]
@@ -59,7 +62,7 @@ class Registry:
         self.markers: dict[str, Marker] = {}
         self.patterns: tuple[PatternConnection, ...] = ()
         self._order = itertools.count()
-        self._warned_lambdas: set[tuple[str, int, int]] = set()
+        self._warned_lambdas: set[Place] = set()
 
     # Declaring.
 
@@ -281,23 +284,26 @@ class Registry:
             )
         return None if found[n] is NO_PRIVATE else found[n]
 
-    def switch_off(self, connection: Connection, why: str) -> None:
-        """Take a connection out from inside a dispatch: at once, and without waiting."""
-        # The state first, then the array: an updater that builds a new array meanwhile publishes
-        # it first and then looks at the state, so that one of the two puts the stub in place.
-        if connection.connected:
+    def switch_off(self, connection: Connection, why: str, read: ProbeArray) -> None:
+        """Take a connection out from inside a dispatch, which read an array, without waiting."""
+        # The state first, then the arrays: whoever finds the stub must find that it is off, and an
+        # updater that builds a new array meanwhile publishes it first and then looks at the state,
+        # so that one of the two puts the stub in place.
+        if connection._state == "connected":  # no switch of threads between this and the store
             connection._state = why
-        array = connection.marker._array
-        if array is not None:
-            array.neutralise(connection)
+        for array in (read, connection.marker._array):
+            if array is not None:
+                array.neutralise(connection)
+        # Out of the array as soon as no other update is under way.
+        self.updater.post(partial(self._remove_off, connection))
 
-        def remove() -> None:
-            if connection.marker._hook_owner is not None:
-                self.updater.post_after_hooks(remove)  # a dispatch does not wait for hooks
-            else:
-                self.updater.make_locked([Remove(connection, "error-limit", lenient=True)])
-
-        self.updater.post(remove)
+    def _remove_off(self, connection: Connection) -> None:
+        """Take out what a dispatch has switched off; the lock is held."""
+        if connection.marker._hook_owner is not None:
+            # A dispatch does not wait for hooks.
+            self.updater.post_after_hooks(partial(self._remove_off, connection))
+        else:
+            self.updater.make_locked([Remove(connection, "error-limit", lenient=True)])
 
     def _remove(self, changes: list[Change], wait: bool) -> None:
         if wait:
