@@ -69,8 +69,13 @@ class Changes:
         self._waiting.append((None, whole))
 
     def take(self) -> Iterator[tuple[str | None, list[DocumentPatchedEvent]]]:
-        """Empty the queue, in runs of changes that share an origin."""
-        waiting, self._waiting = self._waiting, []
+        """Empty the queue, in runs of changes that share an origin.
+
+        Changes of models that the browser does not know are left out: either the change that adds
+        such a model defines it as it is by then, or nothing in the document refers to it any more.
+        """
+        waiting = [item for item in self._waiting if _is_known(item[1])]
+        self._waiting = []
         run: list[DocumentPatchedEvent] = []
         previous: str | None = None
         for origin, event in waiting:
@@ -81,6 +86,12 @@ class Changes:
             previous = origin
         if run:
             yield previous, run
+
+
+def _is_known(event: DocumentPatchedEvent) -> bool:
+    """Tell whether the browser has the model that an event is about."""
+    model = getattr(event, "model", None)
+    return model is None or model in event.document.models.synced_references
 
 
 def _is_whole(event: DocumentPatchedEvent, of: DocumentPatchedEvent) -> bool:

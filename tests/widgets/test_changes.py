@@ -1,7 +1,7 @@
 import pytest
 from bokeh.document import Document
 from bokeh.document.events import ColumnDataChangedEvent, ColumnsStreamedEvent, ModelChangedEvent
-from bokeh.models import ColumnDataSource, Div
+from bokeh.models import ColumnDataSource, Div, FixedTicker
 from bokeh.plotting import figure
 
 from kit.widgets.changes import WAITING_STREAMS, Changes
@@ -15,6 +15,7 @@ def waiting():
     plot.scatter("x", "y", source=source)
     document = Document()
     document.add_root(plot)
+    document.to_json()  # as before a view is drawn; from here on models are known
     changes = Changes()
     document.on_change(changes.add)
     return plot, source, changes
@@ -79,15 +80,35 @@ def test_streams_of_another_source_are_left_alone(waiting):
     other = ColumnDataSource({"x": [0.0], "y": [0.0]})
     plot.line("x", "y", source=other)
     taken(changes)
+    plot.document.to_json()
     other.stream({"x": [1.0], "y": [1.0]})
     source.data = {"x": [1.0], "y": [1.0]}
     assert len(taken(changes)) == 2
+
+
+def test_what_was_added_and_taken_away_again_is_not_spoken_of(waiting):
+    plot, _, changes = waiting
+    for ticks in ([1], [2]):
+        plot.xaxis.ticker = FixedTicker(ticks=ticks)
+        plot.xaxis.ticker.ticks = [*ticks, 10]
+    [event] = taken(changes)
+    assert (event.attr, event.new.ticks) == ("ticker", [2, 10])
+
+
+def test_rows_streamed_into_a_new_source_come_with_it(waiting):
+    plot, _, changes = waiting
+    new = ColumnDataSource({"x": [0.0], "y": [0.0]})
+    plot.renderers[0].data_source = new
+    new.stream({"x": [1.0], "y": [1.0]})
+    [event] = taken(changes)
+    assert event.new is new
 
 
 def test_runs_have_one_origin_each():
     div = Div()
     document = Document()
     document.add_root(div)
+    document.to_json()
     events = [ModelChangedEvent(document, div, attr, None) for attr in ("a", "b", "c", "d")]
     changes = Changes()
     for event, origin in zip(events, ("v", "v", None, "w"), strict=True):
@@ -99,6 +120,7 @@ def test_a_change_by_a_view_does_not_hide_one_by_python():
     div = Div()
     document = Document()
     document.add_root(div)
+    document.to_json()
     changes = Changes()
     changes.add(ModelChangedEvent(document, div, "text", "python"), None)
     changes.add(ModelChangedEvent(document, div, "text", "view"), "v")
