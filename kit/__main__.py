@@ -6,11 +6,11 @@ Everything that is slow to import is imported by the command that needs it.
 import argparse
 import importlib
 import os
-import subprocess
 import sys
 from collections.abc import Sequence
 from importlib.util import find_spec
 from pathlib import Path
+from typing import NoReturn
 
 import kit
 
@@ -142,7 +142,13 @@ def _lab(options: argparse.Namespace) -> int:
     # Jupyter refuses to run for root unless told so; in a container there is nobody else.
     if hasattr(os, "geteuid") and os.geteuid() == 0:
         command.append("--allow-root")
-    return subprocess.run(command, cwd=tour.parents[1], check=False).returncode
+    return _become(command, tour.parents[1])
+
+
+def _become(command: list[str], folder: Path) -> NoReturn:
+    """Let another program take this process over, so that Ctrl+C reaches it and nobody else."""
+    os.chdir(folder)
+    os.execv(command[0], command)
 
 
 def _markers(options: argparse.Namespace) -> int:

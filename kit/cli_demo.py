@@ -182,5 +182,5 @@ def _around(spans: pd.DataFrame, commit: pd.DataFrame) -> plots.Plot:
     timeline = plots.timeline(spans)
     first = spans["ts"].min()
     for ts, dur in zip(commit["ts"], commit["dur"], strict=True):
-        timeline.zoom(time=(ts - first - dur // 4, ts - first + dur + dur // 4))
+        timeline.zoom(time=(max(0, ts - first - dur // 4), ts - first + dur + dur // 4))
     return timeline

@@ -42,14 +42,10 @@ def without(monkeypatch):
 
 @pytest.fixture
 def calls(monkeypatch):
-    """What would have been started."""
+    """What would have taken the process over, and where."""
     seen = []
-
-    def run(arguments, cwd, check):
-        seen.append((arguments, cwd))
-        return subprocess.CompletedProcess(arguments, 7)
-
-    monkeypatch.setattr(command.subprocess, "run", run)
+    monkeypatch.setattr(command.os, "chdir", seen.append)
+    monkeypatch.setattr(command.os, "execv", lambda path, arguments: seen.append(arguments))
     return seen
 
 
@@ -151,8 +147,8 @@ def test_lab_without_an_extra_names_the_remedy(name, without, calls, capsys):
 
 
 def test_lab_opens_the_tour(calls):
-    assert command.main(["lab", "--no-browser", "--port=9000"]) == 7
-    ((arguments, folder),) = calls
+    command._lab(command._parser().parse_args(["lab", "--no-browser", "--port=9000"]))
+    folder, arguments = calls
     assert arguments[:4] == [sys.executable, "-m", "jupyter", "lab"]
     assert arguments[4] == str(ROOT / "notebooks" / "01-tour.ipynb")
     assert {"--no-browser", "--port=9000"} <= set(arguments)
@@ -161,9 +157,9 @@ def test_lab_opens_the_tour(calls):
 
 
 def test_lab_leaves_the_rest_to_jupyter(calls):
-    command.main(["lab"])
-    ((arguments, _),) = calls
-    assert not {"--no-browser"} & set(arguments)
+    command._lab(command._parser().parse_args(["lab"]))
+    _, arguments = calls
+    assert "--no-browser" not in arguments
     assert not any(argument.startswith("--port") for argument in arguments)
 
 
