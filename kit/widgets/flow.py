@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Flow"]
 
-PATIENCE = 0.25
-"""Seconds between updates while answers are missing: four a second, also in a busy kernel."""
+PATIENCE = 0.2
+"""Seconds between updates while answers are missing: five a second, also in a busy kernel."""
 
 ABSENT = 10.0
 """Seconds without an answer, in an idle kernel, after which nobody seems to be there."""
@@ -61,7 +61,7 @@ class Flow:
     >>> flow = Flow(interval=0.05, window=1, clock=lambda: now)
     >>> flow.joined("a", painted=0)
     >>> flow.sent(), flow.delay()
-    (1, 0.25)
+    (1, 0.2)
     >>> flow.painted("a", 1)
     >>> flow.delay()
     0.05

@@ -107,14 +107,14 @@ class Panel:
         kernel.replace_in_cell(self)
         self.state = PanelState(pattern, probes, capacity=capacity, mode=mode)
         self._tabs = Tabs(self.state)
-        self._flow = Flow(interval=0.1, window=6)
+        self._flow = Flow(interval=0.05, window=8)
         self._lock = threading.Lock()
         self._sent: dict[str, Any] = {}
         self.widget = _Page()
         self.widget.on_msg(self._on_message)
         kernel.answer_at_once(self.widget)
         # Drawing may take its time; the list goes on meanwhile.
-        self._refresh = Refresh(self._update, 0.2, "kit-panel")
+        self._refresh = Refresh(self._update, 0.15, "kit-panel")
         self._drawing = Refresh(self._draw, 0.25, "kit-panel-plots")
         self._push()
         self._refresh.start()

@@ -36,6 +36,9 @@ SHARE: Final = 0.05
 SHORTEST: Final = 0.25
 """Seconds between two updates at least."""
 
+PAUSE: Final = 0.01
+"""Seconds between two plots of an update, in which the program makes up for lost time."""
+
 
 @dataclass(frozen=True, slots=True)
 class Tab:
@@ -139,11 +142,12 @@ class Tabs:
                 return "Nothing recorded yet: connect record to a marker, or press Start."
             if not recorded:
                 return "Recording; nothing has been fired yet."
-            if tab.key == "latency" and state.running and recorded > LIVE:
-                return (
-                    f"The newest {units.count(LIVE)} of {units.count(recorded)} events; "
-                    "all of them when you stop."
-                )
+            if tab.key == "events":
+                return ""
+            if state.running and recorded > LIVE:
+                newest = f"The newest {units.count(LIVE)} of {units.count(recorded)} events"
+                return f"{newest}; all of them when you stop."
+            return f"All {units.count(recorded)} events."
             return ""
         if not state.observed and tab.key not in self.shown:
             return (
@@ -181,6 +185,7 @@ class Tabs:
         for plot, pane in shown or ():
             with pane.changes():
                 plot.update(*frames)
+            time.sleep(PAUSE)
         self._drawn = version
         # Making a plot imports much, once; that says nothing of what an update costs.
         spent = time.thread_time() - begin if shown else 0.0

@@ -50,7 +50,7 @@ def test_no_more_are_on_their_way_than_the_window_holds(clock):
     assert flow.delay() == 0
 
 
-def test_without_answers_four_a_second_go_out(clock):
+def test_without_answers_at_least_four_a_second_go_out(clock):
     flow = flow_of(clock)
     times = []
     while clock.now < 5:

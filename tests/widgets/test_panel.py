@@ -1,0 +1,254 @@
+"""The panel as a widget: what reaches the page, what comes back, what is left behind."""
+
+import json
+import threading
+from types import SimpleNamespace
+
+import pytest
+
+import kit
+from kit.widgets import kernel
+from kit.widgets.panel import Panel, panel
+
+
+@pytest.fixture
+def fill():
+    return kit.marker("panel.orders.fill", qty=int, px=float)
+
+
+@pytest.fixture
+def commit():
+    return kit.span("panel.orders.commit", rows=int)
+
+
+@pytest.fixture
+def shown(fill, commit):
+    made = panel("panel.orders.*")
+    yield made
+    made.close()
+
+
+def told(shown):
+    """What the page was told last."""
+    return json.loads(shown.widget.shown)
+
+
+def act(shown, action, **content):
+    shown.widget.comm.send_up({"type": "do", "view": "a", "action": action, **content})
+
+
+def threads():
+    return [thread for thread in threading.enumerate() if thread.name.startswith("kit-panel")]
+
+
+def test_the_page_opens_with_the_markers(shown):
+    [opened] = [data for kind, data, _ in shown.widget.comm.sent if kind == "comm_open"]
+    assert json.loads(opened["state"]["shown"]) == {}
+    assert [row["name"] for row in told(shown)["rows"]] == [
+        "panel.orders.commit",
+        "panel.orders.fill",
+    ]
+
+
+def test_a_click_is_answered_at_once(shown, fill):
+    act(shown, "toggle", marker=fill.name, probe="count")
+    assert fill.fanout == 1
+    [row] = [row for row in told(shown)["rows"] if row["name"] == fill.name]
+    assert [dot["on"] for dot in row["dots"] if dot["key"] == "count"] == [True]
+
+
+def test_every_button_does_what_it_says(shown, fill, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    act(shown, "start")
+    assert told(shown)["state"] == "on"
+    fill(1, 2.0)
+    act(shown, "snapshot")
+    assert len(shown.captures) == 1
+    act(shown, "save")
+    assert str(tmp_path) in told(shown)["message"]["text"]
+    act(shown, "stop")
+    assert (told(shown)["state"], told(shown)["events"]) == ("off", "1")
+    act(shown, "undo")
+    assert told(shown)["state"] == "on"
+    act(shown, "clear")
+    assert told(shown)["events"] == "0"
+    act(shown, "connect-all", probe="count")
+    assert fill.fanout == 2
+    act(shown, "disconnect-all", probe="count")
+    assert fill.fanout == 1
+    act(shown, "filter", text="fill")
+    assert [row["name"] for row in told(shown)["rows"]] == [fill.name]
+    act(shown, "tab", tab="fanout")
+    assert told(shown)["tab"] == "fanout"
+    act(shown, "observe")
+    assert told(shown)["observed"]
+
+
+def test_what_goes_wrong_is_said_and_the_panel_goes_on(shown, fill, monkeypatch):
+    def full_disk(*args):
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(shown.state, "save", full_disk)
+    act(shown, "save")
+    message = told(shown)["message"]
+    assert message == {"text": "OSError: no space left on device", "bad": True}
+    act(shown, "toggle", marker=fill.name, probe="count")
+    assert fill.fanout == 1
+
+
+@pytest.mark.parametrize("action", ["", "close", "__init__", "nothing", None])
+def test_other_actions_do_nothing(shown, fill, action):
+    before = told(shown)
+    act(shown, action)
+    assert told(shown)["rows"] == before["rows"]
+    assert not shown.state.closed
+
+
+def test_the_panel_follows_the_program_by_itself(shown, fill, until):
+    shown.start()
+    fill(1, 2.0)
+    until(lambda: told(shown)["events"] == "1")
+
+
+def test_nothing_is_sent_while_nothing_happens(shown, until):
+    until(lambda: shown.state.costs is not None)
+    shown._refresh.stop()
+    shown._push(at_once=True)
+    before = len(shown.widget.comm.sent)
+    shown._push(at_once=True)
+    assert len(shown.widget.comm.sent) == before
+
+
+def test_nothing_is_sent_to_a_page_that_cannot_be_seen(shown, fill):
+    shown._refresh.stop()
+    shown._flow._interval = 0.0
+    shown.widget.comm.send_up({"type": "shown", "view": "a", "visible": False})
+    shown.state.start()
+    before = len(shown.widget.comm.sent)
+    shown._update()
+    assert len(shown.widget.comm.sent) == before
+    shown.widget.comm.send_up({"type": "shown", "view": "a", "visible": True})
+    shown._update()
+    assert len(shown.widget.comm.sent) > before
+
+
+def test_a_page_that_is_loaded_again_sees_what_is_now(shown, fill):
+    act(shown, "start")
+    state = shown.widget.get_state()
+    assert json.loads(state["shown"])["state"] == "on"
+
+
+def test_plots_appear_in_their_tab(shown, commit, until):
+    shown.start()
+    for _ in range(20):
+        with commit(1):
+            pass
+    act(shown, "tab", tab="latency")
+    until(lambda: shown.widget.panes.get("latency"))
+    assert len(shown.widget.panes["latency"]) == 3
+    assert list(shown.widget.panes) == ["latency"]
+
+
+def test_what_is_brushed_is_a_frame(shown, commit, until):
+    assert len(shown.selection) == 0
+    shown.start()
+    for rows in range(20):
+        with commit(rows):
+            pass
+    shown.stop()
+    act(shown, "tab", tab="latency")
+    until(lambda: shown._tabs.selection is not None)
+    shown._tabs.selection.select(dur=(0, 10**12))
+    assert shown.selection["rows"].tolist() == list(range(20))
+    act(shown, "deselect")
+    assert len(shown.selection) == 0
+
+
+def test_markers_with_clashing_fields_can_be_drawn(until):
+    number, text = kit.span("panel.clash.a", value=int), kit.span("panel.clash.b", value=str)
+    shown = panel("panel.clash.*")
+    shown.start()
+    with number(1), text("one"):
+        pass
+    act(shown, "tab", tab="latency")
+    until(lambda: shown.widget.panes)
+    assert not told(shown)["message"]["bad"]
+    shown.close()
+
+
+def test_fanout_and_publication_are_drawn_from_what_is_observed(shown, fill, until):
+    act(shown, "tab", tab="fanout")
+    assert "Observe" in told(shown)["note"]
+    act(shown, "observe")
+    act(shown, "toggle", marker=fill.name, probe="count")
+    fill(1, 1.0)
+    until(lambda: "fanout" in shown.widget.panes)
+    act(shown, "tab", tab="publication")
+    until(lambda: "publication" in shown.widget.panes)
+
+
+def test_close_leaves_nothing_behind(shown, fill, commit, until):
+    until(lambda: len(threads()) == 2)
+    shown.start()
+    act(shown, "connect-all", probe="count")
+    with commit(1):
+        pass
+    act(shown, "tab", tab="latency")
+    until(lambda: shown.widget.panes)
+    panes = [pane for parts in shown._tabs.shown.values() for _, pane in parts]
+    shown.close()
+    assert (fill.fanout, commit.fanout) == (0, 0)
+    assert threads() == []
+    assert all(pane.comm is None for pane in panes)
+    assert told(shown)["closed"]
+    assert len(shown.frame()) == 1
+    act(shown, "toggle", marker=fill.name, probe="count")
+    assert fill.fanout == 0
+    shown.close()
+
+
+def test_a_with_block_closes(fill):
+    with panel("panel.orders.*") as shown:
+        shown.start()
+    assert fill.fanout == 0
+    assert "closed" in repr(shown)
+
+
+def test_it_shows_something_without_widgets(shown):
+    kit.marker("panel.orders.<img>")
+    data, _ = shown._repr_mimebundle_()
+    assert data["text/plain"] == repr(shown)
+    assert "panel.orders.fill" in data["text/html"]
+    assert "<img>" not in data["text/html"]
+    assert "application/vnd.jupyter.widget-view+json" in data
+
+
+def test_running_a_cell_again_replaces_its_panel(fill, monkeypatch):
+    parent = {}
+    shell = SimpleNamespace(
+        kernel=SimpleNamespace(get_parent=lambda: parent),
+        events=SimpleNamespace(register=lambda *_: None),
+        user_ns={},
+    )
+
+    def run(cell, number):
+        parent.update(metadata={"cellId": cell}, header={"msg_id": number})
+
+    monkeypatch.setattr(kernel, "_shell", lambda: shell)
+    monkeypatch.setattr(kernel, "_made", {})
+    run("one", 1)
+    first, second = panel("panel.orders.*"), panel("panel.orders.*")
+    run("two", 2)
+    other = panel("panel.orders.*")
+    assert not any(each.state.closed for each in (first, second, other))
+    run("one", 3)
+    new = panel("panel.orders.*")
+    assert [p.state.closed for p in (first, second, other, new)] == [True, True, False, False]
+    for each in (other, new):
+        each.close()
+
+
+def test_the_public_name():
+    assert kit.panel is panel
+    with panel("panel.nothing.*") as shown:
+        assert isinstance(shown, Panel)
