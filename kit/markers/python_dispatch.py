@@ -272,10 +272,8 @@ class Dispatcher:
         if connection.note_error(error):
             from kit.markers.registry import registry
 
-            # At once for every dispatch that comes to it from here on ...
-            array.neutralise(connection)
-            # ... and out of the array as soon as no other update is under way.
-            registry.switch_off(connection, f"off after {connection.errors:,} errors")
+            why = f"off after {connection.errors:,} errors"
+            registry.switch_off(connection, why, array)
 
 
 _PLAIN_FRAMES: Final = {Dispatcher.__call__.__code__, Dispatcher._fire_at.__code__}
