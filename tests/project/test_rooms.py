@@ -23,7 +23,7 @@ BELOW = {
     "widgets": {"errors", "markers", "probes", "frames", "analysis", "plots", "rcu"},
     "demo": {"kit"},  # a program like any other: it knows the face
     "testing": {"errors", "markers", "probes"},
-    "torture": {"errors", "markers", "probes"},
+    "torture": {"kit", "markers", "probes"},
     # Commands know the face, and what they show.
     "cli_demo": {"kit", "cli_page", "frames", "analysis", "plots", "demo"},
     "cli_page": {"kit", "frames", "plots"},
