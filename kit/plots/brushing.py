@@ -6,6 +6,7 @@ from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bokeh.events import DoubleTap, SelectionGeometry
+from bokeh.models import Node
 from bokeh.models.annotations import BoxAnnotation
 
 from kit.plots.base import Plot, lock, note, several
@@ -64,7 +65,7 @@ class EventPlot(Plot):
     def __init__(self, frame: Any, *, spans_only: bool = False, lanes: str | None = None) -> None:
         self._spans_only, self._lanes = spans_only, lanes
         self._origin: int | None = None
-        self._boxes: list[BoxAnnotation] = []
+        self._boxes: list[tuple[BoxAnnotation, dict[str, Any]]] = []
         super().__init__(frame)
 
     @abstractmethod
@@ -143,17 +144,20 @@ class EventPlot(Plot):
 
         panel.figure.on_event(SelectionGeometry, brushed)
         panel.figure.on_event(DoubleTap, cleared)
-        box = BoxAnnotation(visible=False, fill_alpha=0.08, line_alpha=0.9, level="underlay")
+        # Where a brush has no side, the box reaches to the edge of the frame.
+        edges: dict[str, Any] = {side: Node(target="frame", symbol=side) for side in Box._fields}
+        box = BoxAnnotation(visible=False, fill_alpha=0.08, line_alpha=0.9, **edges)
+        box.level = "underlay"
         panel.figure.add_layout(panel.paint(box, fill_color="accent", line_color="accent"))
-        self._boxes.append(box)
+        self._boxes.append((box, edges))
 
     def _draw(self) -> None:
         brush = self.selection.brush
         sides = {} if brush is None else self._sides(brush)
-        for box in self._boxes:
+        for box, edges in self._boxes:
             box.visible = bool(sides)
             if sides:
-                box.update(**{side: sides.get(side) for side in Box._fields})
+                box.update(**(edges | sides))
 
     def _time_sides(self, brush: Brush) -> dict[str, float]:
         if brush.time is None:

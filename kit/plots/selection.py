@@ -185,6 +185,9 @@ class Selection:
         with base.lock:
             if brush == self._brush:
                 return
+            if brush is not None:
+                # A brush that cannot be applied raises here, and what was chosen stays chosen.
+                self._mask = (self._events, brush, brush.mask(self._events))
             self._before.append(self._brush)
             del self._before[:-REMEMBERED]
             self._change(brush)

@@ -15,6 +15,7 @@ def events(number=2_000, *, seed=1, threads=4, markers=MARKERS, seconds=2.0):
     """Log-normal durations with rare outliers of 40 ms and a checkpoint every half second."""
     random = np.random.default_rng(seed)
     ts = np.sort(random.integers(0, int(seconds * 1e9), number)) + START
+    ts[:1] = START
     dur = np.exp(random.normal(np.log(41_000), 0.55, number))
     slow = random.random(number) < 0.002
     dur[slow] = random.normal(40e6, 4e6, int(slow.sum()))
@@ -87,7 +88,7 @@ class Reader:
     def panels(self):
         """The figures of the plot, top to bottom."""
         root: LayoutDOM = self.plot.figure
-        return [root] if isinstance(root, figure) else [f for f in root.children]
+        return [root] if isinstance(root, figure) else list(root.children)
 
     def send(self, event):
         """Report an event the way a transport does."""

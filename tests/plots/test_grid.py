@@ -14,8 +14,8 @@ def test_columns_cover_the_view_and_lie_on_a_grid(bounds, columns):
     start, end = bounds[0], bounds[0] + bounds[1]
     edges = grid.time_edges(start, end, columns)
     width = edges[1] - edges[0]
-    assert edges[0] <= start
-    assert edges[-1] >= end
+    assert edges[0] <= start + 1e-6
+    assert edges[-1] >= end - 1e-6
     assert len(edges) - 1 <= columns + 2
     assert (np.diff(edges) == width).all()
     assert edges[0] % width == 0

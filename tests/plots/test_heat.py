@@ -1,5 +1,6 @@
 """Latency over time: counts add up, and no maximum is ever lost."""
 
+from itertools import pairwise
 from unittest import mock
 
 import numpy as np
@@ -11,9 +12,7 @@ from kit.plots.views import heat, table
 from kit.plots.views.heat import Pyramid, heat_view
 from tests.plots import samples
 
-ROWS = st.lists(
-    st.tuples(st.integers(0, 10**7), st.integers(0, 10**9)), min_size=1, max_size=200
-)
+ROWS = st.lists(st.tuples(st.integers(0, 10**7), st.integers(0, 10**9)), min_size=1, max_size=200)
 TIME = st.tuples(st.floats(-1e6, 9e6), st.floats(10, 1e7)).map(lambda v: (v[0], v[0] + v[1]))
 DUR = st.tuples(st.floats(0.5, 1e8), st.floats(1.1, 1e8)).map(lambda v: (v[0], v[0] * v[1]))
 
@@ -35,13 +34,10 @@ def columns_of(made, view):
     """Brute force: the events of each column."""
     offset = made.ts - made.origin
     edges = view.time_edges
-    return [
-        np.flatnonzero((offset >= low) & (offset < high))
-        for low, high in zip(edges[:-1], edges[1:], strict=True)
-    ]
+    return [np.flatnonzero((offset >= low) & (offset < high)) for low, high in pairwise(edges)]
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(rows=ROWS, time=TIME, dur=DUR)
 @pytest.mark.parametrize("mode", ["cells", "points", "pyramid"])
 def test_no_maximum_is_lost_at_any_zoom(mode, rows, time, dur):
@@ -53,11 +49,11 @@ def test_no_maximum_is_lost_at_any_zoom(mode, rows, time, dur):
         if len(inside):
             assert told[column] in inside
             assert made.dur[told[column]] == made.dur[inside].max()
-    assert view.time_edges[0] <= time[0]
-    assert view.time_edges[-1] >= time[1]
+    assert view.time_edges[0] <= time[0] + 1e-6
+    assert view.time_edges[-1] >= time[1] - 1e-6
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(rows=ROWS, time=TIME, dur=DUR)
 @pytest.mark.parametrize("mode", ["cells", "pyramid"])
 def test_cells_and_what_is_out_of_view_add_up(mode, rows, time, dur):
@@ -76,7 +72,7 @@ def _all_rows(made, time, mode):
     return view_of(made, time, (0.5, 1e15), mode)
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(rows=ROWS, time=TIME, dur=DUR)
 def test_single_events_are_exactly_those_in_view(rows, time, dur):
     made = spans(rows)
@@ -85,9 +81,9 @@ def test_single_events_are_exactly_those_in_view(rows, time, dur):
     inside = (offset >= time[0]) & (offset <= time[1])
     low, high = max(dur[0], 1), max(dur[1], 2)
     assert view.single
-    assert view.points.tolist() == np.flatnonzero(
-        inside & (shown >= low) & (shown <= high)
-    ).tolist()
+    assert (
+        view.points.tolist() == np.flatnonzero(inside & (shown >= low) & (shown <= high)).tolist()
+    )
     assert view.in_view == len(view.points)
     assert view.in_view + view.shorter + view.longer == inside.sum()
     assert view.counts.sum() == 0
@@ -97,7 +93,7 @@ def test_the_pyramid_counts_what_cells_count(monkeypatch):
     made = table.events(samples.events(50_000), spans_only=True)
     monkeypatch.setattr(heat, "POINTS", -1)
     pyramid = Pyramid(made)
-    assert pyramid.counts.sum() == len(made)
+    assert pyramid.sums[-1, -1] == len(made)
     for time in ((-2e7, 2.02e9), (3e8, 1.4e9), (1.9e9, 3e9)):
         for dur in ((1e3, 1e9), (2e4, 2e5), (1e7, 1e8)):
             monkeypatch.setattr(heat, "DENSE", -1)

@@ -30,7 +30,7 @@ def read(rows):
     return table.events(made, lanes="tid")
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(rows=ROWS, time=TIME)
 def test_single_spans_are_exactly_those_that_reach_into_view(rows, time):
     made = read(rows)
@@ -43,7 +43,7 @@ def test_single_spans_are_exactly_those_that_reach_into_view(rows, time):
     assert lanes == [made.lanes[code] for code in made.lane[view.events]]
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(rows=ROWS, time=TIME)
 def test_a_lane_is_as_busy_as_its_spans_cover(rows, time):
     made = read(rows)
@@ -70,7 +70,7 @@ def test_a_lane_is_as_busy_as_its_spans_cover(rows, time):
                 assert view.longest[row, column] > 0
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(ROWS)
 def test_spans_that_overlap_never_share_a_place(rows):
     ordered = sorted(rows)

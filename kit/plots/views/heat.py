@@ -80,7 +80,7 @@ class HeatView:
 
 
 class Pyramid:
-    """Counts on a grid finer than any full view: cells of coarse views are sums of its cells.
+    """Counts on a grid finer than any full view, from which cells of coarse views are added up.
 
     Parameters
     ----------
@@ -112,10 +112,13 @@ class Pyramid:
             # Stamps ascend, so a chunk fills neighbouring blocks only.
             found = np.bincount(cell)
             flat[base * self.rows : base * self.rows + len(found)] += found
-        self.counts: Ints = flat.reshape(blocks, self.rows)
+        # Entry (t, r) counts what lies before block t and below row r.
+        self.sums: Ints = np.zeros((blocks + 1, self.rows + 1), np.int64)
+        np.cumsum(flat.reshape(blocks, self.rows), axis=0, out=self.sums[1:, 1:])
+        np.cumsum(self.sums, axis=1, out=self.sums)
 
     def cells(self, edges: Ints, first: int, last: int, steps: int) -> npt.NDArray[np.float32]:
-        """Add up cells.
+        """Count events per row and column.
 
         Parameters
         ----------
@@ -128,12 +131,10 @@ class Pyramid:
         -------
         array of float32, shape (last - first, columns)
         """
-        span, per_row = int(edges[1] - edges[0]) // self.width, self.steps // steps
-        low, high = int(edges[0]) // self.width, int(edges[-1]) // self.width
-        blocks = _part(self.counts, low, high)
-        blocks = blocks.reshape(len(edges) - 1, span, -1).sum(axis=1)
-        rows = _part(blocks.T, first * per_row, last * per_row)
-        return _float32(rows.reshape(last - first, per_row, -1).sum(axis=1))
+        block = np.clip(edges // self.width, 0, len(self.sums) - 1)
+        row = np.clip(np.arange(first, last + 1) * (self.steps // steps), 0, self.rows)
+        corners = self.sums[np.ix_(block, row)]
+        return _float32(np.diff(np.diff(corners, axis=0), axis=1).T)
 
 
 def heat_view(
@@ -280,14 +281,6 @@ def _maxima(dur: Ints, starts: Ints) -> tuple[Ints, Ints]:
         for start, end in zip(starts[filled].tolist(), starts[filled + 1].tolist(), strict=True)
     ]
     return filled, np.array(longest, np.int64)
-
-
-def _part(values: Ints, low: int, high: int) -> Ints:
-    """Rows from `low` to `high`, with zeros where there are none."""
-    inside: Ints = values[max(low, 0) : max(min(high, len(values)), 0)]
-    before = min(max(-low, 0), high - low)
-    after = high - low - before - len(inside)
-    return np.pad(inside, ((before, after), (0, 0))) if before or after else inside
 
 
 def _float32(counts: Ints) -> npt.NDArray[np.float32]:
