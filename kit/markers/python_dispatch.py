@@ -46,7 +46,7 @@ class Dispatcher:
     format: Format | None
     name: str
 
-    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:  # noqa: C901 - one path, from top to bottom
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
         """Fire the marker: call every connected probe with these values."""
         array = self._array
         if array is None:
@@ -70,25 +70,26 @@ class Dispatcher:
                 if bound is None or array is None:
                     return None
                 args = bound
-            # Between counting and the first call there is no call and no jump back, hence no place
-            # where a signal handler could raise: what is counted is called.
-            if array.plain:
-                array.tally.n += 1
-                for probe in array.calls:
-                    probe(*args)
-            elif array.observers:
-                self._careful(array, args, None, reader.ident, ())
-            else:
-                ts = clock()
-                array.tally.n += 1
-                for probe in array.calls:
-                    probe(reader.ident, ts, args)
-        except BaseException as error:
-            if probe is None or array is None:
-                raise
-            whole = args if array.plain else (reader.ident, ts, args)
-            if self._failed(array, probe, whole, error):
-                raise
+            try:
+                # Between counting and the first call there is no call and no jump back, hence no
+                # place where a signal handler could raise: what is counted is called.
+                if array.plain:
+                    array.tally.n += 1
+                    for probe in array.calls:
+                        probe(*args)
+                elif array.observers:
+                    self._careful(array, args, None, reader.ident, ())
+                else:
+                    ts = clock()
+                    array.tally.n += 1
+                    for probe in array.calls:
+                        probe(reader.ident, ts, args)
+                return None
+            except BaseException as error:
+                if probe is None or self._failed(array, probe, error):
+                    raise
+            # Outside the handler: what one probe raised is no context for those after it.
+            self._call_rest(array, probe, args if array.plain else (reader.ident, ts, args))
         finally:
             reader.token = None
         return None
@@ -97,7 +98,7 @@ class Dispatcher:
         """Whether anything is connected: a guard for arguments that cost something."""
         return self._array is not None
 
-    def _fire_at(self, ts: int, args: tuple[Any, ...]) -> None:  # noqa: C901 - the same path
+    def _fire_at(self, ts: int, args: tuple[Any, ...]) -> None:
         """Dispatch an event that began at ``ts``, with its arguments complete; for spans."""
         array = self._array
         if array is None:
@@ -119,22 +120,22 @@ class Dispatcher:
                 # Declared anew, with other fields, while the span was open.
                 self._skipped += 1
                 return
-            if array.plain:
-                array.tally.n += 1
-                for probe in array.calls:
-                    probe(*args)
-            elif array.observers:
-                self._careful(array, args, ts, reader.ident, ())
-            else:
-                array.tally.n += 1
-                for probe in array.calls:
-                    probe(reader.ident, ts, args)
-        except BaseException as error:
-            if probe is None or array is None:
-                raise
-            whole = args if array.plain else (reader.ident, ts, args)
-            if self._failed(array, probe, whole, error):
-                raise
+            try:
+                if array.plain:
+                    array.tally.n += 1
+                    for probe in array.calls:
+                        probe(*args)
+                elif array.observers:
+                    self._careful(array, args, ts, reader.ident, ())
+                else:
+                    array.tally.n += 1
+                    for probe in array.calls:
+                        probe(reader.ident, ts, args)
+                return
+            except BaseException as error:
+                if probe is None or self._failed(array, probe, error):
+                    raise
+            self._call_rest(array, probe, args if array.plain else (reader.ident, ts, args))
         finally:
             reader.token = None
 
@@ -198,6 +199,7 @@ class Dispatcher:
         calls: list[tuple[int, int, Connection, int, str | None]] = []
         errors = 0
         position = -1
+        calling: Connection | None = None
         array.tally.n += 1
         try:
             for position, probe in enumerate(array.calls):
@@ -210,6 +212,7 @@ class Dispatcher:
                     continue
                 error = None
                 start = clock() if observers else 0
+                calling = connection
                 try:
                     probe(*whole)
                 except Exception as raised:
@@ -218,6 +221,7 @@ class Dispatcher:
                     self._note_error(array, connection, raised)
                     if mode.strict:
                         raise
+                calling = None
                 if observers:
                     calls.append((start, clock(), connection, position, error))
         except BaseException:
@@ -239,29 +243,29 @@ class Dispatcher:
                     )
 
     def _failed(
-        self,
-        array: ProbeArray,
-        failing: Callable[..., object],
-        whole: tuple[Any, ...],
-        error: BaseException,
+        self, array: ProbeArray, failing: Callable[..., object], error: BaseException
     ) -> bool:
-        """Account for a probe that raised and call those after it; True: let it through."""
+        """Account for a probe that raised; True: end the dispatch and let it through."""
         position = array.position(failing)
         if isinstance(error, Exception):
             self._note_error(array, array.connections[position], error)
-        if mode.strict or not isinstance(error, Exception):
-            self._miss(array, position + 1)
-            return True
+            if not mode.strict:
+                return False
+        self._miss(array, position + 1)
+        return True
+
+    def _call_rest(
+        self, array: ProbeArray, failed: Callable[..., object], whole: tuple[Any, ...]
+    ) -> None:
+        """Call the probes after one that has failed."""
+        position = array.position(failed)
         while (position := position + 1) < len(array.calls):
             probe = array.calls[position]
             try:
                 probe(*whole)
-            except BaseException as raised:
-                if not isinstance(raised, Exception):
-                    self._miss(array, position + 1)
+            except BaseException as error:
+                if self._failed(array, probe, error):
                     raise
-                self._note_error(array, array.connections[position], raised)
-        return False
 
     def _miss(self, array: ProbeArray, position: int) -> None:
         """Take back the call that the array's tally counted for each closure not reached."""
@@ -277,7 +281,7 @@ class Dispatcher:
 
 
 _PLAIN_FRAMES: Final = {Dispatcher.__call__.__code__, Dispatcher._fire_at.__code__}
-_FAILED_FRAME: Final = Dispatcher._failed.__code__
+_REST_FRAME: Final = Dispatcher._call_rest.__code__
 _CAREFUL_FRAME: Final = Dispatcher._careful.__code__
 
 
@@ -292,20 +296,15 @@ def running() -> tuple[Connection, ...]:
     inner = None
     while frame is not None:
         code = frame.f_code
-        # In _failed, the frame below it still names the probe that has failed and returned.
-        if (
-            code is _CAREFUL_FRAME
-            or code is _FAILED_FRAME
-            or (code in _PLAIN_FRAMES and inner is not _FAILED_FRAME)
-        ):
-            values = frame.f_locals
-            array, probe = values.get("array"), values.get("probe")
+        if code is _CAREFUL_FRAME:
+            calling = frame.f_locals.get("calling")
+            if calling is not None:
+                found.append(calling)
+        # Below _call_rest, a frame still names the probe that has failed and ended.
+        elif code is _REST_FRAME or (code in _PLAIN_FRAMES and inner is not _REST_FRAME):
+            array, probe = frame.f_locals.get("array"), frame.f_locals.get("probe")
             if array is not None and probe is not None:
-                position = values.get("position")
-                found.append(
-                    array.connections[array.position(probe) if position is None else position]
-                )
-            del values
+                found.append(array.connections[array.position(probe)])
         inner = code
         frame = frame.f_back
     return tuple(found)
