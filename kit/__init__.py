@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from kit.frames import open
     from kit.markers import markers
     from kit.probes import record
-    from kit.widgets import panel
+    from kit.widgets.panel import panel
 
 __version__ = "0.1.0"
 
