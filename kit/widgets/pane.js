@@ -220,7 +220,7 @@ function explain(box, title, error) {
   note.style.cssText =
     "padding: 8px 12px; border-left: 3px solid var(--jp-error-color1, #d32f2f);" +
     "color: var(--jp-ui-font-color1, inherit); font: 13px var(--jp-ui-font-family, sans-serif)";
-  note.textContent = `${title}: ${error?.message ?? error}.`;
+  note.textContent = `${title}: ${error?.message ?? error}. Load the page again, or run the cell again.`;
   box.replaceChildren(note);
 }
 

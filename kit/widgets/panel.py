@@ -203,7 +203,7 @@ class Panel:
         lost = f", {recorder.lost:,} lost" if recorder.lost else ""
         markers = f"{len(self.state.markers())} markers"
         events = f"{len(recorder):,} events{lost}"
-        return f"<Panel of {self.state.pattern}: {markers}, {doing}, {events}>"
+        return f"<Panel of {self.state.listing.pattern}: {markers}, {doing}, {events}>"
 
     def _repr_html_(self) -> str:
         """Show the markers as a table, where there are no widgets."""

@@ -9,14 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from kit.plots import theme, units
-from kit.probes.ready import Count, Print, Time
-from kit.widgets.wiring import same
+from kit.probes.ready import Print
+from kit.widgets.dots import connected, dots
 
 if TYPE_CHECKING:
     from kit.markers import Connection, Marker
     from kit.widgets.choices import Choice
     from kit.widgets.state import PanelState
-    from kit.widgets.wiring import Closure
 
 __all__ = ["show"]
 
@@ -55,8 +54,8 @@ def show(state: PanelState, *, events: bool = True) -> dict[str, Any]:
         rows = [_row(state, marker) for marker in markers[:MOST_ROWS]]
         shown: dict[str, Any] = {
             **_header(state, markers),
-            "pattern": state.pattern,
-            "filter": state.filter,
+            "pattern": state.listing.pattern,
+            "filter": state.listing.filter,
             "rows": rows,
             "hidden": len(markers) - len(rows),
             "palette": [_legend(state, choice, markers) for choice in state.palette],
@@ -115,7 +114,7 @@ def _key_of(state: PanelState, marker: Marker, connection: Connection) -> str:
 
 
 def _legend(state: PanelState, choice: Choice, markers: list[Marker]) -> dict[str, Any]:
-    on = [m for m in markers if _connected(state.wiring.connection((m.name, choice.key)))]
+    on = [m for m in markers if connected(state.wiring.connection((m.name, choice.key)))]
     return {
         "key": choice.key,
         "label": choice.label,
@@ -124,10 +123,6 @@ def _legend(state: PanelState, choice: Choice, markers: list[Marker]) -> dict[st
         "on": len(on),
         "of": len(markers),
     }
-
-
-def _connected(connection: Connection | None) -> bool:
-    return connection is not None and connection.connected
 
 
 # A marker.
@@ -147,84 +142,12 @@ def _row(state: PanelState, marker: Marker) -> dict[str, Any]:
         "fired": units.count(marker.fired),
         "fanout": marker.fanout,
         "skipped": marker.skipped,
-        "dots": _dots(state, marker),
+        "dots": dots(state, marker),
     }
 
 
 def _is_span(marker: Marker) -> bool:
     return marker.format is not None and marker.format.is_span
-
-
-def _dots(state: PanelState, marker: Marker) -> list[dict[str, Any]]:
-    others = dict(state.wiring.others(marker))
-    parted: dict[str, Closure] = {
-        key: closure for (name, key), closure in state.wiring.parted.items() if name == marker.name
-    }
-    dots = []
-    for choice in state.palette:
-        connection = state.wiring.connection((marker.name, choice.key))
-        key = choice.key
-        if not _connected(connection):
-            # The program's own connection of this function stands in its place.
-            there: dict[str, Connection | Closure] = {**others, **parted}
-            for other, found in there.items():
-                if same(found, choice):
-                    key, connection = other, others.pop(other, None)
-                    parted.pop(other, None)
-                    break
-        dots.append(_dot(state, key, choice.label, choice.hint, connection, choice.misfit(marker)))
-    hint = "connected by the program itself"
-    dots += [_dot(state, key, c.label, hint, c, "") for key, c in others.items()]
-    dots += [_dot(state, key, _label(c), hint, None, "") for key, c in parted.items()]
-    return dots
-
-
-def _label(closure: Closure) -> str:
-    name = closure.name or getattr(closure.probe, "kit_label", None)
-    return str(name or getattr(closure.probe, "__name__", type(closure.probe).__name__))
-
-
-def _dot(
-    state: PanelState,
-    key: str,
-    label: str,
-    hint: str,
-    connection: Connection | None,
-    misfit: str,
-) -> dict[str, Any]:
-    dot: dict[str, Any] = {
-        "key": key,
-        "label": label,
-        "hint": hint,
-        "color": theme.color_of(label),
-        "on": _connected(connection),
-        "misfit": misfit,
-    }
-    if connection is None:
-        return dot
-    costs = {} if state.costs is None else state.costs.probes
-    dot["calls"] = units.count(connection.calls)
-    dot["cost"] = units.duration(costs.get(key))
-    dot["note"], dot["more"] = _note(connection.probe, connection.calls)
-    if connection.errors:
-        dot["errors"] = units.count(connection.errors)
-        dot["error"] = units.plain(connection.first_error or "")[:300]
-    if not connection.connected and connection.state.startswith("off"):
-        dot["off"] = connection.state
-    return dot
-
-
-def _note(probe: object, calls: int) -> tuple[str, str]:
-    """Say what a ready-made probe has found, in short and in full."""
-    if isinstance(probe, Count) and probe.value != calls:
-        return f"{probe.value:,} since cleared", ""
-    if isinstance(probe, Time) and probe.count:
-        shares = {f"p{100 * share:g}": probe.quantile(share) for share in (0.5, 0.9, 0.99, 0.999)}
-        full = [f"{name} ≤ {units.duration(ns)}" for name, ns in shares.items()]
-        return full[2], "\n".join((*full, f"max {units.duration(probe.longest)}"))
-    if isinstance(probe, Print) and probe.omitted:
-        return f"{probe.omitted:,} not printed", ""
-    return "", ""
 
 
 # The events.

@@ -10,16 +10,14 @@ from __future__ import annotations
 import threading
 import time
 from datetime import datetime
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kit.markers.patterns import is_pattern
-from kit.markers.registry import registry
 from kit.probes.ready import Count, Print, Time
 from kit.widgets import kernel
 from kit.widgets.choices import READY, Choice, own_functions
 from kit.widgets.costs import Costs, measure
+from kit.widgets.listing import Listing, passes
 from kit.widgets.rates import Rates
 from kit.widgets.recording import Recording
 from kit.widgets.wiring import Pair, Wiring
@@ -30,7 +28,7 @@ if TYPE_CHECKING:
     from kit.markers import Marker
     from kit.probes.capture import Capture
 
-__all__ = ["PanelState", "passes"]
+__all__ = ["PanelState"]
 
 OBSERVED = 20_000
 """How many dispatches of each thread are kept for fan-out and publication."""
@@ -81,22 +79,21 @@ class PanelState:
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.lock = threading.RLock()
-        self.pattern = pattern
-        self.filter = ""
+        self.listing = Listing(pattern)
         self.recording = Recording("record", pattern, capacity, mode)
         self.observing = Recording("observe", pattern, OBSERVED, "overwrite", dispatches=True)
         self.wiring = Wiring()
         self.rates = Rates()
         self.costs: Costs | None = None
         self.captures: list[Capture] = []
+        self.described: dict[str, tuple[object, list[dict[str, Any]]]] = {}
         self.message: dict[str, Any] = {"text": HELP, "bad": False}
         self.closed = False
         self._probes = tuple(probes)
         self._clock = clock
-        self._order: list[str] = []
+        self._cleared = 0
         self._resting: set[str] = set()
         self._followed: dict[str, str] = {}
-        self._seen: set[str] = set()
         self._looked = -NAMESPACE_INTERVAL
         self.own: dict[str, Choice] = own_functions(self._probes, {})
         self._palette: dict[str, Choice] = {
@@ -113,16 +110,9 @@ class PanelState:
         return tuple(self._palette.values())
 
     def markers(self) -> list[Marker]:
-        """Return the markers that pattern and filter let through, in an order that stays.
-
-        A marker that is declared later comes last, so that nothing moves under the pointer; a new
-        filter puts all in order of name.
-        """
+        """Return the markers that pattern and filter let through, in the order of the list."""
         with self.lock:
-            declared = {marker.name: marker for marker in registry.matching(self.pattern)}
-            known = [name for name in self._order if name in declared]
-            self._order = known + sorted(declared.keys() - set(known))
-            return [declared[name] for name in self._order if passes(name, self.filter)]
+            return self.listing.shown()
 
     @property
     def running(self) -> bool:
@@ -134,6 +124,16 @@ class PanelState:
         """bool : whether dispatches are being observed."""
         return self._any_on("observe")
 
+    @property
+    def version(self) -> object:
+        """object : differs when something changed that the markers themselves do not tell."""
+        return (
+            self._cleared,
+            id(self.costs),
+            len(self.wiring.parted),
+            tuple(self._palette.values()),
+        )
+
     def _any_on(self, wanted: str) -> bool:
         with self.lock:
             on = (key for (_, key), c in self.wiring.mine.items() if c.connected)
@@ -144,8 +144,7 @@ class PanelState:
     def set_filter(self, text: str) -> None:
         """Show markers whose name contains a text, or matches it if it has wildcards."""
         with self.lock:
-            self.filter = text
-            self._order.sort()
+            self.listing.find(text)
 
     def toggle(self, name: str, key: str) -> None:
         """Connect a probe to a marker, or disconnect it.
@@ -159,7 +158,7 @@ class PanelState:
         """
         with self.lock:
             pair: Pair = (name, key)
-            markers = self._by_name()
+            markers = self.listing.all()
             marker, choice = markers.get(name), self._palette.get(key)
             if key == "record":
                 self._resting.clear()
@@ -178,8 +177,8 @@ class PanelState:
         """Connect a probe to all markers that the filter lets through, and to later ones."""
         with self.lock:
             choice = self._palette[key]
-            self._followed[key] = self.filter
-            self._seen.update(self._by_name())
+            self._followed[key] = self.listing.filter
+            self.listing.new()  # those that are there already are connected here
             markers = self.markers()
             wanted = [(marker, choice) for marker in markers if not choice.misfit(marker)]
             self.say(f"Connected {choice.label} to {len(wanted):,} markers.")
@@ -194,7 +193,7 @@ class PanelState:
             on = [pair for pair in pairs if self._is_on(pair)]
             label = self._palette[key].label
             text = f"disconnect {label} from {len(on):,} markers"
-            self.wiring.disconnect(on, self._by_name(), text)
+            self.wiring.disconnect(on, self.listing.all(), text)
             self.say(f"{text.replace('disconnect', 'Disconnected', 1)}.")
             self._mark()
 
@@ -213,7 +212,7 @@ class PanelState:
         """Record: what was recorded before `stop`, or else every marker that is shown."""
         with self.lock:
             names = self._resting or {marker.name for marker in self.markers()}
-            markers = self._by_name()
+            markers = self.listing.all()
             choice = self.recording.choice
             wanted = [(markers[name], choice) for name in sorted(names) if name in markers]
             self.say(f"Recording {len(wanted):,} markers.")
@@ -227,7 +226,7 @@ class PanelState:
             pairs = [pair for pair in self.wiring.mine if pair[1] == "record"]
             on = [pair for pair in pairs if self._is_on(pair)]
             self._followed.pop("record", None)
-            self.wiring.disconnect(on, self._by_name(), f"stop recording {len(on):,} markers")
+            self.wiring.disconnect(on, self.listing.all(), f"stop recording {len(on):,} markers")
             self._resting = {name for name, _ in on}
             self.say("Stopped. Start goes on with the same markers.")
             self._mark()
@@ -248,6 +247,7 @@ class PanelState:
     def clear(self) -> None:
         """Forget what was recorded, and begin all counts again."""
         with self.lock:
+            self._cleared += 1
             self.recording.clear()
             self.observing.clear()
             for connection in self.wiring.mine.values():
@@ -258,7 +258,7 @@ class PanelState:
     def undo(self) -> None:
         """Take the last connecting or disconnecting back."""
         with self.lock:
-            text = self.wiring.undo(self._by_name())
+            text = self.wiring.undo(self.listing.all())
             self.say(f"Undone: {text}." if text else "There is nothing to undo.")
             self._mark()
 
@@ -323,7 +323,7 @@ class PanelState:
                 return
             now = self._clock()
             self._follow()
-            self.rates.note(now, {m.name: m.fired for m in self._by_name().values() if m.fanout})
+            self.rates.note(now, {m.name: m.fired for m in self.listing.all().values() if m.fanout})
             self._look_for_functions()
             self._mark()
 
@@ -335,8 +335,7 @@ class PanelState:
 
     def _follow(self) -> None:
         """Connect what the reader has connected to all to markers declared since."""
-        new = [m for m in registry.matching(self.pattern) if m.name not in self._seen]
-        self._seen.update(marker.name for marker in new)
+        new = self.listing.new()
         for key, wanted in self._followed.items():
             choice = self._palette[key]
             fitting = [m for m in new if passes(m.name, wanted) and not choice.misfit(m)]
@@ -377,20 +376,3 @@ class PanelState:
     def _mark(self) -> None:
         self.recording.mark(self.running)
         self.observing.mark(self.observed)
-
-    def _by_name(self) -> dict[str, Marker]:
-        return {marker.name: marker for marker in registry.matching(self.pattern)}
-
-
-def passes(name: str, wanted: str) -> bool:
-    """Tell whether a filter lets a name through.
-
-    Examples
-    --------
-    >>> passes("orders.fill", "FILL"), passes("orders.fill", "*.f*"), passes("orders.fill", "f*")
-    (True, True, False)
-    """
-    wanted = wanted.strip()
-    if is_pattern(wanted):
-        return fnmatchcase(name, wanted)
-    return wanted.casefold() in name.casefold()

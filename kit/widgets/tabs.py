@@ -7,7 +7,7 @@ much has been recorded; when recording stops it shows all of them.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from kit.errors import FrameError
@@ -79,9 +79,9 @@ def _note_costs(state: PanelState, calls: pd.DataFrame) -> None:
     """Take what the user's functions were seen to cost."""
     if state.costs is None or calls.empty:
         return
-    for label, cost in calls.groupby("probe", observed=True)["dur"].median().items():
-        if f"own:{label}" in state.own:
-            state.costs.probes[f"own:{label}"] = float(cost)
+    medians = calls.groupby("probe", observed=True)["dur"].median().items()
+    seen = {f"own:{label}": float(cost) for label, cost in medians if f"own:{label}" in state.own}
+    state.costs = replace(state.costs, probes=state.costs.probes | seen)
 
 
 def events(capture: Capture) -> pd.DataFrame:
@@ -148,7 +148,6 @@ class Tabs:
                 newest = f"The newest {units.count(LIVE)} of {units.count(recorded)} events"
                 return f"{newest}; all of them when you stop."
             return f"All {units.count(recorded)} events."
-            return ""
         if not state.observed and tab.key not in self.shown:
             return (
                 "Nothing observed yet: press Observe to time every probe of every dispatch. "
