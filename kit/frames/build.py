@@ -249,7 +249,7 @@ def _events(
     name: str | None,
 ) -> pd.DataFrame:
     codes = [code for code, (of, _) in enumerate(formats) if name in (None, of)]
-    rows = pull(capture, None if name is None else codes)
+    rows = pull(capture, codes if len(codes) < len(formats) else None)
     parts, counts = convert_fields(rows, formats, laid_out)
     common = columns[: len(columns) - len(stored)]
     arrays: dict[str, Any] = {}

@@ -167,13 +167,13 @@ _FITS: Final[dict[Kind, Callable[[object], object]]] = {
 
 def _text(values: list[Any]) -> Values:
     misfits = 0
-    others = set(map(type, values)) - {str, type(None)}
-    if not all(issubclass(other, str) for other in others):
+    types = set(map(type, values))
+    if types <= {type(None)}:
+        return Values(pa.nulls(len(values), pa.large_string()))
+    if not all(issubclass(each, str) for each in types - {type(None)}):
         missing = sum(value is None or value is pd.NA for value in values)
         values = [value if isinstance(value, str) else None for value in values]
         misfits = values.count(None) - missing
-    if values.count(None) == len(values):
-        return Values(pa.nulls(len(values), pa.large_string()), None, misfits)
     try:
         data = pa.array(values, pa.large_string())
     except UnicodeEncodeError:
@@ -184,6 +184,7 @@ def _text(values: list[Any]) -> Values:
         plain = longest <= TEXT_LIMIT and not marked
     if plain:
         return Values(data, None, misfits)
+    values = [None if value is None else str.__str__(value) for value in values]
     cut = sum(value is not None and len(value) > TEXT_LIMIT for value in values)
     values = [None if value is None else escape(value[:TEXT_LIMIT]) for value in values]
     return Values(pa.array(values, pa.large_string()), None, misfits, cut)

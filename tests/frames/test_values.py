@@ -33,6 +33,17 @@ class Liar(int):
     __hash__ = int.__hash__
 
 
+class Mute(str):
+    """Its own text must not be asked for."""
+
+    __slots__ = ()
+
+    def __str__(self):
+        raise AssertionError
+
+    __len__ = __getitem__ = encode = __str__
+
+
 # For each type: what is taken, as what, and what is not.
 FITS = {
     int: [
@@ -58,7 +69,13 @@ FITS = {
         (float("nan"), float("nan")),
     ],
     bool: [(True, True), (False, False), (np.True_, True)],
-    str: [("", ""), ("a\0b", "a\0b"), (Word.YES, "yes"), (Label("x"), "x"), (np.str_("y"), "y")],
+    str: [
+        ("", ""),
+        ("a\0b", "a\0b"),
+        (Word.YES, "yes"),
+        (Label("x"), "x"),
+        (np.str_("y"), "y"),
+    ],
 }
 FITS[Label] = FITS[str]
 MISFITS = {
@@ -159,6 +176,13 @@ def test_text_is_cut_at_the_limit_and_counted():
     assert [frames.unescape(text) for text in stored] == [v[:TEXT_LIMIT] for v in values]
     assert attrs["cut"] == {"m": {"value": 2}}
     assert attrs["misfits"] == {}
+
+
+def test_text_of_a_subclass_is_taken_without_asking_it():
+    for text, stored in [("a", "a"), ("\udc80", "\\udc80"), ("\\udc80", "\\\\udc80")]:
+        values, attrs = column(str, [Mute(text), 5])
+        assert values == [stored, None]
+        assert attrs["misfits"] == {"m": {"value": 1}}
 
 
 @pytest.mark.parametrize("letter", ["x", "é", "\U0001f600"])
