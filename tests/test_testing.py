@@ -180,7 +180,7 @@ def test_an_event_without_such_a_field_names_those_it_has(events):
 
 def test_isolated_leaves_the_registry_as_it_was():
     """Connections, order, formats, hooks and patterns: what was there is there again."""
-    fill = kit.marker("testing.fill", qty=int)
+    fill, kind = kit.marker("testing.fill", qty=int), kit.marker("testing.kind", n=int)
     called = []
     first = fill.connect(lambda qty: called.append("first"), name="first")
     second = fill.connect(lambda qty: called.append("second"))
@@ -194,7 +194,8 @@ def test_isolated_leaves_the_registry_as_it_was():
         second.disconnect()
         kit.disconnect("testing.fill", fill.probes[0].probe)
         fill.hooks(on_first=lambda: called.append("new first"))
-        exec("kit.marker('testing.fill', px=float)", {"__name__": "__main__", "kit": kit})
+        exec("kit.marker('testing.fill', a=int, b=int)", {"__name__": "__main__", "kit": kit})
+        kit.span("testing.kind", n=int)
         kit.connect("testing.*", print)
         kit.connect("testing.waited", print)
         new = kit.marker("testing.new")
@@ -202,11 +203,12 @@ def test_isolated_leaves_the_registry_as_it_was():
         assert new.fanout == 1
     assert (kit.markers(), fill.probes, fill.format, fill.module, fill.line) == before
     assert all(c.connected for c in (first, second, pattern))
-    assert (new.fanout, len(kit.markers("testing.*"))) == (0, 1)
+    assert (new.fanout, len(kit.markers("testing.*")), type(kind)) == (0, 2, kit.Marker)
     called.clear()
     fill(1)
-    assert called == ["first", "second", "pattern"]
-    assert (first.calls, len(pattern)) == (1, 1)
+    kind(1)
+    assert called == ["first", "second", "pattern", "pattern"]
+    assert (first.calls, len(pattern)) == (1, 2)
     later = kit.marker("testing.later")
     assert later.fanout == 1
     called.clear()

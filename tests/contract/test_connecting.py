@@ -93,7 +93,7 @@ def test_rule_07_holds_within_a_batch_and_for_patterns_that_match_nothing(unique
 def test_rule_07_a_closure_that_was_disconnected_may_come_back(unique):
     """A connection is over when it is over.
 
-    Seen to fail when a removed connection is left in what `Plan.add` looks at.
+    Seen to fail when `Remove` leaves the connection in the plan.
     """
     fill = kit.marker(unique("fill"))
     for _ in range(3):

@@ -65,8 +65,7 @@ def test_rule_04_a_probe_may_be_connected_before_its_marker_is_declared(unique):
 def test_rule_04_spans_native_probes_order_and_private_data_as_usual(unique):
     """What comes early is connected like anything else.
 
-    Seen to fail when native probes are not asked again for the format, and when candidates are
-    not put in order.
+    Seen to fail when nothing is published because the connections are the same.
     """
     name, seen = unique("query"), []
     kit.connect(name, lambda dur, error, sql: seen.append("default"))

@@ -1,11 +1,13 @@
 """What a span is: a marker with a duration, a context manager and a decorator."""
 
 import threading
+import time
 
 import pytest
 
 import kit
 from kit.testing import capture
+from tests.contract.conftest import PATIENCE
 
 
 @pytest.fixture
@@ -36,25 +38,27 @@ def test_one_event_at_the_end_of_the_body(query):
     assert (query.fired, query.format.is_span, query.format.names) == (2, True, ("sql",))
 
 
-def test_each_call_is_a_context_manager_of_its_own(query):
+def test_each_call_is_a_context_manager_of_its_own(query, background):
     """Nested and on several threads, they do not disturb each other.
 
-    Seen to fail when the start is kept on the span.
+    Seen to fail when the start is kept in one place for all.
     """
-    inside = threading.Barrier(2)
+    inside = threading.Barrier(2, timeout=PATIENCE)
+
+    def run() -> None:
+        with query("thread"):
+            inside.wait()
+
     with capture(query.name) as events:
-
-        def run() -> None:
-            with query("thread"):
-                inside.wait(10)
-
-        thread = threading.Thread(target=run)
-        thread.start()
-        with query("outer"), query("inner"):
-            inside.wait(10)
-        thread.join()
-    outer, inner = events.one(sql="outer"), events.one(sql="inner")
-    assert outer.dur >= inner.dur
+        with query("outer"):
+            begun = time.monotonic_ns()
+            while time.monotonic_ns() < begun + 1_000_000:
+                pass
+            with query("inner"):
+                background(run)
+                inside.wait()
+        background.join()
+    assert events.one(sql="outer").dur >= events.one(sql="inner").dur + 1_000_000
     assert len(events) == 3
 
 
