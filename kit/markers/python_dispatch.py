@@ -197,35 +197,38 @@ class Dispatcher:
         begin = clock()
         whole = args if array.plain else (ident, begin if ts is None else ts, args)
         calls: list[tuple[int, int, Connection, int, str | None]] = []
-        errors = 0
-        position = -1
+        errors = reached = 0
         calling: Connection | None = None
         array.tally.n += 1
         try:
             for position, probe in enumerate(array.calls):
                 connection = array.connections[position]
+                skip = any(connection.same_closure(each.probe, each.private) for each in busy)
+                start = clock() if observers else 0
+                reached = position + 1
                 if probe is connection._stub:
                     connection._stub.n += 1
                     continue
-                if any(connection.same_closure(each.probe, each.private) for each in busy):
+                if skip:
                     connection._skipped += 1
                     continue
                 error = None
-                start = clock() if observers else 0
                 calling = connection
                 try:
                     probe(*whole)
-                except Exception as raised:
+                except BaseException as raised:
                     error = type(raised).__name__
                     errors += 1
-                    self._note_error(array, connection, raised)
-                    if mode.strict:
+                    if isinstance(raised, Exception):
+                        self._note_error(array, connection, raised)
+                    if mode.strict or not isinstance(raised, Exception):
                         raise
-                calling = None
-                if observers:
-                    calls.append((start, clock(), connection, position, error))
+                finally:
+                    calling = None  # noqa: F841 - running() looks at it
+                    if observers:
+                        calls.append((start, clock(), connection, position, error))
         except BaseException:
-            self._miss(array, position + 1)
+            self._miss(array, reached)
             raise
         finally:
             if observers:
