@@ -299,9 +299,16 @@ class Recorder:
         -------
         pandas.DataFrame
             As from `frame`.
+
+        Raises
+        ------
+        FrameError
+            When two markers have a field of one name and two types; nothing is taken away then.
         """
         from kit import frames
 
+        # What cannot be one frame is found out while it is still there.
+        frames.events(self.newest(0))
         return frames.events(self.take())
 
     def frame(self, name: str | None = None) -> pd.DataFrame:
