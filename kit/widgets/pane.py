@@ -288,12 +288,22 @@ class Pane(anywidget.AnyWidget):
             for event in events:
                 # One by one, so that a callback that raises does not swallow the events after it.
                 try:
-                    self._doc.apply_json_patch({"events": [event]}, setter=self)  # type: ignore[arg-type]
+                    self._apply_one(event)
                 except Exception as error:  # noqa: BLE001
                     failures.append(error)
             self._origin = None
         if failures:
             raise failures[0]
+
+    def _apply_one(self, event: dict[str, Any]) -> None:
+        # Bokeh takes every model in the document for known to the browser once a patch from there
+        # has been applied.  Those that still wait to be sent are not.
+        models = self._doc.models
+        unsent = models._new_models.copy()
+        try:
+            self._doc.apply_json_patch({"events": [event]}, setter=self)  # type: ignore[arg-type]
+        finally:
+            models._new_models |= {model for model in unsent if model.document is self._doc}
 
     def _on_dark(self, change: Any) -> None:
         theme.use("dark" if change["new"] else "light")

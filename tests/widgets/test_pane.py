@@ -8,7 +8,7 @@ import ipywidgets
 import numpy as np
 import pytest
 from bokeh.events import RangesUpdate, Tap
-from bokeh.models import Button, ColumnDataSource, Slider
+from bokeh.models import Button, ColumnDataSource, FixedTicker, Slider
 from bokeh.plotting import figure
 
 from kit.plots import theme
@@ -85,6 +85,16 @@ def test_new_models_arrive_with_what_refers_to_them(pane, plot, source, view):
     renderer.glyph.line_color = "red"
     view.catch_up()
     assert view.model("line").glyph.line_color == "red"
+
+
+def test_new_models_that_wait_arrive_whole_whatever_the_reader_does(pane, plot, view):
+    view.tell("shown", visible=False)
+    plot.xaxis.ticker = FixedTicker(ticks=[1.0])
+    view.do(changed(plot.title, "text", "by the reader"))
+    view.tell("shown", visible=True)
+    view.catch_up()
+    assert view.model("figure").xaxis[0].ticker.ticks == [1.0]
+    assert plot.title.text == "by the reader"
 
 
 def test_numbers_have_no_gaps(pane, plot, view):
