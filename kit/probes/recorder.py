@@ -308,7 +308,7 @@ class Recorder:
         from kit import frames
 
         # What cannot be one frame is found out while it is still there.
-        frames.events(self.newest(0))
+        frames.events(self.newest(1))
         return frames.events(self.take())
 
     def frame(self, name: str | None = None) -> pd.DataFrame:
