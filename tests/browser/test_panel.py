@@ -84,6 +84,27 @@ def test_probes_are_connected_and_disconnected_by_clicks(page: Page, panel: Loca
     assert python(page, "len(panel.frame('orders.submit'))") == recorded
 
 
+def test_fan_out_is_drawn_as_it_changes(page: Page, panel: Locator) -> None:
+    panel.get_by_label("filter markers").fill(SUBMIT)
+    expect(panel.locator(".kit-row")).to_have_count(1)
+    panel.get_by_role("tab", name="Fan-out").click()
+    panel.locator('[data-action="observe"]').click()  # a probe that times the others
+    drawn = """() => (window.Bokeh?.documents ?? []).flatMap(d => [...d._all_models.values()])
+      .filter(m => m.type === 'ColumnDataSource' && m.data.exact_p50 && m.data.x)
+      .flatMap(m => [...m.data.x])"""
+    shown = "([drawn, wanted]) => JSON.stringify(eval(drawn)()) === JSON.stringify(wanted)"
+    page.wait_for_function(shown, arg=[drawn, [1]])
+    for fanout, probe in ((2, "record"), (3, "count")):
+        dot(page, probe).click()
+        wait_for_python(page, f"submit.fanout == {fanout}")
+        page.wait_for_function(shown, arg=[drawn, list(range(1, fanout + 1))])
+    for fanout, probe in ((2, "record"), (1, "count")):
+        dot(page, probe).click()
+        wait_for_python(page, f"submit.fanout == {fanout}")
+    panel.locator('[data-action="observe"]').click()
+    wait_for_python(page, "submit.fanout == 0")
+
+
 def test_one_click_is_one_publication(page: Page, panel: Locator) -> None:
     for generation in (1, 2, 3):
         dot(page, "count").click()

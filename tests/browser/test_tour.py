@@ -1,0 +1,49 @@
+"""The tour in JupyterLab, as a reader runs it: every cell, every plot, no word of complaint."""
+
+import os
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import HUB
+from tests.browser.lab import Lab, change_theme, python, run_all
+
+# `make binder-check` runs this behind a hub; once is enough elsewhere.
+WAYS = [HUB] if os.environ.get("KIT_LAB_PYTHON") else [{}]
+
+PLOTTED = (
+    "latency-plot",
+    "heat-plot",
+    "timeline-plot",
+    "run-after",
+    "fanout-plot",
+    "publication-plot",
+)
+
+
+@pytest.mark.parametrize("lab", WAYS, ids=lambda way: "hub" if way else "plain", indirect=True)
+def test_the_tour_runs_and_shows_its_plots(
+    lab: Lab, page: Page, shot: Callable[[str], None]
+) -> None:
+    page.set_default_timeout(120_000)
+    run_all(page, lab, "01-tour.ipynb")
+    page.set_default_timeout(20_000)
+    assert python(page, "[marker.name for marker in kit.markers() if marker]") == []
+    for theme in ("light", "dark"):
+        change_theme(page, theme)
+        for cell in PLOTTED:
+            shown = page.locator(".jp-Notebook .jp-Cell").nth(place(page, cell))
+            shown.scroll_into_view_if_needed()
+            expect(shown.locator('[data-ready="true"] .bk-Figure').first).to_be_visible()
+            shot(f"tour-{cell}-{theme}")
+    change_theme(page, "light")
+    expect(page.locator(".kit-panel")).to_have_attribute("data-state", "closed")
+
+
+def place(page: Page, cell: str) -> int:
+    """Which cell of the notebook has this id."""
+    ids = page.evaluate(
+        "() => jupyterapp.shell.currentWidget.content.widgets.map(cell => cell.model.id)"
+    )
+    return ids.index(cell)
