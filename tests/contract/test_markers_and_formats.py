@@ -96,6 +96,8 @@ def test_rule_01_firing_returns_none(unique):
         assert fill("wrong", "count") is None
         with fill.connect(lambda n: nested.append(fill(2))):
             assert fill(1) is None
+        with fill.connect(lambda n: 1 / 0, priority=20):
+            assert fill(1) is None
     assert nested == [None]
 
 
