@@ -106,21 +106,17 @@ class EventPlot(Plot):
         refresh : bool
             Whether to draw it now.
         """
+        before: Selection | None = getattr(self, "selection", None)
+        if before is not None:
+            before.leave(self)
         self.selection = selection
         selection.show_in(self)
         if refresh:
             self._refresh()
 
-    def brush_changed(self, selection: Selection) -> None:
-        """Show what is brushed now; a selection that this plot has left is of no interest.
-
-        Parameters
-        ----------
-        selection : Selection
-            The one that has changed.
-        """
-        if selection is self.selection:
-            self._refresh()
+    def brush_changed(self) -> None:
+        """Show what is brushed now."""
+        self._refresh()
 
     def _selected(self) -> Bools | None:
         mask = self.selection.mask(self.frame)

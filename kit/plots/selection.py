@@ -264,10 +264,20 @@ class Selection:
         if plot not in self._plots:
             self._plots.append(plot)
 
+    def leave(self, plot: EventPlot) -> None:
+        """Draw a plot no more.
+
+        Parameters
+        ----------
+        plot : Plot
+        """
+        if plot in self._plots:
+            self._plots.remove(plot)
+
     def _change(self, brush: Brush | None) -> None:
         self._brush = brush
         for plot in self._plots:
-            plot.brush_changed(self)
+            plot.brush_changed()
         self._announce()
 
     def _announce(self) -> None:

@@ -89,6 +89,16 @@ def test_single_events_are_exactly_those_in_view(rows, time, dur):
     assert view.counts.sum() == 0
 
 
+@pytest.mark.parametrize("mode", ["cells", "pyramid"])
+@pytest.mark.parametrize("power", range(1, 16))
+def test_durations_beside_an_edge_are_counted_once(mode, power):
+    made = spans([(n, 10**power + n - 4) for n in range(9)])
+    for dur in ((1.0, 10.0**power), (10.0**power, 1e16)):
+        view = view_of(made, (0.0, 100.0), dur, mode)
+        assert view.counts.sum() == view.in_view
+        assert view.in_view + view.shorter + view.longer == 9
+
+
 def test_the_pyramid_counts_what_cells_count(monkeypatch):
     made = table.events(samples.events(50_000), spans_only=True)
     monkeypatch.setattr(heat, "POINTS", -1)

@@ -18,7 +18,7 @@ def story():
         [
             (0, 10, "m", 1, 1, 7),
             (90, 39, "m", 1, 1, 8),  # under way when 2 is published: waited for
-            (110, 5, "m", 2, 2, 7),
+            (110, 22, "m", 2, 2, 7),  # uses the new one, and may end when it likes
             (140, 5, "m", 3, 1, 7),
         ]
     )
@@ -43,7 +43,7 @@ def test_lanes_are_threads_and_bars_their_dispatches():
     bars = zip(view.lane, view.start, view.end, view.generation, view.tone, strict=True)
     assert [tuple(int(n) for n in bar) for bar in bars] == [
         (0, 50, 60, 1, 1),
-        (0, 160, 165, 2, 0),
+        (0, 160, 182, 2, 0),
         (0, 190, 195, 3, NEWEST),
         (1, 140, 179, 1, 1),
     ]

@@ -45,11 +45,11 @@ def test_one_marker_more_than_lines_is_no_other():
 
 
 def test_a_steady_rate_is_the_same_at_any_zoom_and_at_the_ends():
-    made = table.events(samples.frame(range(0, 1_000_000_000, 100_000)))
+    made = table.events(samples.frame(range(0, 997_300_000, 100_000)))
     for time in ((-1e7, 1.01e9), (2e8, 6e8), (5e8, 5.1e8)):
         view = rate_view(made, split(made), time)
         recorded = view.counts.sum(axis=0) > 0
-        assert view.rates.sum(axis=0)[recorded] == pytest.approx(10_000, rel=0.05)
+        assert view.rates.sum(axis=0)[recorded] == pytest.approx(10_000, rel=0.1)
 
 
 def test_few_events_make_few_columns():

@@ -151,7 +151,9 @@ def test_a_plot_that_was_linked_elsewhere_is_left_alone():
     one, two, three = (plots.latency(frame) for _ in range(3))
     old = link(one, two)
     new = link(two, three)
+    done = samples.counting(two)
     old.select(dur=(0, 10**9))
+    assert done == []
     assert one.view.selected.sum() == 500
     assert two.view.selected.sum() == three.view.selected.sum() == 0
     new.select(dur=(0, 50_000))

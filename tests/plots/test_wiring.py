@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from bokeh.document import Document
 from bokeh.document.events import ModelChangedEvent
-from bokeh.events import RangesUpdate
+from bokeh.events import RangesUpdate, Reset
 
 from kit import plots
 from tests.plots import samples
@@ -88,10 +88,33 @@ def test_reset_restores_everything(make):
     reader.reset()
     assert len(done) == 1
     assert plot._where() == whole
+    # BokehJS restores what it was told to, before Python hears of it.
+    for panel in reader.panels:
+        assert (panel.x_range.reset_start, panel.x_range.reset_end) == whole[0]
     assert before == (
         plot.view.total,
         [(r.x_range.start, r.x_range.end) for r in reader.panels],
     )
+
+
+@pytest.mark.parametrize("make", [plots.latency, *TIME_PLOTS], ids=lambda m: m.__name__)
+def test_reset_from_python_restores_everything(make):
+    plot = make(samples.events(500))
+    whole = plot._where()
+    plot.zoom(**dict.fromkeys(plot._windows, (1e6, 1.5e6)))
+    assert plot._where() != whole
+    plot.reset()
+    assert plot._where() == whole
+    assert plot.view.total == 500
+    assert (plot._windows[next(iter(plot._windows))].range.start) == whole[0][0]
+
+
+def test_a_reset_that_did_not_move_the_ranges_is_put_right():
+    plot = plots.rate(samples.events(500))
+    reader = Reader(plot)
+    reader.zoom(x=(1e8, 2e8))
+    reader.send(Reset(reader.panels[0]))
+    assert plot.view.in_view == 500
 
 
 def test_reset_shows_what_came_while_the_reader_was_zoomed_in():

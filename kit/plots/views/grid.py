@@ -116,8 +116,8 @@ def log_rows(dur: Ints, steps: int) -> Ints:
     [0, 0, 0, 1, 3]
     """
     logs: Floats = np.log10(np.maximum(dur, 1))
-    logs *= steps
     logs += 1e-9  # so that 1,000 lies in the decade that it begins
+    logs *= steps
     # Logarithms are not negative here, so cutting off is rounding down.
     return logs.astype(np.int64)
 
