@@ -155,6 +155,14 @@ def test_a_page_that_is_loaded_again_gets_the_document_as_it_is(pane, plot, sour
     assert again.model("figure").title.text == "still live"
 
 
+def test_a_page_that_was_left_out_of_sight_does_not_silence_the_next(pane, plot, view):
+    view.tell("shown", visible=False)
+    again = FakeView(pane, "b")
+    again.tell("left")
+    plot.title.text = "for whoever comes"
+    assert len(pane.comm.patches()) == 1
+
+
 def test_a_second_view_asks_for_the_document(pane, plot, view):
     plot.title.text = "later"
     second = FakeView(pane, "b", from_state=False)
@@ -227,6 +235,7 @@ def test_closing_frees_the_document(plot, pane, view):
     assert comm.sent[-1][0] == "comm_close"
     plot.title.text = "nobody sees this"
     assert comm.patches() == []
+    assert plot.document.callbacks.change_callbacks() == ()
     assert "closed" in repr(pane)
     pane.close()
     again = Pane(plot, interval=0)

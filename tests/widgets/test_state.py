@@ -84,6 +84,8 @@ def test_a_click_connects_and_another_disconnects(state, fill):
     assert connection.probe.value == 1
     state.toggle(fill.name, "count")
     assert fill.fanout == 0
+    state.toggle(fill.name, "count")
+    assert fill.probes[0].probe.value == 0  # a new one counts from the beginning
 
 
 def test_three_probes_on_one_marker(state, fill):
@@ -375,6 +377,7 @@ def test_observing_sees_every_probe(state, fill):
     state.observe(True)
     fill(1, 1.0)
     capture = state.observing.capture()
+    assert labels(fill) == ["count", "observe"]
     assert len(capture.dispatches) == 1
     assert {row[3] for row in capture.probe_calls} >= {"count"}
     state.observe(False)
