@@ -110,8 +110,9 @@ def _progress() -> Iterator[Callable[[float, float], object] | None]:
     try:
         from tqdm import tqdm
     except ModuleNotFoundError:
-        tqdm = None
-    if tqdm is None or not sys.stderr.isatty():
+        yield None
+        return
+    if not sys.stderr.isatty():
         yield None
         return
     form = "{desc} {bar} {n:.0f} of {total:.0f} s"
