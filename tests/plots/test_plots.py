@@ -257,7 +257,7 @@ def test_names_of_threads_are_shown():
     frame = samples.events(50, threads=2)
     frame.attrs["threads"] = {"140213": "MainThread", "140214": "order-writer"}
     axis = plots.timeline(frame).figure.yaxis[0]
-    assert axis.formatter.args["names"] == ["MainThread", "order…riter"]
+    assert axis.formatter.args["names"] == ["MainThread", "order…iter"]
 
 
 def test_a_live_recorder_can_be_plotted():

@@ -180,11 +180,11 @@ class Publication(Plot):
         self.height = round(FRAME + LANE * height)
         self._panel.figure.height = self.height
         self._lanes_range.update(start=-height, end=0.0)
-        names = [units.short(self._thread(lane), 11) for lane in view.lanes]
+        names = [units.short(self._thread(lane), 10) for lane in view.lanes]
         at = dict(zip(places, names, strict=True))
         if len(set(bands)) > 1:  # several markers: each has its name above its lanes
             heads = zip(bands, view.lanes, strict=True)
-            at |= {band - BAND / 2: units.short(lane.marker, 11) for band, lane in heads}
+            at |= {band - BAND / 2: units.short(lane.marker, 10) for band, lane in heads}
         self._panel.y_names(at)
         self._draw_bars(places)
         self._draw_changes(places, bands)

@@ -179,7 +179,7 @@ class Timeline(EventPlot):
         self._panel.figure.height = self.height
         self._lanes_range.update(start=len(view.lanes) - lanes - 0.5, end=len(view.lanes) - 0.5)
         places = [float(len(view.lanes) - 1 - index) for index in range(len(view.lanes))]
-        names = [units.short(self._threads.get(name, name), 11) for name in view.lanes]
+        names = [units.short(self._threads.get(name, name), 10) for name in view.lanes]
         self._panel.y_names(dict(zip(places, names, strict=True)))
         self._draw_cells(places)
         self._draw_bars(places)
