@@ -61,8 +61,8 @@ def panel(
     Examples
     --------
     >>> import kit
-    >>> fill = kit.marker("panel.fill", qty=int)
-    >>> with panel("panel.*") as shown:
+    >>> fill = kit.marker("doc.panel.fill", qty=int)
+    >>> with panel("doc.panel.*") as shown:
     ...     shown.start()
     ...     fill(100)
     ...     len(shown.frame())

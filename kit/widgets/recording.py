@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from bisect import bisect_left
 from dataclasses import replace
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from kit.probes.recorder import Recorder
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from kit.probes.capture import Capture
 
 __all__ = ["Recording"]
+
+_STEP: Final = 20
 
 HINTS: Final = {
     "record": "keeps every event, for plots and frames",
@@ -79,19 +83,41 @@ class Recording:
         self.started = time.monotonic_ns() if running else None
         self.stopped = None
 
-    def capture(self, newest: int | None = None) -> Capture:
+    def capture(self) -> Capture:
         """Return what is recorded, frozen.
-
-        Parameters
-        ----------
-        newest : int, optional
-            Only so many events of each thread.
 
         Returns
         -------
         Capture
         """
-        recorder = self.recorder
-        capture = recorder.snapshot() if newest is None else recorder.newest(newest)
+        return self._timed(self.recorder.snapshot())
+
+    def newest(self, count: int) -> Capture:
+        """Return about as many of the newest events, of all threads together.
+
+        Parameters
+        ----------
+        count : int
+            How many events; up to `_STEP` more of each thread come with them.
+
+        Returns
+        -------
+        Capture
+            Everything, if there is no more than that.
+        """
+        capture = self._timed(self.recorder.newest(count))
+        if len(capture) <= count:
+            return capture
+        # Busy threads have more of the newest than idle ones: a point in time divides them all.
+        stamps = sorted(row[0] for thread in capture.threads for row in thread.rows[::_STEP])
+        cut = stamps[-min(len(stamps), 1 + count // _STEP)]
+        threads = []
+        for thread in capture.threads:
+            first = _STEP * bisect_left(thread.rows[::_STEP], cut, key=itemgetter(0))
+            rows = thread.rows[first:]
+            threads.append(replace(thread, rows=rows, first_seq=thread.first_seq + first))
+        return replace(capture, threads=tuple(threads))
+
+    def _timed(self, capture: Capture) -> Capture:
         started = capture.started if self.started is None else self.started
         return replace(capture, started=started, stopped=self.stopped)

@@ -161,7 +161,7 @@ def latest(state: PanelState) -> list[list[str]]:
     list of [time, marker, thread, duration, fields]
         All text; the time in seconds since recording began.
     """
-    capture = state.recording.capture(LATEST)
+    capture = state.recording.newest(LATEST)
     rows = [(row, thread.name) for thread in capture.threads for row in thread.rows]
     rows.sort(key=lambda item: item[0][0], reverse=True)
     described = []

@@ -52,11 +52,7 @@ class Tab:
 
 def _event_frames(state: PanelState) -> tuple[Any, ...]:
     recording = state.recording
-    newest = None
-    if state.running:
-        threads = len(recording.recorder.newest(1).threads)
-        newest = max(1, LIVE // max(1, threads))
-    return (events(recording.capture(newest)),)
+    return (events(recording.newest(LIVE) if state.running else recording.capture()),)
 
 
 def _fanout_frames(state: PanelState) -> tuple[Any, ...]:
@@ -144,9 +140,8 @@ class Tabs:
                 return "Recording; nothing has been fired yet."
             if tab.key == "events":
                 return ""
-            if state.running and recorded > LIVE:
-                newest = f"The newest {units.count(LIVE)} of {units.count(recorded)} events"
-                return f"{newest}; all of them when you stop."
+            if state.running:
+                return f"While recording, the newest {units.count(LIVE)} events are drawn."
             return f"All {units.count(recorded)} events."
         if not state.observed and tab.key not in self.shown:
             return (

@@ -235,7 +235,8 @@ def test_running_a_cell_again_replaces_its_panel(fill, monkeypatch):
         parent.update(metadata={"cellId": cell}, header={"msg_id": number})
 
     monkeypatch.setattr(kernel, "_shell", lambda: shell)
-    monkeypatch.setattr(kernel, "_made", {})
+    for name, value in (("_made", {}), ("_running", False), ("_watched", None)):
+        monkeypatch.setattr(kernel, name, value)
     run("one", 1)
     first, second = panel("panel.orders.*"), panel("panel.orders.*")
     run("two", 2)

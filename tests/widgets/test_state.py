@@ -419,3 +419,32 @@ def test_disconnecting_twice_is_no_error(state, fill):
         connection.disconnect()
     state.disconnect_all("count")
     assert fill.fanout == 0
+
+
+@pytest.mark.parametrize("count", [1, 40, 500, 5_000])
+def test_the_newest_are_the_newest_of_all_threads(state, fill, cancel, count):
+    state.start()
+
+    def busy():
+        for number in range(3_000):
+            fill(number, 1.0)
+
+    def idle():
+        for _ in range(30):
+            cancel("late")
+
+    for work in (idle, busy, idle):
+        thread = threading.Thread(target=work)
+        thread.start()
+        thread.join()
+    everything = sorted(
+        row[0] for thread in state.recording.capture().threads for row in thread.rows
+    )
+    capture = state.recording.newest(count)
+    found = sorted(row[0] for thread in capture.threads for row in thread.rows)
+    assert found[-min(count, len(everything)) :] == everything[-count:]
+    assert len(found) <= count + 3 * 20
+    for thread in capture.threads:
+        [whole] = [t for t in state.recording.capture().threads if t.tid == thread.tid]
+        first = thread.first_seq - whole.first_seq
+        assert list(thread.rows) == list(whole.rows)[first:]
