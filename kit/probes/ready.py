@@ -125,7 +125,7 @@ class Print:
     def native(self, marker: Marker, format: Format) -> Callable[[int, int, tuple[Any, ...]], None]:
         """Return what the dispatcher calls for this marker."""
         name = marker.name
-        fields = (("dur", "error") if format.is_span else ()) + format.names
+        is_span, fields = format.is_span, format.names
 
         def write(ident: int, ts: int, args: tuple[Any, ...]) -> None:  # noqa: ARG001
             printed = self._printed
@@ -134,17 +134,16 @@ class Print:
                 self.omitted += 1
                 return
             printed.append(now)
-            self._write(name, fields, args)
+            took, failed, values = "", None, args
+            if is_span:
+                took, failed, values = f"took {_duration(args[0])}", args[1], args[2:]
+            pairs = zip(fields, values, strict=False)
+            words = [took, *(f"{field}={self._short.repr(value)}" for field, value in pairs)]
+            self._write("  ".join([name, " ".join(filter(None, words)), failed or ""]).rstrip())
 
         return write
 
-    def _write(self, name: str, fields: tuple[str, ...], args: tuple[Any, ...]) -> None:
-        values = " ".join(
-            f"{field}={self._short.repr(value)}"
-            for field, value in zip(fields, args, strict=False)
-            if field != "error" or value is not None
-        )
-        line = f"{name}  {values}"
+    def _write(self, line: str) -> None:
         self.lines.append(line)
         if self._to is not None:
             self._to.write(line + "\n")
@@ -274,8 +273,17 @@ class Time:
     def __repr__(self) -> str:
         if not self.count:
             return "<Time: nothing measured>"
-        half, most = self.quantile(0.5), self.quantile(0.99)
+        half, most = (_duration(self.quantile(share) or 0) for share in (0.5, 0.99))
         return (
-            f"<Time: {self.count:,} events, half within {half:,} ns, 99 % within {most:,} ns, "
-            f"longest {self.longest:,} ns>"
+            f"<Time: {self.count:,} events, half within {half}, 99 % within {most}, "
+            f"longest {_duration(self.longest)}>"
         )
+
+
+def _duration(ns: int) -> str:
+    """Write a duration with three significant digits, in the unit a reader would choose."""
+    for unit, size in (("s", 10**9), ("ms", 10**6), ("µs", 10**3)):
+        if ns >= size * 0.9995:
+            value = ns / size
+            return f"{value:,.{max(0, 3 - len(str(int(value + 0.5))))}f} {unit}"
+    return f"{ns} ns"

@@ -12,6 +12,7 @@ import anywidget
 import traitlets
 
 from kit.markers.listing import MarkerList
+from kit.plots import theme
 from kit.widgets import kernel
 from kit.widgets.assets import script
 from kit.widgets.flow import Flow
@@ -107,6 +108,8 @@ class Panel:
         kernel.replace_in_cell(self)
         self.state = PanelState(pattern, probes, capacity=capacity, mode=mode)
         self._tabs = Tabs(self.state)
+        for choice in (*self.state.palette, self.state.observing.choice):
+            theme.color_of(choice.label)  # probes come first, before markers take the best colours
         self._flow = Flow(interval=0.05, window=8)
         self._lock = threading.Lock()
         self._sent: dict[str, Any] = {}

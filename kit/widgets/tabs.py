@@ -61,7 +61,10 @@ def _fanout_frames(state: PanelState) -> tuple[Any, ...]:
     capture = state.observing.capture()
     calls = frames.probe_calls(capture)
     _note_costs(state, calls)
-    return frames.dispatches(capture), calls
+    # What observes is there for the observation only; the reader asks about the other probes.
+    others = calls[calls["probe"] != state.observing.choice.label]
+    dispatches = frames.dispatches(capture)
+    return dispatches.assign(fanout=dispatches["fanout"] - 1), others
 
 
 def _publication_frames(state: PanelState) -> tuple[Any, ...]:

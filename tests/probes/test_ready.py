@@ -7,6 +7,7 @@ import pytest
 
 import kit
 from kit.probes import Count, Print, Time
+from kit.probes.ready import _duration
 
 
 @pytest.fixture
@@ -71,9 +72,32 @@ def test_print_names_marker_and_fields(fill, query):
             pass
     first, second = show.lines
     assert first == "ready.tests.fill  qty=3 sym='AC\\nME'"
-    assert second.startswith("ready.tests.query  dur=")
-    assert second.endswith(" sql='select 1'")
-    assert "error" not in second
+    assert second.startswith("ready.tests.query  took ")
+    assert second.endswith("s sql='select 1'")
+
+
+def test_print_says_how_a_span_failed(query):
+    show = Print()
+    with query.connect(show), pytest.raises(KeyError), query("select 1"):
+        raise KeyError("x")
+    assert show.lines[0].endswith(" sql='select 1'  KeyError")
+
+
+@pytest.mark.parametrize(
+    ("ns", "text"),
+    [
+        (0, "0 ns"),
+        (999, "999 ns"),
+        (1_000, "1.00 µs"),
+        (41_230, "41.2 µs"),
+        (999_900, "1.00 ms"),
+        (9_996_000, "10.0 ms"),
+        (123_456_789, "123 ms"),
+        (3_661_000_000_000, "3,661 s"),
+    ],
+)
+def test_durations_are_written_for_reading(ns, text):
+    assert _duration(ns) == text
 
 
 def test_print_writes_to_a_stream_too(fill):
