@@ -167,9 +167,7 @@ def pluggy_rows() -> list[Row]:
             plugin = type("Plugin", (), {"fill": staticmethod(implementation)})
             manager.register(plugin())
         statement = 'fill(qty=1, px=2.0, sym="x")'
-        rows.append(
-            Row(f"pluggy hook, {count} connected", statement, {"fill": manager.hook.fill})
-        )
+        rows.append(Row(f"pluggy hook, {count} connected", statement, {"fill": manager.hook.fill}))
     return rows
 
 
@@ -196,10 +194,10 @@ def import_time(rounds: int) -> float:
     """Return how much longer ``import kit`` takes than starting Python, in milliseconds."""
     best = {"pass": float("inf"), "import kit": float("inf")}
     for _ in range(rounds):
-        for code in best:
+        for code, least in best.items():
             begin = time.perf_counter()
             subprocess.run([sys.executable, "-c", code], check=True)
-            best[code] = min(best[code], time.perf_counter() - begin)
+            best[code] = min(least, time.perf_counter() - begin)
     return (best["import kit"] - best["pass"]) * 1000
 
 
@@ -221,8 +219,10 @@ def table(rounds: int = 40, seconds: float = 0.004, *, peers: bool = True) -> li
             rows += build()
     loop, call = measure(rows, rounds, seconds)
     lines = [
-        f"Python {sys.version.split()[0]}, {kit.dispatcher} dispatcher; "
-        f"empty loop {loop:.1f} ns, empty call {call:.1f} ns net",
+        (
+            f"Python {sys.version.split()[0]}, {kit.dispatcher} dispatcher; "
+            f"empty loop {loop:.1f} ns, empty call {call:.1f} ns net"
+        ),
         f"{'':36}{'ns':>10}{'calls':>9}{'limit':>8}",
     ]
     for row in rows:
