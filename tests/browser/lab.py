@@ -152,13 +152,15 @@ def _wait_until_up(lab: Lab, process: subprocess.Popen[bytes]) -> None:
 
 
 @contextlib.contextmanager
-def browse() -> Iterator[BrowserContext]:
+def browse(scale: float = 1) -> Iterator[BrowserContext]:
     """One browser, with one profile and so one cache, for many pages."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=find_chromium(), headless=True, args=FLAGS
         )
-        context = browser.new_context(viewport={"width": 1400, "height": 1000})
+        context = browser.new_context(
+            viewport={"width": 1400, "height": 1000}, device_scale_factor=scale
+        )
         context.set_default_timeout(20_000)
         context.add_init_script(
             "window.kernel = () => jupyterapp.shell.currentWidget.sessionContext.session.kernel"

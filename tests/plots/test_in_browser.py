@@ -39,7 +39,6 @@ FRAMES = """() => {
 }"""
 
 
-
 @pytest.fixture(scope="module")
 def browser():
     with lab.browse() as opened:
