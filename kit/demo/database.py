@@ -2,7 +2,8 @@
 
 ``db.commit`` is what a trader waits for: from asking for the write lock to being safe on disk.  It
 holds ``db.lock``, the wait for the lock, and ``db.sync``, the ``COMMIT`` that writes and waits for
-the disk; all three carry the order's reference, which is 0 for the keeper.
+the disk; all three carry the order's reference, which is 0 for the keeper.  A ``db.lock`` with an
+error is one that could not be had in time: the order is rejected, the keeper gives way.
 """
 
 import sqlite3
@@ -13,7 +14,7 @@ from typing import TypeAlias
 import kit
 from kit.demo import book
 
-__all__ = ["MODES", "Gate", "checkpoint", "housekeeping", "transaction"]
+__all__ = ["MODES", "Gate", "checkpoint", "gave_up", "housekeeping", "transaction"]
 
 commit = kit.span("db.commit", ref=int)
 lock = kit.span("db.lock", ref=int)
@@ -33,6 +34,21 @@ SQLite has no queue for that lock: who finds it taken sleeps for 1 ms, then 2, 5
 tries again, while others may slip in.  With a `threading.Lock` as the gate the operating system
 wakes the next one as soon as the lock is free; `contextlib.nullcontext()` is a gate left open.
 """
+
+
+def gave_up(error: sqlite3.OperationalError) -> bool:
+    """Whether a statement failed because a lock could not be had in time, and may be tried again.
+
+    Parameters
+    ----------
+    error : sqlite3.OperationalError
+
+    Returns
+    -------
+    bool
+    """
+    # The low byte is the kind of error; the others say more about it.
+    return error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
 
 
 @contextmanager
@@ -76,8 +92,11 @@ def transaction(connection: sqlite3.Connection, ref: int, gate: Gate) -> Iterato
                 connection.execute("COMMIT")
 
 
-def housekeeping(connection: sqlite3.Connection, keep: int, gate: Gate) -> None:
+def housekeeping(connection: sqlite3.Connection, keep: int, gate: Gate) -> bool:
     """Expire old orders, in a write transaction of its own.
+
+    Where writers leave it no time with the write lock, it gives way: what is old today is old
+    tomorrow.
 
     Parameters
     ----------
@@ -87,15 +106,26 @@ def housekeeping(connection: sqlite3.Connection, keep: int, gate: Gate) -> None:
         How many of the newest orders and fills stay.
     gate : Gate
         As in `transaction`.
+
+    Returns
+    -------
+    bool
+        True when it was done, False when the write lock could not be had in time.
     """
     with ExitStack() as held:
-        with lock(0):
-            held.enter_context(gate)
-            connection.execute("BEGIN IMMEDIATE")
+        try:
+            with lock(0):
+                held.enter_context(gate)
+                connection.execute("BEGIN IMMEDIATE")
+        except sqlite3.OperationalError as error:
+            if not gave_up(error):
+                raise
+            return False
         with expiring(), _undone_when_it_fails(connection):
             cancelled, deleted = book.expire(connection, keep)
             connection.execute("COMMIT")
     expired(cancelled, deleted)
+    return True
 
 
 def checkpoint(connection: sqlite3.Connection, mode: str, gate: Gate) -> bool:
@@ -118,7 +148,9 @@ def checkpoint(connection: sqlite3.Connection, mode: str, gate: Gate) -> bool:
     with checkpointing(mode), nullcontext() if mode == "passive" else gate:
         try:
             busy, pages, copied = connection.execute(f"PRAGMA wal_checkpoint({mode})").fetchone()
-        except sqlite3.OperationalError:
+        except sqlite3.OperationalError as error:
+            if not gave_up(error):
+                raise
             busy, pages, copied = 1, -1, -1
     checkpointed(mode, pages, copied, bool(busy))
     return not busy

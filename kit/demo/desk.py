@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import kit
 from kit.demo import book
-from kit.demo.database import Gate, transaction
+from kit.demo.database import Gate, gave_up, transaction
 from kit.demo.schema import TICKS
 from kit.demo.traders import Order, refusal
 
@@ -56,7 +56,7 @@ def place(
             with transaction(connection, order.ref, gate), matching(order.ref):
                 fills = book.match(connection, order)
         except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY:
+            if not gave_up(error):
                 raise
             reason, fills = "busy", []
     if reason is not None:

@@ -42,7 +42,8 @@ class OrderBook:
         How many of the newest orders and fills are kept; older ones are cancelled and deleted.
     queue : bool
         Whether writers line up for the write lock inside the program.  Otherwise each asks SQLite
-        again and again, and sleeps longer from one try to the next.
+        again and again, and sleeps longer from one try to the next; an order that does not get it
+        within 5 s is rejected, and a keeper that does not tries again at its next round.
     checkpoint : str
         ``"truncate"`` or ``"restart"``, which make writers wait until the log is empty, or
         ``"passive"``, which copies what it can and leaves them alone.

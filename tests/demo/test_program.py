@@ -6,13 +6,13 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from contextlib import closing
+from contextlib import closing, nullcontext
 from pathlib import Path
 
 import pytest
 
 import kit
-from kit.demo import OrderBook, book, pauses, report
+from kit.demo import OrderBook, book, database, pauses, report, threads
 from kit.demo.schema import open_book
 from kit.demo.status import Status
 
@@ -88,7 +88,8 @@ def test_many_writers_send_exactly_as_many_orders_as_asked_for(tmp_path):
 
 def test_the_tables_stay_small(tmp_path):
     path = tmp_path / "book.db"
-    with OrderBook(path, rate=FAST, keep=20, checkpoint_every=0.01).start() as orders:
+    # With a queue the keeper has its turn, however busy the writers are.
+    with OrderBook(path, rate=FAST, keep=20, queue=True, checkpoint_every=0.01).start() as orders:
         orders.run(orders=300)
         kept = OrderBook(path)  # a second handle, never started, touches nothing
         assert not kept.running
@@ -245,10 +246,10 @@ def test_progress_that_raises_stops_the_book():
 def test_each_checkpoint_mode_and_a_queue_keep_the_book_sound(mode):
     done = []
     with kit.connect("db.checkpointed", lambda *values: done.append(values)):
-        orders = OrderBook(
-            rate=FAST, queue=mode != "restart", checkpoint=mode, checkpoint_every=0.01
-        )
-        orders.run(orders=150)
+        queue = mode != "restart"
+        with OrderBook(rate=FAST, queue=queue, checkpoint=mode, checkpoint_every=0.01) as orders:
+            orders.start().run(orders=150)
+            wait_for(lambda: done)
         assert orders.check() == []
     assert {values[0] for values in done} == {mode}
 
@@ -352,6 +353,49 @@ def test_a_commit_waits_for_whoever_holds_the_write_lock(tmp_path):
             assert not locked.wait(0.2)
             holder.execute("ROLLBACK")
             assert locked.wait(60)
+
+
+def test_who_cannot_get_the_write_lock_gives_way_and_tries_again(tmp_path, monkeypatch):
+    """Writers reject the order, the keeper does nothing this time; the book goes on."""
+    path = tmp_path / "book.db"
+    OrderBook(path, writers=1, rate=FAST).run(orders=50)
+    monkeypatch.setattr(threads, "open_book", lambda path: open_book(path, busy_seconds=0.01))
+    told: Counter[object] = Counter()
+    with (
+        kit.connect("orders.reject", lambda ref, sym, reason: told.update([reason])),
+        kit.connect("db.lock", lambda dur, error, ref: told.update([(error, ref == 0)])),
+        kit.connect("db.checkpointed", lambda mode, pages, copied, busy: told.update([busy])),
+        kit.connect("orders.expire", lambda *_: told.update(["expired"])),
+        closing(open_book(path)) as holder,
+    ):
+        holder.execute("BEGIN IMMEDIATE")
+        with OrderBook(path, writers=1, keep=20, checkpoint_every=0.01).start() as orders:
+            failed = "OperationalError"
+            given_way = {"busy", (failed, True), (failed, False), True}
+            wait_for(lambda: all(told[what] > 1 for what in given_way))
+            assert set(told) <= given_way | {"quantity", "price band"}
+            holder.execute("ROLLBACK")
+            wait_for(lambda: told["expired"] and told[(None, False)] and told[False])
+        assert orders.status.state == "stopped"
+        assert orders.check() == []
+
+
+@pytest.mark.parametrize(
+    "turn",
+    [
+        lambda connection: database.housekeeping(connection, 20, nullcontext()),
+        lambda connection: database.checkpoint(connection, "truncate", nullcontext()),
+    ],
+    ids=["housekeeping", "checkpoint"],
+)
+def test_other_failures_of_the_database_are_not_taken_for_a_lost_race(tmp_path, turn):
+    path = tmp_path / "book.db"
+    OrderBook(path).run(orders=1)
+    with closing(open_book(path)) as connection:
+        connection.execute("BEGIN")  # neither a transaction nor a checkpoint can begin in one
+        connection.execute("SELECT count(*) FROM orders").fetchone()
+        with pytest.raises(sqlite3.OperationalError):
+            turn(connection)
 
 
 def test_a_report_collects_its_own_cycles(tmp_path):
