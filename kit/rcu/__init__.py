@@ -19,6 +19,7 @@ Everything here is the standard library's Python, so that it also runs in a brow
 
 from kit.rcu import kernel, models
 from kit.rcu.building import Litmus, litmus, otherwise, when
+from kit.rcu.cases import Case, case
 from kit.rcu.judge import Verdict, judge
 from kit.rcu.limits import Limits
 from kit.rcu.matrix import Matrix, matrix
@@ -29,6 +30,7 @@ from kit.rcu.why import Explanation, Refusal
 from kit.rcu.witness import Event, Execution
 
 __all__ = [
+    "Case",
     "Event",
     "Execution",
     "Explanation",
@@ -39,6 +41,7 @@ __all__ = [
     "Refusal",
     "Test",
     "Verdict",
+    "case",
     "judge",
     "kernel",
     "litmus",
