@@ -1,4 +1,4 @@
-"""What the page needs: the kit's own scripts, and BokehJS from the installed Bokeh.
+"""What plots in a page need: BokehJS from the installed Bokeh.
 
 BokehJS travels to the page as the state of a widget.  Nothing is loaded from the internet, no
 second server is needed, and a notebook does not grow by megabytes: the code goes to each page once,
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import gzip
 import threading
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -17,29 +16,9 @@ import anywidget
 import bokeh
 import traitlets
 
-__all__ = ["BokehJS", "bokehjs", "script"]
+__all__ = ["BokehJS", "bokehjs"]
 
 COMPONENTS = ("bokeh", "bokeh-gl", "bokeh-widgets")
-
-
-def script(*names: str) -> str:
-    """Join script files of this package into one module.
-
-    Parameters
-    ----------
-    *names : str
-        In order; only the last one exports anything.
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
-    >>> "export default" in script("pane.js")
-    True
-    """
-    return "\n".join(files(__package__).joinpath(name).read_text("utf-8") for name in names)
 
 
 class BokehJS(anywidget.AnyWidget):

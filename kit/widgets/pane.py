@@ -32,9 +32,10 @@ from bokeh.protocol.messages.patch_doc import patch_doc
 from kit.plots import theme
 from kit.plots.base import lock
 from kit.widgets import kernel
-from kit.widgets.assets import BokehJS, bokehjs, script
+from kit.widgets.assets import BokehJS, bokehjs
 from kit.widgets.changes import Changes
 from kit.widgets.flow import Flow
+from kit.widgets.scripts import script
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

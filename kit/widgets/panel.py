@@ -14,9 +14,9 @@ import traitlets
 from kit.markers.listing import MarkerList
 from kit.plots import theme
 from kit.widgets import kernel
-from kit.widgets.assets import script
 from kit.widgets.flow import Flow
 from kit.widgets.refresh import Refresh
+from kit.widgets.scripts import script
 from kit.widgets.show import show
 from kit.widgets.state import PanelState
 from kit.widgets.tabs import TABS, Tabs
