@@ -18,6 +18,7 @@ Everything here is the standard library's Python, so that it also runs in a brow
 """
 
 from kit.rcu import kernel, models
+from kit.rcu.boards import board
 from kit.rcu.building import Litmus, litmus, otherwise, when
 from kit.rcu.cases import Case, case
 from kit.rcu.judge import Verdict, judge
@@ -41,6 +42,7 @@ __all__ = [
     "Refusal",
     "Test",
     "Verdict",
+    "board",
     "case",
     "judge",
     "kernel",

@@ -71,7 +71,7 @@ class Case:
     switches: tuple[Switch, ...]
     lines: tuple[Line, ...]
     questions: tuple[Question, ...]
-    presets: Mapping[str, Choices] = field(default_factory=dict)
+    presets: Mapping[str, Choices] = field(default_factory=dict, hash=False)
 
     def switch(self, name: str) -> Switch:
         """The switch of a name; hyphens may be written as underscores.
