@@ -45,6 +45,7 @@ from kit.markers import (
     span,
     synchronize,
 )
+from kit.markers.choice import dispatcher
 
 if TYPE_CHECKING:
     from kit import analysis, demo, frames, plots, probes, rcu, testing, widgets
@@ -54,9 +55,6 @@ if TYPE_CHECKING:
     from kit.widgets.panel import panel
 
 __version__ = "0.1.0"
-
-dispatcher: Final = "python"
-"""Which dispatcher is in use."""
 
 __all__ = [
     "AlreadyConnectedError",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any
 
+from kit.markers.choice import dispatcher
 from kit.markers.tally import Tally
 
 if TYPE_CHECKING:
@@ -12,11 +13,47 @@ if TYPE_CHECKING:
 
     from kit.markers.connection import Connection, Observer
     from kit.markers.format import Format
+    from kit.markers.tally import Stub
 
 __all__ = ["ProbeArray", "build"]
 
 
-class ProbeArray:
+class _Closures:
+    """What a dispatch in Python reads; in C it is `kit._c.Array`."""
+
+    __slots__ = ("arity", "calls", "connections", "generation", "observers", "plain", "tally")
+
+    def __init__(
+        self,
+        connections: tuple[Connection, ...],
+        calls: list[Callable[..., object]],
+        timed: tuple[bool, ...],
+        observers: tuple[Observer, ...],
+        arity: int,
+        generation: int,
+    ) -> None:
+        self.connections = connections
+        self.plain = not any(timed)
+        # Where one wants the time, all are passed it.
+        self.calls = [
+            call if self.plain or takes_time else functools.partial(_call_plain, call)
+            for call, takes_time in zip(calls, timed, strict=True)
+        ]
+        self.observers = observers
+        self.arity = arity
+        self.generation = generation
+        self.tally = Tally()
+
+    def put_stub(self, position: int, stub: Stub) -> None:
+        """Put a stub in a closure's place, in one store."""
+        self.calls[position] = stub
+
+
+if not TYPE_CHECKING and dispatcher == "c":
+    from kit._c import Array as _Closures
+
+
+class ProbeArray(_Closures):
     """What one dispatch reads: the closures in call order and what is needed to call them.
 
     It never changes after it was published, with one exception: `neutralise`, for a closure that
@@ -46,40 +83,23 @@ class ProbeArray:
         Whether no closure was taken out in place.
     """
 
-    __slots__ = (
-        "__weakref__",
-        "arity",
-        "calls",
-        "connections",
-        "format",
-        "generation",
-        "intact",
-        "names",
-        "observers",
-        "originals",
-        "plain",
-        "tally",
-    )
+    __slots__ = ("__weakref__", "format", "intact", "names", "originals")
 
     def __init__(
         self, connections: tuple[Connection, ...], format: Format | None, generation: int
     ) -> None:
-        self.connections = connections
+        natives = [each.native for each in connections if each.native is not None]
+        super().__init__(
+            connections,
+            [_call(each, format) for each in connections],
+            tuple([each.native is not None for each in connections]),
+            tuple([each.observer for each in natives if each.observer is not None]),
+            0 if format is None else format.arity,
+            generation,
+        )
         self.format = format
         self.names = () if format is None else format.names
-        self.arity = 0 if format is None else format.arity
-        self.generation = generation
-        self.tally = Tally()
-        natives = [each.native for each in connections if each.native is not None]
-        self.plain = not natives
-        self.observers: tuple[Observer, ...] = tuple(
-            [each.observer for each in natives if each.observer is not None]
-        )
-        self.calls: list[Callable[..., object]] = (
-            [_timed_call(each, format) for each in connections]
-            if natives
-            else [each._call for each in connections]
-        )
+        # They stay as long as the array, whatever a stub takes the place of.
         self.originals: tuple[Callable[..., object], ...] = tuple(self.calls)
         self.intact = True
 
@@ -104,13 +124,13 @@ class ProbeArray:
         self.intact = False
         for position, each in enumerate(self.connections):
             if each is connection:
-                self.calls[position] = connection._stub
+                self.put_stub(position, connection._stub)
 
 
-def _timed_call(connection: Connection, format: Format | None) -> Callable[..., object]:
-    """Return what an array holds for a connection where calls take the thread and the time."""
+def _call(connection: Connection, format: Format | None) -> Callable[..., object]:
+    """Return what an array calls for a connection."""
     if connection.native is None:
-        return functools.partial(_call_plain, connection._call)
+        return connection._call
     # A marker that is only waited for has no fields, and no site that could fire it.
     return _no_site if format is None else connection.native.native(connection.marker, format)
 

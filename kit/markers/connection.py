@@ -98,10 +98,10 @@ class Connection:
         "_first_error",
         "_label",
         "_last_error",
+        "_left_out",
         "_missed",
         "_order",
         "_ranges",
-        "_skipped",
         "_state",
         "_stub",
         "asked",
@@ -149,7 +149,7 @@ class Connection:
         self._missed = Tally()
         # From when to when it was in the marker's array; the last one may be open.
         self._ranges: tuple[tuple[Moment, Moment | None], ...] = ()
-        self._skipped = 0
+        self._left_out = Tally()
         self._errors = 0
         self._first_error: str | None = None
         self._last_error: str | None = None
@@ -172,7 +172,7 @@ class Connection:
     @property
     def calls(self) -> int:
         """How often the probe was called, those calls included that raised or still run."""
-        left_out = self._missed.n + self._stub.n + self._skipped
+        left_out = self._missed.n + self._stub.n + self._left_out.n
         now = self.marker._dispatches.now
         return sum(between(since, until or now) for since, until in self._ranges) - left_out
 
@@ -194,7 +194,7 @@ class Connection:
     @property
     def skipped(self) -> int:
         """How many calls were left out because the closure was running on that thread."""
-        return self._skipped
+        return self._left_out.n
 
     def disconnect(self, wait: bool = False) -> None:
         """Disconnect.

@@ -24,50 +24,24 @@ from threading import get_ident
 from typing import TYPE_CHECKING, Final
 
 from kit.errors import WouldDeadlockError
+from kit.markers.readers import Reader, forked, inside, present
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = [
     "Cookie",
-    "Reader",
     "barrier",
     "defer",
     "deferred_errors",
     "elapsed",
     "inside",
-    "readers",
     "snapshot",
     "synchronize",
 ]
 
 
-class Reader:
-    """What a thread tells updaters: which dispatch it is in.
-
-    Attributes
-    ----------
-    ident : int
-        The thread.
-    token : object or None
-        Stands for its outermost dispatch; ``None`` outside.
-    """
-
-    __slots__ = ("ident", "token")
-
-    def __init__(self, ident: int) -> None:
-        self.ident = ident
-        self.token: object = None
-
-
 Cookie = dict[Reader, object]
-
-readers: Final[dict[int, Reader]] = {}
-"""The record of each thread that has ever fired. A thread that ends leaves it to the next one of
-the same identifier, so there are never more than there were threads at one time."""
-
-local: Final = threading.local()
-"""``local.reader`` is the calling thread's record, as soon as it has registered."""
 
 in_hook: Final[set[int]] = set()
 """Which threads run a marker's hook, where waiting could wait for itself."""
@@ -76,21 +50,6 @@ in_update: Final[set[int]] = set()
 """Which threads make an update: a signal handler there must not wait, as others wait for it."""
 
 _SHORTEST, _LONGEST = 20e-6, 1e-3
-
-
-def register() -> Reader:
-    """Return the calling thread's record, made where there is none; where updaters find it."""
-    ident = get_ident()
-    # One operation: a signal handler that comes here in between gets the same record.
-    reader = readers.setdefault(ident, Reader(ident))
-    local.reader = reader
-    return reader
-
-
-def inside() -> bool:
-    """Tell whether the calling thread is in a dispatch."""
-    reader = readers.get(get_ident())
-    return reader is not None and reader.token is not None
 
 
 def snapshot() -> Cookie:
@@ -107,10 +66,7 @@ def snapshot() -> Cookie:
     >>> grace.elapsed(grace.snapshot())
     True
     """
-    # A thread that registers after the list was made reads what was published before.
-    return {
-        reader: token for reader in list(readers.values()) if (token := reader.token) is not None
-    }
+    return {reader: token for reader in present() if (token := reader.token) is not None}
 
 
 def elapsed(cookie: Cookie) -> bool:
@@ -125,7 +81,7 @@ def elapsed(cookie: Cookie) -> bool:
     -------
     bool
     """
-    return all(reader.token is not token for reader, token in cookie.items())
+    return not any(reader.within(token) for reader, token in cookie.items())
 
 
 def wait(cookie: Cookie, timeout: float | None = None) -> None:
@@ -147,7 +103,7 @@ def wait(cookie: Cookie, timeout: float | None = None) -> None:
     pause = _SHORTEST
     while True:
         for reader, token in list(cookie.items()):
-            if reader.token is not token:
+            if not reader.within(token):
                 del cookie[reader]
         if not cookie:
             return
@@ -300,10 +256,8 @@ def barrier(timeout: float | None = None) -> None:
 def _after_fork() -> None:
     # Only the forking thread lives on in the child; the others' dispatches never end there, and
     # deferred callbacks are the parent's.
-    me = get_ident()
-    for ident in [ident for ident in readers if ident != me]:
-        del readers[ident]
-    in_hook.intersection_update((me,))
+    forked()
+    in_hook.intersection_update((get_ident(),))
     _worker.reset()
 
 

@@ -11,7 +11,7 @@ from kit.markers.connection import (
     NO_PRIVATE,
     Connection,
 )
-from kit.markers.python_dispatch import Dispatcher
+from kit.markers.dispatch import Dispatcher, called_fast
 from kit.markers.tally import Dispatches
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ class Hooks(NamedTuple):
     on_last: Hook | None = None
 
 
+@called_fast
 class Marker(Dispatcher):
     """A named point in a program that probes can be connected to.
 

@@ -19,8 +19,9 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any, Final, cast
 
-from kit.markers.grace import local, register
+from kit.markers.accounting import Accounting
 from kit.markers.mode import mode
+from kit.markers.readers import local, register
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,7 +37,7 @@ __all__ = ["Dispatcher"]
 clock: Final = time.monotonic_ns
 
 
-class Dispatcher:
+class Dispatcher(Accounting):
     """A point in a program that calls the closures of its published array."""
 
     __slots__ = ("_array", "_skipped", "format", "name")
@@ -86,7 +87,7 @@ class Dispatcher:
                         probe(reader.ident, ts, args)
                 return None
             except BaseException as error:
-                if probe is None or self._failed(array, probe, error):
+                if probe is None or self._failed(array, array.position(probe), error):
                     raise
             # Outside the handler: what one probe raised is no context for those after it.
             self._call_rest(array, probe, args if array.plain else (reader.ident, ts, args))
@@ -133,35 +134,13 @@ class Dispatcher:
                         probe(reader.ident, ts, args)
                 return
             except BaseException as error:
-                if probe is None or self._failed(array, probe, error):
+                if probe is None or self._failed(array, array.position(probe), error):
                     raise
             self._call_rest(array, probe, args if array.plain else (reader.ident, ts, args))
         finally:
             reader.token = None
 
     # Below: what ordinary dispatches do not need.
-
-    def _bind(
-        self, array: ProbeArray | None, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> tuple[Any, ...] | None:
-        """Put a site's arguments in field order, or skip and count the dispatch."""
-        if array is None or array.format is None:
-            return None
-        names = array.names
-        if len(args) + len(kwargs) == len(names):
-            try:
-                # Where every name that is missing is there, no other can be. A copy, since kwargs
-                # is this reader's token and is kept by whoever waits.
-                return (*args, *[kwargs[name] for name in names[len(args) :]])
-            except KeyError:
-                pass  # bind says which
-        try:
-            return array.format.bind(args, kwargs)
-        except TypeError as error:
-            if mode.strict:
-                raise TypeError(f"marker {self.name!r} {error}") from None
-            self._skipped += 1
-            return None
 
     def _nested(
         self,
@@ -210,7 +189,7 @@ class Dispatcher:
                     connection._stub.n += 1
                     continue
                 if skip:
-                    connection._skipped += 1
+                    connection._left_out.n += 1
                     continue
                 error = None
                 calling = connection
@@ -245,18 +224,6 @@ class Dispatcher:
                         calls,
                     )
 
-    def _failed(
-        self, array: ProbeArray, failing: Callable[..., object], error: BaseException
-    ) -> bool:
-        """Account for a probe that raised; True: end the dispatch and let it through."""
-        position = array.position(failing)
-        if isinstance(error, Exception):
-            self._note_error(array, array.connections[position], error)
-            if not mode.strict:
-                return False
-        self._miss(array, position + 1)
-        return True
-
     def _call_rest(
         self, array: ProbeArray, failed: Callable[..., object], whole: tuple[Any, ...]
     ) -> None:
@@ -267,20 +234,8 @@ class Dispatcher:
             try:
                 probe(*whole)
             except BaseException as error:
-                if self._failed(array, probe, error):
+                if self._failed(array, position, error):
                     raise
-
-    def _miss(self, array: ProbeArray, position: int) -> None:
-        """Take back the call that the array's tally counted for each closure not reached."""
-        for connection in array.connections[position:]:
-            connection._missed.n += 1
-
-    def _note_error(self, array: ProbeArray, connection: Connection, error: Exception) -> None:
-        if connection.note_error(error):
-            from kit.markers.registry import registry
-
-            why = f"off after {connection.errors:,} errors"
-            registry.switch_off(connection, why, array)
 
 
 _PLAIN_FRAMES: Final = {Dispatcher.__call__.__code__, Dispatcher._fire_at.__code__}

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from kit.markers.choice import dispatcher
+
 if TYPE_CHECKING:
     import weakref
 
@@ -40,6 +42,10 @@ class Stub:
     def __call__(self, *args: Any) -> None:  # noqa: ARG002 - any closure may stand here
         """Count a call that is not made."""
         self.n += 1
+
+
+if not TYPE_CHECKING and dispatcher == "c":
+    from kit._c import Stub, Tally
 
 
 Moment: TypeAlias = "tuple[int, tuple[Tally, ...]]"

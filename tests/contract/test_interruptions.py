@@ -8,6 +8,7 @@ import pytest
 
 import kit
 from kit.markers import grace
+from kit.markers import readers as records
 from kit.probes.context import CONTEXT
 from tests.contract.test_publication import by_del, by_gc, interruptions
 from tests.contract.tools import LONG, run_apart
@@ -187,7 +188,7 @@ def test_rule_27_the_first_dispatch_of_a_thread_may_be_interrupted(
 
     interrupted: list[bool] = []
     m.connect(lambda: found.append(any(r.ident == get_ident() for r in grace.snapshot())))
-    monkeypatch.setattr(grace, "readers", Readers(grace.readers))
+    monkeypatch.setattr(records, "readers", Readers(records.readers))
     background(m)
     background.join()
     assert interrupted

@@ -1,0 +1,101 @@
+"""The types of the C extension; `kit/c` holds it."""
+
+from collections.abc import Callable
+from typing import Any, TypeAlias, TypeVar
+
+from kit.markers.connection import Connection, Observer
+
+Kind = TypeVar("Kind", bound=type[Any])
+
+class Tally:
+    n: int
+
+class Stub(Tally):
+    def __call__(self, *args: Any) -> None: ...
+
+class Array:
+    calls: list[Callable[..., object]]
+    connections: tuple[Connection, ...]
+    observers: tuple[Observer, ...]
+    tally: Tally
+    arity: int
+    generation: int
+
+    def __init__(
+        self,
+        connections: tuple[Connection, ...],
+        calls: list[Callable[..., object]],
+        timed: tuple[bool, ...],
+        observers: tuple[Observer, ...],
+        arity: int,
+        generation: int,
+    ) -> None: ...
+    def put_stub(self, position: int, stub: Stub, /) -> None: ...
+
+class Dispatcher:
+    name: str
+    def __bool__(self) -> bool: ...
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any: ...
+
+class Timing:
+    def __enter__(self) -> Timing: ...
+    def __exit__(self, *exc: object) -> None: ...
+
+class Reader:
+    ident: int
+    token: int | None
+    def within(self, token: object, /) -> bool: ...
+
+class Rows:
+    """The records of one thread, as a reader found them."""
+
+    def __init__(
+        self, kinds: list[bytes], parts: list[tuple[object, int, int, int]], /
+    ) -> None: ...
+    def __len__(self) -> int: ...
+    def tolist(self, context: int, /) -> list[tuple[Any, ...]]: ...
+    def stamps(self) -> tuple[bytearray, bytearray]: ...
+    def columns(
+        self, code: int, /
+    ) -> tuple[bytearray, list[tuple[bytearray, bytearray | None, bytearray | None]]]: ...
+
+Piece: TypeAlias = tuple[int, str, int, Rows, dict[int, int], dict[int, int]]
+
+class Store:
+    """The events of a recorder, a buffer a thread."""
+
+    lost: int
+    overwritten: int
+    kinds: list[bytes]
+
+    def __init__(
+        self,
+        capacity: int,
+        sub_buffer: int,
+        name_of: Callable[[int], str],
+        plain: Callable[[str, object], object],
+    ) -> None: ...
+    def __len__(self) -> int: ...
+    def clear(self) -> None: ...
+    def copy(self, newest: int, /) -> list[Piece]: ...
+    def take(self) -> list[Piece]: ...
+    def describe(self, code: int, kinds: bytes, /) -> None: ...
+
+class Writer:
+    """Writes the events of one marker into a store."""
+
+    def __init__(
+        self,
+        store: Store,
+        code: int,
+        kinds: bytes,
+        is_span: bool,
+        context: tuple[Callable[[], object], ...],
+        limit: int,
+    ) -> None: ...
+    def __call__(self, ident: int, ts: int, args: tuple[Any, ...], /) -> None: ...
+
+def called_fast(kind: Kind, /) -> Kind: ...
+def forked() -> None: ...
+def inside() -> bool: ...
+def readers() -> list[Reader]: ...

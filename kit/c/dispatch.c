@@ -1,0 +1,609 @@
+/* The dispatch: kit/markers/python_dispatch.py step by step, where every nanosecond counts.
+ *
+ * What happens at a site, in order:
+ *
+ * 1. Off?  One load of the published array; nothing else is looked at.
+ * 2. Register as a reader (kit_enter).
+ * 3. Read the array once more, after registering.  This is the load that counts: an updater that
+ *    does not find this reader published before, so this load sees the new array.
+ * 4. Count the dispatch on the array, and call each of its closures once.
+ * 5. Leave.  From here on an updater need not wait for this thread.
+ *
+ * No lock is taken.  What ordinary dispatches do not need (keywords, errors) is done in Python, by
+ * kit.markers.accounting.
+ */
+#include "kit.h"
+
+typedef struct {
+    PyObject_HEAD
+    vectorcallfunc fire;
+    PyObject *_Atomic array; /* NULL while nothing is connected */
+    PyObject *name;
+    PyObject *format;        /* NULL for None */
+    long long skipped;
+    Py_ssize_t arity;        /* of the fields alone */
+    bool is_span;
+} Dispatcher;
+
+HIDDEN PyObject *kit_span_call(PyObject *self, PyObject *const *args, size_t nargsf,
+                               PyObject *kwnames);
+
+/* Calling one closure. */
+
+typedef struct {
+    PyObject *const *args; /* what a plain probe is called with */
+    Py_ssize_t nargs;
+    PyObject *tuple;       /* the same, once somebody wants it */
+    Event event;
+} Call;
+
+static int
+as_tuple(Call *call)
+{
+    if (call->tuple == NULL) {
+        call->tuple = PyTuple_New(call->nargs);
+        if (call->tuple == NULL)
+            return -1;
+        for (Py_ssize_t i = 0; i < call->nargs; i++)
+            PyTuple_SET_ITEM(call->tuple, i, Py_NewRef(call->args[i]));
+    }
+    return 0;
+}
+
+static inline int
+call_one(PyObject *callable, char kind, Call *call, Reader *reader)
+{
+    PyObject *result;
+    switch (kind) {
+    case CALL_WRITER:
+        return kit_write((Writer *)callable, reader, &call->event);
+    case CALL_STUB:
+        ((Tally *)callable)->n++;
+        return 0;
+    case CALL_TIMED:
+        if (as_tuple(call) < 0)
+            return -1;
+        result = PyObject_CallFunction(callable, "kLO", reader->ident, (long long)call->event.ts,
+                                       call->tuple);
+        break;
+    default:
+        result = PyObject_Vectorcall(callable, call->args, call->nargs, NULL);
+    }
+    if (UNLIKELY(result == NULL))
+        return -1;
+    Py_DECREF(result);
+    return 0;
+}
+
+/* Take the exception that is set, whole, and leave none set. */
+static PyObject *
+take_error(void)
+{
+#if PY_VERSION_HEX >= 0x030C0000
+    return PyErr_GetRaisedException();
+#else
+    PyObject *type, *value, *trace;
+    PyErr_Fetch(&type, &value, &trace);
+    PyErr_NormalizeException(&type, &value, &trace);
+    if (trace != NULL)
+        PyException_SetTraceback(value, trace);
+    Py_XDECREF(type);
+    Py_XDECREF(trace);
+    return value;
+#endif
+}
+
+static void
+raise_again(PyObject *error)
+{
+#if PY_VERSION_HEX >= 0x030C0000
+    PyErr_SetRaisedException(error);
+#else
+    PyErr_Restore(Py_NewRef(Py_TYPE(error)), error, PyException_GetTraceback(error));
+#endif
+}
+
+/* A probe has raised: account for it.  0: go on with the others; -1: let it through, it is set. */
+static COLD int
+failed(PyObject *marker, Array *array, Py_ssize_t position, PyObject *error)
+{
+    PyObject *at = PyLong_FromSsize_t(position);
+    PyObject *through = NULL;
+    if (at != NULL) {
+        through = PyObject_CallMethodObjArgs(marker, kit_str_failed, (PyObject *)array, at, error, NULL);
+        Py_DECREF(at);
+    }
+    if (through == NULL) {
+        Py_DECREF(error);
+        return -1;
+    }
+    bool raise = through == Py_True;
+    Py_DECREF(through);
+    if (raise) {
+        raise_again(error);
+        return -1;
+    }
+    Py_DECREF(error);
+    return 0;
+}
+
+/* Dispatches inside a dispatch, and those that are observed. */
+
+/* Whether a closure is running on this thread, in a dispatch further out.  1, 0, or -1. */
+static int
+is_running(Frame *inner, PyObject *connection)
+{
+    int found = 0;
+    PyObject *probe = NULL, *private = NULL;
+    for (Frame *frame = inner->outer; frame != NULL && found == 0; frame = frame->outer) {
+        if (frame->at < 0)
+            continue;
+        PyObject *other = PyTuple_GET_ITEM(frame->array->connections, frame->at);
+        if (other == connection) {
+            found = 1;
+            break;
+        }
+        if (probe == NULL) {
+            probe = PyObject_GetAttr(connection, kit_str_probe);
+            private = PyObject_GetAttr(connection, kit_str_private);
+            if (probe == NULL || private == NULL) {
+                found = -1;
+                break;
+            }
+        }
+        PyObject *its_private = PyObject_GetAttr(other, kit_str_private);
+        PyObject *its_probe = its_private == private ? PyObject_GetAttr(other, kit_str_probe) : NULL;
+        if (its_private == NULL || (its_private == private && its_probe == NULL))
+            found = -1;
+        else if (its_probe != NULL)
+            /* Bound methods are made anew at each access: equal is the same. */
+            found = PyObject_RichCompareBool(probe, its_probe, Py_EQ);
+        Py_XDECREF(its_private);
+        Py_XDECREF(its_probe);
+    }
+    Py_XDECREF(probe);
+    Py_XDECREF(private);
+    return found;
+}
+
+static int
+leave_out(PyObject *connection)
+{
+    PyObject *tally = PyObject_GetAttr(connection, kit_str_left_out);
+    if (tally == NULL)
+        return -1;
+    ((Tally *)tally)->n++;
+    Py_DECREF(tally);
+    return 0;
+}
+
+static int
+tell(PyObject *observers, PyObject *marker, Array *array, Reader *reader, int64_t begin,
+     long errors, PyObject *calls)
+{
+    int64_t end = kit_clock();
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(observers); i++) {
+        PyObject *done = PyObject_CallMethod(
+            PyTuple_GET_ITEM(observers, i), "dispatched", "kLLOLnlO", reader->ident,
+            (long long)begin, (long long)end, marker, array->generation,
+            PyList_GET_SIZE(calls), errors, calls);
+        if (done == NULL)
+            return -1;
+        Py_DECREF(done);
+    }
+    return 0;
+}
+
+/* Take back the calls that the array's tally counted for closures that were not reached. */
+static int
+miss(PyObject *marker, Array *array, Py_ssize_t position)
+{
+    PyObject *done = PyObject_CallMethod(marker, "_miss", "On", (PyObject *)array, position);
+    Py_XDECREF(done);
+    return done == NULL ? -1 : 0;
+}
+
+/* Call each closure that is not running on this thread; tell observers of each call. */
+static COLD int
+careful(PyObject *marker, Array *array, Frame *frame, Reader *reader, Call *call)
+{
+    Py_ssize_t count = PyTuple_GET_SIZE(array->connections), reached = 0;
+    bool nested = frame->outer != NULL;
+    PyObject *observers = PyTuple_GET_SIZE(array->observers) > 0 ? array->observers : NULL;
+    PyObject *calls = observers == NULL ? NULL : PyList_New(0);
+    if (observers != NULL && calls == NULL)
+        return -1;
+    int64_t begin = kit_clock();
+    if (!call->event.is_span)
+        call->event.ts = begin;
+    long errors = 0;
+    int status = 0;
+    array->tally->n++;
+    while (status == 0 && reached < count) {
+        Py_ssize_t at = reached++;
+        PyObject *connection = PyTuple_GET_ITEM(array->connections, at);
+        if (array->kinds[at] == CALL_STUB) {
+            ((Tally *)PyList_GET_ITEM(array->calls, at))->n++;
+            continue;
+        }
+        int skip = nested ? is_running(frame, connection) : 0;
+        if (skip < 0)
+            PyErr_Clear(); /* a probe that cannot be compared: another one than those running */
+        if (skip > 0) {
+            status = leave_out(connection);
+            continue;
+        }
+        int64_t start = observers == NULL ? 0 : kit_clock();
+        PyObject *error = NULL;
+        frame->at = at;
+        int result = call_one(PyList_GET_ITEM(array->calls, at), array->kinds[at], call, reader);
+        frame->at = -1;
+        if (result < 0)
+            error = take_error();
+        if (observers != NULL) {
+            PyObject *name = error == NULL ? Py_NewRef(Py_None)
+                                           : PyType_GetName(Py_TYPE(error));
+            PyObject *row = name == NULL ? NULL
+                                         : Py_BuildValue("LLOnN", (long long)start,
+                                                         (long long)kit_clock(), connection, at, name);
+            if (row == NULL || PyList_Append(calls, row) < 0)
+                status = -1;
+            Py_XDECREF(row);
+        }
+        if (error != NULL) {
+            errors++;
+            if (status < 0)
+                Py_DECREF(error);
+            else if (failed(marker, array, at, error) < 0) {
+                status = -1;
+                reached = count; /* failed() has taken back what was not reached */
+            }
+        }
+    }
+    if (status < 0) {
+        PyObject *error = take_error();
+        if (reached < count && miss(marker, array, reached) < 0)
+            PyErr_Clear();
+        if (observers != NULL && tell(observers, marker, array, reader, begin, errors, calls) < 0)
+            PyErr_Clear();
+        raise_again(error);
+    }
+    else if (observers != NULL)
+        status = tell(observers, marker, array, reader, begin, errors, calls);
+    Py_XDECREF(calls);
+    return status;
+}
+
+/* Dispatches with keywords, or a wrong number of values. */
+
+/* Put a site's values in field order: a new tuple; or NULL, with an error set in strict mode. */
+static COLD PyObject *
+bind(PyObject *marker, PyObject *array, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
+{
+    PyObject *values = PyTuple_New(nargs), *keywords = PyDict_New(), *bound = NULL;
+    if (values == NULL || keywords == NULL)
+        goto out;
+    for (Py_ssize_t i = 0; i < nargs; i++)
+        PyTuple_SET_ITEM(values, i, Py_NewRef(args[i]));
+    for (Py_ssize_t i = 0; kwnames != NULL && i < PyTuple_GET_SIZE(kwnames); i++) {
+        if (PyDict_SetItem(keywords, PyTuple_GET_ITEM(kwnames, i), args[nargs + i]) < 0)
+            goto out;
+    }
+    bound = PyObject_CallMethodObjArgs(marker, kit_str_bind, array, values, keywords, NULL);
+    if (bound == Py_None)
+        Py_CLEAR(bound);
+out:
+    Py_XDECREF(values);
+    Py_XDECREF(keywords);
+    return bound;
+}
+
+/* Call what the array holds; the frame has been entered, and holds the array. */
+static inline int
+call_all(PyObject *marker, Array *array, Frame *frame, Reader *reader, Call *call)
+{
+    if (UNLIKELY(frame->outer != NULL || PyTuple_GET_SIZE(array->observers) > 0))
+        return careful(marker, array, frame, reader, call);
+    if (!array->plain && !call->event.is_span)
+        call->event.ts = kit_clock();
+    Py_ssize_t count = PyList_GET_SIZE(array->calls);
+    /* Borrowed: the array keeps all of them, and the stubs that may take their places. */
+    PyObject *const *calls = ((PyListObject *)array->calls)->ob_item;
+    array->tally->n++;
+    for (Py_ssize_t i = 0; i < count; i++) {
+        frame->at = i;
+        if (UNLIKELY(call_one(calls[i], array->kinds[i], call, reader) < 0)) {
+            frame->at = -1;
+            if (failed(marker, array, i, take_error()) < 0)
+                return -1;
+        }
+    }
+    frame->at = -1;
+    return 0;
+}
+
+/* Dispatch, as a marker with these values, or as a span. */
+static inline int
+dispatch(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames,
+         const Event *span)
+{
+    Dispatcher *marker = (Dispatcher *)self;
+    Reader *reader = kit_reader;
+    if (UNLIKELY(reader == NULL)) {
+        reader = kit_register();
+        if (reader == NULL)
+            return -1;
+    }
+    Frame *frame = kit_enter(reader);
+    if (UNLIKELY(frame == NULL))
+        return -1;
+    int status = 0;
+    PyObject *bound = NULL;
+    /* Between this load and the reference nobody can free the array: with a global lock nobody
+     * runs, and without one whoever has replaced it waits for this reader first. */
+    Array *array = (Array *)atomic_load_explicit(&marker->array, memory_order_acquire);
+    if (array == NULL)
+        goto leave;
+    Py_INCREF(array);
+    frame->array = array;
+    if (UNLIKELY(kwnames != NULL || nargs + (span == NULL ? 0 : 2) != array->arity)) {
+        if (span != NULL) {
+            /* Declared anew, with other fields, while the span was open. */
+            marker->skipped++;
+            goto done;
+        }
+        bound = bind(self, (PyObject *)array, args, nargs, kwnames);
+        if (bound == NULL) {
+            status = PyErr_Occurred() ? -1 : 0;
+            goto done;
+        }
+        args = ((PyTupleObject *)bound)->ob_item;
+        nargs = PyTuple_GET_SIZE(bound);
+    }
+    if (span == NULL) {
+        Call call = {args, nargs, NULL, {0, args, nargs, false, 0, NULL}};
+        status = call_all(self, array, frame, reader, &call);
+        Py_XDECREF(call.tuple);
+    }
+    else {
+        Call call = {NULL, 0, NULL, *span};
+        if (!array->only_writers) {
+            call.nargs = nargs + 2;
+            call.tuple = PyTuple_New(call.nargs);
+            PyObject *dur = PyLong_FromLongLong(span->dur);
+            if (call.tuple == NULL || dur == NULL) {
+                Py_XDECREF(call.tuple);
+                Py_XDECREF(dur);
+                status = -1;
+                goto done;
+            }
+            PyTuple_SET_ITEM(call.tuple, 0, dur);
+            PyTuple_SET_ITEM(call.tuple, 1, Py_NewRef(span->error));
+            for (Py_ssize_t i = 0; i < nargs; i++)
+                PyTuple_SET_ITEM(call.tuple, i + 2, Py_NewRef(args[i]));
+            call.args = ((PyTupleObject *)call.tuple)->ob_item;
+        }
+        status = call_all(self, array, frame, reader, &call);
+        Py_XDECREF(call.tuple);
+    }
+done:
+    kit_leave(reader, frame);
+    /* After leaving: this may free private data, whose end may take as long as it likes. */
+    Py_DECREF(array);
+    Py_XDECREF(bound);
+    return status;
+leave:
+    kit_leave(reader, frame);
+    return 0;
+}
+
+static PyObject *
+fire(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *kwnames)
+{
+    if (atomic_load_explicit(&((Dispatcher *)self)->array, memory_order_relaxed) == NULL)
+        Py_RETURN_NONE;
+    if (dispatch(self, args, PyVectorcall_NARGS(nargsf), kwnames, NULL) < 0)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+/* The end of a span's passage. */
+int
+kit_dispatch(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames,
+             const Event *span)
+{
+    Dispatcher *marker = (Dispatcher *)self;
+    PyObject *array = atomic_load_explicit(&marker->array, memory_order_relaxed);
+    if (array == NULL)
+        return 0;
+    if (LIKELY(kwnames == NULL && nargs == marker->arity))
+        return dispatch(self, args, nargs, NULL, span);
+    Py_INCREF(array);
+    PyObject *bound = bind(self, array, args, nargs, kwnames);
+    Py_DECREF(array);
+    if (bound == NULL)
+        return PyErr_Occurred() ? -1 : 0;
+    Event event = *span;
+    event.fields = ((PyTupleObject *)bound)->ob_item;
+    event.count = PyTuple_GET_SIZE(bound);
+    int status = dispatch(self, event.fields, event.count, NULL, &event);
+    Py_DECREF(bound);
+    return status;
+}
+
+static int
+is_on(PyObject *self)
+{
+    return atomic_load_explicit(&((Dispatcher *)self)->array, memory_order_relaxed) != NULL;
+}
+
+bool
+kit_is_on(PyObject *self)
+{
+    return is_on(self);
+}
+
+bool
+kit_decorates(PyObject *self)
+{
+    return ((Dispatcher *)self)->format != NULL && ((Dispatcher *)self)->arity == 0;
+}
+
+/* The type. */
+
+static PyObject *
+get_array(Dispatcher *self, void *Py_UNUSED(closure))
+{
+    PyObject *array = atomic_load_explicit(&self->array, memory_order_acquire);
+    return Py_NewRef(array == NULL ? Py_None : array);
+}
+
+static int
+set_array(Dispatcher *self, PyObject *array, void *Py_UNUSED(closure))
+{
+    if (array == NULL || (array != Py_None && !PyObject_TypeCheck(array, kit_Array))) {
+        PyErr_SetString(PyExc_TypeError, "a marker publishes a probe array, or None");
+        return -1;
+    }
+    PyObject *new = array == Py_None ? NULL : Py_NewRef(array);
+    /* The publication: one store.  Everything in the array was stored before it, and is seen by a
+     * dispatch that loads it. */
+    PyObject *old = atomic_exchange_explicit(&self->array, new, memory_order_acq_rel);
+    Py_XDECREF(old);
+    return 0;
+}
+
+static PyObject *
+get_format(Dispatcher *self, void *Py_UNUSED(closure))
+{
+    return Py_NewRef(self->format == NULL ? Py_None : self->format);
+}
+
+static int
+set_format(Dispatcher *self, PyObject *format, void *Py_UNUSED(closure))
+{
+    if (format == NULL) {
+        PyErr_SetString(PyExc_AttributeError, "a marker keeps its format");
+        return -1;
+    }
+    Py_ssize_t arity = 0;
+    int is_span = self->is_span;
+    if (format != Py_None) {
+        PyObject *fields = PyObject_GetAttr(format, kit_str_fields);
+        PyObject *span = fields == NULL ? NULL : PyObject_GetAttr(format, kit_str_is_span);
+        arity = fields == NULL ? -1 : PyObject_Length(fields);
+        is_span = span == NULL ? -1 : PyObject_IsTrue(span);
+        Py_XDECREF(fields);
+        Py_XDECREF(span);
+        if (arity < 0 || is_span < 0)
+            return -1;
+    }
+    self->arity = arity;
+    self->is_span = is_span;
+    self->fire = is_span ? kit_span_call : fire;
+    PyObject *old = self->format;
+    self->format = format == Py_None ? NULL : Py_NewRef(format);
+    Py_XDECREF(old);
+    return 0;
+}
+
+static PyObject *
+dispatcher_new(PyTypeObject *type, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwargs))
+{
+    Dispatcher *self = (Dispatcher *)type->tp_alloc(type, 0);
+    if (self != NULL)
+        self->fire = fire;
+    return (PyObject *)self;
+}
+
+static int
+dispatcher_traverse(Dispatcher *self, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(self->array);
+    Py_VISIT(self->name);
+    Py_VISIT(self->format);
+    return 0;
+}
+
+static int
+dispatcher_clear(Dispatcher *self)
+{
+    Py_XDECREF(atomic_exchange(&self->array, NULL));
+    Py_CLEAR(self->name);
+    Py_CLEAR(self->format);
+    return 0;
+}
+
+static void
+dispatcher_dealloc(Dispatcher *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    PyObject_GC_UnTrack(self);
+    dispatcher_clear(self);
+    type->tp_free(self);
+    Py_DECREF(type);
+}
+
+static PyGetSetDef dispatcher_getset[] = {
+    {"_array", (getter)get_array, (setter)set_array, "The published probe array, or None.", NULL},
+    {"format", (getter)get_format, (setter)set_format, "The fields, or None.", NULL},
+    {NULL},
+};
+
+static PyMemberDef dispatcher_members[] = {
+    {"name", T_OBJECT_EX, offsetof(Dispatcher, name), 0, NULL},
+    {"_skipped", T_LONGLONG, offsetof(Dispatcher, skipped), 0, NULL},
+    {"__vectorcalloffset__", T_PYSSIZET, offsetof(Dispatcher, fire), READONLY, NULL},
+    {NULL},
+};
+
+static PyType_Slot dispatcher_slots[] = {
+    {Py_tp_doc, "A point in a program that calls the closures of its published array."},
+    {Py_tp_new, dispatcher_new},
+    {Py_tp_call, PyVectorcall_Call},
+    {Py_tp_dealloc, dispatcher_dealloc},
+    {Py_tp_traverse, dispatcher_traverse},
+    {Py_tp_clear, dispatcher_clear},
+    {Py_tp_getset, dispatcher_getset},
+    {Py_tp_members, dispatcher_members},
+    {Py_nb_bool, is_on},
+    {0, NULL},
+};
+
+static PyType_Spec dispatcher_spec = {
+    .name = "kit._c.Dispatcher",
+    .basicsize = sizeof(Dispatcher),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_BASETYPE |
+             Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_IMMUTABLETYPE,
+    .slots = dispatcher_slots,
+};
+
+PyDoc_STRVAR(called_fast_doc, "called_fast(cls)\n--\n\n"
+                              "Let instances of a Python class be called as directly as their base.");
+
+static PyObject *
+called_fast(PyObject *Py_UNUSED(module), PyObject *cls)
+{
+    if (!PyType_Check(cls) || !PyType_IsSubtype((PyTypeObject *)cls, kit_Dispatcher) ||
+        ((PyTypeObject *)cls)->tp_call != PyVectorcall_Call) {
+        PyErr_SetString(PyExc_TypeError, "this is for classes that leave calling to their base");
+        return NULL;
+    }
+    /* Not inherited by Python classes before 3.12, since somebody could give them a __call__. */
+    ((PyTypeObject *)cls)->tp_flags |= Py_TPFLAGS_HAVE_VECTORCALL;
+    PyType_Modified((PyTypeObject *)cls);
+    return Py_NewRef(cls);
+}
+
+static PyMethodDef functions[] = {
+    {"called_fast", called_fast, METH_O, called_fast_doc},
+    {NULL},
+};
+
+int
+kit_init_dispatch(PyObject *module)
+{
+    kit_Dispatcher = kit_add_type(module, &dispatcher_spec, NULL);
+    return kit_Dispatcher == NULL ? -1 : PyModule_AddFunctions(module, functions);
+}

@@ -1,0 +1,185 @@
+/* What the parts of the C dispatcher share: readers, arrays, events, and the recorder's buffers.
+ *
+ * The words are those of the contract: a site fires a marker; a dispatch reads one published probe
+ * array and calls what is in it; a reader is a thread inside a dispatch; an updater publishes, and
+ * waits for a grace period.  kit/markers/python_dispatch.py is the same in Python, and the place to
+ * learn how it works; this is the place where it is fast.
+ */
+#ifndef KIT_H
+#define KIT_H
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <structmember.h>
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+#include <time.h>
+
+#if defined(__GNUC__)
+#define LIKELY(x) __builtin_expect(!!(x), 1)
+#define UNLIKELY(x) __builtin_expect(!!(x), 0)
+#define COLD __attribute__((cold, noinline))
+#define HIDDEN __attribute__((visibility("hidden")))
+#else
+#define LIKELY(x) (x)
+#define UNLIKELY(x) (x)
+#define COLD
+#define HIDDEN
+#endif
+
+/* Counting. */
+
+typedef struct {
+    PyObject_HEAD
+    long long n;
+} Tally;
+
+/* The probe array. */
+
+enum { CALL_PLAIN = 'p', CALL_TIMED = 't', CALL_WRITER = 'w', CALL_STUB = 's' };
+
+typedef struct {
+    PyObject_HEAD
+    PyObject *calls;       /* list of callables; an item changes only when a stub takes its place */
+    PyObject *connections; /* tuple, in the order of calls */
+    PyObject *observers;   /* tuple */
+    Tally *tally;
+    char *kinds;           /* one a call */
+    Py_ssize_t arity;
+    long long generation;
+    bool plain;            /* nobody wants the time */
+    bool only_writers;     /* nobody wants a span's duration as an object */
+} Array;
+
+/* Readers. */
+
+typedef struct Frame {
+    struct Frame *outer; /* the dispatch on this thread that this one is inside of */
+    Array *array;        /* what it reads; it holds a reference */
+    Py_ssize_t at;       /* which of its closures is running, or -1 */
+} Frame;
+
+struct Buffer;
+
+#define CACHED 8
+
+typedef struct Reader {
+    PyObject_HEAD
+    /* Odd while the thread is in a dispatch.  Raised before the dispatch loads the array and again
+     * when it has ended, so a number names one dispatch, and never another. */
+    _Atomic uint64_t count;
+    Frame *top;
+    Frame first;
+    bool first_used;
+    _Atomic bool gone;     /* its thread has ended: the next new thread may have the record */
+    unsigned long ident;
+    uint64_t serial;       /* which of the threads that had this record it is */
+    struct Reader *next;
+    struct { uint64_t store; struct Buffer *buffer; } cache[CACHED];
+} Reader;
+
+extern HIDDEN _Thread_local Reader *kit_reader
+#if defined(__GNUC__) && defined(__linux__)
+    /* A few bytes of the space that the loader keeps for this; saves a call at each dispatch. */
+    __attribute__((tls_model("initial-exec")))
+#endif
+    ;
+
+HIDDEN Reader *kit_register(void);
+HIDDEN Frame *kit_nested_frame(Reader *reader);
+HIDDEN void kit_leave_nested(Reader *reader, Frame *frame);
+
+/* A dispatch begins: from here on an updater that publishes waits for it. */
+static inline Frame *
+kit_enter(Reader *reader)
+{
+    Frame *frame;
+    if (LIKELY(reader->top == NULL)) {
+        frame = &reader->first;
+        frame->outer = NULL;
+        frame->at = -1;
+        reader->first_used = true;
+        reader->top = frame;
+        /* This store must come before the dispatch's load of the array, as seen by an updater that
+         * stores the array and then loads the counts.  Where a global lock serialises the two,
+         * program order is enough; without one it takes a full barrier on both sides, of which the
+         * updater's is in kit_readers(). */
+        atomic_store_explicit(&reader->count,
+                              atomic_load_explicit(&reader->count, memory_order_relaxed) + 1,
+                              memory_order_relaxed);
+#ifdef Py_GIL_DISABLED
+        atomic_thread_fence(memory_order_seq_cst);
+#endif
+        return frame;
+    }
+    return kit_nested_frame(reader);
+}
+
+/* It has ended: everything it did comes before the count that says so. */
+static inline void
+kit_leave(Reader *reader, Frame *frame)
+{
+    if (LIKELY(frame == &reader->first && reader->top == frame)) {
+        reader->top = NULL;
+        reader->first_used = false;
+        atomic_store_explicit(&reader->count,
+                              atomic_load_explicit(&reader->count, memory_order_relaxed) + 1,
+                              memory_order_release);
+        return;
+    }
+    kit_leave_nested(reader, frame);
+}
+
+/* Events, as the dispatcher hands them on. */
+
+typedef struct {
+    int64_t ts;                 /* of a span: its start */
+    PyObject *const *fields;
+    Py_ssize_t count;           /* of fields */
+    bool is_span;
+    int64_t dur;
+    PyObject *error;            /* None or text; borrowed */
+} Event;
+
+static inline int64_t
+kit_clock(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* The recorder. */
+
+typedef struct Writer Writer;
+HIDDEN int kit_write(Writer *writer, Reader *reader, const Event *event);
+
+/* Types, one of each: the module is loaded once in a process. */
+
+extern HIDDEN PyTypeObject *kit_Tally, *kit_Stub, *kit_Array, *kit_Dispatcher, *kit_Timing,
+    *kit_Reader, *kit_Block, *kit_Store, *kit_Writer, *kit_Rows;
+
+/* Names that are looked up. */
+
+extern HIDDEN PyObject *kit_str_bind, *kit_str_failed, *kit_str_wrap,
+    *kit_str_probe, *kit_str_private, *kit_str_left_out, *kit_str_name,
+    *kit_str_fields, *kit_str_is_span;
+
+HIDDEN PyTypeObject *kit_add_type(PyObject *module, PyType_Spec *spec, PyTypeObject *base);
+
+HIDDEN int kit_init_readers(PyObject *module);
+HIDDEN int kit_init_arrays(PyObject *module);
+HIDDEN int kit_init_dispatch(PyObject *module);
+HIDDEN int kit_init_spans(PyObject *module);
+HIDDEN int kit_init_store(PyObject *module);
+HIDDEN int kit_init_writer(PyObject *module);
+HIDDEN int kit_init_rows(PyObject *module);
+
+/* Shared by markers and spans: dispatch an event whose array is not NULL. */
+HIDDEN int kit_dispatch(PyObject *marker, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames,
+                        const Event *span);
+
+#endif

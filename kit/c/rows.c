@@ -1,0 +1,462 @@
+/* What a reader found in one thread's blocks: rows as Python sees them, or columns without them. */
+#include "store.h"
+
+typedef struct {
+    PyObject *owner; /* a block, or the bytes that a file held */
+    const char *data;
+    size_t begin, end;
+} Part;
+
+typedef struct {
+    PyObject_HEAD
+    PyObject *kinds; /* list of bytes: the columns of each code */
+    Py_ssize_t events, count;
+    Part *parts;
+} Rows;
+
+static inline Head
+head_at(const Part *part, size_t at)
+{
+    Head head;
+    memcpy(&head, part->data + at, sizeof(head));
+    return head;
+}
+
+/* Text: its length, its place, and whether it is missing. */
+static inline bool
+text_at(const char *record, const char *slot, const char **text, size_t *length)
+{
+    uint32_t pair[2];
+    memcpy(pair, slot, sizeof(pair));
+    if (pair[0] == UINT32_MAX)
+        return false;
+    *length = pair[0];
+    *text = pair[0] <= INLINE_TEXT ? slot + 4 : record + pair[1];
+    return true;
+}
+
+static inline bool
+is_text(char kind)
+{
+    return kind == 's' || kind == 'k';
+}
+
+/* Foreign bytes are looked through before anything in them is believed. */
+static int
+check(Rows *self, Part *part, Py_ssize_t *events)
+{
+    Py_ssize_t codes = PyList_GET_SIZE(self->kinds), found = 0;
+    const char *wrong = NULL;
+    size_t at = part->begin;
+    while (at < part->end && wrong == NULL) {
+        if (part->end - at < RECORD_HEAD) {
+            wrong = "is cut short";
+            break;
+        }
+        Head head = head_at(part, at);
+        if (head.code >= codes)
+            wrong = "has an unknown code";
+        else if (head.size % 8 != 0 || head.size < RECORD_HEAD || head.size > part->end - at)
+            wrong = "has an impossible size";
+        else if (head.flags & ~NOTED)
+            wrong = "has unknown flags";
+        else {
+            PyObject *kinds = PyList_GET_ITEM(self->kinds, head.code);
+            size_t columns = PyBytes_GET_SIZE(kinds), fixed = RECORD_HEAD + 8 * columns;
+            size_t notes = head.flags & NOTED ? (columns + 7) / 8 * 8 : 0;
+            if (fixed + notes > head.size)
+                wrong = "is shorter than its columns";
+            for (size_t i = 0; wrong == NULL && i < columns; i++) {
+                const char *record = part->data + at, *slot = record + RECORD_HEAD + 8 * i, *text;
+                if (notes > 0 && (uint8_t)record[fixed + i] > NOTE_ODD)
+                    wrong = "has an unknown note";
+                if (!is_text(PyBytes_AS_STRING(kinds)[i]))
+                    continue;
+                uint32_t pair[2];
+                memcpy(pair, slot, sizeof(pair));
+                size_t length;
+                if (!text_at(record, slot, &text, &length))
+                    continue;
+                if (length > INLINE_TEXT &&
+                    (pair[1] < fixed + notes || pair[1] > head.size || length > head.size - pair[1]))
+                    wrong = "has text outside of it";
+                else {
+                    /* Lone surrogates may be there, as they were recorded; anything else is damage. */
+                    PyObject *decoded = PyUnicode_DecodeUTF8(text, length, "surrogatepass");
+                    if (decoded == NULL) {
+                        PyErr_Clear();
+                        wrong = "has text that is none";
+                    }
+                    Py_XDECREF(decoded);
+                }
+            }
+            at += wrong == NULL ? head.size : 0;
+            found += wrong == NULL;
+        }
+    }
+    *events = found;
+    if (wrong != NULL) {
+        PyErr_Format(PyExc_ValueError, "the record at byte %zu %s", at, wrong);
+        return -1;
+    }
+    return 0;
+}
+
+static int
+rows_init(Rows *self, PyObject *args, PyObject *Py_UNUSED(kwargs))
+{
+    PyObject *kinds, *parts;
+    if (!PyArg_ParseTuple(args, "O!O!", &PyList_Type, &kinds, &PyList_Type, &parts))
+        return -1;
+    if (self->kinds != NULL) {
+        PyErr_SetString(PyExc_TypeError, "rows never change");
+        return -1;
+    }
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(kinds); i++) {
+        if (!PyBytes_Check(PyList_GET_ITEM(kinds, i))) {
+            PyErr_SetString(PyExc_TypeError, "the columns of a code are bytes");
+            return -1;
+        }
+    }
+    self->kinds = Py_NewRef(kinds);
+    self->parts = PyMem_Calloc(PyList_GET_SIZE(parts) + 1, sizeof(Part));
+    if (self->parts == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(parts); i++) {
+        PyObject *owner;
+        Py_ssize_t begin, end, events;
+        if (!PyArg_ParseTuple(PyList_GET_ITEM(parts, i), "Onnn", &owner, &begin, &end, &events))
+            return -1;
+        Part *part = &self->parts[i];
+        part->begin = begin;
+        part->end = end;
+        if (Py_TYPE(owner) == kit_Block)
+            part->data = ((Block *)owner)->data;
+        else if (PyBytes_CheckExact(owner) && begin >= 0 && begin <= end &&
+                 end <= PyBytes_GET_SIZE(owner)) {
+            part->data = PyBytes_AS_STRING(owner);
+            if (check(self, part, &events) < 0)
+                return -1;
+        }
+        else {
+            PyErr_SetString(PyExc_TypeError, "rows are in blocks, or in bytes");
+            return -1;
+        }
+        part->owner = Py_NewRef(owner);
+        self->count++;
+        self->events += events;
+    }
+    return 0;
+}
+
+static int
+rows_traverse(Rows *self, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(self->kinds);
+    return 0;
+}
+
+static void
+rows_dealloc(Rows *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    PyObject_GC_UnTrack(self);
+    for (Py_ssize_t i = 0; i < self->count; i++)
+        Py_DECREF(self->parts[i].owner);
+    PyMem_Free(self->parts);
+    Py_XDECREF(self->kinds);
+    type->tp_free(self);
+    Py_DECREF(type);
+}
+
+/* As Python objects. */
+
+static PyObject *
+value_at(const char *record, Py_ssize_t column, char kind, uint8_t note)
+{
+    const char *slot = record + RECORD_HEAD + 8 * column, *text;
+    size_t length;
+    if (note == NOTE_MISSING || note == NOTE_MISFIT)
+        Py_RETURN_NONE;
+    if (is_text(kind)) {
+        if (!text_at(record, slot, &text, &length))
+            Py_RETURN_NONE;
+        return PyUnicode_DecodeUTF8(text, length, "surrogatepass");
+    }
+    if (kind == 'f') {
+        double number;
+        memcpy(&number, slot, 8);
+        return PyFloat_FromDouble(number);
+    }
+    int64_t number;
+    memcpy(&number, slot, 8);
+    return kind == 'b' ? PyBool_FromLong(number != 0) : PyLong_FromLongLong(number);
+}
+
+/* (ts, code, args) or (ts, code, args, context) of one record. */
+static PyObject *
+row_at(Rows *self, const Part *part, size_t at, Py_ssize_t context)
+{
+    Head head = head_at(part, at);
+    PyObject *kinds = PyList_GET_ITEM(self->kinds, head.code);
+    Py_ssize_t columns = PyBytes_GET_SIZE(kinds), values = columns - context;
+    const char *record = part->data + at;
+    const uint8_t *notes =
+        head.flags & NOTED ? (const uint8_t *)record + RECORD_HEAD + 8 * columns : NULL;
+    PyObject *args = PyTuple_New(values), *more = context > 0 ? PyTuple_New(context) : NULL;
+    if (args == NULL || (context > 0 && more == NULL))
+        goto fail;
+    for (Py_ssize_t i = 0; i < columns; i++) {
+        PyObject *value =
+            value_at(record, i, PyBytes_AS_STRING(kinds)[i], notes == NULL ? 0 : notes[i]);
+        if (value == NULL)
+            goto fail;
+        if (i < values)
+            PyTuple_SET_ITEM(args, i, value);
+        else
+            PyTuple_SET_ITEM(more, i - values, value);
+    }
+    if (context > 0)
+        return Py_BuildValue("LiNN", (long long)head.ts, (int)head.code, args, more);
+    return Py_BuildValue("LiN", (long long)head.ts, (int)head.code, args);
+fail:
+    Py_XDECREF(args);
+    Py_XDECREF(more);
+    return NULL;
+}
+
+PyDoc_STRVAR(tolist_doc, "tolist(context)\n--\n\n"
+                         "The rows as tuples; the last so many columns are their context.");
+
+static PyObject *
+rows_tolist(Rows *self, PyObject *number)
+{
+    Py_ssize_t context = PyLong_AsSsize_t(number);
+    if (context == -1 && PyErr_Occurred())
+        return NULL;
+    for (Py_ssize_t code = 0; code < PyList_GET_SIZE(self->kinds); code++) {
+        if (context < 0 || context > PyBytes_GET_SIZE(PyList_GET_ITEM(self->kinds, code))) {
+            PyErr_SetString(PyExc_ValueError, "there are not as many columns");
+            return NULL;
+        }
+    }
+    PyObject *list = PyList_New(0);
+    for (Py_ssize_t i = 0; list != NULL && i < self->count; i++) {
+        const Part *part = &self->parts[i];
+        for (size_t at = part->begin; at < part->end; at += head_at(part, at).size) {
+            PyObject *row = row_at(self, part, at, context);
+            if (row == NULL || PyList_Append(list, row) < 0) {
+                Py_XDECREF(row);
+                Py_CLEAR(list);
+                break;
+            }
+            Py_DECREF(row);
+        }
+    }
+    return list;
+}
+
+/* As columns. */
+
+PyDoc_STRVAR(stamps_doc, "stamps()\n--\n\nThe time stamps and codes of all rows, as int64 each.");
+
+static PyObject *
+rows_stamps(Rows *self, PyObject *Py_UNUSED(none))
+{
+    PyObject *ts = PyByteArray_FromStringAndSize(NULL, 8 * self->events);
+    PyObject *codes = PyByteArray_FromStringAndSize(NULL, 8 * self->events);
+    if (ts != NULL && codes != NULL) {
+        int64_t *to_ts = (int64_t *)PyByteArray_AS_STRING(ts);
+        int64_t *to_code = (int64_t *)PyByteArray_AS_STRING(codes);
+        for (Py_ssize_t i = 0; i < self->count; i++) {
+            const Part *part = &self->parts[i];
+            for (size_t at = part->begin; at < part->end;) {
+                Head head = head_at(part, at);
+                *to_ts++ = head.ts;
+                *to_code++ = head.code;
+                at += head.size;
+            }
+        }
+        return Py_BuildValue("NN", ts, codes);
+    }
+    Py_XDECREF(ts);
+    Py_XDECREF(codes);
+    return NULL;
+}
+
+typedef struct {
+    PyObject *data;    /* bytearray: int64 or double a row; of text the offsets, one more than rows */
+    PyObject *text;    /* bytearray of UTF-8, or NULL */
+    PyObject *notes;   /* bytearray, or NULL while every value is there */
+    size_t bytes;      /* of text */
+} Column;
+
+static int
+note_at(Column *column, Py_ssize_t row, Py_ssize_t rows, uint8_t note)
+{
+    if (column->notes == NULL) {
+        column->notes = PyByteArray_FromStringAndSize(NULL, rows);
+        if (column->notes == NULL)
+            return -1;
+        memset(PyByteArray_AS_STRING(column->notes), 0, rows);
+    }
+    PyByteArray_AS_STRING(column->notes)[row] = (char)note;
+    return 0;
+}
+
+PyDoc_STRVAR(columns_doc,
+             "columns(code)\n--\n\n"
+             "The columns of one code: (positions, columns), positions as int64.\n\n"
+             "A column is (data, text, notes): int64 or float64; of text the offsets into UTF-8.\n"
+             "notes is None where every value is there, else a byte a row: 0 a value, 1 missing,\n"
+             "2 a misfit, 3 text that was cut, 4 text with a lone surrogate.");
+
+static PyObject *
+rows_columns(Rows *self, PyObject *number)
+{
+    long code = PyLong_AsLong(number);
+    if (code == -1 && PyErr_Occurred())
+        return NULL;
+    if (code < 0 || code >= PyList_GET_SIZE(self->kinds)) {
+        PyErr_SetString(PyExc_IndexError, "there is no such code");
+        return NULL;
+    }
+    PyObject *kinds = PyList_GET_ITEM(self->kinds, code);
+    const char *kind = PyBytes_AS_STRING(kinds);
+    Py_ssize_t columns = PyBytes_GET_SIZE(kinds), rows = 0;
+    Column *column = PyMem_Calloc(columns + 1, sizeof(Column));
+    PyObject *positions = NULL, *list = NULL, *found = NULL;
+    if (column == NULL)
+        return PyErr_NoMemory();
+    /* First how much there is. */
+    for (Py_ssize_t i = 0; i < self->count; i++) {
+        const Part *part = &self->parts[i];
+        for (size_t at = part->begin; at < part->end;) {
+            Head head = head_at(part, at);
+            if (head.code == code) {
+                rows++;
+                for (Py_ssize_t c = 0; c < columns; c++) {
+                    if (!is_text(kind[c]))
+                        continue;
+                    const char *record = part->data + at, *text;
+                    size_t length;
+                    if (text_at(record, record + RECORD_HEAD + 8 * c, &text, &length))
+                        column[c].bytes += length;
+                }
+            }
+            at += head.size;
+        }
+    }
+    positions = PyByteArray_FromStringAndSize(NULL, 8 * rows);
+    if (positions == NULL)
+        goto out;
+    for (Py_ssize_t c = 0; c < columns; c++) {
+        bool text = is_text(kind[c]);
+        column[c].data = PyByteArray_FromStringAndSize(NULL, 8 * (rows + text));
+        if (text)
+            column[c].text = PyByteArray_FromStringAndSize(NULL, column[c].bytes);
+        if (column[c].data == NULL || (text && column[c].text == NULL))
+            goto out;
+        if (text)
+            *(int64_t *)PyByteArray_AS_STRING(column[c].data) = 0;
+        column[c].bytes = 0;
+    }
+    int64_t *to = (int64_t *)PyByteArray_AS_STRING(positions);
+    int64_t position = 0;
+    Py_ssize_t row = 0;
+    for (Py_ssize_t i = 0; i < self->count; i++) {
+        const Part *part = &self->parts[i];
+        for (size_t at = part->begin; at < part->end; position++) {
+            Head head = head_at(part, at);
+            if (head.code == code) {
+                const char *record = part->data + at, *slot = record + RECORD_HEAD;
+                const uint8_t *notes =
+                    head.flags & NOTED ? (const uint8_t *)slot + 8 * columns : NULL;
+                *to++ = position;
+                for (Py_ssize_t c = 0; c < columns; c++, slot += 8) {
+                    Column *each = &column[c];
+                    uint8_t note = notes == NULL ? NOTE_VALUE : notes[c];
+                    if (is_text(kind[c])) {
+                        const char *text;
+                        size_t length = 0;
+                        if (!text_at(record, slot, &text, &length))
+                            note = NOTE_MISSING;
+                        else {
+                            memcpy(PyByteArray_AS_STRING(each->text) + each->bytes, text, length);
+                            each->bytes += length;
+                        }
+                        ((int64_t *)PyByteArray_AS_STRING(each->data))[row + 1] = each->bytes;
+                    }
+                    else
+                        memcpy(PyByteArray_AS_STRING(each->data) + 8 * row, slot, 8);
+                    if (UNLIKELY(note != NOTE_VALUE) && note_at(each, row, rows, note) < 0)
+                        goto out;
+                }
+                row++;
+            }
+            at += head.size;
+        }
+    }
+    list = PyList_New(columns);
+    if (list == NULL)
+        goto out;
+    for (Py_ssize_t c = 0; c < columns; c++) {
+        PyObject *triple = PyTuple_Pack(3, column[c].data,
+                                        column[c].text == NULL ? Py_None : column[c].text,
+                                        column[c].notes == NULL ? Py_None : column[c].notes);
+        if (triple == NULL)
+            goto out;
+        PyList_SET_ITEM(list, c, triple);
+    }
+    found = PyTuple_Pack(2, positions, list);
+out:
+    for (Py_ssize_t c = 0; c < columns; c++) {
+        Py_XDECREF(column[c].data);
+        Py_XDECREF(column[c].text);
+        Py_XDECREF(column[c].notes);
+    }
+    PyMem_Free(column);
+    Py_XDECREF(positions);
+    Py_XDECREF(list);
+    return found;
+}
+
+static Py_ssize_t
+rows_length(Rows *self)
+{
+    return self->events;
+}
+
+static PyMethodDef rows_methods[] = {
+    {"tolist", (PyCFunction)rows_tolist, METH_O, tolist_doc},
+    {"stamps", (PyCFunction)rows_stamps, METH_NOARGS, stamps_doc},
+    {"columns", (PyCFunction)rows_columns, METH_O, columns_doc},
+    {NULL},
+};
+
+static PyType_Slot rows_slots[] = {
+    {Py_tp_doc, "The records of one thread, as a reader found them."},
+    {Py_tp_init, rows_init},
+    {Py_tp_dealloc, rows_dealloc},
+    {Py_tp_traverse, rows_traverse},
+    {Py_tp_methods, rows_methods},
+    {Py_sq_length, rows_length},
+    {0, NULL},
+};
+
+static PyType_Spec rows_spec = {
+    .name = "kit._c.Rows",
+    .basicsize = sizeof(Rows),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE,
+    .slots = rows_slots,
+};
+
+int
+kit_init_rows(PyObject *module)
+{
+    kit_Rows = kit_add_type(module, &rows_spec, NULL);
+    return kit_Rows == NULL ? -1 : 0;
+}

@@ -1,0 +1,539 @@
+/* The recorder's memory: buffers, a thread each, and what readers take from them. */
+#include "store.h"
+
+#define BLOCK_BYTES 65536
+
+static uint64_t ids;
+
+/* Blocks. */
+
+static void
+block_dealloc(Block *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    PyMem_RawFree(self->data);
+    type->tp_free(self);
+    Py_DECREF(type);
+}
+
+static PyType_Slot block_slots[] = {
+    {Py_tp_doc, "Consecutive records of one thread."},
+    {Py_tp_dealloc, block_dealloc},
+    {0, NULL},
+};
+
+static PyType_Spec block_spec = {
+    .name = "kit._c.Block",
+    .basicsize = sizeof(Block),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_DISALLOW_INSTANTIATION | Py_TPFLAGS_IMMUTABLETYPE,
+    .slots = block_slots,
+};
+
+Block *
+kit_new_block(Store *store, Buffer *buffer, size_t room)
+{
+    Block *block = (Block *)kit_Block->tp_alloc(kit_Block, 0);
+    if (block == NULL)
+        return NULL;
+    block->room = room;
+    block->data = PyMem_RawMalloc(room);
+    if (block->data == NULL) {
+        Py_DECREF(block);
+        PyErr_NoMemory();
+        return NULL;
+    }
+    block->first = buffer->events;
+    block->buffer = buffer;
+    return block;
+}
+
+/* Buffers. */
+
+static int
+count_codes(Buffer *buffer, uint16_t code)
+{
+    size_t codes = (size_t)code + 16;
+    long long *lost = PyMem_RawCalloc(codes, sizeof(long long));
+    long long *overwritten = PyMem_RawCalloc(codes, sizeof(long long));
+    if (lost == NULL || overwritten == NULL) {
+        PyMem_RawFree(lost);
+        PyMem_RawFree(overwritten);
+        PyErr_NoMemory();
+        return -1;
+    }
+    if (buffer->codes > 0) {
+        memcpy(lost, buffer->lost, buffer->codes * sizeof(long long));
+        memcpy(overwritten, buffer->overwritten, buffer->codes * sizeof(long long));
+    }
+    PyMem_RawFree(buffer->lost);
+    PyMem_RawFree(buffer->overwritten);
+    buffer->lost = lost;
+    buffer->overwritten = overwritten;
+    buffer->codes = codes;
+    return 0;
+}
+
+int
+kit_count_lost(Buffer *buffer, uint16_t code)
+{
+    if (code >= buffer->codes && count_codes(buffer, code) < 0)
+        return -1;
+    buffer->lost[code]++;
+    return 0;
+}
+
+static void
+free_buffer(Buffer *buffer)
+{
+    for (Block *block = buffer->oldest, *next; block != NULL; block = next) {
+        next = block->next;
+        block->next = NULL;
+        block->buffer = NULL;
+        Py_DECREF(block);
+    }
+    Py_XDECREF(buffer->name);
+    PyMem_RawFree(buffer->lost);
+    PyMem_RawFree(buffer->overwritten);
+    PyMem_RawFree(buffer);
+}
+
+static Buffer *
+find_buffer(Store *store, Reader *reader)
+{
+    for (Buffer *buffer = store->buffers; buffer != NULL; buffer = buffer->next) {
+        if (buffer->reader == reader && buffer->serial == reader->serial)
+            return buffer;
+    }
+    return NULL;
+}
+
+COLD Buffer *
+kit_buffer(Store *store, Reader *reader)
+{
+    Buffer *buffer = find_buffer(store, reader);
+    if (buffer == NULL) {
+        PyObject *ident = PyLong_FromUnsignedLong(reader->ident);
+        PyObject *name = ident == NULL ? NULL : PyObject_CallOneArg(store->name_of, ident);
+        Py_XDECREF(ident);
+        if (name == NULL)
+            return NULL;
+        /* An event may have been recorded in the middle of that call, on this thread. */
+        buffer = find_buffer(store, reader);
+        if (buffer != NULL)
+            Py_DECREF(name);
+        else {
+            buffer = PyMem_RawCalloc(1, sizeof(Buffer));
+            if (buffer == NULL || count_codes(buffer, 0) < 0) {
+                PyMem_RawFree(buffer);
+                Py_DECREF(name);
+                PyErr_NoMemory();
+                return NULL;
+            }
+            buffer->reader = reader;
+            buffer->serial = reader->serial;
+            buffer->tid = PyThread_get_thread_native_id();
+            buffer->name = name;
+            /* What threads that have ended wrote may give way from now on. */
+            for (Buffer *each = store->buffers; store->overwrite && each != NULL; each = each->next) {
+                bool ended = each->serial != each->reader->serial || atomic_load(&each->reader->gone);
+                if (ended && each->current != NULL && each->current->events > 0 &&
+                    kit_seal(store, each) < 0) {
+                    free_buffer(buffer);
+                    return NULL;
+                }
+            }
+            *store->last = buffer;
+            store->last = &buffer->next;
+        }
+    }
+    reader->cache[store->id % CACHED].store = store->id;
+    reader->cache[store->id % CACHED].buffer = buffer;
+    return buffer;
+}
+
+static int
+add_block(Store *store, Buffer *buffer, size_t room)
+{
+    Block *block = kit_new_block(store, buffer, room);
+    if (block == NULL)
+        return -1;
+    if (buffer->current == NULL)
+        buffer->oldest = block;
+    else
+        buffer->current->next = block;
+    buffer->current = block;
+    return 0;
+}
+
+COLD int
+kit_make_room(Store *store, Buffer *buffer, size_t size)
+{
+    size_t room = BLOCK_BYTES;
+    if (store->overwrite && (size_t)store->sub_buffer * 256 < room)
+        room = (size_t)store->sub_buffer * 256;
+    /* A small capacity needs little memory. */
+    if (!store->overwrite && (size_t)store->capacity * 256 < room)
+        room = (size_t)store->capacity * 256;
+    if (size > room)
+        room = (size + 7) / 8 * 8;
+    Block *block = buffer->current;
+    if (block != NULL && block->events > 0 && store->overwrite)
+        return kit_seal(store, buffer) < 0 ? -1 : kit_make_room(store, buffer, size);
+    if (block != NULL && block->events == 0) {
+        /* Nobody has seen anything of it. */
+        if (block->room >= size)
+            return 0;
+        char *data = PyMem_RawRealloc(block->data, room);
+        if (data == NULL) {
+            PyErr_NoMemory();
+            return -1;
+        }
+        block->data = data;
+        block->room = room;
+        return 0;
+    }
+    return add_block(store, buffer, room);
+}
+
+static int
+drop_oldest(Store *store)
+{
+    Block *block = store->oldest_full;
+    Buffer *buffer = block->buffer;
+    size_t used = atomic_load_explicit(&block->used, memory_order_relaxed);
+    for (size_t at = block->taken; at < used;) {
+        Head head;
+        memcpy(&head, block->data + at, sizeof(head));
+        if (head.code >= buffer->codes && count_codes(buffer, head.code) < 0)
+            return -1;
+        buffer->overwritten[head.code]++;
+        at += head.size;
+    }
+    store->oldest_full = block->next_full;
+    if (store->oldest_full == NULL)
+        store->newest_full = NULL;
+    store->held -= block->events;
+    /* A thread's blocks are filled in order: this is its oldest. */
+    buffer->oldest = block->next;
+    if (buffer->current == block)
+        buffer->current = NULL;
+    block->next = block->next_full = NULL;
+    block->buffer = NULL;
+    Py_DECREF(block);
+    return 0;
+}
+
+COLD int
+kit_seal(Store *store, Buffer *buffer)
+{
+    Block *block = buffer->current;
+    if (store->newest_full == NULL)
+        store->oldest_full = block;
+    else
+        store->newest_full->next_full = block;
+    store->newest_full = block;
+    store->held += block->events;
+    size_t room = block->room;
+    while (store->held - store->sub_buffer >= store->capacity && store->oldest_full != NULL) {
+        if (drop_oldest(store) < 0)
+            return -1;
+    }
+    return add_block(store, buffer, room);
+}
+
+/* The store. */
+
+static void
+forget_all(Store *self)
+{
+    Buffer *buffer = self->buffers;
+    self->buffers = NULL;
+    self->last = &self->buffers;
+    self->oldest_full = self->newest_full = NULL;
+    self->held = 0;
+    self->id = ++ids; /* nobody's cache holds it */
+    for (Buffer *next; buffer != NULL; buffer = next) {
+        next = buffer->next;
+        free_buffer(buffer);
+    }
+}
+
+static int
+store_init(Store *self, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"capacity", "sub_buffer", "name_of", "plain", NULL};
+    PyObject *name_of, *plain;
+    long long capacity;
+    Py_ssize_t sub_buffer;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "LnOO", names, &capacity, &sub_buffer, &name_of,
+                                     &plain))
+        return -1;
+    if (self->kinds != NULL || capacity < 1 || sub_buffer < 0) {
+        PyErr_SetString(PyExc_ValueError, "a store has a capacity of 1 or more, once");
+        return -1;
+    }
+    self->kinds = PyList_New(0);
+    if (self->kinds == NULL)
+        return -1;
+    self->capacity = capacity;
+    self->overwrite = sub_buffer > 0;
+    self->sub_buffer = sub_buffer;
+    self->name_of = Py_NewRef(name_of);
+    self->plain = Py_NewRef(plain);
+    self->last = &self->buffers;
+    self->id = ++ids;
+    return 0;
+}
+
+static int
+store_traverse(Store *self, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(self->name_of);
+    Py_VISIT(self->plain);
+    Py_VISIT(self->kinds);
+    return 0;
+}
+
+static int
+store_clear_refs(Store *self)
+{
+    Py_CLEAR(self->name_of);
+    Py_CLEAR(self->plain);
+    Py_CLEAR(self->kinds);
+    return 0;
+}
+
+static void
+store_dealloc(Store *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    PyObject_GC_UnTrack(self);
+    forget_all(self);
+    store_clear_refs(self);
+    type->tp_free(self);
+    Py_DECREF(type);
+}
+
+PyDoc_STRVAR(clear_doc, "clear()\n--\n\nForget everything that was recorded.");
+
+static PyObject *
+store_clear(Store *self, PyObject *Py_UNUSED(none))
+{
+    forget_all(self);
+    Py_RETURN_NONE;
+}
+
+static Py_ssize_t
+store_length(Store *self)
+{
+    Py_ssize_t events = 0;
+    for (Buffer *buffer = self->buffers; buffer != NULL; buffer = buffer->next) {
+        for (Block *block = buffer->oldest; block != NULL; block = block->next)
+            events += block->events - block->events_taken;
+    }
+    return events;
+}
+
+static long long
+sum(const Store *self, bool lost)
+{
+    long long all = 0;
+    for (Buffer *buffer = self->buffers; buffer != NULL; buffer = buffer->next) {
+        for (size_t code = 0; code < buffer->codes; code++)
+            all += lost ? buffer->lost[code] : buffer->overwritten[code];
+    }
+    return all;
+}
+
+static PyObject *
+store_lost(Store *self, void *Py_UNUSED(closure))
+{
+    return PyLong_FromLongLong(sum(self, true));
+}
+
+static PyObject *
+store_overwritten(Store *self, void *Py_UNUSED(closure))
+{
+    return PyLong_FromLongLong(sum(self, false));
+}
+
+static PyObject *
+by_code(const long long *counts, size_t codes)
+{
+    PyObject *dict = PyDict_New();
+    for (size_t code = 0; dict != NULL && code < codes; code++) {
+        if (counts[code] == 0)
+            continue;
+        PyObject *key = PyLong_FromSize_t(code), *value = PyLong_FromLongLong(counts[code]);
+        if (key == NULL || value == NULL || PyDict_SetItem(dict, key, value) < 0)
+            Py_CLEAR(dict);
+        Py_XDECREF(key);
+        Py_XDECREF(value);
+    }
+    return dict;
+}
+
+/* (tid, name, number of the first, rows, lost, overwritten) of one buffer; `newest` < 0 for all. */
+static PyObject *
+piece(Store *self, Buffer *buffer, Py_ssize_t newest)
+{
+    Py_ssize_t there = 0, skip = 0;
+    for (Block *block = buffer->oldest; block != NULL; block = block->next)
+        there += block->events - block->events_taken;
+    if (newest >= 0 && there > newest)
+        skip = there - newest;
+    PyObject *parts = PyList_New(0);
+    long long first = buffer->events - (there - skip);
+    for (Block *block = buffer->oldest; parts != NULL && block != NULL; block = block->next) {
+        Py_ssize_t events = block->events - block->events_taken;
+        if (events <= skip) {
+            skip -= events;
+            continue;
+        }
+        size_t begin = block->taken;
+        size_t end = atomic_load_explicit(&block->used, memory_order_acquire);
+        for (; skip > 0; skip--, events--) {
+            Head head;
+            memcpy(&head, block->data + begin, sizeof(head));
+            begin += head.size;
+        }
+        PyObject *part = Py_BuildValue("Onnn", block, (Py_ssize_t)begin, (Py_ssize_t)end, events);
+        if (part == NULL || PyList_Append(parts, part) < 0)
+            Py_CLEAR(parts);
+        Py_XDECREF(part);
+    }
+    PyObject *rows = parts == NULL ? NULL
+                                   : PyObject_CallFunctionObjArgs((PyObject *)kit_Rows, self->kinds,
+                                                                  parts, NULL);
+    Py_XDECREF(parts);
+    PyObject *lost = rows == NULL ? NULL : by_code(buffer->lost, buffer->codes);
+    PyObject *gone = lost == NULL ? NULL : by_code(buffer->overwritten, buffer->codes);
+    PyObject *found = gone == NULL ? NULL
+                                   : Py_BuildValue("kOLOOO", buffer->tid, buffer->name, first, rows,
+                                                   lost, gone);
+    Py_XDECREF(rows);
+    Py_XDECREF(lost);
+    Py_XDECREF(gone);
+    return found;
+}
+
+static PyObject *
+pieces(Store *self, Py_ssize_t newest)
+{
+    /* A callback of the garbage collector could record here, and drop what is being copied. */
+    int collecting = PyGC_Disable();
+    PyObject *list = PyList_New(0);
+    for (Buffer *buffer = self->buffers; list != NULL && buffer != NULL; buffer = buffer->next) {
+        PyObject *one = piece(self, buffer, newest);
+        if (one == NULL || PyList_Append(list, one) < 0)
+            Py_CLEAR(list);
+        Py_XDECREF(one);
+    }
+    if (collecting)
+        PyGC_Enable();
+    return list;
+}
+
+PyDoc_STRVAR(copy_doc, "copy(newest)\n--\n\n"
+                       "What every thread has recorded, or as many of its newest; -1 for all.\n\n"
+                       "A list of (tid, name, number of the first, rows, lost, overwritten).");
+
+static PyObject *
+store_copy(Store *self, PyObject *newest)
+{
+    Py_ssize_t count = PyLong_AsSsize_t(newest);
+    if (count == -1 && PyErr_Occurred())
+        return NULL;
+    return pieces(self, count);
+}
+
+PyDoc_STRVAR(take_doc, "take()\n--\n\nThe same as copy(-1), and it is taken once.");
+
+static PyObject *
+store_take(Store *self, PyObject *Py_UNUSED(none))
+{
+    PyObject *taken = pieces(self, -1);
+    for (Buffer *buffer = self->buffers; taken != NULL && buffer != NULL; buffer = buffer->next) {
+        for (Block *block = buffer->oldest, *next; block != NULL; block = next) {
+            next = block->next;
+            if (!self->overwrite)
+                self->held -= block->events - block->events_taken;
+            block->taken = atomic_load_explicit(&block->used, memory_order_relaxed);
+            block->events_taken = block->events;
+            if (!self->overwrite && block != buffer->current) {
+                buffer->oldest = next;
+                block->next = NULL;
+                block->buffer = NULL;
+                Py_DECREF(block);
+            }
+        }
+    }
+    return taken;
+}
+
+PyDoc_STRVAR(describe_doc, "describe(code, kinds)\n--\n\nSay which columns the records of a code have.");
+
+static PyObject *
+store_describe(Store *self, PyObject *args)
+{
+    int code;
+    PyObject *kinds;
+    if (!PyArg_ParseTuple(args, "iS", &code, &kinds))
+        return NULL;
+    if (code != PyList_GET_SIZE(self->kinds) || code > UINT16_MAX ||
+        PyBytes_GET_SIZE(kinds) > MOST_COLUMNS) {
+        PyErr_SetString(PyExc_ValueError, "codes are numbered from 0, with at most 255 columns each");
+        return NULL;
+    }
+    if (PyList_Append(self->kinds, kinds) < 0)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef store_methods[] = {
+    {"clear", (PyCFunction)store_clear, METH_NOARGS, clear_doc},
+    {"copy", (PyCFunction)store_copy, METH_O, copy_doc},
+    {"take", (PyCFunction)store_take, METH_NOARGS, take_doc},
+    {"describe", (PyCFunction)store_describe, METH_VARARGS, describe_doc},
+    {NULL},
+};
+
+static PyGetSetDef store_getset[] = {
+    {"lost", (getter)store_lost, NULL, "How many events found no room.", NULL},
+    {"overwritten", (getter)store_overwritten, NULL, "How many events gave way to newer ones.", NULL},
+    {NULL},
+};
+
+static PyMemberDef store_members[] = {
+    {"kinds", T_OBJECT_EX, offsetof(Store, kinds), READONLY, "The columns of each code."},
+    {NULL},
+};
+
+static PyType_Slot store_slots[] = {
+    {Py_tp_doc, "The events of a recorder, a buffer a thread."},
+    {Py_tp_init, store_init},
+    {Py_tp_dealloc, store_dealloc},
+    {Py_tp_traverse, store_traverse},
+    {Py_tp_clear, store_clear_refs},
+    {Py_tp_methods, store_methods},
+    {Py_tp_getset, store_getset},
+    {Py_tp_members, store_members},
+    {Py_sq_length, store_length},
+    {0, NULL},
+};
+
+static PyType_Spec store_spec = {
+    .name = "kit._c.Store",
+    .basicsize = sizeof(Store),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE,
+    .slots = store_slots,
+};
+
+int
+kit_init_store(PyObject *module)
+{
+    kit_Block = kit_add_type(module, &block_spec, NULL);
+    kit_Store = kit_Block == NULL ? NULL : kit_add_type(module, &store_spec, NULL);
+    return kit_Store == NULL ? -1 : 0;
+}

@@ -1,0 +1,109 @@
+/* The recorder's memory: blocks of whole records, written by one thread, read by anybody.
+ *
+ * A record, in the machine's byte order, begins at a multiple of 8 and is as long as `size` says:
+ *
+ *   u32 size | u16 code | u16 flags      code: which marker and format; flags: see below
+ *   i64 ts                               nanoseconds on the monotonic clock
+ *   slot a column, 8 bytes each          of a span first dur and error, then the fields, the context
+ *   u8 note a column, padded to 8        only with NOTED in flags: why a slot holds no value
+ *   text                                 what does not fit into its slot, padded to 8
+ *
+ * A slot is an int64, a double, or text: u32 length in bytes, u32 place in the record; up to four
+ * bytes of text stand where the place would be.
+ */
+#ifndef KIT_STORE_H
+#define KIT_STORE_H
+
+#include "kit.h"
+
+enum { NOTED = 1 };
+enum { NOTE_VALUE = 0, NOTE_MISSING = 1, NOTE_MISFIT = 2, NOTE_CUT = 3, NOTE_ODD = 4 };
+/* NOTE_CUT: the text was longer than the limit.  NOTE_ODD: it holds a lone surrogate. */
+
+#define RECORD_HEAD 16
+#define INLINE_TEXT 4
+#define MOST_COLUMNS 255
+
+typedef struct {
+    uint32_t size;
+    uint16_t code;
+    uint16_t flags;
+    int64_t ts;
+} Head;
+
+typedef struct Block {
+    PyObject_HEAD
+    char *data;
+    size_t room;            /* bytes */
+    _Atomic size_t used;    /* raised once a record is whole, see kit_commit() */
+    size_t taken;           /* bytes of the records that a reader has taken away */
+    Py_ssize_t events;
+    Py_ssize_t events_taken;
+    long long first;        /* the number of its first record in the thread's order */
+    struct Buffer *buffer;
+    struct Block *next;     /* of the same thread */
+    struct Block *next_full;/* of any thread, in the order in which they were filled */
+    void *owner;            /* who provides the memory, where that is not the heap */
+} Block;
+
+/* What one thread writes. */
+typedef struct Buffer {
+    struct Buffer *next;
+    Reader *reader;
+    uint64_t serial;        /* of the reader, when it was this thread's */
+    unsigned long tid;
+    PyObject *name;
+    Block *oldest, *current;
+    long long events;       /* ever written */
+    long long *lost;        /* by code */
+    long long *overwritten; /* by code */
+    size_t codes;           /* how long those two are */
+} Buffer;
+
+typedef struct Store {
+    PyObject_HEAD
+    uint64_t id;            /* no other store has had it */
+    bool overwrite;
+    long long capacity;
+    long long held;         /* discard: events kept; overwrite: events in full blocks */
+    Py_ssize_t sub_buffer;  /* events a block, when overwriting */
+    PyObject *name_of;      /* called for the name of a thread that writes for the first time */
+    PyObject *plain;        /* called for what a value of an unusual type stands for */
+    PyObject *kinds;        /* list of bytes: the columns of each code */
+    Buffer *buffers, **last;
+    Block *oldest_full, *newest_full;
+} Store;
+
+/* The calling thread's buffer; NULL with an error set. */
+HIDDEN Buffer *kit_buffer(Store *store, Reader *reader);
+
+/* Make room for a record of so many bytes in the current block. */
+HIDDEN int kit_make_room(Store *store, Buffer *buffer, size_t size);
+
+/* Count one event as lost, or as overwritten. */
+HIDDEN int kit_count_lost(Buffer *buffer, uint16_t code);
+
+/* A full block gives the oldest one of all up. */
+HIDDEN int kit_seal(Store *store, Buffer *buffer);
+
+HIDDEN Block *kit_new_block(Store *store, Buffer *buffer, size_t room);
+
+/* A record is whole: from here on readers see it. */
+static inline int
+kit_commit(Store *store, Buffer *buffer, Block *block, size_t size)
+{
+    /* Everything in the record is stored before this, so that a reader that sees the new length,
+     * also one that finds the memory of a program that was killed, sees a whole record. */
+    atomic_store_explicit(&block->used,
+                          atomic_load_explicit(&block->used, memory_order_relaxed) + size,
+                          memory_order_release);
+    block->events++;
+    buffer->events++;
+    if (!store->overwrite) {
+        store->held++;
+        return 0;
+    }
+    return UNLIKELY(block->events >= store->sub_buffer) ? kit_seal(store, buffer) : 0;
+}
+
+#endif

@@ -1,0 +1,502 @@
+/* The probe of a recorder: it writes what it is called with, whole or not at all.
+ *
+ * Ordinary values (exactly int, float, bool, str in ASCII) are written straight into the block.
+ * For anything else the values are first made plain, which may run Python code, and only then is
+ * the record begun: between its first byte and its last nothing else runs on this thread.
+ */
+#include "store.h"
+
+struct Writer {
+    PyObject_HEAD
+    vectorcallfunc call;
+    Store *store;
+    PyObject *kinds;     /* bytes: int d, float f, bool b, text s, label k; a span's first two are d k */
+    PyObject *context;   /* tuple of functions, called for each event; or NULL */
+    Py_ssize_t fields;   /* columns that a site passes */
+    Py_ssize_t columns;
+    Py_ssize_t limit;    /* characters of text */
+    size_t fixed;        /* bytes of a record without text */
+    uint16_t code;
+    bool is_span;
+};
+
+/* Text. */
+
+static inline bool
+is_simple(PyObject *text)
+{
+    return PyUnicode_CheckExact(text) && PyUnicode_IS_COMPACT_ASCII(text);
+}
+
+/* How many bytes a text takes at most. */
+static inline size_t
+most_bytes(PyObject *text, Py_ssize_t length)
+{
+    switch (PyUnicode_KIND(text)) {
+    case PyUnicode_1BYTE_KIND:
+        return PyUnicode_IS_ASCII(text) ? length : 2 * length;
+    case PyUnicode_2BYTE_KIND:
+        return 3 * length;
+    default:
+        return 4 * length;
+    }
+}
+
+/* UTF-8, lone surrogates included; returns the length, and whether there was one. */
+static size_t
+encode(PyObject *text, Py_ssize_t length, char *to, bool *odd)
+{
+    if (PyUnicode_IS_ASCII(text)) {
+        memcpy(to, PyUnicode_DATA(text), length);
+        return length;
+    }
+    int kind = PyUnicode_KIND(text);
+    const void *data = PyUnicode_DATA(text);
+    char *begin = to;
+    for (Py_ssize_t i = 0; i < length; i++) {
+        Py_UCS4 c = PyUnicode_READ(kind, data, i);
+        if (c < 0x80)
+            *to++ = c;
+        else if (c < 0x800) {
+            *to++ = 0xC0 | c >> 6;
+            *to++ = 0x80 | (c & 0x3F);
+        }
+        else if (c < 0x10000) {
+            *odd = *odd || (c >= 0xD800 && c < 0xE000);
+            *to++ = 0xE0 | c >> 12;
+            *to++ = 0x80 | (c >> 6 & 0x3F);
+            *to++ = 0x80 | (c & 0x3F);
+        }
+        else {
+            *to++ = 0xF0 | c >> 18;
+            *to++ = 0x80 | (c >> 12 & 0x3F);
+            *to++ = 0x80 | (c >> 6 & 0x3F);
+            *to++ = 0x80 | (c & 0x3F);
+        }
+    }
+    return to - begin;
+}
+
+static inline void
+put_text(char *record, char *slot, size_t *end, size_t length)
+{
+    /* The text is at `end` already; short text moves into its slot. */
+    uint32_t pair[2] = {(uint32_t)length, 0};
+    if (length <= INLINE_TEXT)
+        memcpy(&pair[1], record + *end, length);
+    else {
+        pair[1] = (uint32_t)*end;
+        *end += length;
+    }
+    memcpy(slot, pair, sizeof(pair));
+}
+
+static inline size_t
+finish(char *record, size_t end, uint16_t code, uint16_t flags, int64_t ts)
+{
+    size_t size = (end + 7) & ~(size_t)7;
+    memset(record + end, 0, size - end);
+    Head head = {(uint32_t)size, code, flags, ts};
+    memcpy(record, &head, sizeof(head));
+    return size;
+}
+
+/* The slow way. */
+
+static int
+lose(Buffer *buffer, uint16_t code)
+{
+    if (kit_count_lost(buffer, code) < 0)
+        PyErr_Clear(); /* no memory for a first count: the event is lost, and so is the count */
+    return 0;
+}
+
+static Buffer *
+buffer_of(Store *store, Reader *reader)
+{
+    if (LIKELY(reader->cache[store->id % CACHED].store == store->id))
+        return reader->cache[store->id % CACHED].buffer;
+    return kit_buffer(store, reader);
+}
+
+/* What a value stands for: of exactly the column's type, or NULL with a note, or -1 with an error. */
+static int
+make_plain(Writer *self, PyObject *value, char kind, PyObject **made, uint8_t *note)
+{
+    *made = NULL;
+    *note = NOTE_VALUE;
+    if (value == Py_None) {
+        *note = NOTE_MISSING;
+        return 0;
+    }
+    if (kind == 'f' && PyLong_CheckExact(value)) {
+        *made = PyLong_AsDouble(value) == -1.0 && PyErr_Occurred() ? NULL : PyNumber_Float(value);
+        if (*made == NULL && PyErr_ExceptionMatches(PyExc_OverflowError))
+            PyErr_Clear(); /* a misfit, as below */
+        else
+            return *made == NULL ? -1 : 0;
+    }
+    if (PyUnicode_CheckExact(value) && PyUnicode_READY(value) < 0)
+        return -1;
+    if ((kind == 'd' && PyLong_CheckExact(value)) || (kind == 'f' && PyFloat_CheckExact(value)) ||
+        (kind == 'b' && PyBool_Check(value)) ||
+        ((kind == 's' || kind == 'k') && PyUnicode_CheckExact(value))) {
+        int overflow = 0;
+        if (kind == 'd')
+            PyLong_AsLongLongAndOverflow(value, &overflow);
+        if (!overflow) {
+            *made = Py_NewRef(value);
+            return 0;
+        }
+    }
+    PyObject *plain = PyObject_CallFunction(self->store->plain, "CO", (int)kind, value);
+    if (plain == NULL)
+        return -1;
+    if (plain == Py_None)
+        *note = NOTE_MISSING;
+    else if (plain == Py_Ellipsis)
+        *note = NOTE_MISFIT;
+    else {
+        bool fits = kind == 'd'   ? PyLong_CheckExact(plain)
+                    : kind == 'f' ? PyFloat_CheckExact(plain)
+                    : kind == 'b' ? PyBool_Check(plain)
+                                  : PyUnicode_CheckExact(plain);
+        if (fits) {
+            *made = plain;
+            return 0;
+        }
+        *note = NOTE_MISFIT;
+    }
+    Py_DECREF(plain);
+    return 0;
+}
+
+static size_t
+write_plain(Writer *self, char *record, int64_t ts, PyObject *const *made, const uint8_t *before)
+{
+    Py_ssize_t columns = self->columns;
+    const char *kinds = PyBytes_AS_STRING(self->kinds);
+    char *slot = record + RECORD_HEAD;
+    uint8_t *notes = (uint8_t *)slot + 8 * columns;
+    size_t end = RECORD_HEAD + 8 * columns + ((columns + 7) & ~(Py_ssize_t)7);
+    memset(notes, 0, (columns + 7) & ~(Py_ssize_t)7);
+    for (Py_ssize_t i = 0; i < columns; i++, slot += 8) {
+        notes[i] = before[i];
+        memset(slot, 0, 8);
+        if (made[i] == NULL)
+            continue;
+        switch (kinds[i]) {
+        case 'd': {
+            int64_t number = PyLong_AsLongLong(made[i]);
+            memcpy(slot, &number, 8);
+            break;
+        }
+        case 'f': {
+            double number = PyFloat_AS_DOUBLE(made[i]);
+            memcpy(slot, &number, 8);
+            break;
+        }
+        case 'b': {
+            int64_t truth = made[i] == Py_True;
+            memcpy(slot, &truth, 8);
+            break;
+        }
+        default: {
+            Py_ssize_t length = PyUnicode_GET_LENGTH(made[i]);
+            bool odd = false;
+            if (length > self->limit) {
+                length = self->limit;
+                notes[i] = NOTE_CUT;
+            }
+            size_t bytes = encode(made[i], length, record + end, &odd);
+            put_text(record, slot, &end, bytes);
+            if (odd && notes[i] == NOTE_VALUE)
+                notes[i] = NOTE_ODD;
+        }
+        }
+    }
+    return finish(record, end, self->code, NOTED, ts);
+}
+
+static COLD int
+write_slowly(Writer *self, Reader *reader, const Event *event)
+{
+    Store *store = self->store;
+    Py_ssize_t columns = self->columns, at = 0;
+    const char *kinds = PyBytes_AS_STRING(self->kinds);
+    PyObject *made[MOST_COLUMNS];
+    uint8_t notes[MOST_COLUMNS];
+    int status = -1;
+    if (self->is_span) {
+        made[0] = PyLong_FromLongLong(event->dur);
+        made[1] = event->error == Py_None ? NULL : Py_NewRef(event->error);
+        notes[0] = NOTE_VALUE;
+        notes[1] = event->error == Py_None ? NOTE_MISSING : NOTE_VALUE;
+        at = 2;
+        if (made[0] == NULL) {
+            Py_XDECREF(made[1]);
+            return -1;
+        }
+    }
+    for (Py_ssize_t i = 0; i < self->fields; i++, at++) {
+        /* The marker may have been declared anew, with other fields. */
+        made[at] = NULL;
+        notes[at] = NOTE_MISFIT;
+        if (i < event->count && make_plain(self, event->fields[i], kinds[at], &made[at], &notes[at]) < 0)
+            goto out;
+    }
+    for (Py_ssize_t i = 0; at < columns; i++, at++) {
+        PyObject *value = PyObject_CallNoArgs(PyTuple_GET_ITEM(self->context, i));
+        made[at] = NULL;
+        if (value == NULL)
+            goto out;
+        int result = make_plain(self, value, kinds[at], &made[at], &notes[at]);
+        Py_DECREF(value);
+        if (result < 0)
+            goto out;
+    }
+    size_t most = RECORD_HEAD + 8 * columns + columns + 16;
+    for (Py_ssize_t i = 0; i < columns; i++) {
+        if (made[i] != NULL && (kinds[i] == 's' || kinds[i] == 'k')) {
+            Py_ssize_t length = PyUnicode_GET_LENGTH(made[i]);
+            most += most_bytes(made[i], length < self->limit ? length : self->limit);
+        }
+    }
+    /* From here on no Python code runs. */
+    status = 0;
+    Buffer *buffer = buffer_of(store, reader);
+    if (buffer == NULL) {
+        status = -1;
+        goto out;
+    }
+    Block *block = buffer->current;
+    if ((!store->overwrite && store->held >= store->capacity) || most > INT32_MAX)
+        lose(buffer, self->code);
+    else if ((block == NULL || block->room - block->used < most) &&
+             kit_make_room(store, buffer, most) < 0) {
+        PyErr_Clear();
+        lose(buffer, self->code);
+    }
+    else {
+        block = buffer->current;
+        size_t size = write_plain(self, block->data + block->used, event->ts, made, notes);
+        if (kit_commit(store, buffer, block, size) < 0)
+            PyErr_Clear(); /* the event is kept; there was no memory for what comes after it */
+    }
+out:
+    while (at-- > 0)
+        Py_XDECREF(made[at]);
+    return status;
+}
+
+/* The fast way. */
+
+int
+kit_write(Writer *self, Reader *reader, const Event *event)
+{
+    Store *store = self->store;
+    if (UNLIKELY(self->context != NULL || event->count != self->fields))
+        return write_slowly(self, reader, event);
+    Buffer *buffer = buffer_of(store, reader);
+    if (UNLIKELY(buffer == NULL))
+        return -1;
+    if (UNLIKELY(!store->overwrite && store->held >= store->capacity))
+        return lose(buffer, self->code);
+    Block *block = buffer->current;
+    size_t used = block == NULL ? 0 : atomic_load_explicit(&block->used, memory_order_relaxed);
+    if (UNLIKELY(block == NULL || block->room - used < self->fixed))
+        return write_slowly(self, reader, event);
+    char *record = block->data + used;
+    char *slot = record + RECORD_HEAD;
+    size_t end = self->fixed, room = block->room - used - 8; /* 8: for padding */
+    const char *kind = PyBytes_AS_STRING(self->kinds);
+    if (self->is_span) {
+        if (UNLIKELY(event->error != Py_None))
+            return write_slowly(self, reader, event);
+        memcpy(slot, &event->dur, 8);
+        /* No error: text of no length, marked as missing by the one length that text cannot have. */
+        memset(slot + 8, 0xFF, 8);
+        slot += 16;
+        kind += 2;
+    }
+    PyObject *const *value = event->fields;
+    for (PyObject *const *stop = value + event->count; value < stop; value++, kind++, slot += 8) {
+        PyObject *each = *value;
+        switch (*kind) {
+        case 'd': {
+            if (UNLIKELY(!PyLong_CheckExact(each)))
+                return write_slowly(self, reader, event);
+            int overflow;
+            int64_t number = PyLong_AsLongLongAndOverflow(each, &overflow);
+            if (UNLIKELY(overflow))
+                return write_slowly(self, reader, event);
+            memcpy(slot, &number, 8);
+            break;
+        }
+        case 'f': {
+            double number;
+            if (LIKELY(PyFloat_CheckExact(each)))
+                number = PyFloat_AS_DOUBLE(each);
+            else if (PyLong_CheckExact(each)) {
+                number = PyLong_AsDouble(each);
+                if (UNLIKELY(number == -1.0 && PyErr_Occurred())) {
+                    PyErr_Clear();
+                    return write_slowly(self, reader, event);
+                }
+            }
+            else
+                return write_slowly(self, reader, event);
+            memcpy(slot, &number, 8);
+            break;
+        }
+        case 'b': {
+            if (UNLIKELY(!PyBool_Check(each)))
+                return write_slowly(self, reader, event);
+            int64_t truth = each == Py_True;
+            memcpy(slot, &truth, 8);
+            break;
+        }
+        default: {
+            if (UNLIKELY(!is_simple(each)))
+                return write_slowly(self, reader, event);
+            size_t length = PyUnicode_GET_LENGTH(each);
+            uint32_t pair[2] = {(uint32_t)length, 0};
+            if (length <= INLINE_TEXT)
+                memcpy(&pair[1], PyUnicode_DATA(each), length);
+            else {
+                if (UNLIKELY(length > (size_t)self->limit || end + length > room))
+                    return write_slowly(self, reader, event);
+                pair[1] = (uint32_t)end;
+                memcpy(record + end, PyUnicode_DATA(each), length);
+                end += length;
+            }
+            memcpy(slot, pair, 8);
+        }
+        }
+    }
+    size_t size = finish(record, end, self->code, 0, event->ts);
+    if (UNLIKELY(kit_commit(store, buffer, block, size) < 0))
+        PyErr_Clear(); /* the event is kept; there was no memory for what comes after it */
+    return 0;
+}
+
+/* The type. */
+
+/* Called from Python: write(ident, ts, args), as any of the kit's own probes. */
+static PyObject *
+writer_call(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *kwnames)
+{
+    Writer *writer = (Writer *)self;
+    if (PyVectorcall_NARGS(nargsf) != 3 || kwnames != NULL || !PyTuple_Check(args[2])) {
+        PyErr_SetString(PyExc_TypeError, "a writer is called as write(ident, ts, args)");
+        return NULL;
+    }
+    Reader *reader = kit_reader != NULL ? kit_reader : kit_register();
+    if (reader == NULL)
+        return NULL;
+    Py_ssize_t skip = writer->is_span ? 2 : 0;
+    if (PyTuple_GET_SIZE(args[2]) < skip) {
+        PyErr_SetString(PyExc_TypeError, "a span's values begin with its duration and error");
+        return NULL;
+    }
+    Event event = {PyLong_AsLongLong(args[1]), ((PyTupleObject *)args[2])->ob_item + skip,
+                   PyTuple_GET_SIZE(args[2]) - skip, writer->is_span, 0, Py_None};
+    if (writer->is_span) {
+        event.dur = PyLong_AsLongLong(PyTuple_GET_ITEM(args[2], 0));
+        event.error = PyTuple_GET_ITEM(args[2], 1);
+    }
+    if (event.error != Py_None && !PyUnicode_CheckExact(event.error)) {
+        PyErr_SetString(PyExc_TypeError, "a span's error is the name of a type, or None");
+        return NULL;
+    }
+    if (PyErr_Occurred() || kit_write(writer, reader, &event) < 0)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+static int
+writer_init(Writer *self, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"store", "code", "kinds", "is_span", "context", "limit", NULL};
+    PyObject *store, *kinds, *context;
+    int code, is_span;
+    Py_ssize_t limit;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!iSpO!n", names, kit_Store, &store, &code,
+                                     &kinds, &is_span, &PyTuple_Type, &context, &limit))
+        return -1;
+    Py_ssize_t columns = PyBytes_GET_SIZE(kinds);
+    Py_ssize_t fields = columns - PyTuple_GET_SIZE(context) - (is_span ? 2 : 0);
+    if (self->store != NULL || code < 0 || code > UINT16_MAX || columns > MOST_COLUMNS ||
+        fields < 0 || limit < 0 || limit > 1 << 24) {
+        PyErr_SetString(PyExc_ValueError, "a writer has a store, a code and at most 255 columns");
+        return -1;
+    }
+    for (Py_ssize_t i = 0; i < columns; i++) {
+        if (strchr("dfbsk", PyBytes_AS_STRING(kinds)[i]) == NULL || !PyBytes_AS_STRING(kinds)[i]) {
+            PyErr_SetString(PyExc_ValueError, "a column's kind is one of d, f, b, s, k");
+            return -1;
+        }
+    }
+    self->call = writer_call;
+    self->store = (Store *)Py_NewRef(store);
+    self->code = (uint16_t)code;
+    self->kinds = Py_NewRef(kinds);
+    self->context = PyTuple_GET_SIZE(context) > 0 ? Py_NewRef(context) : NULL;
+    self->fields = fields;
+    self->columns = columns;
+    self->limit = limit;
+    self->is_span = is_span;
+    self->fixed = RECORD_HEAD + 8 * columns;
+    return 0;
+}
+
+static int
+writer_traverse(Writer *self, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(self->store);
+    Py_VISIT(self->context);
+    return 0;
+}
+
+static void
+writer_dealloc(Writer *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    PyObject_GC_UnTrack(self);
+    Py_XDECREF(self->store);
+    Py_XDECREF(self->kinds);
+    Py_XDECREF(self->context);
+    type->tp_free(self);
+    Py_DECREF(type);
+}
+
+static PyMemberDef writer_members[] = {
+    {"__vectorcalloffset__", T_PYSSIZET, offsetof(Writer, call), READONLY, NULL},
+    {NULL},
+};
+
+static PyType_Slot writer_slots[] = {
+    {Py_tp_doc, "Writes the events of one marker into a store."},
+    {Py_tp_init, writer_init},
+    {Py_tp_call, PyVectorcall_Call},
+    {Py_tp_dealloc, writer_dealloc},
+    {Py_tp_traverse, writer_traverse}, /* nothing to clear: what it holds does not change */
+    {Py_tp_members, writer_members},
+    {0, NULL},
+};
+
+static PyType_Spec writer_spec = {
+    .name = "kit._c.Writer",
+    .basicsize = sizeof(Writer),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL |
+             Py_TPFLAGS_IMMUTABLETYPE,
+    .slots = writer_slots,
+};
+
+int
+kit_init_writer(PyObject *module)
+{
+    kit_Writer = kit_add_type(module, &writer_spec, NULL);
+    return kit_Writer == NULL ? -1 : 0;
+}

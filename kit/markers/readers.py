@@ -1,0 +1,78 @@
+"""Readers: which threads are in a dispatch, for those who wait for a grace period.
+
+Each thread that has fired has a record, its `Reader`, found by everybody. `kit.markers.grace` says
+how the records are used, and why that is enough.
+"""
+
+from __future__ import annotations
+
+import threading
+from threading import get_ident
+from typing import TYPE_CHECKING, Final
+
+from kit.markers.choice import dispatcher
+
+__all__ = ["Reader", "forked", "inside", "present", "readers", "register"]
+
+
+class Reader:
+    """What a thread tells updaters: which dispatch it is in.
+
+    Attributes
+    ----------
+    ident : int
+        The thread.
+    token : object or None
+        Stands for its outermost dispatch; ``None`` outside.
+    """
+
+    __slots__ = ("ident", "token")
+
+    def __init__(self, ident: int) -> None:
+        self.ident = ident
+        self.token: object = None
+
+    def within(self, token: object) -> bool:
+        """Whether the dispatch of a token is still under way."""
+        return self.token is token
+
+
+readers: Final[dict[int, Reader]] = {}
+"""The record of each thread that has ever fired. A thread that ends leaves it to the next one of
+the same identifier, so there are never more than there were threads at one time."""
+
+local: Final = threading.local()
+"""``local.reader`` is the calling thread's record, as soon as it has registered."""
+
+
+def register() -> Reader:
+    """Return the calling thread's record, made where there is none; where updaters find it."""
+    ident = get_ident()
+    # One operation: a signal handler that comes here in between gets the same record.
+    reader = readers.setdefault(ident, Reader(ident))
+    local.reader = reader
+    return reader
+
+
+def inside() -> bool:
+    """Tell whether the calling thread is in a dispatch."""
+    reader = readers.get(get_ident())
+    return reader is not None and reader.token is not None
+
+
+def present() -> list[Reader]:
+    """Return the record of each thread that has ever fired."""
+    # A thread that registers after the list was made reads what was published before.
+    return list(readers.values())
+
+
+def forked() -> None:
+    """Forget the other threads, which a fork has not taken along."""
+    me = get_ident()
+    for ident in [ident for ident in readers if ident != me]:
+        del readers[ident]
+
+
+if not TYPE_CHECKING and dispatcher == "c":
+    from kit._c import Reader, forked, inside
+    from kit._c import readers as present
