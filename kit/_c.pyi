@@ -1,11 +1,10 @@
-"""The types of the C extension; `kit/c` holds it."""
-
+# The types of the C extension; kit/c holds it.
 from collections.abc import Callable
-from typing import Any, TypeAlias, TypeVar
+from typing import Any, Self, TypeAlias, TypeVar
 
 from kit.markers.connection import Connection, Observer
 
-Kind = TypeVar("Kind", bound=type[Any])
+_Kind = TypeVar("_Kind", bound=type[Any])
 
 class Tally:
     n: int
@@ -38,7 +37,7 @@ class Dispatcher:
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any: ...
 
 class Timing:
-    def __enter__(self) -> Timing: ...
+    def __enter__(self) -> Self: ...
     def __exit__(self, *exc: object) -> None: ...
 
 class Reader:
@@ -47,8 +46,6 @@ class Reader:
     def within(self, token: object, /) -> bool: ...
 
 class Rows:
-    """The records of one thread, as a reader found them."""
-
     def __init__(
         self, kinds: list[bytes], parts: list[tuple[object, int, int, int]], /
     ) -> None: ...
@@ -62,8 +59,6 @@ class Rows:
 Piece: TypeAlias = tuple[int, str, int, Rows, dict[int, int], dict[int, int]]
 
 class Store:
-    """The events of a recorder, a buffer a thread."""
-
     lost: int
     overwritten: int
     kinds: list[bytes]
@@ -82,8 +77,6 @@ class Store:
     def describe(self, code: int, kinds: bytes, /) -> None: ...
 
 class Writer:
-    """Writes the events of one marker into a store."""
-
     def __init__(
         self,
         store: Store,
@@ -95,7 +88,7 @@ class Writer:
     ) -> None: ...
     def __call__(self, ident: int, ts: int, args: tuple[Any, ...], /) -> None: ...
 
-def called_fast(kind: Kind, /) -> Kind: ...
+def called_fast(kind: _Kind, /) -> _Kind: ...
 def forked() -> None: ...
 def inside() -> bool: ...
 def readers() -> list[Reader]: ...

@@ -41,7 +41,7 @@ class Accounting:
         except TypeError as error:
             if mode.strict:
                 raise TypeError(f"marker {self.name!r} {error}") from None
-            self._skipped += 1
+            self._skipped += 1  # type: ignore[misc] # the dispatchers have it
             return None
 
     def _failed(self, array: ProbeArray, position: int, error: BaseException) -> bool:
