@@ -17,6 +17,7 @@ __all__ = [
     "KitWarning",
     "LitmusError",
     "NotConnectedError",
+    "SimulationError",
     "UnmatchedPatternWarning",
     "UnnamedProbeWarning",
     "WouldDeadlockError",
@@ -57,6 +58,10 @@ class FrameError(KitError, ValueError):
 
 class LitmusError(KitError, ValueError):
     """A litmus test or a memory model cannot be read or judged; the message points at the place."""
+
+
+class SimulationError(KitError, ValueError):
+    """A simulated program cannot go on, or exceeds a bound; the message names its thread."""
 
 
 class KitWarning(UserWarning):

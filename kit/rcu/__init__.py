@@ -14,10 +14,16 @@ r"""Litmus tests for publication: what concurrent readers may see, and why.
 >>> rcu.judge(test, "lkmm")
 <Never under lkmm: message-passing, 3 states, 0 positive, 3 negative>
 
+And simulations of readers and updaters that move step by step; see `kit.rcu.steps`.
+
+>>> machine = rcu.machine("1→0→1", faults=["no grace period"])
+>>> machine.explore().verdict("torn closure")
+'Sometimes'
+
 Everything here is the standard library's Python, so that it also runs in a browser.
 """
 
-from kit.rcu import kernel, models
+from kit.rcu import kernel, models, steps
 from kit.rcu.boards import board
 from kit.rcu.building import Litmus, litmus, otherwise, when
 from kit.rcu.cases import Case, case
@@ -26,17 +32,28 @@ from kit.rcu.limits import Limits
 from kit.rcu.matrix import Matrix, matrix
 from kit.rcu.models import Model
 from kit.rcu.parser import parse
+from kit.rcu.steps.bad import BAD
+from kit.rcu.steps.catalogue import ALGORITHMS, TRANSITIONS, faults, machine
+from kit.rcu.steps.explore import Exploration
+from kit.rcu.steps.limits import Bounds
+from kit.rcu.steps.machine import Machine
 from kit.rcu.syntax import Test
 from kit.rcu.why import Explanation, Refusal
 from kit.rcu.witness import Event, Execution
 
 __all__ = [
     "Case",
+    "ALGORITHMS",
+    "BAD",
+    "TRANSITIONS",
+    "Bounds",
     "Event",
     "Execution",
     "Explanation",
+    "Exploration",
     "Limits",
     "Litmus",
+    "Machine",
     "Matrix",
     "Model",
     "Refusal",
@@ -44,12 +61,15 @@ __all__ = [
     "Verdict",
     "board",
     "case",
+    "faults",
     "judge",
     "kernel",
     "litmus",
+    "machine",
     "matrix",
     "models",
     "otherwise",
     "parse",
+    "steps",
     "when",
 ]

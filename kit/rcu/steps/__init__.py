@@ -1,0 +1,78 @@
+"""Publication, step by step: readers and updaters that move when they are told to.
+
+Programs yield small steps, such as ``load("multi")``; between two steps anybody else may move. All
+interleavings can be explored. Steps happen in order (sequential consistency): what a weaker memory
+does besides is what litmus tests are for.
+
+>>> from kit import rcu
+>>> machine = rcu.machine("2→1", faults=["no grace period"])
+>>> machine.explore().verdict("use after free")
+'Sometimes'
+"""
+
+from kit.rcu.steps.bad import BAD, Bad
+from kit.rcu.steps.explore import Exploration, Trace
+from kit.rcu.steps.limits import BOUNDS, Bounds
+from kit.rcu.steps.machine import Machine, Move
+from kit.rcu.steps.state import STATUS, State, Thing, Where
+from kit.rcu.steps.values import EMPTY, NULL, Ref, Slot, array
+from kit.rcu.steps.vocabulary import (
+    Step,
+    barrier,
+    call,
+    call_rcu,
+    connected,
+    disconnecting,
+    exchange,
+    free,
+    increment,
+    load,
+    lock,
+    new,
+    rcu_barrier,
+    read_lock,
+    read_unlock,
+    store,
+    synchronize,
+    unlock,
+    until,
+)
+
+__all__ = [
+    "BAD",
+    "BOUNDS",
+    "EMPTY",
+    "NULL",
+    "STATUS",
+    "Bad",
+    "Bounds",
+    "Exploration",
+    "Machine",
+    "Move",
+    "Ref",
+    "Slot",
+    "State",
+    "Step",
+    "Thing",
+    "Trace",
+    "Where",
+    "array",
+    "barrier",
+    "call",
+    "call_rcu",
+    "connected",
+    "disconnecting",
+    "exchange",
+    "free",
+    "increment",
+    "load",
+    "lock",
+    "new",
+    "rcu_barrier",
+    "read_lock",
+    "read_unlock",
+    "store",
+    "synchronize",
+    "unlock",
+    "until",
+]

@@ -1,0 +1,325 @@
+"""Programs of simulated threads: Python generators that can be run to the same point again.
+
+A generator cannot be copied, and exploring all interleavings needs thousands of copies. But what a
+program does depends on nothing but what its steps have returned. So it is kept as a tree: a node is
+a point in the program, and for each value that the next step returns there is one branch. A node is
+made once, by running the generator, and found ever after.
+"""
+
+from __future__ import annotations
+
+import inspect
+import linecache
+import sys
+from collections.abc import Callable, Generator, Iterable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from kit.errors import KitError, SimulationError
+from kit.rcu.steps.values import checked
+from kit.rcu.steps.vocabulary import NOTES, Step
+
+if TYPE_CHECKING:
+    from types import CodeType, FrameType
+
+    from kit.rcu.steps.limits import Bounds
+
+__all__ = ["Frame", "Node", "Program", "bounded", "root"]
+
+Steps = Generator[Step, Any, Any]
+Program = Callable[[], Steps] | Sequence[Step] | Step
+Frame = tuple[str, "CodeType | tuple[str, ...]", int]
+"""Where a program stands: a name, its code or its lines, and the number of the current line."""
+
+
+class _TooLongError(BaseException):
+    """Ends a program that runs on; not an Exception, so that programs do not catch it by habit."""
+
+
+def bounded(function: Callable[..., Any], lines: int, *arguments: object) -> Any:
+    """Call a function that runs somebody's Python, for so many lines at most."""
+    left = lines
+
+    def trace(_frame: FrameType, event: str, _argument: object) -> Any:
+        nonlocal left
+        if event == "line":
+            left -= 1
+            if left < 0:
+                raise _TooLongError
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        return function(*arguments)
+    finally:
+        sys.settrace(before)
+
+
+class _Source:
+    """What starts a program afresh."""
+
+    def __init__(self, program: Program, name: str, bounds: Bounds) -> None:
+        self.name = name
+        self.bounds = bounds
+        self.listing: tuple[str, ...] = ()
+        if isinstance(program, Step):
+            program = [program]
+        if callable(program):
+            self.start: Callable[[], Any] = program
+            return
+        steps = _listed(program, name)
+        self.listing = tuple(str(step) for step in steps)
+        self.start = lambda: (step for step in steps)
+
+    def error(self, text: str, node: Node | None = None) -> SimulationError:
+        where = f", line {node.frames[-1][2]}" if node is not None and node.frames else ""
+        return SimulationError(f"{self.name}{where}: {text}")
+
+
+def _listed(program: object, name: str) -> tuple[Step, ...]:
+    if not isinstance(program, Iterable) or isinstance(program, str | bytes):
+        raise SimulationError(
+            f"{name}: a program is a generator function or a list of steps, not {program!r:.60}"
+        )
+    steps = tuple(program)
+    for step in steps:
+        if not isinstance(step, Step):
+            raise SimulationError(f"{name}: {step!r:.60} is no step; steps are load(...) and such")
+    return steps
+
+
+class Node:
+    """A point in a program: what it has been told, and the step that it takes next.
+
+    Attributes
+    ----------
+    step : Step or None
+        What comes next; None at the end.
+    before : tuple of Step
+        Notes that hold from the next step on.
+    arrived : tuple of Step
+        Notes that hold from this point on.
+    frames : tuple of Frame
+        Where the program stands, outermost function first.
+    result : object
+        What the program has returned, at its end.
+    depth : int
+        How many steps it has taken.
+    """
+
+    __slots__ = (
+        "_branches",
+        "_generator",
+        "_spawned",
+        "_told",
+        "arrived",
+        "before",
+        "depth",
+        "frames",
+        "result",
+        "source",
+        "step",
+        "up",
+    )
+
+    def __init__(self, source: _Source, up: Node | None, told: object) -> None:
+        self.source = source
+        self.up = up
+        self.depth: int = 0 if up is None else up.depth + 1
+        self.step: Step | None = None
+        self.before: tuple[Step, ...] = ()
+        self.arrived: tuple[Step, ...] = ()
+        self.frames: tuple[Frame, ...] = ()
+        self.result: object = None
+        self._told = told
+        self._branches: dict[tuple[type, object], Node] = {}
+        self._generator: Steps | None = None
+        self._spawned: Node | None = None
+
+    def after(self, value: object) -> Node:
+        """The point that follows when the next step has returned a value."""
+        key = (type(value), value)
+        found = self._branches.get(key)
+        if found is None:
+            if self.depth >= self.source.bounds.steps:
+                raise self.source.error(
+                    f"has taken {self.depth} steps and goes on (Bounds.steps); a program that "
+                    "waits does so by `until`, not in a loop of loads",
+                    self,
+                )
+            found = Node(self.source, self, value)
+            found._reach()
+            self._branches[key] = found
+        return found
+
+    def spawned(self, name: str) -> Node:
+        """The first point of the program that the next step defers."""
+        if self._spawned is None:
+            step = self.step
+            assert step is not None
+            assert step.program is not None
+            self._spawned = root(step.program, name, self.source.bounds)
+        return self._spawned
+
+    # How a node is made.
+
+    def _reach(self) -> None:
+        """Run the generator to this point; from the start, unless it stands just before."""
+        up = self.up
+        if up is None:
+            self._advance(self.source.start, None, first=True)
+            return
+        generator = up._generator
+        up._generator = None
+        if generator is None:
+            generator = self._again(up)
+        self._advance(generator.send, self._told, generator=generator)
+
+    def _again(self, up: Node) -> Steps:
+        """A generator that stands at a node above, made by replaying what it was told."""
+        path = [up]
+        while path[-1].up is not None:
+            path.append(path[-1].up)
+        generator = self._generator_of(self._guarded(self.source.start))
+        for node in reversed(path):
+            shadow = Node(self.source, node.up, node._told)
+            shadow._advance(generator.send, node._told, generator=generator)
+            if str(shadow.step) != str(node.step):
+                raise self.source.error(
+                    f"took the step '{node.step}' once and '{shadow.step}' another time; a program "
+                    "must know nothing but what its steps return: no random numbers, no variables "
+                    "shared with other programs",
+                    node,
+                )
+        return generator
+
+    def _advance(
+        self,
+        move: Callable[..., Any],
+        value: object,
+        *,
+        generator: Steps | None = None,
+        first: bool = False,
+    ) -> None:
+        if first:
+            generator = self._generator_of(self._guarded(move))
+            move = generator.send
+        assert generator is not None
+        notes: list[Step] = []
+        for _ in range(self.source.bounds.steps):
+            try:
+                step = self._guarded(move, value)
+            except StopIteration as end:
+                self.result = checked(end.value, f"the result of {self.source.name}")
+                self.arrived = tuple(notes)
+                return
+            value = None
+            self.frames = self._where(generator)
+            if not isinstance(step, Step):
+                raise self.source.error(
+                    f"yields {step!r:.60}, which is no step; write `yield load(...)` and such, and "
+                    "`yield from` before a function of steps",
+                    self,
+                )
+            if step.kind in NOTES:
+                notes.append(step)
+                continue
+            self.step = step
+            self.arrived = tuple(note for note in notes if note.kind == "connected")
+            self.before = tuple(note for note in notes if note.kind == "disconnecting")
+            self._generator = generator
+            return
+        raise self.source.error("yields notes without end", self)
+
+    def _guarded(self, function: Callable[..., Any], *arguments: object) -> Any:
+        lines = self.source.bounds.lines
+        try:
+            return bounded(function, lines, *arguments)
+        except (StopIteration, KitError):
+            raise
+        except _TooLongError:
+            raise self.source.error(
+                f"runs for more than {lines:,} lines without a step (Bounds.lines)", self.up
+            ) from None
+        except (RecursionError, MemoryError) as error:
+            raise self.source.error(f"asks for too much: {type(error).__name__}", self.up) from None
+        except Exception as error:
+            raise self.source.error(
+                f"raised {type(error).__name__}: {error!s:.200}{_hint(error)}", self.up
+            ) from error
+
+    def _generator_of(self, made: object) -> Steps:
+        if isinstance(made, Generator):
+            return made
+        raise self.source.error(
+            f"is no generator: calling it gives {made!r:.60}; its function needs a `yield`"
+        )
+
+    def _where(self, generator: Steps) -> tuple[Frame, ...]:
+        if self.source.listing:
+            return ((self.source.name, self.source.listing, self.depth + 1),)
+        frames: list[Frame] = []
+        inner: Any = generator
+        while isinstance(inner, Generator) and inspect.isgenerator(inner) and inner.gi_frame:
+            frames.append((inner.gi_code.co_name, inner.gi_code, inner.gi_frame.f_lineno))
+            inner = inner.gi_yieldfrom
+        return tuple(frames)
+
+
+def _hint(error: Exception) -> str:
+    if isinstance(error, TypeError) and "NoneType" in str(error):
+        return "; a pointer that points nowhere is NULL, not None"
+    return ""
+
+
+def root(program: Program, name: str, bounds: Bounds) -> Node:
+    """The first point of a program.
+
+    Parameters
+    ----------
+    program : generator function, step or list of steps
+        The program.
+    name : str
+        Its thread, for messages.
+    bounds : Bounds
+        How far it may go.
+
+    Returns
+    -------
+    Node
+        Before its first step.
+
+    Raises
+    ------
+    kit.errors.SimulationError
+        When it is no program, or fails before its first step.
+
+    Examples
+    --------
+    >>> from kit.rcu.steps import Bounds, load
+    >>> first = root([load("x")], "reader", Bounds())
+    >>> first.step, first.after(0).step
+    (load x, None)
+    """
+    node = Node(_Source(program, name, bounds), None, None)
+    node._reach()
+    return node
+
+
+def lines_of(frame: Frame) -> tuple[tuple[str, ...], int]:
+    """The text around a frame: its lines, and the number of the first.
+
+    Examples
+    --------
+    >>> lines_of(("reader", ("load x", "load y"), 2))
+    (('load x', 'load y'), 1)
+    """
+    _, code, _ = frame
+    if isinstance(code, tuple):
+        return code, 1
+    linecache.checkcache(code.co_filename)
+    try:
+        lines, first = inspect.getsourcelines(code)
+    except (OSError, IndexError, SyntaxError):
+        return (), 1
+    return tuple(line.rstrip("\n") for line in lines), max(first, 1)
