@@ -9,7 +9,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from html import escape
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from kit.errors import SimulationError
 from kit.rcu.steps import bad as names
@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from kit.rcu.steps.world import Setup, World
 
 __all__ = ["Exploration", "Trace", "explored", "shortest"]
+
+SAMPLE: Final = 40
+"""How many ends of programs are reached once more, to see that nothing hidden decides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +202,17 @@ class _Search:
             self.expand(at)
             at += 1
 
+    def check(self) -> None:
+        """See for a sample of the programs' ends that they are reached every time."""
+        ends = {
+            thread.node: None
+            for at, following in enumerate(self.next)
+            for thread in self.worlds[at].threads
+            if not following
+        }
+        for node in list(ends)[:SAMPLE]:
+            node.check()
+
     def to(self, name: str | None) -> list[int] | None:
         """The shortest way to a bad state; None when there is none."""
         at = 0
@@ -252,6 +266,7 @@ def explored(setup: Setup, start: World, bounds: Bounds) -> Exploration:
     begun = time.perf_counter()
     search = _Search(setup, start, bounds)
     search.run()
+    search.check()
     total = search.without("")
     traces: dict[str, Trace] = {}
     for name, (at, thread, wrong) in search.first.items():

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from kit.errors import SimulationError
 from kit.rcu.steps import bad
 from kit.rcu.steps.bad import Bad
-from kit.rcu.steps.programs import bounded
+from kit.rcu.steps.programs import guarded
 from kit.rcu.steps.values import EMPTY, Null, Ref, Slot, shown
 from kit.rcu.steps.world import Object, Setup, Thread, World, replaced
 
@@ -72,13 +72,8 @@ def _wanted(setup: Setup, world: World, thread: Thread, step: Step) -> bool:
         return True  # it goes on, and into the bad state
     if not callable(step.value):
         return (type(value), value) == (type(step.value), step.value)
-    try:
-        return bool(bounded(step.value, setup.bounds.lines, value))
-    except Exception as error:
-        raise SimulationError(
-            f"{thread.name}: the condition of `{step.text}` raised {type(error).__name__}: "
-            f"{error!s:.200}"
-        ) from error
+    who = f"{thread.name}, the condition of until {step.place}"
+    return bool(guarded(who, setup.bounds.lines, step.value, value))
 
 
 def _object(world: World, thread: Thread, ref: Ref | Null) -> Object | Bad:

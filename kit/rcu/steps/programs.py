@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from kit.rcu.steps.limits import Bounds
 
-__all__ = ["Frame", "Node", "Program", "bounded", "root"]
+__all__ = ["Frame", "Node", "Program", "guarded", "root"]
 
 Steps = Generator[Step, Any, Any]
 Program = Callable[[], Steps] | Sequence[Step] | Step
@@ -35,8 +35,34 @@ class _TooLongError(BaseException):
     """Ends a program that runs on; not an Exception, so that programs do not catch it by habit."""
 
 
-def bounded(function: Callable[..., Any], lines: int, *arguments: object) -> Any:
-    """Call a function that runs somebody's Python, for so many lines at most."""
+def guarded(who: str, lines: int, function: Callable[..., Any], *arguments: object) -> Any:
+    """Call a function that runs somebody's Python; whatever fails is an error of theirs.
+
+    Raises
+    ------
+    kit.errors.SimulationError
+        When it raises, or runs for more lines than that.
+    """
+    try:
+        return _bounded(lines, function, *arguments)
+    except (StopIteration, KitError):
+        raise
+    except _TooLongError:
+        text = f"runs for more than {lines:,} lines without a step (Bounds.lines)"
+        raise SimulationError(f"{who}: {text}") from None
+    except (RecursionError, MemoryError) as error:
+        raise SimulationError(f"{who}: asks for too much: {type(error).__name__}") from None
+    except Exception as error:
+        place = error.__traceback__
+        while place is not None and place.tb_next is not None:
+            place = place.tb_next
+        line = place.tb_lineno if place is not None else 0
+        raise SimulationError(
+            f"{who}, line {line}: raised {type(error).__name__}: {error!s:.200}{_hint(error)}"
+        ) from error
+
+
+def _bounded(lines: int, function: Callable[..., Any], *arguments: object) -> Any:
     left = lines
 
     def trace(_frame: FrameType, event: str, _argument: object) -> Any:
@@ -161,6 +187,16 @@ class Node:
             self._spawned = root(step.program, name, self.source.bounds)
         return self._spawned
 
+    def check(self) -> None:
+        """Run the program to this point once more: it must come the same way.
+
+        Raises
+        ------
+        kit.errors.SimulationError
+            When it does not.
+        """
+        self._again(self)
+
     # How a node is made.
 
     def _reach(self) -> None:
@@ -232,21 +268,7 @@ class Node:
         raise self.source.error("yields notes without end", self)
 
     def _guarded(self, function: Callable[..., Any], *arguments: object) -> Any:
-        lines = self.source.bounds.lines
-        try:
-            return bounded(function, lines, *arguments)
-        except (StopIteration, KitError):
-            raise
-        except _TooLongError:
-            raise self.source.error(
-                f"runs for more than {lines:,} lines without a step (Bounds.lines)", self.up
-            ) from None
-        except (RecursionError, MemoryError) as error:
-            raise self.source.error(f"asks for too much: {type(error).__name__}", self.up) from None
-        except Exception as error:
-            raise self.source.error(
-                f"raised {type(error).__name__}: {error!s:.200}{_hint(error)}", self.up
-            ) from error
+        return guarded(self.source.name, self.source.bounds.lines, function, *arguments)
 
     def _generator_of(self, made: object) -> Steps:
         if isinstance(made, Generator):
@@ -269,6 +291,8 @@ class Node:
 def _hint(error: Exception) -> str:
     if isinstance(error, TypeError) and "NoneType" in str(error):
         return "; a pointer that points nowhere is NULL, not None"
+    if isinstance(error, TypeError) and "argument" in str(error):
+        return "; a program is called without arguments"
     return ""
 
 

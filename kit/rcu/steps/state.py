@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from kit.rcu.steps.moves import what_next, why_not
-from kit.rcu.steps.values import EMPTY, Ref, shown
+from kit.rcu.steps.values import Ref, private_of, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -184,6 +184,6 @@ def _data(setup: Setup, world: World) -> Iterator[str]:
             yield value
     pairs = [*world.fields, *(item for each in world.objects for item in each.items)]
     for pair in pairs:
-        closure = isinstance(pair, tuple) and len(pair) == 2 and pair[0] != EMPTY
-        if closure and isinstance(pair[1], str):
-            yield pair[1]
+        name = private_of(pair)
+        if name is not None:
+            yield name

@@ -7,7 +7,18 @@ from typing import Final
 
 from kit.errors import SimulationError
 
-__all__ = ["EMPTY", "NULL", "Array", "Null", "Ref", "Slot", "array", "checked", "shown"]
+__all__ = [
+    "EMPTY",
+    "NULL",
+    "Array",
+    "Null",
+    "Ref",
+    "Slot",
+    "array",
+    "checked",
+    "private_of",
+    "shown",
+]
 
 EMPTY: Final = "empty"
 """The probe that does nothing: what stands in the place of a function when none is connected."""
@@ -172,6 +183,19 @@ def checked(value: object, who: str, depth: int = 0) -> object:
     raise SimulationError(
         f"{who}: memory holds numbers, names, closures and references, not {type(value).__name__}"
     )
+
+
+def private_of(value: object) -> str | None:
+    """The name of a closure's private data; None for what is no closure, or an empty one.
+
+    Examples
+    --------
+    >>> private_of(("A", "a")), private_of("A")
+    ('a', None)
+    """
+    if not isinstance(value, tuple) or len(value) != 2 or value[0] in (None, EMPTY):
+        return None
+    return value[1] if isinstance(value[1], str) else None
 
 
 def shown(value: object) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from kit.errors import SimulationError
 from kit.rcu.steps.programs import root
-from kit.rcu.steps.values import EMPTY, Array, Ref, checked
+from kit.rcu.steps.values import EMPTY, Array, Ref, checked, private_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -110,8 +110,9 @@ class Setup:
             if isinstance(value, Ref) and value not in found:
                 found.add(value)
                 todo.extend(world.objects[value.number].items)
-            elif isinstance(value, tuple) and len(value) == 2 and value[0] not in (None, EMPTY):
-                found.update(part for part in value[1:] if isinstance(part, str))
+            name = private_of(value)
+            if name is not None:
+                found.add(name)
         return frozenset(found)
 
     def slotted(self, world: World) -> object:
