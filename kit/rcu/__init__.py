@@ -42,11 +42,11 @@ from kit.rcu.why import Explanation, Refusal
 from kit.rcu.witness import Event, Execution
 
 __all__ = [
-    "Case",
     "ALGORITHMS",
     "BAD",
     "TRANSITIONS",
     "Bounds",
+    "Case",
     "Event",
     "Execution",
     "Explanation",
