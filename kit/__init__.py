@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from kit.errors import (
     AlreadyConnectedError,
     CaptureError,
+    ConditionError,
     FormatError,
     FormatMismatchError,
     FormatMismatchWarning,
@@ -46,19 +47,36 @@ from kit.markers import (
     synchronize,
 )
 from kit.markers.choice import dispatcher
+from kit.markers.registry import registry
 
 if TYPE_CHECKING:
     from kit import analysis, demo, frames, plots, probes, rcu, testing, widgets
     from kit.frames import open
     from kit.markers import markers
     from kit.probes import record
+    from kit.probes.budgets import budget
+    from kit.probes.context import context
     from kit.widgets.panel import panel
 
 __version__ = "0.1.0"
 
+
+def _admission(*args: Any, **options: Any) -> Any:
+    """Make what ``when=`` and its kin ask for; imported when somebody asks."""
+    from kit.probes.admission import admission
+
+    return admission(*args, **options)
+
+
+registry.admission = _admission
+
+dispatcher: Final = "python"
+"""Which dispatcher is in use."""
+
 __all__ = [
     "AlreadyConnectedError",
     "CaptureError",
+    "ConditionError",
     "Connection",
     "Format",
     "FormatError",
@@ -78,7 +96,9 @@ __all__ = [
     "analysis",
     "barrier",
     "batch",
+    "budget",
     "connect",
+    "context",
     "defer",
     "demo",
     "disconnect",
@@ -103,7 +123,13 @@ __all__ = [
 _ROOMS: Final = frozenset(
     ("analysis", "demo", "frames", "plots", "probes", "rcu", "testing", "widgets")
 )
-_LAZY: Final = {"open": "kit.frames", "panel": "kit.widgets", "record": "kit.probes"}
+_LAZY: Final = {
+    "budget": "kit.probes.budgets",
+    "context": "kit.probes.context",
+    "open": "kit.frames",
+    "panel": "kit.widgets",
+    "record": "kit.probes",
+}
 _EXTRAS: Final = {
     "kit.analysis": "frames",
     "kit.frames": "frames",

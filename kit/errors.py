@@ -9,6 +9,7 @@ from __future__ import annotations
 __all__ = [
     "AlreadyConnectedError",
     "CaptureError",
+    "ConditionError",
     "FormatError",
     "FormatMismatchError",
     "FormatMismatchWarning",
@@ -50,6 +51,36 @@ class WouldDeadlockError(KitError, RuntimeError):
 
 class CaptureError(KitError, ValueError):
     """A saved capture is cut off, damaged, foreign or of another version."""
+
+
+class ConditionError(KitError, ValueError):
+    """A condition cannot be understood; the message points at the place.
+
+    Parameters
+    ----------
+    why : str
+        What is wrong, and what to write instead.
+    text : str
+        The condition.
+    position : int
+        Where in it, from 0.
+
+    Attributes
+    ----------
+    why, text, position
+        As given.
+    """
+
+    def __init__(self, why: str, text: str = "", position: int = 0) -> None:
+        self.why = why
+        self.text = text
+        self.position = position
+        # Each on a line of its own, so that the caret stands below what it points at.
+        shown = "".join(c if c.isprintable() else " " for c in text)
+        super().__init__(f"{why}\n    {shown}\n    {' ' * position}^" if text else why)
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return type(self), (self.why, self.text, self.position)
 
 
 class FrameError(KitError, ValueError):

@@ -13,6 +13,7 @@ from kit.analysis.latency import QUANTILES, latency, outliers
 from kit.analysis.overlap import causes, overlaps
 from kit.analysis.pairing import pair
 from kit.analysis.rate import rate
+from kit.analysis.selection import where
 
 __all__ = [
     "QUANTILES",
@@ -25,4 +26,5 @@ __all__ = [
     "overlaps",
     "pair",
     "rate",
+    "where",
 ]

@@ -111,6 +111,12 @@ class Accessor:
 
         return analysis.dispatch_cost(self._frame)
 
+    def where(self, condition: str) -> pd.DataFrame:
+        """The rows that meet a condition; see `kit.analysis.where`."""
+        from kit import analysis
+
+        return analysis.where(self._frame, condition)
+
     def thread_names(self) -> dict[int, str]:
         """The names of the threads by tid; see `kit.frames.thread_names`."""
         return attributes.thread_names(self._frame)

@@ -15,6 +15,7 @@ key                             value
 ``threads``                     thread names by ``str(tid)``; the operating system may give a
                                 tid again, then the names are joined by commas
 ``lost``, ``overwritten``       events that are not in the frame, by ``str(tid)`` and marker
+``filtered``                    events that were kept back, by marker and reason
 ``formats``, ``spans``          of the markers in the frame: format strings by name; which are spans
 ``misfits``, ``cut``            by marker and column: values that did not fit their field and are
                                 missing here, texts that were too long and are cut here
@@ -50,6 +51,7 @@ def capture_attrs(capture: Capture) -> dict[Any, Any]:
     dict
         Plain JSON data.
     """
+    shown = name_text(capture.filtered)
     names: dict[str, list[str]] = {}
     lost: dict[str, dict[str, int]] = {}
     overwritten: dict[str, dict[str, int]] = {}
@@ -75,6 +77,7 @@ def capture_attrs(capture: Capture) -> dict[Any, Any]:
         "threads": {tid: ", ".join(seen) for tid, seen in names.items()},
         "lost": {tid: counts for tid, counts in lost.items() if any(counts.values())},
         "overwritten": {tid: counts for tid, counts in overwritten.items() if any(counts.values())},
+        "filtered": dict(zip(shown, capture.filtered.values(), strict=True)),
     }
 
 

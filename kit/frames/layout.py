@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kit.errors import FrameError
-from kit.frames.schema import FIELD_KINDS, FRAMES, Column, Dur, Kind, event_columns
+from kit.frames.schema import FIELD_KINDS, FRAMES, Column, Dur, Kind, context_kinds, event_columns
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -47,8 +47,8 @@ class Layout:
 
     Attributes
     ----------
-    context : tuple of str
-        The names of the context columns.
+    context : dict of str to str
+        The kinds of the context columns by name.
     payload : dict of str to Payload
         By stored name: the field's own where all markers that have it agree on its type, else
         ``marker.field``.
@@ -56,7 +56,7 @@ class Layout:
         By marker's name, in the order of declaration.
     """
 
-    context: tuple[str, ...]
+    context: dict[str, Kind]
     payload: dict[str, Payload]
     markers: dict[str, MarkerLayout]
 
@@ -149,7 +149,7 @@ def layout(formats: Iterable[tuple[str, Format]], context: Iterable[str] = ()) -
     -------
     Layout
     """
-    context = tuple(context)
+    context = context_kinds(context)
     kinds: dict[str, dict[str, Kind]] = {}
     durs: dict[str, Dur] = {}
     for name, format in formats:

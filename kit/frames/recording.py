@@ -13,10 +13,12 @@ from kit.errors import FrameError
 from kit.frames import build
 from kit.frames.layout import Layout, MarkerLayout, Payload, shown_names
 from kit.frames.schema import (
+    CONTEXT,
     FRAMES,
     Dur,
     FrameKind,
     check,
+    context_kinds,
     event_columns,
     kind_of,
 )
@@ -250,7 +252,12 @@ def _with_common(frame: pd.DataFrame) -> pd.DataFrame:
 
 def _layout(frame: pd.DataFrame) -> Layout:
     """Which column of an events frame is whose, from its attrs as far as they tell."""
-    context = tuple(name for name in frame.attrs.get("context", ()) if name in frame.columns)
+    context = context_kinds(
+        name for name in frame.attrs.get("context", ()) if name in frame.columns
+    )
+    # A field that some program registered has the kind of its column.
+    for name in context.keys() - CONTEXT.keys():
+        context[name] = kind_of(frame[name].dtype) or context[name]
     columns = list(frame.columns[len(event_columns("int", context)) :])
     spans = frame.attrs.get("spans", ())
     declared = {

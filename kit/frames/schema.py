@@ -29,6 +29,7 @@ a common column is given a trailing underscore: a field ``ts`` is the column ``t
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
@@ -37,9 +38,10 @@ import pandas as pd
 
 from kit.errors import FrameError
 from kit.markers.format import Label
+from kit.probes.context import context_type
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from pandas.api.extensions import ExtensionDtype
 
@@ -56,6 +58,7 @@ __all__ = [
     "Kind",
     "check",
     "context_columns",
+    "context_kinds",
     "event_columns",
     "kind_of",
 ]
@@ -83,7 +86,7 @@ FIELD_KINDS: Final[dict[type, Kind]] = {
     Label: "label",
 }
 
-ACTIONS: Final = ("connect", "disconnect", "replace", "declare", "batch", "error-limit")
+ACTIONS: Final = ("connect", "disconnect", "replace", "declare", "batch", "error-limit", "limit")
 """The categories that the column ``action`` of a publications frame always has."""
 
 
@@ -145,14 +148,23 @@ FRAMES: Final[dict[FrameKind, tuple[Column, ...]]] = {
     ),
 }
 
-CONTEXT: Final[dict[str, Kind]] = {"process": "int", "task": "label", "thread": "label"}
-"""The kinds of the context columns that a recorder knows; any other is text."""
+CONTEXT: Final[dict[str, Kind]] = {
+    "cpu": "int",
+    "function": "label",
+    "line": "int",
+    "memory": "int",
+    "process": "int",
+    "task": "label",
+    "thread": "label",
+}
+"""The kinds of the context columns that the kit knows; one that a program has registered has the
+kind that it was registered with, and in a saved capture that of the column."""
 
 Dur: TypeAlias = Literal["stamp", "int"] | None
 
 
-def context_columns(names: Iterable[str]) -> tuple[Column, ...]:
-    """The columns of a recorder's context fields.
+def context_kinds(names: Iterable[str]) -> dict[str, Kind]:
+    """The kinds of a recorder's context fields.
 
     Parameters
     ----------
@@ -160,9 +172,29 @@ def context_columns(names: Iterable[str]) -> tuple[Column, ...]:
 
     Returns
     -------
+    dict of str to str
+        A field that nobody has registered in this process is text.
+    """
+    kinds: dict[str, Kind] = {}
+    for name in names:
+        registered = context_type(name)
+        kinds[name] = CONTEXT.get(name) or FIELD_KINDS.get(registered or str, "str")
+    return kinds
+
+
+def context_columns(names: Iterable[str]) -> tuple[Column, ...]:
+    """The columns of context fields.
+
+    Parameters
+    ----------
+    names : iterable of str, or mapping of str to kind
+
+    Returns
+    -------
     tuple of Column
     """
-    return tuple(Column(name, CONTEXT.get(name, "str")) for name in names)
+    kinds = names if isinstance(names, Mapping) else context_kinds(names)
+    return tuple(Column(name, kind) for name, kind in kinds.items())
 
 
 def event_columns(dur: Dur, context: Iterable[str] = ()) -> tuple[Column, ...]:
@@ -172,7 +204,7 @@ def event_columns(dur: Dur, context: Iterable[str] = ()) -> tuple[Column, ...]:
     ----------
     dur : {"stamp", "int", None}
         The kind of the ``dur`` column; None for a frame without ``dur`` and ``error``.
-    context : iterable of str
+    context : iterable of str, or mapping of str to kind
         The names of the context columns.
 
     Returns
@@ -296,7 +328,12 @@ def _expected(frame: pd.DataFrame, kind: FrameKind, dtypes: dict[Any, Any]) -> t
     if "dur" in dtypes or "error" in dtypes:
         dur = "stamp" if kind_of(dtypes.get("dur")) == "stamp" else "int"
     context = frame.attrs.get("context", ())
-    return event_columns(dur, [name for name in context if name in dtypes])
+    kinds = context_kinds(name for name in context if name in dtypes)
+    # What a program has registered elsewhere is of the kind that it has here.
+    kinds |= {
+        name: kind_of(dtypes[name]) or kind for name, kind in kinds.items() if name not in CONTEXT
+    }
+    return event_columns(dur, kinds)
 
 
 def _check_rest(kind: FrameKind, dtypes: dict[Any, Any]) -> None:

@@ -35,7 +35,7 @@ import pyarrow.parquet as pq
 from kit.errors import CaptureError, FrameError
 from kit.frames.layout import Layout, MarkerLayout, Payload
 from kit.frames.recording import Recording, recording
-from kit.frames.schema import FRAMES, Column, FrameKind, check
+from kit.frames.schema import FRAMES, Column, FrameKind, check, context_kinds
 from kit.frames.values import Values, categorical, column
 
 if TYPE_CHECKING:
@@ -180,7 +180,8 @@ def _categories(frame: pd.DataFrame) -> dict[str, list[str]]:
 
 def _dump_layout(layout: Layout) -> dict[str, Any]:
     return {
-        "context": layout.context,
+        "context": list(layout.context),
+        "context_kinds": layout.context,
         "payload": {key: [item.shown, item.kind] for key, item in layout.payload.items()},
         "markers": {name: [item.dur, item.payload] for name, item in layout.markers.items()},
     }
@@ -329,4 +330,7 @@ def _load_layout(saved: dict[str, Any]) -> Layout:
     for marker in markers.values():
         if marker.dur not in (None, "int", "stamp") or not payload.keys() >= set(marker.payload):
             raise ValueError("the layout of the columns is not one of this version")
-    return Layout(tuple(saved["context"]), payload, markers)
+    kinds = context_kinds(saved["context"]) | saved.get("context_kinds", {})
+    if not set(kinds.values()) <= {*_TYPES, "label"} - {"stamp"}:
+        raise ValueError("the context has a type that this version does not know")
+    return Layout(kinds, payload, markers)

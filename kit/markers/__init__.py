@@ -177,7 +177,9 @@ def connect(
     format : str, optional
         The format the probe is written for; checked now, or when the marker is declared.
     **options
-        ``name``, ``priority`` and ``error_limit``, as in `Marker.connect`.
+        ``name``, ``priority``, ``error_limit``, ``when``, ``every``, ``limit``, ``per_second`` and
+        ``budget``, as in `Marker.connect`. With a pattern, a field that a marker has not is
+        missing there, and every marker has its own count of the events let through.
 
     Returns
     -------

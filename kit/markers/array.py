@@ -128,11 +128,16 @@ class ProbeArray(_Closures):
 
 
 def _call(connection: Connection, format: Format | None) -> Callable[..., object]:
-    """Return what an array calls for a connection."""
+    """Return what an array calls for a connection: its gate, where it has one."""
+    gate = connection.gate
     if connection.native is None:
-        return connection._call
+        call = connection._call
+        return call if gate is None or format is None else gate.plain(call, format)
     # A marker that is only waited for has no fields, and no site that could fire it.
-    return _no_site if format is None else connection.native.native(connection.marker, format)
+    if format is None:
+        return _no_site
+    write = connection.native.native(connection.marker, format)
+    return write if gate is None else gate.timed(write, format)
 
 
 def _call_plain(

@@ -14,7 +14,16 @@ if TYPE_CHECKING:
     from kit.markers.format import Format
     from kit.markers.marker import Marker
 
-__all__ = ["NO_PRIVATE", "AnyProbe", "Connection", "NativeProbe", "Observer", "is_native"]
+__all__ = [
+    "NO_PRIVATE",
+    "Admission",
+    "AnyProbe",
+    "Connection",
+    "Gate",
+    "NativeProbe",
+    "Observer",
+    "is_native",
+]
 
 
 class _NoPrivate:
@@ -63,6 +72,39 @@ class NativeProbe(Protocol):
         """Return what the dispatcher calls as ``write(ident, ts, args)`` for this marker."""
 
 
+class Gate(Protocol):
+    """Stands before the probe of one connection and lets some events through.
+
+    A dispatcher knows nothing of it: what an array holds for such a connection is what `plain` or
+    `timed` return.
+    """
+
+    @property
+    def filtered(self) -> int:
+        """How many events it has not let through."""
+
+    @property
+    def reasons(self) -> dict[str, int]:
+        """How many for which reason."""
+
+    def plain(self, call: Callable[..., object], format: Format) -> Callable[..., object]:
+        """Return what is called as ``call(*args)`` in the place of ``call``."""
+
+    def timed(self, call: Callable[..., object], format: Format) -> Callable[..., object]:
+        """Return what is called as ``call(ident, ts, args)`` in the place of ``call``."""
+
+
+class Admission(Protocol):
+    """What was asked about which events reach a probe: a condition, sampling, a limit, a budget."""
+
+    @property
+    def when(self) -> str | None:
+        """The condition."""
+
+    def gate(self, connection: Connection) -> Gate:
+        """Return the gate of a connection."""
+
+
 AnyProbe: TypeAlias = "Callable[..., object] | NativeProbe"
 
 
@@ -89,6 +131,8 @@ class Connection:
         A connection of the same name on the same marker replaces it.
     priority : int
         Higher is called first; 10 unless given.
+    when : str or None
+        The condition that events have to meet.
     """
 
     __slots__ = (
@@ -106,6 +150,7 @@ class Connection:
         "_stub",
         "asked",
         "error_limit",
+        "gate",
         "marker",
         "name",
         "name_is_default",
@@ -113,6 +158,7 @@ class Connection:
         "priority",
         "private",
         "probe",
+        "when",
     )
 
     def __init__(
@@ -127,6 +173,7 @@ class Connection:
         error_limit: int | None,
         asked: Format | None,
         order: int,
+        admission: Admission | None = None,
     ) -> None:
         self.marker = marker
         self.probe = probe
@@ -146,6 +193,8 @@ class Connection:
             self._call = functools.partial(self._call, private)
         # Both are made here so that taking the closure out of an array needs no memory.
         self._stub = Stub()
+        self.when = None if admission is None else admission.when
+        self.gate = None if admission is None else admission.gate(self)
         self._missed = Tally()
         # From when to when it was in the marker's array; the last one may be open.
         self._ranges: tuple[tuple[Moment, Moment | None], ...] = ()
@@ -172,9 +221,23 @@ class Connection:
     @property
     def calls(self) -> int:
         """How often the probe was called, those calls included that raised or still run."""
-        left_out = self._missed.n + self._stub.n + self._left_out.n
+        left_out = self._missed.n + self._stub.n + self._left_out.n + self.filtered
         now = self.marker._dispatches.now
         return sum(between(since, until or now) for since, until in self._ranges) - left_out
+
+    @property
+    def filtered(self) -> int:
+        """How many events its condition, sampling, limit or budget kept from the probe."""
+        return 0 if self.gate is None else self.gate.filtered
+
+    @property
+    def filtered_by(self) -> dict[str, int]:
+        """How many for which reason, for those that there were.
+
+        ``condition`` was not met; ``failed`` raised; ``every``, ``limit``, ``per_second`` and
+        ``budget`` are the options of these names.
+        """
+        return {} if self.gate is None else self.gate.reasons
 
     @property
     def errors(self) -> int:
@@ -227,7 +290,8 @@ class Connection:
     def __repr__(self) -> str:
         state = f"{self.calls:,} calls" if self.connected else self._state
         errors = f", {self._errors:,} errors" if self._errors else ""
-        return f"<Connection {self._label} on {self.marker.name}: {state}{errors}>"
+        filtered = f", {self.filtered:,} filtered" if self.filtered else ""
+        return f"<Connection {self._label} on {self.marker.name}: {state}{filtered}{errors}>"
 
     # What the dispatcher and the registry use.
 

@@ -14,7 +14,7 @@ from kit.errors import FormatError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Field", "Format", "Label", "declare_format"]
+__all__ = ["FIELD_TYPES", "Field", "FieldType", "Format", "Label", "declare_format"]
 
 
 class Label(str):
@@ -35,6 +35,9 @@ class Label(str):
 FieldType = type[int] | type[float] | type[str] | type[bool]
 
 _CODES: Final[dict[type, str]] = {int: "%d", float: "%f", str: "%s", bool: "%b", Label: "%k"}
+FIELD_TYPES: Final = tuple(_CODES)
+"""What a field can be declared to be."""
+
 _SPECIFIER: Final = re.compile(
     r"%[#0\- +]*\d*(?:\.\d+)?(?:hh|h|ll|l|z|j|t|q)?(?P<conversion>[a-zA-Z])"
 )

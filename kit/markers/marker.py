@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
 
 from kit.markers.connection import (
     DEFAULT_ERROR_LIMIT,
@@ -122,6 +122,11 @@ class Marker(Dispatcher):
         priority: int = DEFAULT_PRIORITY,
         error_limit: int | None = DEFAULT_ERROR_LIMIT,
         format: str | None = None,
+        when: str | None = None,
+        every: int | None = None,
+        limit: int | None = None,
+        per_second: int | None = None,
+        budget: Any = None,
     ) -> Connection:
         """Connect a probe.
 
@@ -139,6 +144,17 @@ class Marker(Dispatcher):
             After so many exceptions the connection is switched off; ``None`` for never.
         format : str, optional
             The format the probe is written for, such as ``"qty %d px %f"``; checked.
+        when : str, optional
+            A condition that events have to meet, such as ``"px > 10 and sym == 'ACME'"``. What the
+            other options say holds for the events that meet it.
+        every : int, optional
+            Of so many events one reaches the probe, the first one to begin with.
+        limit : int, optional
+            After so many events the connection is switched off.
+        per_second : int, optional
+            How many events may reach the probe in any second.
+        budget : float or Budget, optional
+            Which share of a thread's time the probe may take.
 
         Returns
         -------
@@ -149,6 +165,8 @@ class Marker(Dispatcher):
         ------
         AlreadyConnectedError
             When this closure is connected already.
+        ConditionError
+            When the condition cannot be understood, or names a field that the marker has not.
         FormatMismatchError
             When the marker has other fields than the probe asks for.
         TypeError
@@ -164,6 +182,11 @@ class Marker(Dispatcher):
             priority=priority,
             error_limit=error_limit,
             format=format,
+            when=when,
+            every=every,
+            limit=limit,
+            per_second=per_second,
+            budget=budget,
         )
 
     def probe(self, function: Probe, /) -> Probe:

@@ -94,6 +94,20 @@ class PatternConnection(Sequence[Connection]):
         return sum(connection.skipped for connection in self._connections)
 
     @property
+    def filtered(self) -> int:
+        """The sum over its connections."""
+        return sum(connection.filtered for connection in self._connections)
+
+    @property
+    def filtered_by(self) -> dict[str, int]:
+        """The sums over its connections, by reason."""
+        total: dict[str, int] = {}
+        for connection in self._connections:
+            for reason, count in connection.filtered_by.items():
+                total[reason] = total.get(reason, 0) + count
+        return total
+
+    @property
     def first_error(self) -> str | None:
         """The first exception that any of its connections has noted."""
         return next((c.first_error for c in self._connections if c.first_error), None)

@@ -43,15 +43,19 @@ from kit.markers.span import Span
 from kit.markers.updates import Updater
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from types import FrameType
 
     from kit.markers.array import ProbeArray
+    from kit.markers.connection import Admission
     from kit.markers.marker import Hooks
 
 __all__ = ["Registry", "registry"]
 
 M = TypeVar("M", bound=Marker)
+
+ADMISSION: Final = ("when", "every", "limit", "per_second", "budget")
+"""The options that say which events reach a probe."""
 
 
 class Registry:
@@ -63,6 +67,8 @@ class Registry:
         self.patterns: tuple[PatternConnection, ...] = ()
         self._order = itertools.count()
         self._warned_lambdas: set[Place] = set()
+        # Makes what `when=` and its kin ask for; conditions are the business of a room above.
+        self.admission: Callable[..., Admission] | None = None
 
     # Declaring.
 
@@ -132,9 +138,11 @@ class Registry:
         priority: int = DEFAULT_PRIORITY,
         error_limit: int | None = DEFAULT_ERROR_LIMIT,
         format: str | None = None,
+        **admission: Any,
     ) -> Connection:
         """Connect a closure to one marker."""
         options = self._options(marker.name, probe, private, name, priority, error_limit, format)
+        self._admit(options, [marker], admission)
         connection = self.connection(marker, options, next(self._order))
         self._warn_of_lambda(marker.name, options, marker.probes)
         self.updater.make([Add(connection)])
@@ -151,9 +159,11 @@ class Registry:
         error_limit: int | None = DEFAULT_ERROR_LIMIT,
         format: str | None = None,
         expect_match: bool = True,
+        **admission: Any,
     ) -> PatternConnection:
         """Connect a closure to every marker that matches, now and later."""
         options = self._options(pattern, probe, private, name, priority, error_limit, format)
+        self._admit(options, self.matching(pattern), admission)
         handle = PatternConnection(pattern, options, next(self._order))
         # Warnings first: where they are errors, nothing has been connected.
         if expect_match and not self.matching(pattern):
@@ -194,6 +204,16 @@ class Registry:
                 "asked": None if format is None else declare_format(target, format, {}),
             },
         )
+
+    def _admit(self, options: Options, markers: list[Marker], asked: dict[str, Any]) -> None:
+        """Add to the options what was asked about which events reach the probe."""
+        unknown = [option for option in asked if option not in ADMISSION]
+        if unknown:
+            raise TypeError(f"connect() has no option {unknown[0]!r}")
+        if any(asked.get(option) is not None for option in ADMISSION):
+            assert self.admission is not None, "kit/__init__.py has set it"
+            formats = [(marker.name, marker.format) for marker in markers]
+            options.keywords["admission"] = self.admission(formats, **asked)
 
     def connection(self, marker: Marker, options: Options, order: int) -> Connection:
         """Return a connection that is yet to be made."""
@@ -284,7 +304,13 @@ class Registry:
             )
         return None if found[n] is NO_PRIVATE else found[n]
 
-    def switch_off(self, connection: Connection, why: str, read: ProbeArray) -> None:
+    def switch_off(
+        self,
+        connection: Connection,
+        why: str,
+        read: ProbeArray | None,
+        action: str = "error-limit",
+    ) -> None:
         """Take a connection out from inside a dispatch, which read an array, without waiting."""
         # The state first, then the arrays: whoever finds the stub must find that it is off, and an
         # updater that builds a new array meanwhile publishes it first and then looks at the state,
@@ -295,15 +321,15 @@ class Registry:
             if array is not None:
                 array.neutralise(connection)
         # Out of the array as soon as no other update is under way.
-        self.updater.post(partial(self._remove_off, connection))
+        self.updater.post(partial(self._remove_off, connection, action))
 
-    def _remove_off(self, connection: Connection) -> None:
+    def _remove_off(self, connection: Connection, action: str) -> None:
         """Take out what a dispatch has switched off; the lock is held."""
         if connection.marker._hook_owner is not None:
             # A dispatch does not wait for hooks.
-            self.updater.post_after_hooks(partial(self._remove_off, connection))
+            self.updater.post_after_hooks(partial(self._remove_off, connection, action))
         else:
-            self.updater.make_locked([Remove(connection, "error-limit", lenient=True)])
+            self.updater.make_locked([Remove(connection, action, lenient=True)])
 
     def _remove(self, changes: list[Change], wait: bool) -> None:
         if wait:

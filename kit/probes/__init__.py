@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+from kit.probes.budgets import Budget
 from kit.probes.capture import Capture
+from kit.probes.conditions import Condition
 from kit.probes.ready import Count, Print, Time
 from kit.probes.recorder import Recorder, record
 
-__all__ = ["Capture", "Count", "Print", "Recorder", "Time", "record"]
+__all__ = [
+    "Budget",
+    "Capture",
+    "Condition",
+    "Count",
+    "Print",
+    "Recorder",
+    "Time",
+    "record",
+]

@@ -99,6 +99,9 @@ class Capture:
         Nanoseconds on the monotonic clock; ``stopped`` is None while it runs.
     wall : int
         Nanoseconds to add to a time stamp for Unix time.
+    filtered : dict of str to dict of str to int
+        For each marker how many events were kept back, by reason: by a condition, by sampling, by
+        a limit or a budget.
     host, pid, python : str, int, str
         Where it was recorded.
     """
@@ -114,6 +117,7 @@ class Capture:
     started: int = 0
     stopped: int | None = None
     wall: int = 0
+    filtered: dict[str, dict[str, int]] = field(default_factory=dict)
     host: str = field(default_factory=socket.gethostname)
     pid: int = field(default_factory=os.getpid)
     python: str = field(default_factory=platform.python_version)

@@ -2,15 +2,37 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import sys
 import threading
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from kit.errors import FormatError
+from kit.markers.format import FIELD_TYPES, Label
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from types import FrameType
 
-__all__ = ["CONTEXT", "context_functions"]
+    from kit.markers.format import FieldType
+
+__all__ = ["BUILT_IN", "CONTEXT", "Context", "context", "context_functions", "context_type"]
+
+
+class Context(NamedTuple):
+    """Something that can be asked when an event happens.
+
+    Attributes
+    ----------
+    function : callable
+        Returns the value, on the thread of the event.
+    type : type
+        What it returns: ``int``, ``float``, ``str``, ``bool`` or `Label`; None for missing.
+    """
+
+    function: Callable[[], Any]
+    type: FieldType
 
 
 def task_name() -> str | None:
@@ -34,12 +56,118 @@ def thread_name() -> str | None:
     return name
 
 
-CONTEXT: Final[dict[str, Callable[[], Any]]] = {
-    "process": os.getpid,
-    "task": task_name,
-    "thread": thread_name,
+def _no_cpu() -> int | None:
+    return None
+
+
+def _cpu_function() -> Callable[[], int | None]:
+    """Return the C library's own function, where it has one."""
+    try:
+        function: Callable[[], int] = ctypes.PyDLL(None).sched_getcpu
+    except (AttributeError, OSError, TypeError):
+        return _no_cpu
+    return function
+
+
+def _site() -> FrameType | None:
+    """Return the frame that fired the marker: the first one outside the kit's machinery."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        module = str(frame.f_globals.get("__name__"))
+        if not module.startswith(("kit.markers", "kit.probes")):
+            return frame
+        frame = frame.f_back
+    return None
+
+
+def function_name() -> str | None:
+    """Return the qualified name of the function that fired the marker."""
+    frame = _site()
+    return None if frame is None else getattr(frame.f_code, "co_qualname", frame.f_code.co_name)
+
+
+def line_number() -> int | None:
+    """Return the line that fired the marker."""
+    frame = _site()
+    return None if frame is None else frame.f_lineno
+
+
+_PAGE: Final = os.sysconf("SC_PAGESIZE") if hasattr(os, "sysconf") else 4096
+
+
+def resident_memory() -> int | None:
+    """Return how many bytes of memory the process has in use, or None where nobody says."""
+    try:
+        file = os.open("/proc/self/statm", os.O_RDONLY)
+    except OSError:
+        return None
+    try:
+        return int(os.read(file, 100).split()[1]) * _PAGE
+    finally:
+        os.close(file)
+
+
+CONTEXT: Final[dict[str, Context]] = {
+    "cpu": Context(_cpu_function(), int),
+    "function": Context(function_name, Label),
+    "line": Context(line_number, int),
+    "memory": Context(resident_memory, int),
+    "process": Context(os.getpid, int),
+    "task": Context(task_name, Label),
+    "thread": Context(thread_name, Label),
 }
 """Context fields by name."""
+
+BUILT_IN: Final = frozenset(CONTEXT)
+"""Those that no program has registered."""
+
+_TAKEN: Final = frozenset(("ts", "dur", "marker", "error", "tid", "seq"))
+
+
+def context(name: str, function: Callable[[], Any], type: FieldType = str) -> None:
+    """Register a context field, for recorders, aggregates and conditions.
+
+    Parameters
+    ----------
+    name : str
+        Its name, and that of its column.
+    function : callable
+        Called without arguments on the thread of the event; returns the value, or None.
+    type : type
+        What it returns: ``int``, ``float``, ``str``, ``bool`` or `kit.Label`.
+
+    Raises
+    ------
+    FormatError
+        When the name is none, or belongs to the kit, or the type is not one of the five.
+
+    Examples
+    --------
+    >>> import kit
+    >>> kit.context("request", lambda: 17, type=int)
+    >>> served = kit.marker("context.served", path=str)
+    >>> with kit.record("context.served", context=("request",)) as events:
+    ...     served("/")
+    >>> events.frame()["request"].tolist()
+    [17]
+    """
+    if not str.isidentifier(name):
+        raise FormatError(f"a context field's name is one such as 'request', got {name!r}")
+    if name in BUILT_IN or name in _TAKEN:
+        raise FormatError(f"{name!r} is a name of the kit's own; choose another")
+    if not callable(function):
+        raise TypeError(f"context field {name!r} needs a function, got {function!r}")
+    if type not in FIELD_TYPES:
+        raise FormatError(
+            f"context field {name!r} has type {type!r}; use one of int, float, str, bool, kit.Label"
+        )
+    CONTEXT[name] = Context(function, type)
+
+
+def context_type(name: str) -> FieldType | None:
+    """Return what a context field holds, None for one that nobody has registered here."""
+    known = CONTEXT.get(name)
+    return None if known is None else known.type
 
 
 def context_functions(names: Iterable[str]) -> tuple[tuple[str, ...], list[Callable[[], Any]]]:
@@ -67,4 +195,4 @@ def context_functions(names: Iterable[str]) -> tuple[tuple[str, ...], list[Calla
             raise ValueError(
                 f"there is no context field {name!r}; known are: {', '.join(sorted(CONTEXT))}"
             )
-    return chosen, [CONTEXT[name] for name in chosen]
+    return chosen, [CONTEXT[name].function for name in chosen]

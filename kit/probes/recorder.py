@@ -7,7 +7,7 @@ import os
 import time
 import warnings
 import weakref
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from kit.errors import NotConnectedError, WouldDeadlockError
 from kit.markers import Connection, Marker, PatternConnection, batch, connect, grace
@@ -36,6 +36,7 @@ def record(
     mode: str = "discard",
     context: Iterable[str] = (),
     dispatches: bool = False,
+    **admission: Any,
 ) -> Recorder:
     """Record events from now on.
 
@@ -51,10 +52,14 @@ def record(
         gap, together ``capacity`` of them, give or take a sub-buffer a thread. A sub-buffer is
         1,024 events, or a sixteenth of the capacity where that is less.
     context : iterable of str
-        What to record besides: ``"thread"``, ``"process"``, ``"task"``.
+        What to record besides: ``"thread"``, ``"process"``, ``"task"``, ``"cpu"``, ``"function"``
+        and ``"line"`` of the site, ``"memory"`` (bytes in use), and what `kit.context` registered.
     dispatches : bool
         Also record every dispatch, the time of each probe in it, and every publication with its
         grace period. Costs something at each dispatch.
+    **admission
+        Which events are recorded: ``when``, ``every``, ``limit``, ``per_second``, ``budget``, as
+        in `Marker.connect`. The others are counted, see `Recorder.filtered`.
 
     Returns
     -------
@@ -83,7 +88,7 @@ def record(
     >>> events.frame("recorded.fill")["qty"].tolist()
     [100, 200]
     """
-    recorder = Recorder(pattern, capacity, mode, context, dispatches)
+    recorder = Recorder(pattern, capacity, mode, context, dispatches, admission)
     recorder.start()
     return recorder
 
@@ -108,8 +113,12 @@ class Recorder:
         mode: str,
         context: Iterable[str],
         dispatches: bool,
+        admission: dict[str, Any] | None = None,
     ) -> None:
         self._handles: list[Connection | PatternConnection] = []
+        # Those of earlier starts, too, which have counted what they kept back.
+        self._all_handles: list[Connection | PatternConnection] = []
+        self._admission = admission or {}
         if mode not in MODES:
             raise ValueError(f"mode is 'discard' or 'overwrite', got {mode!r}")
         targets = [pattern] if isinstance(pattern, str | Marker) else list(pattern)
@@ -149,8 +158,12 @@ class Recorder:
         handles: list[Connection | PatternConnection] = []
         with batch():
             for pattern in self.patterns:
-                handles.append(connect(pattern, self._sink, error_limit=None))  # noqa: PERF401 - as far as it came
+                handles.append(  # noqa: PERF401 - as far as it came
+                    connect(pattern, self._sink, error_limit=None, **self._admission)
+                )
         self._handles = handles
+        if self._admission:
+            self._all_handles += handles
         self._stopped = None
 
     def stop(self) -> None:
@@ -232,6 +245,17 @@ class Recorder:
     def lost_dispatches(self) -> int:
         """How many dispatches found no room among those observed."""
         return self._sink.store.lost_dispatches
+
+    @property
+    def filtered(self) -> dict[str, dict[str, int]]:
+        """How many events were kept back, by marker and reason."""
+        found: dict[str, dict[str, int]] = {}
+        for handle in self._all_handles:
+            for each in (handle,) if isinstance(handle, Connection) else handle:
+                counts = found.setdefault(each.marker.name, {})
+                for reason, count in each.filtered_by.items():
+                    counts[reason] = counts.get(reason, 0) + count
+        return {name: counts for name, counts in found.items() if counts}
 
     # Reading.
 
@@ -367,6 +391,7 @@ class Recorder:
             started=self._started,
             stopped=self._stopped,
             wall=self._wall,
+            filtered=self.filtered,
         )
 
     def __repr__(self) -> str:

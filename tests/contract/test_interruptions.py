@@ -9,7 +9,7 @@ import pytest
 import kit
 from kit.markers import grace
 from kit.markers import readers as records
-from kit.probes.context import CONTEXT
+from kit.probes.context import CONTEXT, Context
 from tests.contract.test_publication import by_del, by_gc, interruptions
 from tests.contract.tools import LONG, run_apart
 
@@ -128,7 +128,7 @@ def test_rule_27_in_the_middle_of_a_recorder_s_write(unique, monkeypatch, by, mo
         return 0
 
     happened: list[int] = []
-    monkeypatch.setitem(CONTEXT, "process", in_the_write)
+    monkeypatch.setitem(CONTEXT, "process", Context(in_the_write, int))
     with kit.record(m.name, mode=mode, context="process") as recorder:
         m.connect(seen.append)
         m("main")

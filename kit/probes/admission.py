@@ -1,0 +1,301 @@
+"""Which events reach a probe: a condition, sampling, a rate, a budget, a limit, in this order.
+
+All that was asked of one connection becomes one function, made when the array is built, that stands
+in the probe's place. A connection of which nothing was asked has none, and costs nothing more.
+
+Each stage counts the events that it keeps back, so that with the calls they add up to the
+dispatches. That is exact when several threads fire at once: a place or a number is taken by one
+operation on a built-in object, and between the load and the store of a count, or of a ring's place,
+nothing switches threads (see `kit.markers.tally.Tally`).
+"""
+
+from __future__ import annotations
+
+import itertools
+import operator
+from typing import TYPE_CHECKING, Any, Final
+
+from kit.markers.registry import registry
+from kit.probes import clock
+from kit.probes.budgets import Budget
+from kit.probes.conditions import Condition
+from kit.probes.places import known_names, places
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from kit.markers.connection import Connection
+    from kit.markers.format import Format
+
+__all__ = ["Admission", "Admitted", "admission"]
+
+_SECOND: Final = 1_000_000_000
+_LONG_AGO: Final = -(1 << 62)
+_REASONS: Final = ("condition", "failed", "every", "per_second", "budget", "limit")
+
+
+class _Counts:
+    """How many events were kept back by each stage."""
+
+    __slots__ = (*_REASONS, "first_failure")
+
+    def __init__(self) -> None:
+        self.condition = self.failed = self.every = self.per_second = 0
+        self.budget = self.limit = 0
+        self.first_failure: str | None = None
+
+
+class _Ring:
+    """When the newest events were let through: full of younger ones, there is no room."""
+
+    __slots__ = ("place", "times")
+
+    def __init__(self, size: int) -> None:
+        self.times = [_LONG_AGO] * size
+        self.place = 0
+
+
+class Admitted:
+    """The gate of one connection.
+
+    Parameters
+    ----------
+    connection : Connection
+        Whose events it counts.
+    asked : Admission
+        What was asked.
+    """
+
+    def __init__(self, connection: Connection, asked: Admission) -> None:
+        self.connection = connection
+        self.asked = asked
+        self.counts = _Counts()
+        self._makers: dict[tuple[bool, Format], Callable[..., Any]] = {}
+        self._scope: dict[str, Any] = {
+            "__name__": __name__,
+            "counts": self.counts,
+            "clock": clock.now,
+            "number_of_event": itertools.count().__next__,
+            "number_of_call": itertools.count().__next__,
+            "ring": _Ring(asked.per_second or 1),
+            "reached": self._reached,
+        }
+        if asked.budget is not None:
+            self._scope["meter"] = asked.budget.meter(connection)
+
+    @property
+    def filtered(self) -> int:
+        """How many events it has not let through."""
+        return sum(getattr(self.counts, reason) for reason in _REASONS)
+
+    @property
+    def reasons(self) -> dict[str, int]:
+        """How many for which reason, for those that there were."""
+        counts = {reason: getattr(self.counts, reason) for reason in _REASONS}
+        return {reason: count for reason, count in counts.items() if count}
+
+    def plain(self, call: Callable[..., object], format: Format) -> Callable[..., object]:
+        """Return what is called with the arguments in the place of ``call``."""
+        return self._maker(False, format)(call)
+
+    def timed(self, call: Callable[..., object], format: Format) -> Callable[..., object]:
+        """Return what is called with the thread, the time and the arguments."""
+        return self._maker(True, format)(call)
+
+    def _reached(self) -> None:
+        """Switch off: this event is the last one."""
+        why = f"off after {self.asked.limit:,} events, its limit"
+        registry.switch_off(self.connection, why, self.connection.marker._array, "limit")
+
+    def _maker(self, timed: bool, format: Format) -> Callable[..., Callable[..., object]]:
+        maker: Callable[..., Any] | None = self._makers.get((timed, format))
+        if maker is None:
+            scope = self._scope.copy()
+            source = self._source(timed, format, scope)
+            exec(compile(source, f"<gate of {self.connection.label}>", "exec"), scope)
+            maker = self._makers[timed, format] = scope["make"]
+        return maker
+
+    def _source(self, timed: bool, format: Format, scope: dict[str, Any]) -> str:
+        """Write the function that stands in the probe's place."""
+        values = [f"v{number}" for number in range(format.arity)]
+        plain = ", ".join(values)
+        whole = "ident, ts, args" if timed else plain
+        lines: list[str] = []
+        if self.asked.condition is not None:
+            arguments = (lambda i: f"args[{i}]") if timed else (lambda i: f"v{i}")
+            every = "args" if timed else f"({plain}{',' if values else ''})"
+            lines += self._condition(self.asked.condition, format, scope, arguments, every)
+        if self.asked.every is not None:
+            lines += [f"if number_of_event() % {self.asked.every}:", *_kept_back("every")]
+        if self.asked.per_second is not None:
+            last = self.asked.per_second - 1
+            lines += [
+                "now = clock()",
+                "place = ring.place",
+                f"if now - ring.times[place] < {_SECOND}:",
+                *_kept_back("per_second"),
+                "ring.times[place] = now",
+                f"ring.place = place + 1 if place < {last} else 0",
+            ]
+        if self.asked.budget is not None:
+            lines += ["account = meter.admit()", "if account is None:", *_kept_back("budget")]
+        if self.asked.limit is not None:
+            lines += [
+                "number = number_of_call()",
+                f"if number >= {self.asked.limit}:",
+                *_kept_back("limit"),
+                f"if number == {self.asked.limit - 1}:",
+                "    reached()",
+            ]
+        if self.asked.budget is None:
+            lines.append(f"call({whole})")
+        else:
+            lines += ["try:", f"    call({whole})", "finally:", "    meter.charge(account)"]
+        body = "\n".join(f"        {line}" for line in lines)
+        return f"def make(call):\n    def gate({whole}):\n{body}\n    return gate\n"
+
+    def _condition(
+        self,
+        condition: Condition,
+        format: Format,
+        scope: dict[str, Any],
+        arguments: Callable[[int], str],
+        every: str,
+    ) -> list[str]:
+        """Write the lines that leave where the condition is not met."""
+        known = places(self.connection.marker.name, format)
+        used = {name: known[name] for name in condition.names if name in known}
+        codes = {name: place.code(scope, arguments) for name, place in used.items()}
+
+        def value_of(values: tuple[Any, ...], name: str) -> Any:
+            place = used.get(name)
+            if place is None:
+                return None  # a field that this marker has not
+            if place.argument is not None:
+                return values[place.argument]
+            return place.constant if place.function is None else place.function()
+
+        def slow(values: tuple[Any, ...]) -> bool:
+            try:
+                return condition.evaluate(lambda name: value_of(values, name))
+            except Exception as error:  # noqa: BLE001 - whatever the values' own operators raise
+                self._note_failure(error)
+                return False
+
+        source = condition.source(lambda name: codes.get(name, "None"))
+        scope.update(source.scope)
+        scope["slow"] = slow
+        gaps = " or ".join(f"{codes[n]} is None" for n in sorted(condition.needed) if n in codes)
+        met = f"slow({every}) if {gaps} else ({source.text})" if gaps else f"{source.text}"
+        return [
+            "try:",
+            f"    met = True if ({met}) else False",
+            "except Exception:",
+            f"    met = slow({every})",
+            "if not met:",
+            *_kept_back("condition"),
+        ]
+
+    def _note_failure(self, error: Exception) -> None:
+        counts = self.counts
+        counts.failed += 1
+        counts.condition -= 1  # counted there by whoever asked
+        if counts.first_failure is None:
+            counts.first_failure = f"{type(error).__name__}: {error}"[:1000]
+
+
+def _kept_back(reason: str) -> list[str]:
+    return [f"    counts.{reason} += 1", "    return"]
+
+
+class Admission:
+    """What was asked about which events reach a probe.
+
+    Attributes
+    ----------
+    condition : Condition or None
+    every, limit, per_second : int or None
+    budget : Budget or None
+    """
+
+    def __init__(
+        self,
+        condition: Condition | None,
+        every: int | None,
+        limit: int | None,
+        per_second: int | None,
+        budget: Budget | None,
+    ) -> None:
+        self.condition = condition
+        self.every = every
+        self.limit = limit
+        self.per_second = per_second
+        self.budget = budget
+
+    @property
+    def when(self) -> str | None:
+        """The condition, as it was written."""
+        return None if self.condition is None else self.condition.text
+
+    def gate(self, connection: Connection) -> Admitted:
+        """Return the gate of a connection, which counts for itself."""
+        return Admitted(connection, self)
+
+
+def admission(
+    markers: Sequence[tuple[str, Format | None]],
+    *,
+    when: str | None = None,
+    every: int | None = None,
+    limit: int | None = None,
+    per_second: int | None = None,
+    budget: float | Budget | None = None,
+) -> Admission:
+    """Understand what was asked, or say what is wrong with it.
+
+    Parameters
+    ----------
+    markers : sequence of (str, Format or None)
+        The markers that are connected now, to check the condition's names.
+    when, every, limit, per_second, budget
+        As in `Marker.connect`.
+
+    Returns
+    -------
+    Admission
+
+    Raises
+    ------
+    ConditionError
+        When the condition cannot be understood, or names what no marker has.
+    ValueError
+        For numbers that say nothing.
+    """
+    condition = None if when is None else Condition(when)
+    declared = [(name, format) for name, format in markers if format is not None]
+    if condition is not None and declared:
+        where = f"marker {declared[0][0]!r}" if len(declared) == 1 else "any of the markers"
+        known = [field for name, format in declared for field in known_names(name, format)]
+        condition.check(known, where)
+    if budget is not None and not isinstance(budget, Budget):
+        budget = Budget(budget)
+    return Admission(
+        condition,
+        _whole("every", every),
+        _whole("limit", limit),
+        _whole("per_second", per_second),
+        budget,
+    )
+
+
+def _whole(option: str, value: int | None) -> int | None:
+    if value is None:
+        return None
+    try:
+        whole = 0 if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        whole = 0
+    if whole < 1:
+        raise ValueError(f"{option} is a whole number of at least 1, got {value!r}")
+    return whole
