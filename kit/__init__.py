@@ -70,9 +70,6 @@ def _admission(*args: Any, **options: Any) -> Any:
 
 registry.admission = _admission
 
-dispatcher: Final = "python"
-"""Which dispatcher is in use."""
-
 __all__ = [
     "AlreadyConnectedError",
     "CaptureError",
