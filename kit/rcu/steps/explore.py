@@ -67,6 +67,8 @@ class Exploration:
         the fewest steps.
     outcomes : mapping
         What the programs of readers and updaters return together, and in how many interleavings.
+    endings : frozenset
+        The different ends: what the programs return, and the fields of memory with their values.
     longest : int
         Steps of the longest interleaving.
     seconds : float
@@ -78,6 +80,9 @@ class Exploration:
     interleavings: int
     bad: Mapping[str, Trace]
     outcomes: Mapping[tuple[object, ...], int]
+    endings: frozenset[tuple[tuple[object, ...], tuple[tuple[str, object], ...]]] = field(
+        repr=False
+    )
     longest: int
     seconds: float = field(compare=False)
 
@@ -276,17 +281,21 @@ def explored(setup: Setup, start: World, bounds: Bounds) -> Exploration:
         traces[name] = Trace(wrong, schedule, total - search.without(name))
     reaching = search.reaching()
     outcomes: Counter[tuple[object, ...]] = Counter()
+    endings = set()
     for at, following in enumerate(search.next):
         if not following:
             threads = search.worlds[at].threads
             returned = tuple(each.node.result for each in threads if not each.deferred)
             outcomes[returned] += reaching[at]
+            memory = zip(setup.names, search.worlds[at].fields, strict=True)
+            endings.add((returned, tuple(memory)))
     return Exploration(
         len(search.worlds),
         sum(map(len, search.next)),
         total,
         MappingProxyType(traces),
         MappingProxyType(dict(outcomes)),
+        frozenset(endings),
         len(search.schedule(len(search.worlds) - 1)),
         time.perf_counter() - begun,
     )

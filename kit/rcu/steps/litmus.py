@@ -1,0 +1,249 @@
+"""Litmus tests as simulations: the same test, one interleaving at a time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from kit.errors import SimulationError
+from kit.rcu.parser import parse
+from kit.rcu.primitives import PRIMITIVES
+from kit.rcu.steps.limits import BOUNDS, Bounds
+from kit.rcu.steps.machine import Machine
+from kit.rcu.steps.vocabulary import (
+    barrier,
+    exchange,
+    load,
+    lock,
+    read_lock,
+    read_unlock,
+    store,
+    synchronize,
+    unlock,
+)
+from kit.rcu.syntax import (
+    Assign,
+    Binary,
+    Call,
+    Const,
+    Declare,
+    Deref,
+    Evaluate,
+    Expr,
+    If,
+    Name,
+    Statement,
+    Store,
+    Test,
+    Thread,
+    Unary,
+)
+from kit.rcu.thread import NUMERIC, wrapped
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from kit.rcu.steps.explore import Exploration
+    from kit.rcu.steps.programs import Program, Steps
+    from kit.rcu.syntax import Condition, Value
+
+__all__ = ["final_states", "interleave"]
+
+LOCKED: Final = ("lock", "unlock")
+SECTIONS: Final = {
+    "rcu_read_lock": read_lock(),
+    "rcu_read_unlock": read_unlock(),
+    "synchronize_rcu": synchronize(),
+    "synchronize_rcu_expedited": synchronize(),
+}
+
+
+class _Interpreter:
+    """One thread of a test: its registers, and the steps that its statements take."""
+
+    def __init__(self, test: Test, thread: Thread) -> None:
+        self.test = test
+        self.thread = thread
+        own = f"{thread.number}:"
+        self.registers: dict[str, Any] = {
+            name.removeprefix(own): value
+            for name, value in test.initial.items()
+            if name.startswith(own)
+        }
+
+    def go(self) -> Steps:
+        yield from self.block(self.thread.body)
+        observed = [name.partition(":") for name in self.test.observed]
+        return tuple(
+            self.registers.get(register, 0)
+            for number, colon, register in observed
+            if colon and int(number) == self.thread.number
+        )
+
+    def block(self, statements: Sequence[Statement]) -> Steps:
+        for statement in statements:
+            if isinstance(statement, Declare):
+                self.registers.setdefault(statement.register, 0)
+            elif isinstance(statement, Assign):
+                self.registers[statement.register] = yield from self.value(statement.value)
+            elif isinstance(statement, Evaluate):
+                yield from self.value(statement.value)
+            elif isinstance(statement, Store):
+                value = yield from self.value(statement.value)
+                yield store((yield from self.value(statement.address)), value)
+            else:
+                assert isinstance(statement, If)
+                truth = yield from self.value(statement.test)
+                yield from self.block(statement.otherwise if truth == 0 else statement.then)
+
+    def value(self, expr: Expr) -> Steps:
+        if isinstance(expr, Const):
+            return expr.value
+        if isinstance(expr, Name):
+            if expr.name in self.registers or expr.name not in self.thread.parameters:
+                return self.registers.get(expr.name, 0)
+            return expr.name
+        if isinstance(expr, Deref):
+            return (yield load((yield from self.value(expr.address))))
+        if isinstance(expr, Unary):
+            operand = yield from self.value(expr.operand)
+            return int(operand == 0) if expr.op == "!" else -operand - (expr.op == "~")
+        if isinstance(expr, Call):
+            return (yield from self.call(expr))
+        left = yield from self.value(expr.left)
+        right = yield from self.value(expr.right)
+        return self.binary(expr, left, right)
+
+    def binary(self, expr: Binary, left: Any, right: Any) -> int:
+        match expr.op:
+            case "==":
+                return int(left == right)
+            case "!=":
+                return int(left != right)
+            case "&&":
+                return int(left != 0 and right != 0)
+            case "||":
+                return int(left != 0 or right != 0)
+        if expr.op not in NUMERIC or isinstance(left, str) or isinstance(right, str):
+            raise SimulationError(f"{self.test.name}: {expr.op} between these cannot be stepped")
+        return wrapped(NUMERIC[expr.op](left, right))
+
+    def call(self, expr: Call) -> Steps:
+        row = PRIMITIVES[expr.name]
+        if expr.name in SECTIONS:
+            return (yield SECTIONS[expr.name])
+        if row.action == "fence":
+            return (yield barrier(expr.name))
+        values = []
+        for position, argument in enumerate(expr.arguments):
+            if position == row.object and row.lvalue and isinstance(argument, Deref):
+                argument = argument.address
+            values.append((yield from self.value(argument)))
+        place = values.pop(row.object)
+        match row.action:
+            case "load":
+                return (yield load(place))
+            case "store":
+                return (yield store(place, values[0]))
+            case "swap":
+                return (yield exchange(place, values[0]))
+            case "lock":
+                return (yield lock(place))
+            case "unlock":
+                return (yield unlock(place))
+        raise SimulationError(f"{self.test.name}: {expr.name} cannot be stepped; judge it instead")
+
+
+def interleave(test: Test | str, *, bounds: Bounds = BOUNDS) -> Machine:
+    r"""A simulation of a litmus test, under sequential consistency.
+
+    Parameters
+    ----------
+    test : Test or str
+        The test, or its text or path. Its threads are updaters called ``P0``, ``P1`` ...; barriers
+        are shown and change nothing.
+    bounds : Bounds
+        How far it may go.
+
+    Returns
+    -------
+    Machine
+        At the start.
+
+    Raises
+    ------
+    kit.errors.SimulationError
+        When the test has something that cannot be stepped: SRCU, trylock, most atomics.
+    kit.errors.LitmusError
+        When it cannot be read.
+
+    Examples
+    --------
+    >>> machine = interleave(
+    ...     "C mp {} P0(int *x, int *y) { WRITE_ONCE(*x, 1); WRITE_ONCE(*y, 1); }"
+    ...     "P1(int *x, int *y) { int a; int b; a = READ_ONCE(*y); b = READ_ONCE(*x); }"
+    ...     "exists (1:a=1 /\\ 1:b=0)"
+    ... )
+    >>> found = machine.explore()
+    >>> found.interleavings, sorted(found.outcomes)
+    (6, [((), (0, 0)), ((), (0, 1)), ((), (1, 1))])
+    """
+    if isinstance(test, str):
+        test = parse(test)
+    memory = {name: test.initial.get(name, 0) for name in test.locations}
+    return Machine(
+        updaters={f"P{each.number}": _program(test, each) for each in test.threads},
+        memory=memory,
+        bounds=bounds,
+    )
+
+
+def _program(test: Test, thread: Thread) -> Program:
+    return lambda: _Interpreter(test, thread).go()
+
+
+def final_states(test: Test, found: Exploration) -> set[tuple[Value, ...]]:
+    """The final states of a test's simulation, as `Verdict.states` has them.
+
+    Parameters
+    ----------
+    test : Test
+        The test.
+    found : Exploration
+        What ``interleave(test).explore()`` gives.
+
+    Returns
+    -------
+    set of tuple
+        Values in the order of ``test.observed``; states that the test's filter refuses left out.
+    """
+    return {
+        tuple(state[name] for name in test.observed)
+        for state in _endings(test, found)
+        if test.filter is None or _holds(test.filter, state)
+    }
+
+
+def _endings(test: Test, found: Exploration) -> Iterator[dict[str, Any]]:
+    for returned, memory in found.endings:
+        state: dict[str, Any] = dict(memory)
+        for thread, values in zip(test.threads, returned, strict=True):
+            own = f"{thread.number}:"
+            names = [name for name in test.observed if name.startswith(own)]
+            state |= dict(zip(names, values, strict=True))  # type: ignore[call-overload]
+        yield state
+
+
+def _holds(condition: Condition, state: dict[str, Any]) -> bool:
+    match condition.op:
+        case "and":
+            return all(_holds(part, state) for part in condition.parts)
+        case "or":
+            return any(_holds(part, state) for part in condition.parts)
+        case "not":
+            return not _holds(condition.parts[0], state)
+        case "true":
+            return True
+    right: Any = condition.right
+    if isinstance(right, str) and ":" in right:
+        right = state[right]
+    return bool((state[condition.left] == right) is (condition.op == "="))
