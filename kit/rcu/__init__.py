@@ -36,6 +36,7 @@ from kit.rcu.steps.bad import BAD
 from kit.rcu.steps.catalogue import ALGORITHMS, TRANSITIONS, faults, machine
 from kit.rcu.steps.explore import Exploration
 from kit.rcu.steps.limits import Bounds
+from kit.rcu.steps.litmus import interleave
 from kit.rcu.steps.machine import Machine
 from kit.rcu.syntax import Test
 from kit.rcu.why import Explanation, Refusal
@@ -62,6 +63,7 @@ __all__ = [
     "board",
     "case",
     "faults",
+    "interleave",
     "judge",
     "kernel",
     "litmus",

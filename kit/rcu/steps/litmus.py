@@ -10,6 +10,7 @@ from kit.rcu.primitives import PRIMITIVES
 from kit.rcu.steps.limits import BOUNDS, Bounds
 from kit.rcu.steps.machine import Machine
 from kit.rcu.steps.vocabulary import (
+    Step,
     barrier,
     exchange,
     load,
@@ -37,10 +38,10 @@ from kit.rcu.syntax import (
     Thread,
     Unary,
 )
-from kit.rcu.thread import NUMERIC, wrapped
+from kit.rcu.thread import NUMERIC, moved, wrapped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from kit.rcu.steps.explore import Exploration
     from kit.rcu.steps.programs import Program, Steps
@@ -48,12 +49,21 @@ if TYPE_CHECKING:
 
 __all__ = ["final_states", "interleave"]
 
-LOCKED: Final = ("lock", "unlock")
 SECTIONS: Final = {
     "rcu_read_lock": read_lock(),
     "rcu_read_unlock": read_unlock(),
     "synchronize_rcu": synchronize(),
     "synchronize_rcu_expedited": synchronize(),
+}
+ACTIONS: Final[dict[str, Callable[..., Step]]] = {
+    "load": load,
+    "store": store,
+    "swap": exchange,
+    "lock": lock,
+    "unlock": unlock,
+    "srcu-lock": read_lock,
+    "srcu-unlock": read_unlock,
+    "srcu-sync": synchronize,
 }
 
 
@@ -113,7 +123,7 @@ class _Interpreter:
         right = yield from self.value(expr.right)
         return self.binary(expr, left, right)
 
-    def binary(self, expr: Binary, left: Any, right: Any) -> int:
+    def binary(self, expr: Binary, left: Any, right: Any) -> Value:
         match expr.op:
             case "==":
                 return int(left == right)
@@ -123,6 +133,8 @@ class _Interpreter:
                 return int(left != 0 and right != 0)
             case "||":
                 return int(left != 0 or right != 0)
+        if expr.op in ("+", "-") and isinstance(left, str) and isinstance(right, int):
+            return moved(left, right if expr.op == "+" else -right)
         if expr.op not in NUMERIC or isinstance(left, str) or isinstance(right, str):
             raise SimulationError(f"{self.test.name}: {expr.op} between these cannot be stepped")
         return wrapped(NUMERIC[expr.op](left, right))
@@ -139,18 +151,14 @@ class _Interpreter:
                 argument = argument.address
             values.append((yield from self.value(argument)))
         place = values.pop(row.object)
-        match row.action:
-            case "load":
-                return (yield load(place))
-            case "store":
-                return (yield store(place, values[0]))
-            case "swap":
-                return (yield exchange(place, values[0]))
-            case "lock":
-                return (yield lock(place))
-            case "unlock":
-                return (yield unlock(place))
-        raise SimulationError(f"{self.test.name}: {expr.name} cannot be stepped; judge it instead")
+        make = ACTIONS.get(row.action)
+        if make is None:
+            raise SimulationError(
+                f"{self.test.name}: {expr.name} cannot be stepped; judge it instead"
+            )
+        # What srcu_read_lock returns only tells its unlock which section ends.
+        result = yield make(place, *values[: row.action in ("store", "swap")])
+        return 0 if result is None else result
 
 
 def interleave(test: Test | str, *, bounds: Bounds = BOUNDS) -> Machine:
@@ -172,7 +180,7 @@ def interleave(test: Test | str, *, bounds: Bounds = BOUNDS) -> Machine:
     Raises
     ------
     kit.errors.SimulationError
-        When the test has something that cannot be stepped: SRCU, trylock, most atomics.
+        When the test has something that cannot be stepped: trylock, most atomics.
     kit.errors.LitmusError
         When it cannot be read.
 

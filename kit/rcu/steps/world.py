@@ -138,11 +138,15 @@ def begin(
 ) -> World:
     """The state that a simulation starts from."""
     objects: list[Object] = []
+    made: dict[int, Ref] = {}
 
     def placed(value: object, name: str) -> object:
         if isinstance(value, Array):
-            objects.append(Object(value.kind, value.items))
-            return Ref(len(objects) - 1, value.kind)
+            # Two fields that are given the same array refer to the same object.
+            if id(value) not in made:
+                made[id(value)] = Ref(len(objects), value.kind)
+                objects.append(Object(value.kind, value.items))
+            return made[id(value)]
         return checked(value, f"memory[{name!r}]")
 
     fields = tuple(placed(memory[name], name) for name in setup.names)

@@ -4,6 +4,7 @@ import pytest
 
 from kit import rcu
 from kit.errors import SimulationError
+from tests.rcu.steps.machines import explored_once
 
 CHANGES = [name for name, (_, changes) in rcu.TRANSITIONS.items() if " " in changes]
 
@@ -37,7 +38,7 @@ WRONG = [
 @pytest.mark.parametrize("transition", rcu.TRANSITIONS)
 @pytest.mark.parametrize("algorithm", rcu.ALGORITHMS)
 def test_one_updater_at_a_time_is_safe(transition: str, algorithm: str) -> None:
-    found = rcu.machine(transition, algorithm).explore()
+    found = explored_once(transition, algorithm)
     assert dict(found.bad) == {}
     assert found.states > 50
 
@@ -45,7 +46,7 @@ def test_one_updater_at_a_time_is_safe(transition: str, algorithm: str) -> None:
 @pytest.mark.parametrize("transition", CHANGES)
 @pytest.mark.parametrize("algorithm", ["fixed", "kit"])
 def test_two_updaters_are_safe_where_the_lock_is_held(transition: str, algorithm: str) -> None:
-    assert rcu.machine(transition, algorithm, updaters=2).explore().safe
+    assert explored_once(transition, algorithm, 2).safe
 
 
 @pytest.mark.parametrize(("transition", "algorithm", "updaters", "faults", "name"), WRONG)
@@ -53,7 +54,7 @@ def test_faults_are_found(
     transition: str, algorithm: str, updaters: int, faults: list[str], name: str
 ) -> None:
     machine = rcu.machine(transition, algorithm, updaters=updaters, faults=faults)
-    found = machine.explore()
+    found = explored_once(transition, algorithm, updaters, *faults)
     assert found.verdict(name) == "Sometimes"
     trace = found.bad[name]
     assert 0 < trace.interleavings < found.interleavings
