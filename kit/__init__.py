@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from kit.probes import record
     from kit.probes.budgets import budget
     from kit.probes.context import context
+    from kit.probes.trigger import trigger
     from kit.widgets.panel import panel
 
 __version__ = "0.1.0"
@@ -114,6 +115,7 @@ __all__ = [
     "span",
     "synchronize",
     "testing",
+    "trigger",
     "widgets",
 ]
 
@@ -126,6 +128,7 @@ _LAZY: Final = {
     "open": "kit.frames",
     "panel": "kit.widgets",
     "record": "kit.probes",
+    "trigger": "kit.probes.trigger",
 }
 _EXTRAS: Final = {
     "kit.analysis": "frames",

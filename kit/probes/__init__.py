@@ -7,14 +7,17 @@ from kit.probes.capture import Capture
 from kit.probes.conditions import Condition
 from kit.probes.ready import Count, Print, Time
 from kit.probes.recorder import Recorder, record
+from kit.probes.trigger import Firing, Trigger
 
 __all__ = [
     "Budget",
     "Capture",
     "Condition",
     "Count",
+    "Firing",
     "Print",
     "Recorder",
     "Time",
+    "Trigger",
     "record",
 ]

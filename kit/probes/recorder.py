@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from kit.errors import NotConnectedError, WouldDeadlockError
 from kit.markers import Connection, Marker, PatternConnection, batch, connect, grace
 from kit.probes.capture import Capture, MarkerInfo, Row, wall_offset
+from kit.probes.cutoff import Cuts
 from kit.probes.sink import DiscardSink, OverwriteSink, Sink
 
 if TYPE_CHECKING:
@@ -132,6 +133,7 @@ class Recorder:
         self._wall = wall_offset()
         self._started = time.monotonic_ns()
         self._stopped: int | None = self._started
+        self._cuts = Cuts()
         _recorders.add(self)
 
     # Start and stop.
@@ -155,6 +157,7 @@ class Recorder:
         """Record; once more does nothing."""
         if self._handles:
             return
+        self._cuts = self._cuts.started(time.monotonic_ns())
         handles: list[Connection | PatternConnection] = []
         with batch():
             for pattern in self.patterns:
@@ -166,21 +169,29 @@ class Recorder:
             self._all_handles += handles
         self._stopped = None
 
-    def stop(self) -> None:
+    def stop(self, *, at: int | None = None) -> None:
         """Stop recording and wait for events that are being recorded; once more does nothing.
 
         Inside a dispatch it does not wait.
+
+        Parameters
+        ----------
+        at : int, optional
+            Leave out what is completed after this moment, in nanoseconds on the monotonic clock: a
+            trigger passes that of its event, which is then the last one.
         """
         handles, self._handles = self._handles, []
         if not handles:
             return
+        if at is not None:
+            self._cuts = self._cuts.stopped(at)
         with batch():
             for handle in handles:
                 try:
                     handle.disconnect()
                 except NotConnectedError:
                     pass  # somebody disconnected it by name
-        self._stopped = time.monotonic_ns()
+        self._stopped = time.monotonic_ns() if at is None else at
         try:
             grace.synchronize(timeout=_LONGEST_WAIT)
             if self._sink.observer is not None:
@@ -196,6 +207,7 @@ class Recorder:
         self._sink.clear()
         if self._stopped is None:
             self._started = time.monotonic_ns()
+            self._cuts = Cuts()
 
     def __enter__(self) -> Self:
         self.start()
@@ -226,7 +238,7 @@ class Recorder:
     # Counts.
 
     def __len__(self) -> int:
-        return len(self._sink.store)
+        return len(self.snapshot()) if self._cuts else len(self._sink.store)
 
     def __bool__(self) -> bool:
         return True  # an empty recorder is still a recorder
@@ -259,15 +271,21 @@ class Recorder:
 
     # Reading.
 
-    def snapshot(self) -> Capture:
+    def snapshot(self, *, at: int | None = None) -> Capture:
         """Return what is recorded now, frozen; recording goes on.
+
+        Parameters
+        ----------
+        at : int, optional
+            Leave out what was completed after this moment.
 
         Returns
         -------
         Capture
         """
         store = self._sink.store
-        return self._capture(store, store.copy())
+        cuts = self._cuts if at is None else self._cuts.stopped(at)
+        return self._capture(store, store.copy(), cuts)
 
     def newest(self, count: int) -> Capture:
         """Return the newest events of each thread, frozen; recording goes on.
@@ -370,8 +388,9 @@ class Recorder:
 
         return frames.publications(self.snapshot())
 
-    def _capture(self, store: Store, pieces: list[Piece]) -> Capture:
+    def _capture(self, store: Store, pieces: list[Piece], cuts: Cuts | None = None) -> Capture:
         sink = self._sink
+        cuts = self._cuts if cuts is None else cuts
         buffers = store.every.copy()
         dispatches: list[Row] = [row for b in buffers for row in b.dispatches.copy()]
         calls: list[Row] = [row for b in buffers for row in b.calls.copy()]
@@ -379,9 +398,12 @@ class Recorder:
         # After the rows: every code in them is described.
         recorded = sink.recorded.copy()
         names = [marker.name for marker, _ in recorded]
+        formats = [fields for _, fields in recorded]
         return Capture(
             markers=tuple(MarkerInfo.of(marker, fields) for marker, fields in recorded),
-            threads=tuple(piece.events(names) for piece in pieces),
+            threads=tuple(
+                part for piece in pieces for part in cuts.apply(piece.events(names), formats)
+            ),
             dispatches=dispatches,
             probe_calls=calls,
             publications=publications,
