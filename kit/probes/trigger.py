@@ -136,14 +136,14 @@ class Trigger:
         name: str | None,
         options: dict[str, Any],
     ) -> None:
-        given = list(action) if isinstance(action, list | tuple) else [action]
+        given: list[Any] = list(action) if isinstance(action, list | tuple) else [action]
         if not given or not all(map(callable, given)):
             raise TypeError(f"a trigger's action is a function, or several; got {action!r}")
         self.observer: Observer | None = None
         self.pattern = pattern.name if isinstance(pattern, Marker) else pattern
         self.when: str | None = options.get("when")
         self.once = once
-        self.actions = tuple(given)
+        self.actions: tuple[Callable[..., object], ...] = tuple(given)
         self.kit_label = name or "trigger"
         self.fired = 0
         self.firings: deque[Firing] = deque(maxlen=_KEPT)
