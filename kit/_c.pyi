@@ -46,6 +46,7 @@ class Reader:
     def within(self, token: object, /) -> bool: ...
 
 class Rows:
+    kinds: list[bytes]
     def __init__(
         self, kinds: list[bytes], parts: list[tuple[object, int, int, int]], /
     ) -> None: ...

@@ -437,12 +437,18 @@ static PyMethodDef rows_methods[] = {
     {NULL},
 };
 
+static PyMemberDef rows_members[] = {
+    {"kinds", T_OBJECT_EX, offsetof(Rows, kinds), READONLY, "The columns of each code."},
+    {NULL},
+};
+
 static PyType_Slot rows_slots[] = {
     {Py_tp_doc, "The records of one thread, as a reader found them."},
     {Py_tp_init, rows_init},
     {Py_tp_dealloc, rows_dealloc},
     {Py_tp_traverse, rows_traverse},
     {Py_tp_methods, rows_methods},
+    {Py_tp_members, rows_members},
     {Py_sq_length, rows_length},
     {0, NULL},
 };

@@ -481,9 +481,11 @@ store_describe(Store *self, PyObject *args)
     PyObject *kinds;
     if (!PyArg_ParseTuple(args, "iS", &code, &kinds))
         return NULL;
+    if (code >= 0 && code < PyList_GET_SIZE(self->kinds))
+        Py_RETURN_NONE; /* it has been described */
     if (code != PyList_GET_SIZE(self->kinds) || code > UINT16_MAX ||
         PyBytes_GET_SIZE(kinds) > MOST_COLUMNS) {
-        PyErr_SetString(PyExc_ValueError, "codes are numbered from 0, with at most 255 columns each");
+        PyErr_SetString(PyExc_ValueError, "codes are numbered from 0, with at most 1000 columns each");
         return NULL;
     }
     if (PyList_Append(self->kinds, kinds) < 0)

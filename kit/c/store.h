@@ -22,7 +22,7 @@ enum { NOTE_VALUE = 0, NOTE_MISSING = 1, NOTE_MISFIT = 2, NOTE_CUT = 3, NOTE_ODD
 
 #define RECORD_HEAD 16
 #define INLINE_TEXT 4
-#define MOST_COLUMNS 255
+#define MOST_COLUMNS 1000
 
 typedef struct {
     uint32_t size;

@@ -428,7 +428,7 @@ writer_init(Writer *self, PyObject *args, PyObject *kwargs)
     Py_ssize_t fields = columns - PyTuple_GET_SIZE(context) - (is_span ? 2 : 0);
     if (self->store != NULL || code < 0 || code > UINT16_MAX || columns > MOST_COLUMNS ||
         fields < 0 || limit < 0 || limit > 1 << 24) {
-        PyErr_SetString(PyExc_ValueError, "a writer has a store, a code and at most 255 columns");
+        PyErr_SetString(PyExc_ValueError, "a writer has a store, a code and at most 1000 columns");
         return -1;
     }
     for (Py_ssize_t i = 0; i < columns; i++) {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from abc import ABC, abstractmethod
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -10,44 +10,50 @@ import numpy as np
 
 from kit.errors import CaptureError
 from kit.frames.layout import Layout, shown_names
-from kit.frames.schema import context_columns
+from kit.frames.schema import Kind, context_columns
 from kit.frames.values import NO_VALUE, Values, convert
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
     from kit.markers.format import Format
     from kit.probes.capture import Capture, ThreadEvents
 
-__all__ = ["Counts", "Parts", "Rows", "fields", "pull"]
+__all__ = ["Counts", "Parts", "Pick", "Positions", "Rows", "fields", "pull"]
 
 Positions: TypeAlias = "NDArray[np.intp] | None"
 Parts: TypeAlias = "dict[str, list[tuple[Positions, Values]]]"
 Counts: TypeAlias = "list[tuple[str, str, Values]]"
 
 
-@dataclass(frozen=True, slots=True)
-class Rows:
+Pick: TypeAlias = "Callable[[int, Kind], Values]"
+"""Converts one column of some rows: called with its place among the arguments, and its kind."""
+
+
+class Rows(ABC):
     """The events of all threads, one after the other, as they were recorded.
+
+    Parameters
+    ----------
+    ts, code, tid, seq : numpy.ndarray of int64
 
     Attributes
     ----------
-    ts, code, tid, seq : numpy.ndarray of int64
-    args, context : numpy.ndarray of object
-        Tuples. ``context`` is empty when the capture has none.
     order : numpy.ndarray of intp, or None
         What sorts the rows by ``ts``, keeping the order of equal stamps; None when they are sorted.
     """
 
-    ts: NDArray[np.int64]
-    code: NDArray[np.int64]
-    tid: NDArray[np.int64]
-    seq: NDArray[np.int64]
-    args: NDArray[np.object_]
-    context: NDArray[np.object_]
-    order: NDArray[np.intp] | None
+    def __init__(
+        self,
+        ts: NDArray[np.int64],
+        code: NDArray[np.int64],
+        tid: NDArray[np.int64],
+        seq: NDArray[np.int64],
+    ) -> None:
+        self.ts, self.code, self.tid, self.seq = ts, code, tid, seq
+        self.order = None if (ts[1:] >= ts[:-1]).all() else np.argsort(ts, kind="stable")
 
     def __len__(self) -> int:
         return len(self.ts)
@@ -56,19 +62,6 @@ class Rows:
         """Values of the rows in the order of the frame."""
         return values if self.order is None else values[self.order]
 
-    def by_code(self) -> Iterator[tuple[int, Positions, list[tuple[Any, ...]]]]:
-        """For each marker: its code, the rows of its events in the frame, and their arguments."""
-        rank = self.rank()
-        if not len(self):
-            return
-        if (self.code == self.code[0]).all():
-            yield int(self.code[0]), rank, self.args.tolist()
-            return
-        grouped = np.argsort(self.code, kind="stable")
-        codes, starts = np.unique(self.code[grouped], return_index=True)
-        for code, rows in zip(codes.tolist(), np.split(grouped, starts[1:]), strict=True):
-            yield code, rows if rank is None else rank[rows], self.args[rows].tolist()
-
     def rank(self) -> Positions:
         """The place of each row in the frame; None when it is 0, 1, 2, ..."""
         if self.order is None:
@@ -76,6 +69,63 @@ class Rows:
         rank = np.empty(len(self), np.intp)
         rank[self.order] = np.arange(len(self))
         return rank
+
+    @abstractmethod
+    def by_code(
+        self, formats: Sequence[tuple[str, Format]]
+    ) -> Iterator[tuple[int, Positions, Pick]]:
+        """For each marker: its code, the rows of its events in the frame, and their columns."""
+
+    @abstractmethod
+    def contexts(self) -> Iterator[tuple[Positions, Pick]]:
+        """Where rows with context are in the frame, and its columns."""
+
+
+class TupleRows(Rows):
+    """Rows of Python objects.
+
+    Parameters
+    ----------
+    args, context : numpy.ndarray of object
+        Tuples. ``context`` is empty when the capture has none.
+    """
+
+    def __init__(
+        self,
+        ts: NDArray[np.int64],
+        code: NDArray[np.int64],
+        tid: NDArray[np.int64],
+        seq: NDArray[np.int64],
+        args: NDArray[np.object_],
+        context: NDArray[np.object_],
+    ) -> None:
+        super().__init__(ts, code, tid, seq)
+        self.args, self.context = args, context
+
+    def by_code(
+        self, formats: Sequence[tuple[str, Format]]
+    ) -> Iterator[tuple[int, Positions, Pick]]:
+        """For each marker: its code, the rows of its events in the frame, and their columns."""
+        rank = self.rank()
+        if not len(self):
+            return
+        if (self.code == self.code[0]).all():
+            code = int(self.code[0])
+            yield code, rank, _pick(_padded(self.args.tolist(), formats[code][1].arity))
+            return
+        grouped = np.argsort(self.code, kind="stable")
+        codes, starts = np.unique(self.code[grouped], return_index=True)
+        for code, rows in zip(codes.tolist(), np.split(grouped, starts[1:]), strict=True):
+            args = _padded(self.args[rows].tolist(), formats[code][1].arity)
+            yield code, rows if rank is None else rank[rows], _pick(args)
+
+    def contexts(self) -> Iterator[tuple[Positions, Pick]]:
+        """Where rows with context are in the frame, and its columns."""
+        yield self.rank(), _pick(self.context.tolist())
+
+
+def _pick(tuples: list[tuple[Any, ...]]) -> Pick:
+    return lambda place, kind: convert(list(map(itemgetter(place), tuples)), kind)
 
 
 def pull(capture: Capture, codes: Sequence[int] | None) -> Rows:
@@ -91,6 +141,10 @@ def pull(capture: Capture, codes: Sequence[int] | None) -> Rows:
     -------
     Rows
     """
+    if capture.threads and all(hasattr(thread.rows, "blocks") for thread in capture.threads):
+        from kit.frames.blocks import BlockRows
+
+        return BlockRows(capture.threads, codes)
     threads = [_thread(thread, codes, bool(capture.context)) for thread in capture.threads]
     empty = np.empty(0, np.int64)
     nothing = (empty, empty, empty, empty, empty.astype(object), empty.astype(object))
@@ -98,8 +152,7 @@ def pull(capture: Capture, codes: Sequence[int] | None) -> Rows:
         np.concatenate(columns) if len(columns) > 1 else columns[0]
         for columns in zip(*(threads or [nothing]), strict=True)
     )
-    order = None if (ts[1:] >= ts[:-1]).all() else np.argsort(ts, kind="stable")
-    return Rows(ts, code, tid, seq, args, context, order)
+    return TupleRows(ts, code, tid, seq, args, context)
 
 
 def _thread(
@@ -145,22 +198,22 @@ def fields(
     """
     parts: Parts = {}
     counts: Counts = []
-    for code, positions, args in rows.by_code():
+    for code, positions, pick in rows.by_code(formats):
         name, format = formats[code]
         shown = shown_names(format.fields, laid_out.context)
         stored = {laid_out.payload[key].shown: key for key in laid_out.markers[name].payload}
-        keys = [stored[column] for column in shown]
-        args = _padded(args, format.arity)
         if format.is_span:
-            _timed(name, positions, args, parts)
-        for field, (column, key) in enumerate(zip(shown, keys, strict=True), 2 * format.is_span):
-            values = convert(list(map(itemgetter(field), args)), laid_out.payload[key].kind)
+            _timed(name, positions, pick, parts)
+        for place, column in enumerate(shown, 2 * format.is_span):
+            key = stored[column]
+            values = pick(place, laid_out.payload[key].kind)
             parts.setdefault(key, []).append((positions, values))
             counts.append((name, column, values))
-    for number, declared in enumerate(context_columns(laid_out.context)):
-        values = convert(list(map(itemgetter(number), rows.context)), declared.kind)
-        parts[declared.name] = [(rows.rank(), values)]
-        counts.append(("*", declared.name, values))
+    for positions, pick in rows.contexts():
+        for place, declared in enumerate(context_columns(laid_out.context)):
+            values = pick(place, declared.kind)
+            parts.setdefault(declared.name, []).append((positions, values))
+            counts.append(("*", declared.name, values))
     return parts, counts
 
 
@@ -171,14 +224,12 @@ def _padded(args: list[tuple[Any, ...]], arity: int) -> list[tuple[Any, ...]]:
     return [(*values[:arity], *[NO_VALUE] * (arity - len(values))) for values in args]
 
 
-def _timed(name: str, positions: Positions, args: list[tuple[Any, ...]], parts: Parts) -> None:
-    dur = convert(list(map(itemgetter(0), args)), "stamp")
+def _timed(name: str, positions: Positions, pick: Pick, parts: Parts) -> None:
+    dur = pick(0, "stamp")
     if dur.mask is not None:
         raise CaptureError(
             f"span {name!r} has an event whose duration is no integer; the capture was not made by "
             "a recorder of this version, so record again"
         )
     parts.setdefault("dur", []).append((positions, dur))
-    parts.setdefault("error", []).append(
-        (positions, convert(list(map(itemgetter(1), args)), "label"))
-    )
+    parts.setdefault("error", []).append((positions, pick(1, "label")))

@@ -13,13 +13,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from kit.probes.capture import TEXT_LIMIT
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 __all__ = ["MARK", "TEXT_LIMIT", "escape", "name_text", "unescape"]
-
-TEXT_LIMIT: Final = 65_536
-"""The longest text, in characters, that a frame holds; longer text is cut, and counted."""
 
 MARK: Final = "\\ud"
 """What any escape contains: text without it, and without lone surrogates, is stored as it is."""

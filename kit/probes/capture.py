@@ -7,15 +7,20 @@ import platform
 import socket
 import time
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from kit.markers.format import Format
     from kit.markers.marker import Marker
 
-__all__ = ["Capture", "MarkerInfo", "ThreadEvents"]
+__all__ = ["TEXT_LIMIT", "Capture", "MarkerInfo", "ThreadEvents"]
 
 Row = tuple[Any, ...]
+
+TEXT_LIMIT: Final = 65_536
+"""The longest text, in characters, that is kept; longer text is cut, and counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +61,7 @@ class ThreadEvents:
         The thread's name.
     first_seq : int
         The number of the first row in the thread's order of completion.
-    rows : list of tuple
+    rows : sequence of tuple
         ``(ts, code, args)`` or ``(ts, code, args, context)`` in order of completion; ``ts`` in
         nanoseconds on the monotonic clock, for a span of its start; ``code`` indexes
         `Capture.markers`; ``args`` is what a probe is called with.
@@ -69,7 +74,7 @@ class ThreadEvents:
     tid: int
     name: str
     first_seq: int
-    rows: list[Row]
+    rows: Sequence[Row]
     lost: dict[str, int] = field(default_factory=dict)
     overwritten: dict[str, int] = field(default_factory=dict)
 

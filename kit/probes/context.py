@@ -49,11 +49,18 @@ def task_name() -> str | None:
     return name
 
 
-def thread_name() -> str | None:
+def thread_name(ident: int | None = None) -> str | None:
     """Return the name of the running thread, or None for one that Python did not start."""
-    thread = getattr(threading, "_active", {}).get(threading.get_ident())
+    # threading.current_thread() would make up an object for a foreign thread, and
+    # threading.enumerate() takes a lock that a signal handler's thread may be holding.
+    thread = getattr(threading, "_active", {}).get(ident or threading.get_ident())
     name: str | None = None if thread is None else thread.name
     return name
+
+
+def thread_name_of(ident: int) -> str:
+    """Return a name for the calling thread, whose identifier it is."""
+    return thread_name(ident) or f"thread {threading.get_native_id()}"
 
 
 def _no_cpu() -> int | None:

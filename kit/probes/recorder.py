@@ -13,17 +13,17 @@ from kit.errors import NotConnectedError, WouldDeadlockError
 from kit.markers import Connection, Marker, PatternConnection, batch, connect, grace
 from kit.probes.capture import Capture, MarkerInfo, Row, wall_offset
 from kit.probes.cutoff import Cuts
-from kit.probes.sink import DiscardSink, OverwriteSink, Sink
+from kit.probes.sink import Sink, new_sink
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from types import TracebackType
     from typing import Self
 
     import pandas as pd
 
     from kit.markers.connection import NativeProbe
-    from kit.probes.store import Piece, Store
+    from kit.probes.store import Found, Store
 
 __all__ = ["MODES", "Recorder", "record"]
 
@@ -128,8 +128,7 @@ class Recorder:
             raise ValueError("there is nothing to record: give a marker's name or a pattern")
         self.capacity = _whole(capacity)
         self.mode = mode
-        kind = OverwriteSink if mode == "overwrite" else DiscardSink
-        self._sink: Sink = kind(self.capacity, context, dispatches)
+        self._sink = new_sink(self.capacity, context, dispatches, overwrite=mode == "overwrite")
         self._wall = wall_offset()
         self._started = time.monotonic_ns()
         self._stopped: int | None = self._started
@@ -388,7 +387,9 @@ class Recorder:
 
         return frames.publications(self.snapshot())
 
-    def _capture(self, store: Store, pieces: list[Piece], cuts: Cuts | None = None) -> Capture:
+    def _capture(
+        self, store: Store, pieces: Sequence[Found], cuts: Cuts | None = None
+    ) -> Capture:
         sink = self._sink
         cuts = self._cuts if cuts is None else cuts
         buffers = store.every.copy()

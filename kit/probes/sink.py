@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from threading import get_native_id
 from typing import TYPE_CHECKING, Any
 
+from kit.markers.choice import dispatcher
 from kit.probes.context import context_functions
 from kit.probes.store import DiscardStore, OverwriteStore, Store
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
     Writer = Callable[[int, int, tuple[Any, ...]], None]
 
-__all__ = ["DiscardSink", "OverwriteSink", "Sink"]
+__all__ = ["DiscardSink", "OverwriteSink", "Sink", "new_sink"]
 
 
 class Sink(ABC):
@@ -75,14 +76,9 @@ class Sink(ABC):
     def _writer(self, code: int) -> Writer:
         """Make the function that writes the events of one marker."""
 
+    @abstractmethod
     def _writer_with_context(self, code: int) -> Writer:
-        sink, functions = self, self._context_functions
-
-        def write(ident: int, ts: int, args: tuple[Any, ...]) -> None:
-            context = tuple([function() for function in functions])
-            sink.store.keep(ident, (ts, code, args, context))
-
-        return write
+        """Make the function that writes them together with their context."""
 
     # What the dispatcher and the registry tell an observer.
 
@@ -134,7 +130,22 @@ class Sink(ABC):
         return ended
 
 
-class DiscardSink(Sink):
+class _RowSink(Sink):
+    """Keeps rows of Python objects."""
+
+    store: DiscardStore | OverwriteStore
+
+    def _writer_with_context(self, code: int) -> Writer:
+        sink, functions = self, self._context_functions
+
+        def write(ident: int, ts: int, args: tuple[Any, ...]) -> None:
+            context = tuple([function() for function in functions])
+            sink.store.keep(ident, (ts, code, args, context))
+
+        return write
+
+
+class DiscardSink(_RowSink):
     """Keeps the first events."""
 
     store: DiscardStore
@@ -161,7 +172,7 @@ class DiscardSink(Sink):
         return write
 
 
-class OverwriteSink(Sink):
+class OverwriteSink(_RowSink):
     """Keeps the newest events."""
 
     store: OverwriteStore
@@ -189,3 +200,29 @@ class OverwriteSink(Sink):
 
 def _nothing(now: int) -> None:
     """Note nothing about a marker that has no fields yet."""
+
+
+def new_sink(capacity: int, context: Iterable[str], observe: bool, *, overwrite: bool) -> Sink:
+    """Make the sink of a recorder, in C where the dispatcher is.
+
+    Parameters
+    ----------
+    capacity : int
+        How many events are kept.
+    context : iterable of str
+        What is recorded with each event.
+    observe : bool
+        Whether dispatches and publications are recorded, too.
+    overwrite : bool
+        Whether the newest events are kept, and not the first.
+
+    Returns
+    -------
+    Sink
+    """
+    if dispatcher == "c":
+        from kit.probes.native import NativeSink
+
+        return NativeSink(capacity, context, observe, overwrite=overwrite)
+    kind = OverwriteSink if overwrite else DiscardSink
+    return kind(capacity, context, observe)

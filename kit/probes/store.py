@@ -13,14 +13,25 @@ import weakref
 from abc import ABC, abstractmethod
 from collections import Counter, deque
 from operator import itemgetter
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 from kit.probes.capture import Row, ThreadEvents
+from kit.probes.context import thread_name_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-__all__ = ["Buffer", "Chunk", "DiscardStore", "OverwriteStore", "Piece", "Store"]
+__all__ = [
+    "Buffer",
+    "Chunk",
+    "DiscardStore",
+    "Found",
+    "OverwriteStore",
+    "Piece",
+    "Store",
+    "by_name",
+    "sub_buffer",
+]
 
 MOST_SUB_BUFFERS: Final = 16
 LARGEST_SUB_BUFFER: Final = 1024
@@ -62,10 +73,7 @@ class Buffer:
 
     def __init__(self, ident: int, keep: int | None) -> None:
         self.tid = threading.get_native_id()
-        # threading.current_thread() would make up an object for a foreign thread, and
-        # threading.enumerate() takes a lock that a signal handler's thread may be holding.
-        thread = getattr(threading, "_active", {}).get(ident)
-        self.name: str = thread.name if thread is not None else f"thread {self.tid}"
+        self.name = thread_name_of(ident)
         self.chunk = Chunk(self, 0, Counter())
         self.append = self.chunk.rows.append
         self.lost: Counter[int] = Counter()
@@ -90,9 +98,16 @@ class Piece(NamedTuple):
             self.buffer.name,
             self.first,
             self.rows,
-            _by_name(self.lost, names),
-            _by_name(self.overwritten, names),
+            by_name(self.lost, names),
+            by_name(self.overwritten, names),
         )
+
+
+class Found(Protocol):
+    """What a reader found in one buffer."""
+
+    def events(self, names: list[str]) -> ThreadEvents:
+        """Describe it for a capture; ``names`` says what the codes mean."""
 
 
 class _Leaving:
@@ -159,15 +174,11 @@ class Store(ABC):
         return self.buffers.pop(ident, None)
 
     @abstractmethod
-    def keep(self, ident: int, row: Row) -> None:
-        """Keep a row of the calling thread."""
-
-    @abstractmethod
-    def copy(self, newest: int | None = None) -> list[Piece]:
+    def copy(self, newest: int | None = None) -> Sequence[Found]:
         """Copy every thread's rows, or as many of its newest."""
 
     @abstractmethod
-    def take(self) -> list[Piece]:
+    def take(self) -> Sequence[Found]:
         """Take every thread's rows away; each row is taken once."""
 
     @abstractmethod
@@ -245,7 +256,7 @@ class OverwriteStore(Store):
 
     def __init__(self, capacity: int) -> None:
         super().__init__(capacity, None)
-        self.chunk_size = max(1, min(capacity // MOST_SUB_BUFFERS, LARGEST_SUB_BUFFER))
+        self.chunk_size = sub_buffer(capacity)
         # Chunks that are full, oldest first, over all threads, and how many rows are in them.
         self.full: deque[Chunk] = deque()
         self.held = 0
@@ -352,7 +363,12 @@ class OverwriteStore(Store):
             return sum(self._gone(chunks[0]).total() for chunks in self._chunks().values())
 
 
-def _by_name(counts: dict[int, int], names: list[str]) -> dict[str, int]:
+def sub_buffer(capacity: int) -> int:
+    """Return how many events give way at a time where the newest are kept."""
+    return max(1, min(capacity // MOST_SUB_BUFFERS, LARGEST_SUB_BUFFER))
+
+
+def by_name(counts: dict[int, int], names: list[str]) -> dict[str, int]:
     """Add up counts by the name that a code stands for: a marker declared anew has two codes."""
     named: Counter[str] = Counter()
     for code, count in counts.items():

@@ -1,0 +1,194 @@
+"""The blocks of a capture → arrays, one a column, without a Python object an event."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, cast
+
+import numpy as np
+import pyarrow as pa
+
+from kit.frames.rows import Pick, Positions, Rows
+from kit.frames.text import MARK, escape
+from kit.frames.values import NO_VALUE, Values, convert
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    from kit.frames.schema import Kind
+    from kit.markers.format import Format
+    from kit.probes.capture import ThreadEvents
+    from kit.probes.native import BlockRows as ThreadRows
+
+__all__ = ["BlockRows"]
+
+MISSING, MISFIT, CUT = 1, 2, 3
+"""Notes on a value; from `CUT` on it is text that has to be looked at."""
+
+_STORED: Final = {"d": np.int64, "f": np.float64, "b": np.int64}
+_LETTERS: Final[dict[Kind, str]] = {"stamp": "d", "int": "d", "float": "f", "bool": "b"}
+_MARK: Final = MARK.encode()
+
+Column = tuple[bytearray, bytearray | None, bytearray | None]
+
+
+class BlockRows(Rows):
+    """The events of all threads, as they lie in the recorder's blocks.
+
+    Parameters
+    ----------
+    threads : sequence of ThreadEvents
+        Whose rows are blocks.
+    codes : sequence of int, or None
+        The markers wanted; None for all.
+    """
+
+    def __init__(self, threads: Sequence[ThreadEvents], codes: Sequence[int] | None) -> None:
+        self._threads = [cast("ThreadRows", thread.rows) for thread in threads]
+        self._places: list[NDArray[np.intp] | int] = []
+        self._columns: dict[tuple[int, int], tuple[NDArray[np.int64], list[Column]]] = {}
+        columns, start = [], 0
+        for thread, rows in zip(threads, self._threads, strict=True):
+            ts, code = (np.frombuffer(each, np.int64) for each in rows.blocks.stamps())
+            seq = np.arange(thread.first_seq, thread.first_seq + len(ts))
+            wanted = None if codes is None else np.isin(code, codes)
+            if wanted is None or wanted.all():
+                self._places.append(start)
+            else:
+                self._places.append(np.cumsum(wanted) + (start - 1))
+                ts, code, seq = ts[wanted], code[wanted], seq[wanted]
+            columns.append((ts, code, np.full(len(ts), thread.tid, np.int64), seq))
+            start += len(ts)
+        self._codes = codes
+        super().__init__(
+            *(
+                each[0] if len(each) == 1 else np.concatenate(each)
+                for each in zip(*columns, strict=True)
+            )
+        )
+
+    def by_code(
+        self,
+        formats: Sequence[tuple[str, Format]],  # noqa: ARG002 - the blocks know
+    ) -> Iterator[tuple[int, Positions, Pick]]:
+        """For each marker and thread: the code, the rows in the frame, and their columns."""
+        rank = self.rank()
+        for thread, code, positions, columns in self._decoded():
+            kinds = self._kinds(thread, code)
+            context = self._threads[thread].context
+            own = len(kinds) - context
+            yield code, self._placed(positions, rank), _pick(columns, kinds, 0, own, len(positions))
+
+    def contexts(self) -> Iterator[tuple[Positions, Pick]]:
+        """Where rows with context are in the frame, and its columns."""
+        rank = self.rank()
+        for thread, code, positions, columns in self._decoded():
+            kinds = self._kinds(thread, code)
+            first = len(kinds) - self._threads[thread].context
+            pick = _pick(columns, kinds, first, len(kinds), len(positions))
+            yield self._placed(positions, rank), pick
+
+    def _kinds(self, thread: int, code: int) -> str:
+        return self._threads[thread].blocks.kinds[code].decode()
+
+    def _placed(self, positions: NDArray[np.int64], rank: Positions) -> Positions:
+        """Return where rows are in the frame; None when they are all of it, in order."""
+        if rank is not None:
+            return rank[positions]
+        return None if len(positions) == len(self) else positions.astype(np.intp, copy=False)
+
+    def _decoded(self) -> Iterator[tuple[int, int, NDArray[np.int64], list[Column]]]:
+        for number, rows in enumerate(self._threads):
+            codes = range(len(rows.blocks.kinds)) if self._codes is None else self._codes
+            for code in codes:
+                if (number, code) not in self._columns:
+                    found, columns = rows.blocks.columns(code)
+                    positions = np.frombuffer(found, np.int64)
+                    place = self._places[number]
+                    positions = (
+                        place[positions]
+                        if isinstance(place, np.ndarray)
+                        else positions + place
+                        if place
+                        else positions
+                    )
+                    self._columns[number, code] = positions, columns
+                positions, columns = self._columns[number, code]
+                if len(positions):
+                    yield number, code, positions, columns
+
+
+def _pick(columns: list[Column], kinds: str, first: int, stop: int, rows: int) -> Pick:
+    """Return what converts some of the columns, numbered from the first of them."""
+
+    def pick(place: int, kind: Kind) -> Values:
+        place += first
+        if place >= stop:
+            # The marker was declared anew, with more fields, while these were recorded.
+            return convert([NO_VALUE] * rows, kind)
+        letter, column = kinds[place], columns[place]
+        if letter in "sk":
+            if kind in ("str", "label"):
+                return _text(column)
+        elif letter == _LETTERS.get(kind):
+            return _numbers(column, letter)
+        # Declared anew with another type: as if its values had been recorded as they were.
+        return _as_declared_later(column, letter, kind)
+
+    return pick
+
+
+def _numbers(column: Column, letter: str) -> Values:
+    data: NDArray[Any] = np.frombuffer(column[0], _STORED[letter])
+    if letter == "b":
+        data = data.astype(np.bool_)
+    if column[2] is None:
+        return Values(data)
+    notes = np.frombuffer(column[2], np.uint8)
+    return Values(data, notes != 0, int((notes == MISFIT).sum()))
+
+
+def _text(column: Column) -> Values:
+    offsets, text, notes = column[0], column[1] or bytearray(), column[2]
+    rows = len(offsets) // 8 - 1
+    marks = None if notes is None else np.frombuffer(notes, np.uint8)
+    absent = None if marks is None else (marks == MISSING) | (marks == MISFIT)
+    missing = None if absent is None else pa.array(~absent).buffers()[1]
+    if text.find(_MARK) < 0 and (marks is None or not (marks >= CUT).any()):
+        buffers = [missing, pa.py_buffer(offsets), pa.py_buffer(text)]
+        data = pa.Array.from_buffers(pa.large_string(), rows, buffers)
+    else:
+        data = pa.array(
+            [None if t is None else escape(t) for t in _texts(column)], pa.large_string()
+        )
+    if marks is None:
+        return Values(data)
+    return Values(data, None, int((marks == MISFIT).sum()), int((marks == CUT).sum()))
+
+
+def _texts(column: Column) -> list[str | None]:
+    """Return the texts as they were recorded."""
+    ends = np.frombuffer(column[0], np.int64).tolist()
+    notes = column[2] or bytes(len(ends) - 1)
+    text = bytes(column[1] or b"")
+    return [
+        None if note in (MISSING, MISFIT) else text[begin:end].decode("utf-8", "surrogatepass")
+        for begin, end, note in zip(ends, ends[1:], notes, strict=False)
+    ]
+
+
+def _as_declared_later(column: Column, letter: str, kind: Kind) -> Values:
+    values: list[Any]
+    if letter in "sk":
+        values = list(_texts(column))
+    else:
+        numbers = _numbers(column, letter)
+        values = numbers.data.tolist()
+    if column[2] is not None:
+        # What did not fit the first time does not fit now.
+        values = [
+            NO_VALUE if note == MISFIT else None if note == MISSING else value
+            for note, value in zip(column[2], values, strict=True)
+        ]
+    return convert(values, kind)

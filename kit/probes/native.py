@@ -1,0 +1,248 @@
+"""The recorder's sink in C: events as bytes in blocks, without a Python object an event.
+
+The same names and counts as in `kit.probes.sink` and `kit.probes.store`, whose buffers hold Python
+tuples; ``kit/c/store.h`` says what a record looks like.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, overload
+
+from kit import _c
+from kit.markers.format import Label
+from kit.probes.capture import TEXT_LIMIT, Row, ThreadEvents
+from kit.probes.context import CONTEXT, thread_name_of
+from kit.probes.sink import Sink
+from kit.probes.store import Store, by_name, sub_buffer
+
+if TYPE_CHECKING:
+    from kit.markers import Marker
+    from kit.markers.format import Format
+
+__all__ = ["BlockRows", "NativeSink", "NativeStore", "plain"]
+
+_KINDS: Final[dict[type, bytes]] = {int: b"d", float: b"f", bool: b"b", str: b"s", Label: b"k"}
+_INT64: Final = range(-(1 << 63), 1 << 63)
+
+
+class BlockRows(Sequence[Row]):
+    """A thread's rows as they lie in blocks; as tuples only where somebody looks at them.
+
+    Parameters
+    ----------
+    blocks : kit._c.Rows
+        The records.
+    context : int
+        How many of the last columns are context.
+    """
+
+    __slots__ = ("_tuples", "blocks", "context")
+
+    def __init__(self, blocks: _c.Rows, context: int) -> None:
+        self.blocks = blocks
+        self.context = context
+        self._tuples: list[Row] | None = None
+
+    @property
+    def tuples(self) -> list[Row]:
+        """The rows as `ThreadEvents.rows` describes them."""
+        if self._tuples is None:
+            self._tuples = self.blocks.tolist(self.context)
+        return self._tuples
+
+    def __len__(self) -> int:
+        return len(self.blocks)
+
+    @overload
+    def __getitem__(self, place: int) -> Row: ...
+    @overload
+    def __getitem__(self, place: slice) -> list[Row]: ...
+    def __getitem__(self, place: int | slice) -> Row | list[Row]:
+        return self.tuples[place]
+
+    def __iter__(self) -> Iterator[Row]:
+        return iter(self.tuples)
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, BlockRows | list):
+            return self.tuples == list(other)
+        return NotImplemented
+
+    __hash__ = None  # type: ignore[assignment] # as a list
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (list, (self.tuples,))
+
+    def __repr__(self) -> str:
+        return f"<{len(self):,} rows>"
+
+
+class _Piece(NamedTuple):
+    """What a reader found in one thread's blocks; counts by code."""
+
+    tid: int
+    name: str
+    first: int
+    rows: BlockRows
+    lost: dict[int, int]
+    overwritten: dict[int, int]
+
+    def events(self, names: list[str]) -> ThreadEvents:
+        """Describe it for a capture; ``names`` says what the codes mean."""
+        lost, overwritten = by_name(self.lost, names), by_name(self.overwritten, names)
+        return ThreadEvents(self.tid, self.name, self.first, self.rows, lost, overwritten)
+
+
+class NativeStore(Store):
+    """The blocks of a recorder, and what it observed of dispatches.
+
+    Parameters
+    ----------
+    blocks : kit._c.Store
+        Where the events are.
+    capacity : int
+        How many events are kept.
+    dispatches : int or None
+        How many observed dispatches are kept before others are lost; ``None`` for the newest.
+    context : int
+        How many of a row's last columns are context.
+    """
+
+    def __init__(
+        self, blocks: _c.Store, capacity: int, dispatches: int | None, context: int
+    ) -> None:
+        super().__init__(capacity, dispatches)
+        self.blocks = blocks
+        self._context = context
+
+    def _pieces(self, found: list[_c.Piece]) -> list[_Piece]:
+        return [
+            _Piece(tid, name, first, BlockRows(rows, self._context), lost, overwritten)
+            for tid, name, first, rows, lost, overwritten in found
+        ]
+
+    def copy(self, newest: int | None = None) -> list[_Piece]:
+        """Return every thread's rows, or as many of its newest."""
+        return self._pieces(self.blocks.copy(-1 if newest is None else newest))
+
+    def take(self) -> list[_Piece]:
+        """Take every thread's rows away; each row is taken once."""
+        return self._pieces(self.blocks.take())
+
+    def __len__(self) -> int:
+        return len(self.blocks)
+
+    def lost(self) -> int:
+        """How many events found no room."""
+        return self.blocks.lost
+
+    def overwritten(self) -> int:
+        """How many events gave way to newer ones."""
+        return self.blocks.overwritten
+
+
+class NativeSink(Sink):
+    """Writes events into blocks.
+
+    Parameters
+    ----------
+    capacity : int
+        How many events are kept.
+    context : iterable of str
+        What is recorded with each event.
+    observe : bool
+        Whether dispatches and publications are recorded, too.
+    overwrite : bool
+        Whether the newest events are kept, and not the first.
+    """
+
+    store: NativeStore
+
+    def __init__(
+        self, capacity: int, context: Iterable[str], observe: bool, *, overwrite: bool
+    ) -> None:
+        self.overwrite = overwrite
+        size = sub_buffer(capacity) if overwrite else 0
+        self._blocks = _c.Store(capacity, size, thread_name_of, plain)
+        super().__init__(capacity, context, observe)
+        # As they are registered now: a record's columns are what they are.
+        self._types = {name: CONTEXT[name].type for name in self.context}
+
+    def clear(self) -> None:
+        """Begin anew, with an empty store."""
+        self._blocks.clear()
+        kept = self.capacity if self.observer else 0
+        self.store = NativeStore(
+            self._blocks, self.capacity, None if self.overwrite else kept, len(self.context)
+        )
+
+    def code(self, marker: Marker, format: Format) -> int:
+        """Return the number that stands for a marker with a format."""
+        code = super().code(marker, format)
+        # Several threads may come here at once; what is described already stays as it is.
+        for number in range(len(self._blocks.kinds), len(self.recorded)):
+            self._blocks.describe(number, self._kinds(number))
+        return code
+
+    def _kinds(self, code: int) -> bytes:
+        """Return the kinds of a record's columns, a letter each."""
+        _, format = self.recorded[code]
+        span = [b"d", b"k"] if format.is_span else []
+        fields = [_KINDS[field.type] for field in format.fields]
+        context = [_KINDS[self._types[name]] for name in self.context]
+        return b"".join([*span, *fields, *context])
+
+    def _writer(self, code: int) -> Callable[[int, int, tuple[Any, ...]], None]:
+        is_span = self.recorded[code][1].is_span
+        context = tuple(self._context_functions)
+        return _c.Writer(self._blocks, code, self._kinds(code), is_span, context, TEXT_LIMIT)
+
+    _writer_with_context = _writer
+
+
+def plain(kind: str, value: object) -> object:
+    """Return what a value of an unusual type stands for; the C writer asks.
+
+    The built-in types' own methods are called, never one that a subclass defines: the values come
+    from the program under test, and its code must not run (or fail) here.
+
+    Parameters
+    ----------
+    kind : str
+        The column: ``d`` int, ``f`` float, ``b`` bool, ``s`` or ``k`` text.
+    value : object
+        What a site passed.
+
+    Returns
+    -------
+    object
+        Of exactly the column's type; None where it is missing, ``...`` where it does not fit.
+
+    Examples
+    --------
+    >>> plain("f", True), plain("d", 2**64)
+    (Ellipsis, Ellipsis)
+    """
+    if type(value).__name__ == "NAType" or value is None:
+        return None
+    numpy = sys.modules.get("numpy")
+    if numpy is not None and isinstance(value, numpy.generic):
+        value = float(value) if isinstance(value, numpy.floating) else value.item()
+    if kind in "sk":
+        return str.__str__(value) if isinstance(value, str) else ...
+    if isinstance(value, bool):
+        return value if kind == "b" else ...
+    if isinstance(value, int) and kind != "b":
+        return _whole(int.__pos__(value), kind)
+    return float.__pos__(value) if isinstance(value, float) and kind == "f" else ...
+
+
+def _whole(number: int, kind: str) -> object:
+    if kind == "d":
+        return number if number in _INT64 else ...
+    try:
+        return float(number)
+    except OverflowError:
+        return ...
