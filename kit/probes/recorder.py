@@ -13,7 +13,7 @@ from kit.errors import NotConnectedError, WouldDeadlockError
 from kit.markers import Connection, Marker, PatternConnection, batch, connect, grace
 from kit.probes.capture import Capture, MarkerInfo, Row, wall_offset
 from kit.probes.cutoff import Cuts
-from kit.probes.sink import Sink, new_sink
+from kit.probes.sink import new_sink
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -387,9 +387,7 @@ class Recorder:
 
         return frames.publications(self.snapshot())
 
-    def _capture(
-        self, store: Store, pieces: Sequence[Found], cuts: Cuts | None = None
-    ) -> Capture:
+    def _capture(self, store: Store, pieces: Sequence[Found], cuts: Cuts | None = None) -> Capture:
         sink = self._sink
         cuts = self._cuts if cuts is None else cuts
         buffers = store.every.copy()

@@ -13,10 +13,10 @@ ROOT = Path(__file__).resolve().parents[2]
 # What a room may import when it is imported itself.
 BELOW = {
     "errors": set(),
-    "markers": {"errors"},
+    "markers": {"errors", "_c"},
     "rcu": {"errors"},
     "sources": {"errors", "markers"},
-    "probes": {"errors", "markers"},
+    "probes": {"errors", "markers", "_c"},
     "frames": {"errors", "markers", "probes"},
     "analysis": {"errors", "markers", "probes", "frames"},
     "plots": {"errors", "markers", "probes", "frames", "analysis"},
