@@ -198,7 +198,7 @@ def _presets(view: View) -> list[dict[str, Any]]:
         if not (name == "fixed" and "kit" in view.origin.presets)
     ]
     kit = case(KIT)
-    if view.origin is not kit and view.origin.name not in ("bits", "oldptr"):
+    if view.origin is not kit and view.origin.name not in ("bit-fields", "oldptr"):
         found.append(("kit", view.case is kit and kit.choices("kit") == view.choices))
     return [
         {"name": name, "text": PRESETS[name][0], "title": PRESETS[name][1], "on": on}

@@ -95,7 +95,7 @@ def test_lines_that_are_off_are_shown_as_they_would_be() -> None:
 def test_an_impossible_end_is_said_to_be_so() -> None:
     board = rcu.board("A→0→B", {"write-none": "none"})
     assert shown(board)["answer"]["verdict"] in ("Never", "Sometimes")
-    board = rcu.board("bits", {"callback-lock": "mutex"})
+    board = rcu.board("bit-fields", {"callback-lock": "mutex"})
     assert "rules it out" in shown(board)["answer"]["head"]
 
 

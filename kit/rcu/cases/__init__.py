@@ -47,8 +47,8 @@ def case(name: str | Case) -> Case:
     """
     if isinstance(name, Case):
         return name
-    plain = name.replace("->", "→").replace("-", "→").lower()
+    arrows = name.replace("->", "→")
     for each in CASES:
-        if plain == each.name.lower():
+        if each.name in (name, arrows, arrows.replace("-", "→")):
             return each
     raise LitmusError(f"there is no case {name!r}; there are {', '.join(NAMES)}")

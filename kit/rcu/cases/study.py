@@ -355,7 +355,7 @@ def _locked(name: str, who: str) -> Switch:
 
 
 BITS: Final = Case(
-    "bits",
+    "bit-fields",
     "rcu_pending (1) and ptype (2) share a word",
     (("word", "1"), ("lock", "")),
     (("int w",), ("int v",)),

@@ -1,0 +1,118 @@
+"""What a check says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+from typing import Any, Final
+
+__all__ = ["ANSWER", "Outcome", "missing", "passed"]
+
+ANSWER: Final = "application/vnd.markers-kit.answer+json"
+"""Beside its words an outcome leaves the answer itself in the notebook, so that it can be judged
+again elsewhere."""
+
+MARKS: Final = {"passed": "✓", "not yet": "✗", "open": "…"}
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a check says about an answer.
+
+    Attributes
+    ----------
+    exercise : str
+        The exercise's name.
+    status : str
+        ``passed``, ``not yet``, or ``open`` when there is no answer so far.
+    words : str
+        A sentence.
+    hints : tuple of str
+        What to look at next.
+    answer : object
+        The answer as it was judged.
+
+    Examples
+    --------
+    >>> Outcome("one", "not yet", "A bad state can happen.", ("Look at the reader.",))
+    ✗ one: not yet. A bad state can happen.
+      → Look at the reader.
+    """
+
+    exercise: str
+    status: str
+    words: str
+    hints: tuple[str, ...] = ()
+    answer: Any = None
+
+    def __bool__(self) -> bool:
+        return self.status == "passed"
+
+    def __repr__(self) -> str:
+        head = f"{MARKS[self.status]} {self.exercise}: {self.status}. {self.words}"
+        return "\n".join([head, *(f"  → {hint}" for hint in self.hints)])
+
+    def _repr_html_(self) -> str:
+        """The same as a box; a mark and a word besides the colour."""
+        colour = {
+            "passed": "var(--jp-success-color1, #388e3c)",
+            "not yet": "var(--jp-warn-color1, #f57c00)",
+            "open": "var(--jp-border-color1, #9e9e9e)",
+        }[self.status]
+        hints = "".join(f"<li>{escape(hint)}</li>" for hint in self.hints)
+        return (
+            f'<div class="kit-check" data-status="{self.status}" style="border-left:4px solid '
+            f'{colour};padding:2px 12px;margin:2px 0"><p style="margin:2px 0">'
+            f"<strong>{MARKS[self.status]} {escape(self.exercise)}: {self.status}.</strong> "
+            f"{escape(self.words)}</p>"
+            + (f'<ul style="margin:2px 0">{hints}</ul>' if hints else "")
+            + "</div>"
+        )
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        record = {"exercise": self.exercise, "answer": self.answer}
+        return {"text/plain": repr(self), "text/html": self._repr_html_(), ANSWER: record}
+
+
+def passed(words: str) -> Outcome:
+    """The outcome of a right answer; who asked fills in the exercise.
+
+    Parameters
+    ----------
+    words : str
+        What was found, and perhaps what to think about next.
+
+    Returns
+    -------
+    Outcome
+        It is true.
+
+    Examples
+    --------
+    >>> bool(passed("Well."))
+    True
+    """
+    return Outcome("", "passed", words)
+
+
+def missing(words: str, *hints: str) -> Outcome:
+    """The outcome of an answer that does not do yet.
+
+    Parameters
+    ----------
+    words : str
+        What is wrong with it.
+    *hints : str
+        What to look at.
+
+    Returns
+    -------
+    Outcome
+        It is false.
+
+    Examples
+    --------
+    >>> bool(missing("Something is torn."))
+    False
+    """
+    return Outcome("", "not yet", words, hints)

@@ -1,0 +1,167 @@
+"""Say first what will happen, and only then see it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING
+
+from kit.errors import LitmusError
+from kit.rcu.building import Litmus
+from kit.rcu.cases import Case, case
+from kit.rcu.exercises.answers import is_open
+from kit.rcu.judge import Verdict, judge
+from kit.rcu.matrix import MARKS
+from kit.rcu.parser import parse
+
+if TYPE_CHECKING:
+    from kit.rcu.cases import Choices
+    from kit.rcu.syntax import Test
+
+__all__ = ["Prediction", "predict"]
+
+WORDS = ("Never", "Sometimes", "Always")
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """What was expected, beside what the models say.
+
+    Attributes
+    ----------
+    question : str
+        What was asked.
+    said : dict
+        The expected verdict by model.
+    verdicts : dict
+        `Verdict` by model; empty as long as an expectation is missing.
+    """
+
+    question: str
+    said: dict[str, str]
+    verdicts: dict[str, Verdict]
+
+    @property
+    def right(self) -> int:
+        """How many expectations were right."""
+        return sum(self.said[model] == each.verdict for model, each in self.verdicts.items())
+
+    def _rows(self) -> list[tuple[str, str, str, str]]:
+        return [
+            (
+                model,
+                self.said[model],
+                f"{MARKS[each.verdict]} {each.verdict}",
+                "as you said" if self.said[model] == each.verdict else "surprised?",
+            )
+            for model, each in self.verdicts.items()
+        ]
+
+    @property
+    def _open(self) -> str:
+        names = ", ".join(self.said)
+        return f"Say first: {' or '.join(WORDS[:2])}, for each of {names}. Then run this again."
+
+    def __repr__(self) -> str:
+        if not self.verdicts:
+            return f"… {self.question}\n{self._open}"
+        lines = [("model", "you said", "verdict", ""), *self._rows()]
+        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+        return "\n".join(
+            [
+                self.question,
+                *(
+                    "  ".join(
+                        cell.ljust(width) for cell, width in zip(line, widths, strict=True)
+                    ).rstrip()
+                    for line in lines
+                ),
+            ]
+        )
+
+    def _repr_html_(self) -> str:
+        if not self.verdicts:
+            return (
+                '<div class="kit-check" data-status="open" style="border-left:4px solid '
+                'var(--jp-border-color1, #9e9e9e);padding:2px 12px;margin:2px 0">'
+                f'<p style="margin:2px 0"><strong>… {escape(self.question)}</strong> '
+                f"{escape(self._open)}</p></div>"
+            )
+        rows = "".join(
+            "<tr>"
+            + "".join(f'<td style="text-align:left">{escape(cell)}</td>' for cell in row)
+            + "</tr>"
+            for row in self._rows()
+        )
+        head = "".join(
+            f'<th scope="col" style="text-align:left">{name}</th>'
+            for name in ("model", "you said", "verdict", "")
+        )
+        return (
+            f"<p>{escape(self.question)} {self.right} of {len(self.verdicts)} as you said.</p>"
+            f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+        )
+
+
+def predict(
+    about: str | Test | Litmus | Case,
+    choices: str | Choices = "fixed",
+    question: str = "",
+    **said: object,
+) -> Prediction:
+    """Say what each model will answer; the verdicts are shown when all is said.
+
+    Parameters
+    ----------
+    about : str, Test, Litmus or Case
+        A case by name, or a litmus test.
+    choices : str or mapping
+        For a case: a preset, or options by switch.
+    question : str
+        For a case: the bad state; its first if left out.
+    **said : str
+        By the name of a model: ``Never``, ``Sometimes`` or ``Always``; ``...`` while it is open.
+
+    Returns
+    -------
+    Prediction
+        It prints.
+
+    Raises
+    ------
+    kit.errors.LitmusError
+        When something else was said, or there is no such test or model.
+
+    Examples
+    --------
+    >>> predict("0→1", {"write-barrier": "none"}, tso="Never", lkmm=...)
+    … The probe is called with data that is not its own?
+    Say first: Never or Sometimes, for each of tso, lkmm. Then run this again.
+    >>> predict("0→1", {"write-barrier": "none"}, tso="Never", lkmm="Never")
+    The probe is called with data that is not its own?
+    model  you said  verdict
+    tso    Never     ○ Never      as you said
+    lkmm   Never     ◐ Sometimes  surprised?
+    """
+    if isinstance(about, str) and "\n" not in about and " {" not in about:
+        about = case(about)
+    if isinstance(about, Case):
+        asked = about.question(question or about.questions[0].name)
+        words = asked.words[0].upper() + asked.words[1:]
+        test = parse(about.text(choices, asked.name))
+    else:
+        given = about.test if isinstance(about, Litmus) else about
+        test = parse(given) if isinstance(given, str) else given
+        words = f"{test.name}: {test.question}"
+    if not said:
+        raise LitmusError("name the models, for example predict(..., sc=..., lkmm=...)")
+    if any(is_open(each) for each in said.values()):
+        return Prediction(f"{words}?", dict.fromkeys(said, ""), {})
+    for model, word in said.items():
+        if word not in WORDS:
+            raise LitmusError(f"{model}: say {', '.join(WORDS)}, not {word!r}")
+    return Prediction(
+        f"{words}?",
+        {model: str(word) for model, word in said.items()},
+        {model: judge(test, model) for model in said},
+    )

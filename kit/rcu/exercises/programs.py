@@ -1,0 +1,233 @@
+"""Looking at a student's program: what is in it, and asking it questions of one's own."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields, is_dataclass, replace
+from typing import TYPE_CHECKING
+
+from kit.errors import LitmusError
+from kit.rcu.judge import judge
+from kit.rcu.limits import Limits
+from kit.rcu.parser import parse
+from kit.rcu.syntax import Call, Test
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from kit.rcu.syntax import Condition, Thread, Value
+
+__all__ = ["BOUNDS", "alone", "asked", "calls", "condition", "program", "unlike", "verdict"]
+
+BOUNDS = Limits(characters=20_000, threads=6, events=60, candidates=200_000, seconds=30)
+"""Room for any sensible answer, and not for more."""
+
+
+def program(text: object) -> Test:
+    """Read a student's litmus test.
+
+    Parameters
+    ----------
+    text : object
+        What was given.
+
+    Returns
+    -------
+    Test
+        The test.
+
+    Raises
+    ------
+    kit.errors.LitmusError
+        When it is no text, a path, or no litmus test.
+
+    Examples
+    --------
+    >>> program("C a {} P0(int *x) { *x = 1; } exists (x=1)").name
+    'a'
+    """
+    if not isinstance(text, str):
+        raise LitmusError("the answer is the text of a litmus test, or a test")
+    return parse(text if "\n" in text else f"{text}\n", BOUNDS)
+
+
+def calls(thread: Thread) -> set[str]:
+    """The primitives that a thread calls.
+
+    Parameters
+    ----------
+    thread : Thread
+        The thread.
+
+    Returns
+    -------
+    set of str
+        Their names.
+
+    Examples
+    --------
+    >>> test = program("C a {} P0(int *x) { smp_mb(); WRITE_ONCE(*x, 1); } exists (x=1)")
+    >>> sorted(calls(test.threads[0]))
+    ['WRITE_ONCE', 'smp_mb']
+    """
+    return {call.name for call in _calls(thread.body)}
+
+
+def _calls(part: object) -> Iterator[Call]:
+    if isinstance(part, tuple | list):
+        for each in part:
+            yield from _calls(each)
+    elif is_dataclass(part):
+        if isinstance(part, Call):
+            yield part
+        for each in fields(part):
+            yield from _calls(getattr(part, each.name))
+
+
+def condition(text: str, like: Test) -> Condition:
+    """A condition about the registers and locations of a program.
+
+    Parameters
+    ----------
+    text : str
+        For example ``1:r0=1``.
+    like : Test
+        A program that has what it mentions.
+
+    Returns
+    -------
+    Condition
+        The condition.
+    """
+    start = " ".join(f"{name}={value};" for name, value in like.initial.items())
+    threads = "".join(
+        f"P{thread.number}(int *{', int *'.join(like.locations)}) {{ "
+        + " ".join(f"int {name};" for name in sorted(thread.registers))
+        + " }\n"
+        for thread in like.threads
+    )
+    return parse(f"C q\n{{{start}}}\n{threads}exists ({text})\n").condition
+
+
+def asked(test: Test, text: str, like: Test, initial: dict[str, Value] | None = None) -> Test:
+    """The same program with a question, and perhaps initial values, of one's own.
+
+    Parameters
+    ----------
+    test : Test
+        The student's program.
+    text : str
+        The condition to ask for.
+    like : Test
+        The program as it was given, whose registers and locations the condition mentions.
+    initial : dict, optional
+        Initial values in place of the program's.
+
+    Returns
+    -------
+    Test
+        Without the student's own question and filter.
+
+    Raises
+    ------
+    kit.errors.LitmusError
+        When the program has lost a register or a location that the question is about.
+    """
+    wanted = condition(text, like)
+    names = wanted.names()
+    for name in names:
+        thread, _, register = name.rpartition(":")
+        if thread:
+            number = int(thread)
+            known = number < len(test.threads) and register in test.threads[number].registers
+        else:
+            known = name in test.locations
+        if not known:
+            raise LitmusError(f"the program has no {name} any more: keep the names as they are")
+    return replace(
+        test,
+        quantifier="exists",
+        condition=wanted,
+        filter=None,
+        observed=tuple(dict.fromkeys(names)),
+        question=f"exists ({text})",
+        initial=test.initial if initial is None else initial,
+    )
+
+
+def unlike(test: Test, like: Test, threads: tuple[int, ...]) -> str:
+    """What of a given program was changed that should have stayed.
+
+    Parameters
+    ----------
+    test, like : Test
+        The student's program, and the given one.
+    threads : tuple of int
+        The threads that should have stayed.
+
+    Returns
+    -------
+    str
+        In words; ``""`` when nothing was.
+    """
+    if len(test.threads) < len(like.threads):
+        return "a thread is missing"
+    for name in like.locations:
+        if test.initial.get(name, 0) != like.initial.get(name, 0):
+            return f"the initial value of {name} was changed"
+    for number in threads:
+        mine, given = test.threads[number], like.threads[number]
+        if _plain(test, mine) != _plain(like, given):
+            return f"P{number} was changed"
+    return ""
+
+
+def _plain(test: Test, thread: Thread) -> str:
+    """A thread's statements as text, without spaces."""
+    parts = [test.source[each.at : each.end] for each in thread.body]
+    return "".join(re.sub(r"//[^\n]*", "", "\n".join(parts)).split())
+
+
+def alone(test: Test, number: int) -> Test:
+    """A program in which one thread does its work and the others do nothing.
+
+    Parameters
+    ----------
+    test : Test
+        The program.
+    number : int
+        The thread that works.
+
+    Returns
+    -------
+    Test
+        The program.
+    """
+    threads = tuple(
+        thread if thread.number == number else replace(thread, body=()) for thread in test.threads
+    )
+    return replace(test, threads=threads)
+
+
+def verdict(
+    test: Test,
+    text: str,
+    like: Test,
+    model: str = "lkmm",
+    initial: dict[str, Value] | None = None,
+) -> str:
+    """Whether a student's program can end so.
+
+    Parameters
+    ----------
+    test, text, like, initial
+        As for `asked`.
+    model : str
+        The model.
+
+    Returns
+    -------
+    str
+        ``Always``, ``Sometimes`` or ``Never``.
+    """
+    return judge(asked(test, text, like, initial), model, limits=BOUNDS).verdict
