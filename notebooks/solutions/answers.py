@@ -3,7 +3,36 @@
 Each is one of several. `docs/for-teachers.md` says what to talk about.
 """
 
+from kit.rcu.steps import call, call_rcu, free, load, new, store, until
+
 ANSWERS = {}
+
+# 10: One pointer, not two fields
+
+ANSWERS["wrong-data"] = ["reader", "updater", "updater", "reader", "reader"]
+
+ANSWERS["damage"] = {
+    "the function is stored before its private data": "torn closure",
+    "the type is stored before the array it stands for": "null pointer",
+    "closures are moved inside the published array": "double call",  # or "lost probe"
+    "the old array is freed at once": "use after free",
+    "two flags share a word": "lost update",
+}
+
+
+def reader():
+    probes = yield load("marker")
+    func = yield load(probes[0].func)
+    private = yield load(probes[0].private)
+    yield call(func, private)
+
+
+def updater():
+    fresh = yield new(("B", "b"))
+    yield store("marker", fresh)
+
+
+ANSWERS["one-swap"] = {"reader": reader, "updater": updater}
 
 # 11: Every barrier has a partner
 
@@ -54,6 +83,37 @@ P1(int *array, int **multi)
 
 exists (1:m=array /\ 1:c=0)
 """
+
+# 12: Waiting for readers
+
+ANSWERS["use-after-free"] = ["reader"] * 2 + ["updater"] * 9 + ["reader"]
+
+
+def free_later():
+    old = yield load("marker")
+    fresh = yield new(("B", "b"))
+    yield store("marker", fresh)
+    yield call_rcu(free(old))
+
+
+ANSWERS["free-later"] = free_later
+
+ANSWERS["flavours"] = {
+    "no section": [],
+    "rcu": ["synchronize_rcu", "rcu, then srcu s"],
+    "srcu s": ["synchronize_srcu s", "rcu, then srcu s"],
+    "srcu t": ["synchronize_srcu t"],
+}
+
+
+def synchronize(readers):
+    for name in readers:
+        section = yield load(name)
+        if section:
+            yield until(name, lambda now, before=section: now != before)
+
+
+ANSWERS["synchronize"] = synchronize
 
 # 13: Litmus lab
 

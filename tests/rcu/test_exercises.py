@@ -1,4 +1,4 @@
-# ruff: noqa: E501 - an answer a line
+# ruff: noqa: E501, ISC004 - an answer a line
 """The checks: right answers pass, wrong ones get a hint, and cheats get nowhere."""
 
 from __future__ import annotations
@@ -17,12 +17,14 @@ from kit.errors import LitmusError
 from kit.rcu import exercises
 from kit.rcu.exercises import __main__ as command
 from kit.rcu.exercises import check, given, grading
+from kit.rcu.exercises.answers import taken_down
 from kit.rcu.exercises.grading import TASKS, grade
+from kit.rcu.steps import call
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def load(path: Path) -> ModuleType:
+def loaded(path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(path.stem, path)
     assert spec
     assert spec.loader
@@ -31,7 +33,7 @@ def load(path: Path) -> ModuleType:
     return module
 
 
-ANSWERS: dict[str, Any] = load(ROOT / "notebooks" / "solutions" / "answers.py").ANSWERS
+ANSWERS: dict[str, Any] = loaded(ROOT / "notebooks" / "solutions" / "answers.py").ANSWERS
 
 
 def change(exercise: str, **changes: Any) -> Any:
@@ -73,7 +75,87 @@ def test_what_is_given_does_not_pass(name: str) -> None:
     assert grade(name, given(name)).hints
 
 
+IN_PLACE = """
+def updater():
+    probes = yield load("marker")
+    yield store(probes[0].private, "b")
+    yield store(probes[0].func, "B")
+"""
+FREED_FIRST = """
+def updater():
+    old = yield load("marker")
+    yield call_rcu(free(old))
+    fresh = yield new(("B", "b"))
+    yield store("marker", fresh)
+"""
+UNTIL_GONE = """
+def synchronize(readers):
+    for name in readers:
+        yield until(name, 0)
+"""
+
+
+def swapped(**changes: str) -> dict[str, str]:
+    return {**taken_down(ANSWERS["one-swap"]), **changes}
+
+
 WRONG = {
+    "the other way round": ("wrong-data", ["updater"] * 3 + ["reader"] * 3, "nothing of the kind"),
+    "nobody of that name": ("wrong-data", ["writer"], "there is no thread 'writer'"),
+    "one damage wrong": (
+        "damage",
+        change("damage", **{"two flags share a word": "torn closure"}),
+        "4 of 5",
+    ),
+    "no damage": ("damage", change("damage", **{"two flags share a word": "trouble"}), "No bad state"),
+    "stored in place": ("one-swap", swapped(updater=IN_PLACE), "torn closure"),
+    "half a closure": (
+        "one-swap",
+        swapped(updater=IN_PLACE.replace('    yield store(probes[0].func, "B")\n', "")),
+        "a reader should call B(b)",
+    ),
+    "not gone wrong": ("use-after-free", ["updater"] * 3, "nothing of the kind"),
+    # Deferred before it was unpublished.
+    "call_rcu first": ("free-later", FREED_FIRST, "use after free"),
+    "freed at once": (
+        "free-later",
+        FREED_FIRST.replace("yield call_rcu(free(old))", "yield free(old)"),
+        "use after free",
+    ),
+    "never freed": (
+        "free-later",
+        FREED_FIRST.replace("yield call_rcu(free(old))", "old = old"),
+        "never freed",
+    ),
+    "waits itself": (
+        "free-later",
+        FREED_FIRST.replace("yield call_rcu(free(old))", "yield synchronize()"),
+        "synchronize is not there",
+    ),
+    "any flavour will do": (
+        "flavours",
+        {name: ["synchronize_rcu"] for name in ANSWERS["flavours"]},
+        "waited for by nobody",
+    ),
+    # A barrier taken for a grace period.
+    "a barrier waits": (
+        "flavours",
+        change("flavours", rcu=["smp_mb", "synchronize_rcu", "rcu, then srcu s"]),
+        "19 of 20",
+    ),
+    "waits for nobody": ("synchronize", "def synchronize(readers):\n    yield load('done')\n", "use after free"),
+    "waits for the first": (
+        "synchronize",
+        "def synchronize(readers):\n    for name in readers[:1]:\n        now = yield load(name)\n"
+        "        yield until(name, lambda then: then != now or not now)\n",
+        "two readers: use after free",
+    ),
+    "waits until all are out": ("synchronize", UNTIL_GONE, "deadlock"),
+    "loads once": (
+        "synchronize",
+        "def synchronize(readers):\n    for name in readers:\n        yield load(name)\n",
+        "use after free",
+    ),
     # Enough, but one of them does nothing.
     "spare barrier": (
         "smallest-sets",
@@ -204,6 +286,41 @@ def test_a_wrong_answer_gets_a_hint(what: str) -> None:
 
 
 CHEATS = {
+    "no schedule": ("wrong-data", "reader"),
+    "an empty schedule": ("wrong-data", []),
+    "a very long schedule": ("wrong-data", ["reader"] * 100_000),
+    "a reader that does nothing": ("one-swap", swapped(reader="def reader():\n    yield load('marker')\n")),
+    "a reader that knows": ("one-swap", swapped(reader="def reader():\n    yield call('A', 'a')\n")),
+    "a reader that mends": (
+        "one-swap",
+        swapped(
+            updater=IN_PLACE,
+            reader="def reader():\n    p = yield load('marker')\n    f = yield load(p[0].func)\n"
+            "    yield call(f, 'a' if f == 'A' else 'b')\n",
+        ),
+    ),
+    "an updater that does nothing": ("one-swap", swapped(updater="def updater():\n    yield load('marker')\n")),
+    "an import": ("one-swap", swapped(updater="def updater():\n    import kit\n    yield load('x')\n")),
+    "a way out": (
+        "synchronize",
+        "def synchronize(readers):\n    ().__class__.__base__.__subclasses__()\n    yield load('done')\n",
+    ),
+    "another way out": (
+        "synchronize",
+        "def synchronize(readers):\n    g = (x for x in readers)\n    g.gi_frame.f_back\n    yield load('done')\n",
+    ),
+    "a global": ("synchronize", "def synchronize(readers):\n    global free\n    free = load\n    yield load('done')\n"),
+    "a decorator": ("synchronize", "@load\ndef synchronize(readers):\n    yield load('done')\n"),
+    "two functions": ("synchronize", "def a(r):\n    yield load('done')\ndef b(r):\n    yield load('done')\n"),
+    "no function": ("synchronize", "synchronize = None"),
+    "no Python": ("synchronize", "def synchronize(readers:\n"),
+    "no generator": ("synchronize", "def synchronize(readers):\n    return readers\n"),
+    "never ends": ("synchronize", "def synchronize(readers):\n    while True:\n        pass\n    yield load('done')\n"),
+    "never ends, in steps": ("synchronize", "def synchronize(readers):\n    while True:\n        yield load('done')\n"),
+    "waits for the end": ("synchronize", "def synchronize(readers):\n    yield until('done', 1)\n"),
+    "raises": ("synchronize", "def synchronize(readers):\n    yield load(1 / 0)\n"),
+    "every pair": ("flavours", {name: ["smp_mb", "synchronize_rcu", "synchronize_srcu s", "synchronize_srcu t", "rcu, then srcu s"] for name in ANSWERS["flavours"]}),
+    "pairs of one's own": ("flavours", {name: ["sleep"] for name in ANSWERS["flavours"]}),
     "empty sets": ("smallest-sets", {}),
     "a set of nothing": ("smallest-sets", dict.fromkeys(ANSWERS["smallest-sets"], "smp_mb")),
     "a case of one's own": ("posted-bug", {"case": {"name": "mine"}, "question": "x", "fix": {}}),
@@ -239,7 +356,7 @@ CHEATS = {
 @pytest.mark.parametrize("what", CHEATS)
 def test_a_cheat_gets_nowhere(what: str) -> None:
     name, answer = CHEATS[what]
-    outcome = grade(name, answer)
+    outcome = grade(name, taken_down(answer))
     assert outcome.status == "not yet", outcome
     assert outcome.words
 
@@ -264,7 +381,14 @@ def test_checks_do_not_hold_the_answers() -> None:
     sources = "".join(
         path.read_text() for path in (ROOT / "kit" / "rcu" / "exercises").glob("*.py")
     )
-    for telling in ("= rcu_dereference(", "spin_lock(", "second-write-barrier", '"smp_rmb"}'):
+    for telling in (
+        "until(name",
+        "call_rcu(free",
+        "= rcu_dereference(",
+        "spin_lock(",
+        "second-write-barrier",
+        '"smp_rmb"}',
+    ):
         assert telling not in sources, telling
     assert "solutions" not in sources
 
@@ -282,6 +406,30 @@ def test_answers_may_be_objects_of_the_lab() -> None:
     assert not check("store-order", model.without("partial-store-order"))
     assert check("posted-bug", ANSWERS["posted-bug"] | {"fix": {"read_barrier": "smp_rmb"}})
     assert check("separate", object()).status == "not yet"
+
+
+def test_a_machine_that_was_stepped_is_a_schedule() -> None:
+    machine = exercises.machine("use-after-free")
+    machine.run_to("use after free")
+    assert check("use-after-free", machine)
+    machine.back()
+    assert not check("use-after-free", machine)
+    with pytest.raises(LitmusError, match="has no machine"):
+        exercises.machine("x86")
+
+
+def test_a_function_is_judged_by_its_text_alone() -> None:
+    here = "a"
+
+    def reader():
+        yield call("A", here)
+
+    outcome = check("one-swap", {"reader": reader, "updater": ANSWERS["one-swap"]["updater"]})
+    assert outcome.status == "not yet"
+    assert "here is not there" in outcome.hints[0]
+    made: dict[str, Any] = {}
+    exec("def updater():\n    yield", made)
+    assert "cannot be found" in check("free-later", made["updater"]).hints[0]
 
 
 def test_outcomes_print_escaped_and_keep_the_answer() -> None:

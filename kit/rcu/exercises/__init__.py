@@ -19,6 +19,7 @@ from kit.errors import LitmusError
 from kit.rcu.exercises.answers import is_open, taken_down
 from kit.rcu.exercises.barriers import CONTROL, SETS, SUSPECTS
 from kit.rcu.exercises.fresh import judge_afresh
+from kit.rcu.exercises.machines import machine
 from kit.rcu.exercises.outcome import ANSWER, Outcome
 from kit.rcu.exercises.prediction import Prediction, predict
 from kit.rcu.exercises.records import TWO_BITS, WHOLE
@@ -32,14 +33,22 @@ __all__ = [
     "Prediction",
     "check",
     "given",
+    "machine",
     "predict",
 ]
 
 NAMES: Final = (
+    "wrong-data",
+    "damage",
+    "one-swap",
     "smallest-sets",
     "posted-bug",
     "x86",
     "control",
+    "use-after-free",
+    "free-later",
+    "flavours",
+    "synchronize",
     "separate",
     "catch",
     "store-order",

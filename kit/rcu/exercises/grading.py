@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from kit.errors import KitError
-from kit.rcu.exercises import barriers, tests
+from kit.rcu.exercises import barriers, schedules, tests, waiting
 from kit.rcu.exercises.outcome import Outcome, missing
 
 if TYPE_CHECKING:
@@ -17,10 +17,17 @@ if TYPE_CHECKING:
 __all__ = ["TASKS", "grade", "serve"]
 
 TASKS: Final[dict[str, Callable[[Any], Outcome]]] = {
+    "wrong-data": schedules.wrong_data,
+    "damage": schedules.damage,
+    "one-swap": schedules.one_swap,
     "smallest-sets": barriers.smallest_sets,
     "posted-bug": barriers.posted_bug,
     "x86": barriers.seen_on_x86,
     "control": barriers.control,
+    "use-after-free": schedules.use_after_free,
+    "free-later": waiting.free_later,
+    "flavours": waiting.flavours,
+    "synchronize": waiting.synchronize,
     "separate": tests.separate,
     "catch": tests.catch,
     "store-order": tests.store_order,
@@ -52,7 +59,7 @@ def grade(exercise: str, answer: Any) -> Outcome:
     try:
         said = TASKS[exercise](answer)
     except KitError as error:
-        said = missing("This cannot be read.", *str(error).splitlines()[:1])
+        said = missing("This cannot be judged.", *str(error).splitlines()[:1])
     return replace(said, exercise=exercise, answer=answer)
 
 

@@ -1,0 +1,270 @@
+"""Exercises about waiting for readers: deferred frees, flavours, a grace period by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+from kit.rcu.exercises.functions import compiled
+from kit.rcu.exercises.outcome import missing, passed
+from kit.rcu.judge import judge
+from kit.rcu.steps import (
+    Machine,
+    array,
+    call,
+    call_rcu,
+    connected,
+    disconnecting,
+    free,
+    load,
+    new,
+    read_lock,
+    read_unlock,
+    store,
+    until,
+)
+
+if TYPE_CHECKING:
+    from kit.rcu.exercises.outcome import Outcome
+    from kit.rcu.steps.programs import Program, Steps
+
+    Kind = Callable[[str], list[Program]]
+
+__all__ = ["SECTIONS", "WAITS", "flavours", "free_later", "synchronize"]
+
+SECTIONS: Final = {
+    "no section": ("", ""),
+    "rcu": ("rcu_read_lock();", "rcu_read_unlock();"),
+    "srcu s": ("i = srcu_read_lock(s);", "srcu_read_unlock(s, i);"),
+    "srcu t": ("i = srcu_read_lock(t);", "srcu_read_unlock(t, i);"),
+}
+"""How readers may say that they are there."""
+
+WAITS: Final = {
+    "smp_mb": "smp_mb();",
+    "synchronize_rcu": "synchronize_rcu();",
+    "synchronize_srcu s": "synchronize_srcu(s);",
+    "synchronize_srcu t": "synchronize_srcu(t);",
+    "rcu, then srcu s": "synchronize_rcu(); synchronize_srcu(s);",
+}
+"""How an updater may wait."""
+
+
+def _pair(section: str, wait: str) -> str:
+    begin, end = SECTIONS[section]
+    return f"""C pair
+{{array=1; multi=array; next=1;}}
+P0(int *array, int **multi, int *next, struct srcu_struct *s, struct srcu_struct *t)
+{{ rcu_assign_pointer(*multi, next); {WAITS[wait]} WRITE_ONCE(*array, 99); }}
+P1(int **multi, struct srcu_struct *s, struct srcu_struct *t)
+{{ int i; int *m; int c; {begin} m = READ_ONCE(*multi); c = READ_ONCE(*m); {end} }}
+exists (1:c=99)
+"""
+
+
+def flavours(answer: Any) -> Outcome:
+    """Which waits are long enough for which readers.
+
+    Parameters
+    ----------
+    answer : object
+        For each of `SECTIONS` the names of `WAITS` after which an array may be freed.
+
+    Returns
+    -------
+    Outcome
+        Passed when the kernel's model says the same of each pair.
+
+    Examples
+    --------
+    >>> flavours(dict.fromkeys(SECTIONS, [])).words
+    '15 of 20 pairs are right.'
+    """
+    if not isinstance(answer, Mapping) or set(answer) != set(SECTIONS):
+        return missing("The answer is a dict.", f"Its keys are {', '.join(SECTIONS)}.")
+    right = 0
+    for section in SECTIONS:
+        given = answer[section]
+        if not isinstance(given, list) or set(given) - set(WAITS):
+            return missing(f"{section}: a list is wanted, of {', '.join(WAITS)}.")
+        for wait in WAITS:
+            safe = judge(_pair(section, wait), states=False).verdict == "Never"
+            right += safe is (wait in given)
+    every = len(SECTIONS) * len(WAITS)
+    if right < every:
+        return missing(
+            f"{right} of {every} pairs are right.",
+            "A grace period waits for the sections of its own flavour and its own domain. Who "
+            "is in no section is waited for by nobody.",
+        )
+    return passed("Each grace period waits for its own readers, and for no others.")
+
+
+def _dispatch() -> Steps:
+    """A reader as the kit has it."""
+    yield read_lock()
+    probes = yield load("marker")
+    i = 0
+    while closure := (yield load(probes[i])):
+        yield call(*closure)
+        i += 1
+    yield read_unlock()
+
+
+def free_later(answer: Any) -> Outcome:
+    """An updater that disconnects A and has the old array freed, without waiting itself.
+
+    Parameters
+    ----------
+    answer : object
+        The function.
+
+    Returns
+    -------
+    Outcome
+        Passed when no interleaving is bad, the array is freed, and the updater never waits.
+    """
+    given = {each.__name__: each for each in (load, store, new, free, call_rcu)}
+    program = compiled(answer, "updater", given)
+
+    def updater() -> Steps:
+        yield disconnecting("A")
+        yield from program()
+
+    def made(readers: int) -> Machine:
+        return Machine(
+            readers={f"reader {number}": _dispatch for number in range(1, readers + 1)},
+            updaters={"updater": updater},
+            memory={"marker": array(("A", "a"), ("B", "b"))},
+            connected="AB",
+        )
+
+    quiet = made(0)
+    while quiet.enabled:
+        quiet.step(quiet.enabled[0])
+    things = [(thing.items, thing.status) for thing in quiet.state.objects]
+    if ((("B", "b"),), "published") not in things:
+        return missing("After it the marker should have one array, with B alone.")
+    if ((("A", "a"), ("B", "b")), "freed") not in things:
+        return missing("The old array is never freed.")
+    for readers in (1, 2):
+        found = made(readers).explore()
+        if not found.safe:
+            name, trace = next(iter(found.bad.items()))
+            return missing(
+                f"With {readers} reader{'s' * (readers > 1)}: {name}. {trace.bad.sentence}.",
+                "A grace period waits for those who are inside when it begins. Who can still come "
+                "in and find the old array?",
+            )
+    return passed("The updater goes on at once, and the array goes when its last reader is gone.")
+
+
+def _section(name: str, number: int) -> Program:
+    """A reader that says in a field of its own that it is inside, and in which section.
+
+    A second section stays until all is over, if the updater has looked while the first one was
+    there: it has nothing to do with that one, and need not be waited for.
+    """
+
+    def program() -> Steps:
+        if number > 1:
+            yield until(f"left {name}", number - 1)
+        yield store(name, number)
+        probes = yield load("marker")
+        closure = yield load(probes[0])
+        yield call(*closure)
+        if number > 1 and (yield load(f"seen {name}")) == number - 1:
+            yield until("done", 1)
+        yield store(name, 0)
+        yield store(f"left {name}", number)
+
+    return program
+
+
+def _once(name: str) -> list[Program]:
+    return [_section(name, 1)]
+
+
+def _comes_back(name: str) -> list[Program]:
+    return [_section(name, 1), _section(name, 2)]
+
+
+def _watched(steps: Steps, names: tuple[str, ...]) -> Steps:
+    """The steps of a student, with a note of what was seen when it looked at a reader."""
+    told: object = None
+    while True:
+        try:
+            step = steps.send(told)
+        except StopIteration:
+            return
+        if step.place not in names:
+            told = yield step
+            continue
+        told = yield load(step.place)
+        yield store(f"seen {step.place}", told)
+        if step.kind != "load":
+            told = yield step
+
+
+def _waiting(wait: Callable[..., Any], kinds: tuple[Kind, ...]) -> Machine:
+    """An updater that frees what it has replaced when the student's function says so."""
+    names = tuple(f"reader {number}" for number in range(1, len(kinds) + 1))
+
+    def updater() -> Steps:
+        yield disconnecting("A")
+        old = yield load("marker")
+        fresh = yield new(("B", "b"))
+        yield store("marker", fresh)
+        yield connected("B")
+        yield from _watched(wait(names), names)
+        yield free(old)
+        yield store("done", 1)
+
+    fields = ["done", *names, *(f"{what} {name}" for what in ("left", "seen") for name in names)]
+    return Machine(
+        readers={
+            name + ", again" * again: program
+            for name, kind in zip(names, kinds, strict=True)
+            for again, program in enumerate(kind(name))
+        },
+        updaters={"updater": updater},
+        memory={"marker": array(("A", "a")), **dict.fromkeys(fields, 0)},
+    )
+
+
+SITUATIONS: Final[tuple[tuple[str, tuple[Kind, ...]], ...]] = (
+    ("one reader", (_once,)),
+    ("two readers", (_once, _once)),
+    ("a reader that comes back at once", (_comes_back,)),
+    ("one that comes back, and one that does not", (_comes_back, _once)),
+    ("nobody", ()),
+)
+
+
+def synchronize(answer: Any) -> Outcome:
+    """A function that waits for the readers that are inside, and for no others.
+
+    Parameters
+    ----------
+    answer : object
+        The function: a generator of ``load`` and ``until``, given the names of the readers' fields.
+
+    Returns
+    -------
+    Outcome
+        Passed when it survives every situation, in every interleaving.
+    """
+    wait = compiled(answer, "synchronize", {"load": load, "until": until})
+    hints: list[str] = []
+    for words, kinds in SITUATIONS:
+        found = _waiting(wait, kinds).explore()
+        if not found.safe:
+            name, trace = next(iter(found.bad.items()))
+            hints.append(f"{words}: {name}. {trace.bad.sentence}.")
+    if hints:
+        right = len(SITUATIONS) - len(hints)
+        more = () if not any("deadlock" in hint for hint in hints) else (
+            "A reader that comes back has found the new array. Need it be waited for?",
+        )  # fmt: skip
+        return missing(f"{right} of {len(SITUATIONS)} situations survived.", hints[0], *more)
+    return passed(f"All {len(SITUATIONS)} situations survived, in every interleaving.")
