@@ -50,7 +50,9 @@ def run(seconds: float, seed: int, out: Path) -> Iterator[str]:
     book = OrderBook(seed=seed, rate=400)
     with kit.record(WATCHED, dispatches=True) as recorder, _progress() as progress:
         book.run(seconds=seconds, progress=progress)
-    facts = f"Order book {book.status}; {len(recorder):,} events, {recorder.lost:,} lost."
+    # A garbage collection while an event is being written is an event that cannot be written.
+    skipped = f", {recorder.skipped:,} skipped" if recorder.skipped else ""
+    facts = f"Order book {book.status}; {len(recorder):,} events, {recorder.lost:,} lost{skipped}."
     yield facts
     yield ""
     events = recorder.frame()

@@ -16,6 +16,9 @@ key                             value
                                 tid again, then the names are joined by commas
 ``lost``, ``overwritten``       events that are not in the frame, by ``str(tid)`` and marker
 ``filtered``                    events that were kept back, by marker and reason
+``skipped``                     by marker, events that arose while the recorder was writing another
+                                on that thread: a garbage collection, a signal, a ``__del__``
+``lost_dispatches``             dispatches that found no room, or gave way to newer ones
 ``formats``, ``spans``          of the markers in the frame: format strings by name; which are spans
 ``misfits``, ``cut``            by marker and column: values that did not fit their field and are
                                 missing here, texts that were too long and are cut here
@@ -78,6 +81,14 @@ def capture_attrs(capture: Capture) -> dict[Any, Any]:
         "lost": {tid: counts for tid, counts in lost.items() if any(counts.values())},
         "overwritten": {tid: counts for tid, counts in overwritten.items() if any(counts.values())},
         "filtered": dict(zip(shown, capture.filtered.values(), strict=True)),
+        "skipped": {
+            name: count
+            for name, count in zip(
+                name_text(capture.skipped), capture.skipped.values(), strict=True
+            )
+            if count
+        },
+        "lost_dispatches": capture.lost_dispatches,
     }
 
 

@@ -24,6 +24,7 @@ from kit.frames.schema import (
 )
 from kit.frames.values import column
 from kit.markers.format import declare_format
+from kit.probes.capture import missing_text
 
 if TYPE_CHECKING:
     from kit.probes.capture import Capture
@@ -82,13 +83,22 @@ class Recording:
         """How many events gave way to newer ones."""
         return _total(self.stored, "overwritten")
 
+    @property
+    def skipped(self) -> int:
+        """How many events arose in the recorder's own writing, and were left out."""
+        return sum(self.stored.attrs.get("skipped", {}).values())
+
+    @property
+    def lost_dispatches(self) -> int:
+        """How many dispatches found no room among those observed, or gave way to newer ones."""
+        return int(self.stored.attrs.get("lost_dispatches", 0))
+
     def __len__(self) -> int:
         return len(self.stored)
 
     def __repr__(self) -> str:
-        lost = f", {self.lost:,} lost" if self.lost else ""
-        gone = f", {self.overwritten:,} overwritten" if self.overwritten else ""
-        return f"<Recording: {len(self):,} events of {len(self.names)} markers{lost}{gone}>"
+        missing = missing_text(self.lost, self.overwritten, self.skipped, self.lost_dispatches)
+        return f"<Recording: {len(self):,} events of {len(self.names)} markers{missing}>"
 
     def events(self, name: str | None = None) -> pd.DataFrame:
         """The events of one marker, or of all.

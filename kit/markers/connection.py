@@ -304,6 +304,10 @@ class Connection:
         """Take note that it is in the array that is about to be published."""
         self._state = "connected"
         self._ranges = (*self._ranges, (now, None))
+        # A recorder wants to know what it is not called for, and only its connections count that.
+        entered = getattr(self.native, "entered", None)
+        if entered is not None:
+            entered(self)
 
     def leave_array(self, now: Moment) -> None:
         """Take note that it is not in the array that is about to be published."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from kit.markers.format import Format
     from kit.markers.marker import Marker
 
-__all__ = ["TEXT_LIMIT", "Capture", "MarkerInfo", "ThreadEvents"]
+__all__ = ["TEXT_LIMIT", "Capture", "MarkerInfo", "ThreadEvents", "missing_text"]
 
 Row = tuple[Any, ...]
 
@@ -96,6 +96,11 @@ class Capture:
         ``(ts, code, action, probe, generation, fanout, grace, tid)``.
     context : tuple of str
         The names of the context fields, in the order of a row's context.
+    skipped : dict of str to int
+        For each marker how many events were left out because they arose while the recorder was
+        writing another one on that thread: in a garbage collection, a signal handler, ``__del__``.
+    lost_dispatches : int
+        How many dispatches found no room among those observed, or gave way to newer ones.
     capacity : int
         How many events there was room for.
     mode : str
@@ -117,6 +122,8 @@ class Capture:
     probe_calls: list[Row] = field(default_factory=list)
     publications: list[Row] = field(default_factory=list)
     context: tuple[str, ...] = ()
+    skipped: dict[str, int] = field(default_factory=dict)
+    lost_dispatches: int = 0
     capacity: int = 0
     mode: str = "discard"
     started: int = 0
@@ -147,12 +154,30 @@ class Capture:
         return frames.events(self, name)
 
     def __repr__(self) -> str:
-        lost = f", {self.lost:,} lost" if self.lost else ""
-        gone = f", {self.overwritten:,} overwritten" if self.overwritten else ""
+        missing = missing_text(
+            self.lost, self.overwritten, sum(self.skipped.values()), self.lost_dispatches
+        )
         return (
             f"<Capture: {len(self):,} events of {len(self.markers)} markers "
-            f"on {len(self.threads)} threads{lost}{gone}>"
+            f"on {len(self.threads)} threads{missing}>"
         )
+
+
+def missing_text(lost: int, overwritten: int, skipped: int, lost_dispatches: int) -> str:
+    """Say what is missing, for the end of a line; nothing where nothing is.
+
+    Examples
+    --------
+    >>> missing_text(1200, 0, 3, 0)
+    ', 1,200 lost, 3 skipped'
+    """
+    counts = (
+        (lost, "lost"),
+        (overwritten, "overwritten"),
+        (skipped, "skipped"),
+        (lost_dispatches, "dispatches lost"),
+    )
+    return "".join(f", {count:,} {what}" for count, what in counts if count)
 
 
 def wall_offset() -> int:

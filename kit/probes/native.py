@@ -6,13 +6,12 @@ tuples; ``kit/c/store.h`` says what a record looks like.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 from kit import _c
-from kit.markers.format import Label
 from kit.probes.capture import TEXT_LIMIT, Row, ThreadEvents
+from kit.probes.checks import KINDS, plain
 from kit.probes.context import CONTEXT, thread_name_of
 from kit.probes.sink import Sink
 from kit.probes.store import Store, by_name, sub_buffer
@@ -21,10 +20,7 @@ if TYPE_CHECKING:
     from kit.markers import Marker
     from kit.markers.format import Format
 
-__all__ = ["BlockRows", "NativeSink", "NativeStore", "plain"]
-
-_KINDS: Final[dict[type, bytes]] = {int: b"d", float: b"f", bool: b"b", str: b"s", Label: b"k"}
-_INT64: Final = range(-(1 << 63), 1 << 63)
+__all__ = ["BlockRows", "NativeSink", "NativeStore"]
 
 
 class BlockRows(Sequence[Row]):
@@ -170,8 +166,8 @@ class NativeSink(Sink):
         # As they are registered now: a record's columns are what they are.
         self._types = {name: CONTEXT[name].type for name in self.context}
 
-    def clear(self) -> None:
-        """Begin anew, with an empty store."""
+    def begin(self) -> None:
+        """Begin an empty store."""
         self._blocks.clear()
         kept = self.capacity if self.observer else 0
         self.store = NativeStore(
@@ -190,8 +186,8 @@ class NativeSink(Sink):
         """Return the kinds of a record's columns, a letter each."""
         _, format = self.recorded[code]
         span = [b"d", b"k"] if format.is_span else []
-        fields = [_KINDS[field.type] for field in format.fields]
-        context = [_KINDS[self._types[name]] for name in self.context]
+        fields = [KINDS[field.type].encode() for field in format.fields]
+        context = [KINDS[self._types[name]].encode() for name in self.context]
         return b"".join([*span, *fields, *context])
 
     def _writer(self, code: int) -> Callable[[int, int, tuple[Any, ...]], None]:
@@ -200,49 +196,3 @@ class NativeSink(Sink):
         return _c.Writer(self._blocks, code, self._kinds(code), is_span, context, TEXT_LIMIT)
 
     _writer_with_context = _writer
-
-
-def plain(kind: str, value: object) -> object:
-    """Return what a value of an unusual type stands for; the C writer asks.
-
-    The built-in types' own methods are called, never one that a subclass defines: the values come
-    from the program under test, and its code must not run (or fail) here.
-
-    Parameters
-    ----------
-    kind : str
-        The column: ``d`` int, ``f`` float, ``b`` bool, ``s`` or ``k`` text.
-    value : object
-        What a site passed.
-
-    Returns
-    -------
-    object
-        Of exactly the column's type; None where it is missing, ``...`` where it does not fit.
-
-    Examples
-    --------
-    >>> plain("f", True), plain("d", 2**64)
-    (Ellipsis, Ellipsis)
-    """
-    if type(value).__name__ == "NAType" or value is None:
-        return None
-    numpy = sys.modules.get("numpy")
-    if numpy is not None and isinstance(value, numpy.generic):
-        value = float(value) if isinstance(value, numpy.floating) else value.item()
-    if kind in "sk":
-        return str.__str__(value) if isinstance(value, str) else ...
-    if isinstance(value, bool):
-        return value if kind == "b" else ...
-    if isinstance(value, int) and kind != "b":
-        return _whole(int.__pos__(value), kind)
-    return float.__pos__(value) if isinstance(value, float) and kind == "f" else ...
-
-
-def _whole(number: int, kind: str) -> object:
-    if kind == "d":
-        return number if number in _INT64 else ...
-    try:
-        return float(number)
-    except OverflowError:
-        return ...

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import operator
 import os
+import sys
 import time
 import warnings
 import weakref
@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from kit.errors import NotConnectedError, WouldDeadlockError
 from kit.markers import Connection, Marker, PatternConnection, batch, connect, grace
-from kit.probes.capture import Capture, MarkerInfo, Row, wall_offset
+from kit.probes.capture import Capture, MarkerInfo, Row, missing_text, wall_offset
+from kit.probes.checks import whole
 from kit.probes.cutoff import Cuts
 from kit.probes.sink import new_sink
 
@@ -126,7 +127,7 @@ class Recorder:
         self.patterns = tuple(t.name if isinstance(t, Marker) else t for t in targets)
         if not self.patterns:
             raise ValueError("there is nothing to record: give a marker's name or a pattern")
-        self.capacity = _whole(capacity)
+        self.capacity = whole(capacity)
         self.mode = mode
         self._sink = new_sink(self.capacity, context, dispatches, overwrite=mode == "overwrite")
         self._wall = wall_offset()
@@ -222,8 +223,8 @@ class Recorder:
 
     def __del__(self) -> None:
         handles = getattr(self, "_handles", None)
-        if not handles:
-            return
+        if not handles or sys.is_finalizing():
+            return  # at the interpreter's end there is nothing left to disconnect from
         message = f"{self!r} was abandoned while it was running; stop it, or use a with block"
         with batch():
             for handle in handles:
@@ -254,8 +255,13 @@ class Recorder:
 
     @property
     def lost_dispatches(self) -> int:
-        """How many dispatches found no room among those observed."""
-        return self._sink.store.lost_dispatches
+        """How many dispatches found no room among those observed, or gave way to newer ones."""
+        return self._sink.store.lost_dispatches()
+
+    @property
+    def skipped(self) -> int:
+        """How many events arose while it was writing another on that thread, and were left out."""
+        return sum(self._sink.skipped().values())
 
     @property
     def filtered(self) -> dict[str, dict[str, int]]:
@@ -312,7 +318,7 @@ class Recorder:
         [8, 9]
         """
         store = self._sink.store
-        return self._capture(store, store.copy(_whole(count, "count")))
+        return self._capture(store, store.copy(whole(count, "count")))
 
     def take(self) -> Capture:
         """Take away what is recorded now, frozen; each event is taken once.
@@ -407,6 +413,8 @@ class Recorder:
             probe_calls=calls,
             publications=publications,
             context=sink.context,
+            skipped=sink.skipped(),
+            lost_dispatches=store.lost_dispatches(),
             capacity=self.capacity,
             mode=self.mode,
             started=self._started,
@@ -417,25 +425,11 @@ class Recorder:
 
     def __repr__(self) -> str:
         state = "running" if self.running else "stopped"
-        lost = f", {self.lost:,} lost" if self.lost else ""
-        gone = f", {self.overwritten:,} overwritten" if self.overwritten else ""
+        missing = missing_text(self.lost, self.overwritten, self.skipped, self.lost_dispatches)
         return (
             f"<Recorder of {', '.join(self.patterns)}: {state}, "
-            f"{len(self):,} of {self.capacity:,} events{lost}{gone}>"
+            f"{len(self):,} of {self.capacity:,} events{missing}>"
         )
-
-
-def _whole(number: int, what: str = "capacity") -> int:
-    """Return a number of events, or say what is wrong with it."""
-    try:
-        whole = 0 if isinstance(number, bool) else operator.index(number)
-    except TypeError:
-        whole = 0
-    if whole < 1:
-        raise ValueError(
-            f"{what} is how many events to keep, a whole number of at least 1; got {number!r}"
-        )
-    return whole
 
 
 _recorders: weakref.WeakSet[Recorder] = weakref.WeakSet()

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import itertools
 from abc import ABC, abstractmethod
+from collections import Counter
 from threading import get_native_id
 from typing import TYPE_CHECKING, Any
 
 from kit.markers.choice import dispatcher
+from kit.markers.mode import mode
+from kit.probes.checks import strictly
 from kit.probes.context import context_functions
 from kit.probes.store import DiscardStore, OverwriteStore, Store
 
@@ -50,11 +53,32 @@ class Sink(ABC):
         self._codes: dict[tuple[str, Format], int] = {}
         self.recorded: list[tuple[Marker, Format]] = []
         self._writers: dict[int, Writer] = {}
+        self._connections: tuple[Connection, ...] = ()
         self.clear()
 
-    @abstractmethod
     def clear(self) -> None:
-        """Begin anew, with an empty store."""
+        """Begin anew, with an empty store and no counts."""
+        self._skipped_before = self._skipped()
+        self.begin()
+
+    @abstractmethod
+    def begin(self) -> None:
+        """Begin an empty store."""
+
+    def entered(self, connection: Connection) -> None:
+        """Take note of a connection that dispatches are about to call."""
+        kept = [each for each in self._connections if each.connected or each.skipped]
+        self._connections = tuple(dict.fromkeys([*kept, connection]))
+
+    def _skipped(self) -> Counter[str]:
+        counts: Counter[str] = Counter()
+        for connection in self._connections:
+            counts[connection.marker.name] += connection.skipped
+        return counts
+
+    def skipped(self) -> dict[str, int]:
+        """How many events arose while another was being written on that thread, by marker."""
+        return dict(self._skipped() - self._skipped_before)
 
     def code(self, marker: Marker, format: Format) -> int:
         """Return the number that stands for a marker with a format; updates ask first."""
@@ -65,12 +89,13 @@ class Sink(ABC):
         return self._codes[key]
 
     def native(self, marker: Marker, format: Format) -> Writer:
-        """Return the writer for a marker; the same one each time."""
+        """Return the writer for a marker; the same one each time, unless in strict mode."""
         code = self.code(marker, format)
         if code not in self._writers:
             make = self._writer_with_context if self._context_functions else self._writer
             self._writers[code] = make(code)
-        return self._writers[code]
+        write = self._writers[code]
+        return strictly(write, marker.name, format) if mode.strict else write
 
     @abstractmethod
     def _writer(self, code: int) -> Writer:
@@ -103,6 +128,7 @@ class Sink(ABC):
             buffer.dispatches.append(
                 (begin, end - begin, code, generation, fanout, errors, tid, number)
             )
+            buffer.observed += 1
             buffer.calls.extend(
                 [
                     (start, stop - start, code, connection.label, position, number, error, tid)
@@ -110,7 +136,7 @@ class Sink(ABC):
                 ]
             )
             return
-        store.lost_dispatches += 1
+        store.dispatches_without_room += 1
 
     def published(
         self, ident: int, when: int, marker: Marker, action: str, label: str, fanout: int
@@ -150,8 +176,8 @@ class DiscardSink(_RowSink):
 
     store: DiscardStore
 
-    def clear(self) -> None:
-        """Begin anew, with an empty store."""
+    def begin(self) -> None:
+        """Begin an empty store."""
         # One store: a writer that loaded the old one finishes its event there.
         self.store = DiscardStore(self.capacity, self.capacity if self.observer else 0)
 
@@ -177,8 +203,8 @@ class OverwriteSink(_RowSink):
 
     store: OverwriteStore
 
-    def clear(self) -> None:
-        """Begin anew, with an empty store."""
+    def begin(self) -> None:
+        """Begin an empty store."""
         self.store = OverwriteStore(self.capacity)
 
     def _writer(self, code: int) -> Writer:

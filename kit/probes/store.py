@@ -65,11 +65,26 @@ class Chunk:
         self.start = 0
         self.rows: list[Row] = []
 
+    @property
+    def taken_whole(self) -> bool:
+        """Whether a reader has taken all its rows."""
+        return self.start == len(self.rows)
+
 
 class Buffer:
     """What one thread writes."""
 
-    __slots__ = ("append", "calls", "chunk", "dispatches", "lost", "name", "taken", "tid")
+    __slots__ = (
+        "append",
+        "calls",
+        "chunk",
+        "dispatches",
+        "lost",
+        "name",
+        "observed",
+        "taken",
+        "tid",
+    )
 
     def __init__(self, ident: int, keep: int | None) -> None:
         self.tid = threading.get_native_id()
@@ -80,6 +95,7 @@ class Buffer:
         self.taken: Counter[int] = Counter()
         self.dispatches: deque[Row] = deque(maxlen=keep)
         self.calls: deque[Row] = deque(maxlen=keep)
+        self.observed = 0  # dispatches, those that gave way included
 
 
 class Piece(NamedTuple):
@@ -150,7 +166,7 @@ class Store(ABC):
             itertools.repeat(None) if dispatches is None else itertools.repeat(None, dispatches)
         )
         self._kept = capacity if dispatches is None else None
-        self.lost_dispatches = 0
+        self.dispatches_without_room = 0
         self.publications: deque[list[Any]] = deque(maxlen=100_000)
         self._local = threading.local()
         self._reading = threading.RLock()
@@ -187,6 +203,11 @@ class Store(ABC):
     def lost(self) -> int:
         """How many events found no room."""
         return sum(sum(buffer.lost.copy().values()) for buffer in self.every.copy())
+
+    def lost_dispatches(self) -> int:
+        """How many dispatches found no room among those observed, or gave way to newer ones."""
+        gave_way = sum(max(0, each.observed - len(each.dispatches)) for each in self.every.copy())
+        return self.dispatches_without_room + gave_way
 
     def overwritten(self) -> int:
         """How many events gave way to newer ones."""
@@ -295,7 +316,10 @@ class OverwriteStore(Store):
             self.held -= count
 
     def _chunks(self) -> dict[Buffer, list[Chunk]]:
-        """Return every thread's chunks, oldest first, without a gap."""
+        """Return every thread's chunks, oldest first, without a gap; the first has rows to read.
+
+        Only the last one may be empty, or have been taken whole.
+        """
         current = [(buffer, buffer.chunk) for buffer in self.every.copy()]
         chunks: dict[Buffer, list[Chunk]] = {buffer: [] for buffer, _ in current}
         for chunk in self.full.copy():
@@ -304,10 +328,12 @@ class OverwriteStore(Store):
             # Sealed since it was loaded: it is among the full ones, or dropped after them.
             if not chunks[buffer] or chunks[buffer][-1].first < chunk.first:
                 chunks[buffer].append(chunk)
+            while len(chunks[buffer]) > 1 and chunks[buffer][0].taken_whole:
+                del chunks[buffer][0]
         return chunks
 
     def _gone(self, oldest: Chunk) -> Counter[int]:
-        """How many rows before a chunk's first one gave way, by code: all but those taken."""
+        """How many rows before the first one to read gave way, by code: all but those taken."""
         taken = Counter(map(_code_of, oldest.rows[: oldest.start]))
         return oldest.before + taken - oldest.buffer.taken
 

@@ -51,6 +51,7 @@ class Header {
     const lost = this.numbers.get("lost").parentElement;
     if (shown.late && !lost.classList.contains("kit-bad")) lost.classList.add("kit-once");
     lost.classList.toggle("kit-bad", shown.late);
+    set(lost, "title", `events that found no room${shown.missing}`);
     const events = this.numbers.get("events").parentElement;
     const gone = shown.overwritten ? `; ${shown.overwritten} gave way to newer ones` : "";
     set(events, "title", `events recorded and kept; ${shown.room}${gone}`);

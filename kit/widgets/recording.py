@@ -34,6 +34,7 @@ class _Labelled:
     def __init__(self, label: str, probe: NativeProbe) -> None:
         self.kit_label = label
         self.observer = probe.observer
+        self.entered = getattr(probe, "entered", None)
         self._probe = probe
 
     def native(self, marker: Marker, format: Format) -> Callable[[int, int, tuple[Any, ...]], None]:

@@ -87,10 +87,21 @@ def _header(state: PanelState, markers: list[Marker]) -> dict[str, Any]:
         "room": f"room for {recorder.capacity:,} events",
         "lost": units.count(lost),
         "late": lost > 0,
+        "missing": _missing(recorder.skipped, state.observing.recorder.lost_dispatches),
         "overwritten": units.count(recorder.overwritten) if recorder.overwritten else "",
         "rate": units.rate(rate) if rates else units.MISSING,
         "overhead": _overhead(state, markers),
     }
+
+
+def _missing(skipped: int, dispatches: int) -> str:
+    """What else is missing, for the end of a sentence about lost events."""
+    text = ""
+    if skipped:
+        text += f"; {skipped:,} more arose while another was being written"
+    if dispatches:
+        text += f"; {dispatches:,} dispatches found no room among those observed"
+    return text
 
 
 def _overhead(state: PanelState, markers: list[Marker]) -> str:

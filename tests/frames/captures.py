@@ -114,6 +114,8 @@ def captures(draw: st.DrawFn, *, fitting: bool = False) -> Capture:
         table(times, times, codes, label, few, few, error, few),
         table(times, codes, action, label | st.just(""), few, few, times | st.none(), few),
         context,
+        draw(counts),
+        draw(few),
         capacity=100,
         started=1,
         stopped=draw(st.none() | few),

@@ -326,8 +326,14 @@ def test_attrs_tell_what_is_not_in_the_frame():
         thread([], 4, "b", lost={"m": 4}),
         thread([], 5, "c"),
     ]
-    frame = frames.events(capture([info("m")], *threads, capacity=9, mode="overwrite", stopped=8))
+    options = {"capacity": 9, "mode": "overwrite", "stopped": 8}
+    missing = {"skipped": {"m": 2, "n": 0, "\udc80": 1}, "lost_dispatches": 6}
+    made = capture([info("m")], *threads, **options, **missing)
+    frame = frames.events(made)
     attrs = frame.attrs
+    assert attrs["skipped"] == {"m": 2, "\\udc80": 1}
+    assert attrs["lost_dispatches"] == 6
+    assert frames.dispatches(made).attrs["lost_dispatches"] == 6
     assert attrs["lost"] == {"4": {"m": 7, "n": 0}}
     assert attrs["overwritten"] == {"4": {"m": 1}}
     assert attrs["threads"] == {"4": "a, b", "5": "c"}

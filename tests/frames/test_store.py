@@ -116,9 +116,21 @@ def test_the_recording_answers_what_a_recorder_answers(saved):
 
 def test_lost_and_overwritten_come_back(tmp_path):
     threads = [thread([], 4, lost={"a": 1_000}, overwritten={"a": 2, "b": 3}), thread([], 5)]
-    kept = frames.open(frames.save(capture([info("a")], *threads), tmp_path / "x"))
-    assert (kept.lost, kept.overwritten) == (1000, 5)
-    assert repr(kept) == "<Recording: 0 events of 1 markers, 1,000 lost, 5 overwritten>"
+    missing = {"skipped": {"a": 3, "b": 1}, "lost_dispatches": 1_200}
+    kept = frames.open(frames.save(capture([info("a")], *threads, **missing), tmp_path / "x"))
+    assert (kept.lost, kept.overwritten, kept.skipped, kept.lost_dispatches) == (1000, 5, 4, 1200)
+    assert repr(kept) == (
+        "<Recording: 0 events of 1 markers, 1,000 lost, 5 overwritten, 4 skipped, "
+        "1,200 dispatches lost>"
+    )
+    assert kept.events().attrs["skipped"] == missing["skipped"]
+
+
+def test_files_from_before_some_counts_were_kept_can_be_opened(tmp_path):
+    events = frames.events(capture([info("a")]))
+    del events.attrs["skipped"], events.attrs["lost_dispatches"]
+    kept = frames.open(frames.save(events, tmp_path / "x"))
+    assert (kept.skipped, kept.lost_dispatches) == (0, 0)
 
 
 def test_a_frame_that_is_written_to_leaves_the_recording_alone(saved):

@@ -5,6 +5,7 @@ import json
 import pytest
 
 import kit
+from kit.probes import Recorder
 from kit.widgets.costs import Costs
 from kit.widgets.show import LATEST, MOST_ROWS, show
 from kit.widgets.state import PanelState
@@ -69,8 +70,17 @@ def test_lost_events_are_marked(fill):
     for _ in range(8):
         fill(1, 2.0, "ACME")
     shown = show(state)
-    assert (shown["lost"], shown["late"]) == ("3", True)
+    assert (shown["lost"], shown["late"], shown["missing"]) == ("3", True, "")
     state.close()
+
+
+def test_what_else_is_missing_is_told(state, monkeypatch):
+    monkeypatch.setattr(Recorder, "skipped", property(lambda _: 1200))
+    monkeypatch.setattr(Recorder, "lost_dispatches", property(lambda _: 3))
+    assert show(state)["missing"] == (
+        "; 1,200 more arose while another was being written"
+        "; 3 dispatches found no room among those observed"
+    )
 
 
 def test_every_probe_has_a_dot_and_what_is_on_is_on(state, fill):

@@ -1,0 +1,111 @@
+"""What a recorder is asked for, and in strict mode what it is given, checked."""
+
+from __future__ import annotations
+
+import operator
+import sys
+from typing import TYPE_CHECKING, Any, Final
+
+from kit.markers.format import Label
+from kit.markers.mode import mode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kit.markers.format import Format
+
+    Writer = Callable[[int, int, tuple[Any, ...]], None]
+
+__all__ = ["KINDS", "fits", "plain", "strictly", "whole"]
+
+KINDS: Final[dict[type, str]] = {int: "d", float: "f", bool: "b", str: "s", Label: "k"}
+"""A letter for each type of a field."""
+
+_INT64: Final = range(-(1 << 63), 1 << 63)
+
+
+def whole(number: int, what: str = "capacity") -> int:
+    """Return a number of events, or say what is wrong with it."""
+    try:
+        whole = 0 if isinstance(number, bool) else operator.index(number)
+    except TypeError:
+        whole = 0
+    if whole < 1:
+        raise ValueError(
+            f"{what} is how many events to keep, a whole number of at least 1; got {number!r}"
+        )
+    return whole
+
+
+def plain(kind: str, value: object) -> object:
+    """Return what a value of an unusual type stands for; the C writer asks.
+
+    The built-in types' own methods are called, never one that a subclass defines: the values come
+    from the program under test, and its code must not run (or fail) here.
+
+    Parameters
+    ----------
+    kind : str
+        The column: ``d`` int, ``f`` float, ``b`` bool, ``s`` or ``k`` text.
+    value : object
+        What a site passed.
+
+    Returns
+    -------
+    object
+        Of exactly the column's type; None where it is missing, ``...`` where it does not fit.
+
+    Examples
+    --------
+    >>> plain("f", True), plain("d", 2**64)
+    (Ellipsis, Ellipsis)
+    """
+    if type(value).__name__ == "NAType" or value is None:
+        return None
+    numpy = sys.modules.get("numpy")
+    if numpy is not None and isinstance(value, numpy.generic):
+        value = float(value) if isinstance(value, numpy.floating) else value.item()
+    if kind in "sk":
+        return str.__str__(value) if isinstance(value, str) else ...
+    if isinstance(value, bool):
+        return value if kind == "b" else ...
+    if isinstance(value, int) and kind != "b":
+        return _whole(int.__pos__(value), kind)
+    return float.__pos__(value) if isinstance(value, float) and kind == "f" else ...
+
+
+def _whole(number: int, kind: str) -> object:
+    if kind == "d":
+        return number if number in _INT64 else ...
+    try:
+        return float(number)
+    except OverflowError:
+        return ...
+
+
+def fits(value: object, kind: type) -> bool:
+    """Whether a value is one that a field keeps, or a missing one.
+
+    Examples
+    --------
+    >>> fits(1, int), fits(True, int), fits(2**63, int), fits(1, float), fits(None, str)
+    (True, False, False, True, True)
+    """
+    return plain(KINDS[kind], value) is not ...
+
+
+def strictly(write: Writer, name: str, format: Format) -> Writer:
+    """Return a writer that refuses, in strict mode, what a frame would have to leave out."""
+    before = 2 if format.is_span else 0  # the duration and the error
+
+    def write_checked(ident: int, ts: int, args: tuple[Any, ...]) -> None:
+        if mode.strict:
+            for field, value in zip(format.fields, args[before:], strict=True):
+                if not fits(value, field.type):
+                    raise TypeError(
+                        f"marker {name!r}: field {field.name!r} is {field.type.__name__}, and "
+                        f"{value!r} does not fit; outside strict mode it is recorded as missing"
+                    )
+        write(ident, ts, args)
+
+    return write_checked
