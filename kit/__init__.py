@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from kit import analysis, demo, frames, plots, probes, rcu, testing, widgets
     from kit.frames import open
     from kit.markers import markers
-    from kit.probes import record
+    from kit.probes import aggregate, record
     from kit.probes.budgets import budget
     from kit.probes.context import context
     from kit.probes.trigger import trigger
@@ -91,6 +91,7 @@ __all__ = [
     "UnmatchedPatternWarning",
     "UnnamedProbeWarning",
     "WouldDeadlockError",
+    "aggregate",
     "analysis",
     "barrier",
     "batch",
@@ -123,6 +124,7 @@ _ROOMS: Final = frozenset(
     ("analysis", "demo", "frames", "plots", "probes", "rcu", "testing", "widgets")
 )
 _LAZY: Final = {
+    "aggregate": "kit.probes",
     "budget": "kit.probes.budgets",
     "context": "kit.probes.context",
     "open": "kit.frames",

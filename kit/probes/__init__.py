@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kit.probes.aggregates import Aggregate, aggregate
 from kit.probes.budgets import Budget
 from kit.probes.capture import Capture
 from kit.probes.conditions import Condition
@@ -10,6 +11,7 @@ from kit.probes.recorder import Recorder, record
 from kit.probes.trigger import Firing, Trigger
 
 __all__ = [
+    "Aggregate",
     "Budget",
     "Capture",
     "Condition",
@@ -19,5 +21,6 @@ __all__ = [
     "Recorder",
     "Time",
     "Trigger",
+    "aggregate",
     "record",
 ]

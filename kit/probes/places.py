@@ -5,6 +5,7 @@ from __future__ import annotations
 from threading import get_native_id
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from kit.markers.format import Label
 from kit.probes.context import CONTEXT
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def places(name: str, format: Format | None) -> dict[str, Place]:
         shift = 2 if format.is_span else 0
         if format.is_span:
             found["dur"] = Place(0, type=int)
-            found["error"] = Place(1)
+            found["error"] = Place(1, type=Label)
         taken = {*COMMON, *CONTEXT}
         for number, field in enumerate(format.fields, shift):
             place = Place(number, type=field.type)
@@ -79,7 +80,7 @@ def places(name: str, format: Format | None) -> dict[str, Place]:
                 while shown in taken or shown in format.names:
                     shown += "_"
                 found[shown] = place
-    found.setdefault("marker", Place(constant=name))
+    found.setdefault("marker", Place(constant=name, type=Label))
     found.setdefault("tid", Place(function=get_native_id, type=int))
     for each, context in CONTEXT.items():
         found.setdefault(each, Place(function=context.function, type=context.type))

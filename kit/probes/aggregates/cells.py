@@ -1,0 +1,241 @@
+"""What one thread keeps for one key, and what all threads' cells together say.
+
+What one event changes in a cell is changed between two places where the interpreter may switch
+threads (see `kit.markers.tally.Tally`): everything that is called is called before. Nobody else
+writes a thread's cells, so counts and sums are exact without a lock.
+
+Whole numbers are added up as they are: sum and variance are exact. Floats are added with what
+rounding loses kept beside (Neumaier), their variance by Welford's method; cells are merged in
+rational numbers, so it does not matter which thread saw what.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from fractions import Fraction
+from typing import TYPE_CHECKING, Any
+
+from kit.probes.aggregates.sketch import Sketch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["Cell", "Stats", "merge", "plain"]
+
+_PATIENCE = 100
+
+
+class Cell:
+    """What one thread keeps for one key.
+
+    Attributes
+    ----------
+    count, missing : int
+        How many events there were, and how many of them had no number to add.
+    total, squares : int
+        Of the whole numbers: their sum and the sum of their squares.
+    wholes : int
+        How many whole numbers.
+    high, low : float
+        Of the floats: their sum, and what it lacks.
+    mean, deviations : float
+        Of the floats: their mean, and the sum of the squared distances from it.
+    min, max : int or float
+    buckets, positive, negative : dict of float to int
+        The histogram; the sketch by sign.
+    zero : int
+        How many values are zero, for the sketch.
+    """
+
+    __slots__ = (
+        "buckets",
+        "count",
+        "deviations",
+        "high",
+        "low",
+        "max",
+        "mean",
+        "min",
+        "missing",
+        "negative",
+        "positive",
+        "squares",
+        "total",
+        "wholes",
+        "zero",
+    )
+
+    def __init__(self) -> None:
+        self.count = self.missing = self.wholes = self.total = self.squares = self.zero = 0
+        self.high = self.low = self.mean = self.deviations = 0.0
+        self.min: float = math.inf
+        self.max: float = -math.inf
+        self.buckets: dict[float, int] = {}
+        self.positive: dict[float, int] = {}
+        self.negative: dict[float, int] = {}
+
+    def copy(self) -> Cell:
+        """Return a copy that is whole: of an event it has everything or nothing."""
+        twin = Cell()
+        for _ in range(_PATIENCE):
+            count = self.count
+            twin.buckets = self.buckets.copy()
+            twin.positive, twin.negative = self.positive.copy(), self.negative.copy()
+            for name in _NUMBERS:
+                setattr(twin, name, getattr(self, name))
+            if self.count == count and twin._adds_up():
+                break  # else its thread was in the middle of an event, or made one
+        return twin
+
+    def _adds_up(self) -> bool:
+        values = self.count - self.missing
+        sketched = sum(self.positive.values()) + sum(self.negative.values()) + self.zero
+        return sum(self.buckets.values()) in (0, values) and sketched in (0, values)
+
+
+_NUMBERS = [name for name in Cell.__slots__ if name not in ("buckets", "positive", "negative")]
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """What all threads together have for one key.
+
+    Attributes
+    ----------
+    count, missing : int
+        How many events there were, and how many of them had no number to add.
+    sum : int or float
+        Exact where all were whole numbers.
+    min, max, avg, variance : int, float or None
+        None where there are too few values; the variance is that of a sample.
+    buckets : dict of float to int
+        The histogram, by number of the bucket.
+    sketch : Sketch or None
+        To be asked for quantiles.
+    """
+
+    count: int
+    missing: int = 0
+    sum: float = 0
+    min: float | None = None
+    max: float | None = None
+    avg: float | None = None
+    variance: float | None = None
+    buckets: dict[float, int] = field(default_factory=dict)
+    sketch: Sketch | None = None
+
+    def quantile(self, share: float) -> float | None:
+        """Return a value that so large a share does not exceed, None where there are no values."""
+        if self.sketch is None or self.min is None or self.max is None:
+            return None
+        if not 0 < share < 1:
+            return self.min if share <= 0 else self.max
+        return min(max(self.sketch.quantile(share), self.min), self.max)
+
+
+def merge(cells: Iterable[Cell], error: float | None) -> Stats:
+    """Put the cells of all threads for one key together.
+
+    Parameters
+    ----------
+    cells : iterable of Cell
+        Nobody writes them any more: copies.
+    error : float or None
+        The relative error of the sketch, where there is one.
+
+    Returns
+    -------
+    Stats
+    """
+    cells = list(cells)
+    count, missing = sum(cell.count for cell in cells), sum(cell.missing for cell in cells)
+    values = count - missing
+    buckets = _added(cell.buckets for cell in cells)
+    sketch = None
+    if error is not None:
+        sketch = Sketch(
+            error,
+            _added(cell.positive for cell in cells),
+            _added(cell.negative for cell in cells),
+            sum(cell.zero for cell in cells),
+        )
+    if not values:
+        return Stats(count, missing, buckets=buckets, sketch=sketch)
+    wholes = sum(cell.wholes for cell in cells)
+    total = sum(cell.total for cell in cells)
+    exact = Fraction(total) + sum(
+        (_exact(each) for cell in cells for each in (cell.high, cell.low)), Fraction(0)
+    )
+    mean = exact / values
+    return Stats(
+        count,
+        missing,
+        total if wholes == values else _float(exact),
+        min(cell.min for cell in cells),
+        max(cell.max for cell in cells),
+        _float(mean),
+        _float(_deviations(cells, mean) / (values - 1)) if values > 1 else None,
+        buckets,
+        sketch,
+    )
+
+
+def _deviations(cells: list[Cell], mean: Fraction) -> Fraction:
+    """Return the sum of the squared distances from the mean of all: Chan's formula."""
+    found = Fraction(0)
+    for cell in cells:
+        if cell.wholes:
+            found += cell.squares - Fraction(cell.total**2, cell.wholes)
+            found += cell.wholes * (Fraction(cell.total, cell.wholes) - mean) ** 2
+        floats = cell.count - cell.missing - cell.wholes
+        if floats:
+            found += _exact(cell.deviations)
+            found += floats * (_exact(cell.mean) - mean) ** 2
+    return found
+
+
+def _added(counts: Iterable[dict[float, int]]) -> dict[float, int]:
+    total: dict[float, int] = {}
+    for each in counts:
+        for key, count in each.items():
+            total[key] = total.get(key, 0) + count
+    return total
+
+
+def _exact(value: float) -> Fraction:
+    # A sum beyond the largest float has no exact value; the result says so by being infinite.
+    return Fraction(value) if math.isfinite(value) else Fraction(0)
+
+
+def _float(value: Fraction) -> float:
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
+
+
+def plain(value: Any) -> int | float | None:
+    """Return a value as a number of Python's own, None where it is none.
+
+    Parameters
+    ----------
+    value : object
+        What a site passed: perhaps a truth value, a NumPy scalar, or no number at all.
+
+    Returns
+    -------
+    int, float or None
+    """
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        return float(value)
+    for kind, convert in (("__index__", int), ("__float__", float)):
+        if hasattr(type(value), kind) and not isinstance(value, str):
+            try:
+                number: int | float = convert(value)
+            except (TypeError, ValueError, OverflowError):
+                return None
+            return number
+    return None
