@@ -135,9 +135,15 @@ def machine(
         updaters=dict(zip(_numbered("updater", len(groups)), map(_all, groups), strict=True)),
         memory=algorithm_.memory(first),
         connected=first,
+        title=_title(name, chosen, updaters, given),
         bounds=bounds,
         **algorithm_.options,
     )
+
+
+def _title(name: str, algorithm: str, updaters: int, faults: Iterable[str]) -> str:
+    words = [f"{name}, {'as the kit does it' if algorithm == 'kit' else f'as {algorithm}'}"]
+    return "; ".join([*words, *(["two updaters"] if updaters == 2 else []), *faults])
 
 
 def _known(name: object, known: Iterable[str], what: str) -> str:
@@ -173,5 +179,6 @@ def _bit_fields(algorithm: str, bounds: Bounds) -> Machine:
         updaters={"callback": [store("rcu_pending", 0)], "updater": [store("ptype", 1)]},
         memory={"rcu_pending": 1, "ptype": 0},
         words=shared,
+        title=_title("bit-fields", algorithm, 2, []),
         bounds=bounds,
     )

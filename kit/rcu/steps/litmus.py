@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from kit.errors import SimulationError
@@ -9,6 +11,7 @@ from kit.rcu.parser import parse
 from kit.rcu.primitives import PRIMITIVES
 from kit.rcu.steps.limits import BOUNDS, Bounds
 from kit.rcu.steps.machine import Machine
+from kit.rcu.steps.values import shown
 from kit.rcu.steps.vocabulary import (
     Step,
     barrier,
@@ -44,7 +47,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from kit.rcu.steps.explore import Exploration
-    from kit.rcu.steps.programs import Program, Steps
+    from kit.rcu.steps.programs import Steps
     from kit.rcu.syntax import Condition, Value
 
 __all__ = ["final_states", "interleave"]
@@ -70,8 +73,10 @@ ACTIONS: Final[dict[str, Callable[..., Step]]] = {
 class _Interpreter:
     """One thread of a test: its registers, and the steps that its statements take."""
 
-    def __init__(self, test: Test, thread: Thread) -> None:
+    def __init__(self, test: Test, thread: Thread, first: int) -> None:
         self.test = test
+        self.first = first
+        self.line = 1
         self.thread = thread
         own = f"{thread.number}:"
         self.registers: dict[str, Any] = {
@@ -81,7 +86,16 @@ class _Interpreter:
         }
 
     def go(self) -> Steps:
-        yield from self.block(self.thread.body)
+        inner = self.block(self.thread.body)
+        value: object = None
+        try:
+            while True:
+                # Each step knows its line of the test, and what the registers hold.
+                step = inner.send(value)
+                held = tuple((name, shown(each)) for name, each in self.registers.items())
+                value = yield replace(step, line=self.line, held=held)
+        except StopIteration:
+            pass
         observed = [name.partition(":") for name in self.test.observed]
         return tuple(
             self.registers.get(register, 0)
@@ -91,6 +105,7 @@ class _Interpreter:
 
     def block(self, statements: Sequence[Statement]) -> Steps:
         for statement in statements:
+            self.line = self.test.source.count("\n", 0, statement.at) + 2 - self.first
             if isinstance(statement, Declare):
                 self.registers.setdefault(statement.register, 0)
             elif isinstance(statement, Assign):
@@ -199,14 +214,30 @@ def interleave(test: Test | str, *, bounds: Bounds = BOUNDS) -> Machine:
         test = parse(test)
     memory = {name: test.initial.get(name, 0) for name in test.locations}
     return Machine(
-        updaters={f"P{each.number}": _program(test, each) for each in test.threads},
+        updaters={f"P{each.number}": _Thread(test, each) for each in test.threads},
         memory=memory,
+        title=test.name,
         bounds=bounds,
     )
 
 
-def _program(test: Test, thread: Thread) -> Program:
-    return lambda: _Interpreter(test, thread).go()
+class _Thread:
+    """One thread of a test as a program, with its text."""
+
+    def __init__(self, test: Test, thread: Thread) -> None:
+        self.test = test
+        self.thread = thread
+        lines = test.source.splitlines()
+        heads = [n for n, line in enumerate(lines) if re.match(r"\s*P\d+\s*\(", line)]
+        mine = [n for n in heads if re.match(rf"\s*P{thread.number}\s*\(", lines[n])]
+        start = mine[0] if mine else 0
+        end = max([test.source.count("\n", 0, each.end) for each in thread.body], default=start)
+        after = [n for n in range(end, len(lines)) if lines[n].rstrip().endswith("}")]
+        self.first = start + 1
+        self.listing = tuple(lines[start : (after[0] if after else end) + 1])
+
+    def __call__(self) -> Steps:
+        return _Interpreter(self.test, self.thread, self.first).go()
 
 
 def final_states(test: Test, found: Exploration) -> set[tuple[Value, ...]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from html import escape
 from typing import TYPE_CHECKING, NamedTuple
 
 from kit.errors import SimulationError
@@ -71,11 +72,15 @@ class Machine:
     slot : (str, str), optional
         The fields of a closure that is kept in place, function and private data; the slot must not
         be filled again before a grace period is over.
+    title : str
+        What it shows, for people.
     bounds : Bounds
         How far programs may go.
 
     Attributes
     ----------
+    title : str
+        The same.
     trace : tuple of Move
         The steps taken so far.
 
@@ -121,6 +126,7 @@ class Machine:
         hidden: Iterable[str] = (),
         visible: Visible | None = None,
         slot: tuple[str, str] | None = None,
+        title: str = "",
         bounds: Bounds = BOUNDS,
     ) -> None:
         memory = dict(memory or {})
@@ -134,11 +140,13 @@ class Machine:
             found = [value for name, value in fields.items() if name not in unseen]
             return found if slot is None else [*found, (fields[slot[0]], fields[slot[1]])]
 
-        self._setup = Setup(tuple(memory), words, visible or all_fields, slot, bounds)
+        self._setup = Setup(tuple(memory), words, visible or all_fields, slot, bounds, unseen)
         start = begin(self._setup, memory, readers or {}, updaters or {}, connected)
         self._worlds: list[World] = [start]
         self._moves: list[Move] = []
         self._at = 0
+        self._watchers: list[Callable[[], None]] = []
+        self.title = title
 
     # Where it stands.
 
@@ -218,13 +226,33 @@ class Machine:
         world, bad = move(self._setup, self._world, index)
         done = Move(self._at + 1, thread, text, bad)
         if self._at < len(self._moves) and self._moves[self._at].thread == thread:
-            self._at += 1  # the same way as before: what lies ahead stays
+            # The same way as before: what lies ahead stays.
+            self._go(self._at + 1)
             return done
         del self._worlds[self._at + 1 :], self._moves[self._at :]
         self._worlds.append(world)
         self._moves.append(done)
-        self._at += 1
+        self._go(self._at + 1)
         return done
+
+    def _go(self, at: int) -> None:
+        self._at = at
+        for watcher in self._watchers:
+            watcher()
+
+    def watch(self, callback: Callable[[], None]) -> None:
+        """Call a function whenever the machine has moved, forward or back.
+
+        Parameters
+        ----------
+        callback : callable
+            Called without arguments.
+        """
+        self._watchers.append(callback)
+
+    def unwatch(self, callback: Callable[[], None]) -> None:
+        """Call a function no more that was given to `watch`."""
+        self._watchers = [each for each in self._watchers if each != callback]
 
     def run(self, *schedule: str) -> Machine:
         """Let threads move in this order.
@@ -245,17 +273,27 @@ class Machine:
 
     def back(self, steps: int = 1) -> State:
         """Take steps back; what was done can be done again by `forward`."""
-        self._at = max(0, self._at - steps)
+        self._go(max(0, self._at - steps))
         return self.state
 
     def forward(self, steps: int = 1) -> State:
         """Take steps again that were taken back."""
-        self._at = min(len(self._moves), self._at + steps)
+        self._go(min(len(self._moves), self._at + steps))
         return self.state
 
     def reset(self) -> State:
         """Go back to the start."""
         return self.back(self._at)
+
+    @property
+    def before(self) -> State | None:
+        """The state before the last step; None at the start."""
+        return state_of(self._setup, self._worlds[self._at - 1]) if self._at else None
+
+    @property
+    def future(self) -> tuple[Move, ...]:
+        """The steps that `forward` takes."""
+        return tuple(self._moves[self._at :])
 
     @property
     def ahead(self) -> int:
@@ -312,7 +350,13 @@ class Machine:
 
     def __repr__(self) -> str:
         wrong = f", {', '.join(dict.fromkeys(each.name for each in self.bad))}" if self.bad else ""
-        return f"<Machine: {', '.join(self.threads)}; {self._at} steps taken{wrong}>"
+        name = f" {self.title}" if self.title else ""
+        return f"<Machine{name}: {', '.join(self.threads)}; {self._at} steps taken{wrong}>"
+
+    def _repr_html_(self) -> str:
+        """The state as a drawing, and the steps that led to it."""
+        rows = "".join(f"<li>{escape(str(step)[4:])}</li>" for step in self.trace)
+        return f"<p>{escape(repr(self))}</p>{self.state.svg(self.before)}<ol>{rows}</ol>"
 
     def __str__(self) -> str:
         steps = "\n".join(map(str, self.trace))

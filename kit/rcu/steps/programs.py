@@ -11,11 +11,11 @@ from __future__ import annotations
 import inspect
 import linecache
 import sys
-from collections.abc import Callable, Generator, Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kit.errors import KitError, SimulationError
-from kit.rcu.steps.values import checked
+from kit.rcu.steps.values import Null, Ref, checked, shown
 from kit.rcu.steps.vocabulary import NOTES, Step
 
 if TYPE_CHECKING:
@@ -27,8 +27,27 @@ __all__ = ["Frame", "Node", "Program", "guarded", "root"]
 
 Steps = Generator[Step, Any, Any]
 Program = Callable[[], Steps] | Sequence[Step] | Step
-Frame = tuple[str, "CodeType | tuple[str, ...]", int]
-"""Where a program stands: a name, its code or its lines, and the number of the current line."""
+
+
+class Frame(NamedTuple):
+    """Where a program stands: one function of it.
+
+    Attributes
+    ----------
+    name : str
+        The function, or the thread where the program is a list.
+    code : code object or tuple of str
+        What `lines_of` finds the text by, or the text.
+    line : int
+        The number of the current line; 0 when the program is over.
+    held : tuple of (str, str)
+        Its variables, as they are read.
+    """
+
+    name: str
+    code: CodeType | tuple[str, ...]
+    line: int
+    held: tuple[tuple[str, str], ...] = ()
 
 
 class _TooLongError(BaseException):
@@ -92,6 +111,7 @@ class _Source:
             program = [program]
         if callable(program):
             self.start: Callable[[], Any] = program
+            self.listing = getattr(program, "listing", ())
             return
         steps = _listed(program, name)
         self.listing = tuple(str(step) for step in steps)
@@ -250,13 +270,14 @@ class Node:
                 self.arrived = tuple(notes)
                 return
             value = None
-            self.frames = self._where(generator)
             if not isinstance(step, Step):
+                self.frames = self._where(generator, Step("", ""))
                 raise self.source.error(
                     f"yields {step!r:.60}, which is no step; write `yield load(...)` and such, and "
                     "`yield from` before a function of steps",
                     self,
                 )
+            self.frames = self._where(generator, step)
             if step.kind in NOTES:
                 notes.append(step)
                 continue
@@ -277,15 +298,28 @@ class Node:
             f"is no generator: calling it gives {made!r:.60}; its function needs a `yield`"
         )
 
-    def _where(self, generator: Steps) -> tuple[Frame, ...]:
+    def _where(self, generator: Steps, step: Step) -> tuple[Frame, ...]:
         if self.source.listing:
-            return ((self.source.name, self.source.listing, self.depth + 1),)
+            line = step.line or self.depth + 1
+            return (Frame(self.source.name, self.source.listing, line, step.held),)
         frames: list[Frame] = []
         inner: Any = generator
-        while isinstance(inner, Generator) and inspect.isgenerator(inner) and inner.gi_frame:
-            frames.append((inner.gi_code.co_name, inner.gi_code, inner.gi_frame.f_lineno))
+        while inspect.isgenerator(inner) and inner.gi_frame:
+            held = tuple(_held(inner.gi_frame.f_locals))
+            frames.append(
+                Frame(inner.gi_code.co_name, inner.gi_code, inner.gi_frame.f_lineno, held)
+            )
             inner = inner.gi_yieldfrom
         return tuple(frames)
+
+
+def _held(variables: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    """The variables that hold something that memory could hold, or a list of such."""
+    for name, value in variables.items():
+        several = value if isinstance(value, list) else [value]
+        if all(isinstance(each, bool | int | str | Ref | Null | tuple | None) for each in several):
+            text = ", ".join(map(shown, several))
+            yield name, f"[{text}]"[:60] if isinstance(value, list) else text[:60]
 
 
 def _hint(error: Exception) -> str:
@@ -335,10 +369,10 @@ def lines_of(frame: Frame) -> tuple[tuple[str, ...], int]:
 
     Examples
     --------
-    >>> lines_of(("reader", ("load x", "load y"), 2))
+    >>> lines_of(Frame("reader", ("load x", "load y"), 2))
     (('load x', 'load y'), 1)
     """
-    _, code, _ = frame
+    code = frame.code
     if isinstance(code, tuple):
         return code, 1
     linecache.checkcache(code.co_filename)

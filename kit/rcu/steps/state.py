@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from kit.rcu.steps.programs import Frame
-    from kit.rcu.steps.world import Setup, World
+    from kit.rcu.steps.world import Setup, Thread, World
 
 __all__ = ["STATUS", "State", "Thing", "Where", "state_of"]
 
@@ -97,6 +97,10 @@ class State:
         Who has which lock.
     connected : tuple of str
         The probes that a dispatch that begins now must call.
+    hidden : frozenset of str
+        The fields that no reader looks at.
+    words : mapping
+        Bit-fields by the word that they share.
     """
 
     memory: Mapping[str, object]
@@ -105,6 +109,8 @@ class State:
     threads: tuple[Where, ...]
     locks: Mapping[str, str]
     connected: tuple[str, ...]
+    hidden: frozenset[str] = frozenset()
+    words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> object:
         """The value of a field, or the status of an object or of private data."""
@@ -114,6 +120,32 @@ class State:
             if thing.name == name:
                 return thing.status
         raise KeyError(name)
+
+    def svg(self, before: State | None = None) -> str:
+        """Memory as a drawing: fields, what they refer to, and what became of it.
+
+        Parameters
+        ----------
+        before : State, optional
+            What differs from this state is drawn bold.
+
+        Returns
+        -------
+        str
+            A self-contained SVG element; every text in it is escaped.
+
+        Examples
+        --------
+        >>> from kit import rcu
+        >>> rcu.machine("2→1").state.svg().startswith("<svg")
+        True
+        """
+        from kit.rcu.steps.picture import draw
+
+        return draw(self, before)
+
+    def _repr_html_(self) -> str:
+        return self.svg()
 
     def __str__(self) -> str:
         lines = ["memory   " + ", ".join(f"{k} = {shown(v)}" for k, v in self.memory.items())]
@@ -162,7 +194,7 @@ def state_of(setup: Setup, world: World) -> State:
                 thread.sections,
                 thread.called,
                 thread.over,
-                thread.node.frames,
+                _frames(thread),
             )
         )
     return State(
@@ -172,7 +204,17 @@ def state_of(setup: Setup, world: World) -> State:
         tuple(threads),
         MappingProxyType({name: world.threads[owner].name for name, owner in world.locks}),
         tuple(sorted(world.connected)),
+        setup.hidden,
+        setup.words,
     )
+
+
+def _frames(thread: Thread) -> tuple[Frame, ...]:
+    """Where a thread stands; at its end, what it has been running."""
+    node = thread.node
+    if node.step is not None or node.up is None:
+        return node.frames
+    return tuple(frame._replace(line=0, held=()) for frame in node.up.frames[:1])
 
 
 def _data(setup: Setup, world: World) -> Iterator[str]:

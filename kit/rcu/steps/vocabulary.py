@@ -68,6 +68,10 @@ class Step:
     place: Place = ""
     value: Any = None
     program: Program | None = None
+    line: int = 0
+    """Where it stands in a program that brings its own text."""
+    held: tuple[tuple[str, str], ...] = ()
+    """That program's variables."""
 
     def __repr__(self) -> str:
         return self.text

@@ -82,6 +82,8 @@ class Setup:
         The fields for the function and the private data of a closure that is kept in place.
     bounds : Bounds
         How far programs may go.
+    hidden : frozenset of str
+        The fields that no reader looks at.
     """
 
     names: tuple[str, ...]
@@ -89,6 +91,7 @@ class Setup:
     visible: Callable[[Mapping[str, object]], Iterable[object]]
     slot: tuple[str, str] | None
     bounds: Bounds
+    hidden: frozenset[str] = frozenset()
     index: Mapping[str, int] = field(init=False)
     word_of: Mapping[str, str] = field(init=False)
 
