@@ -24,7 +24,7 @@ Everything here is the standard library's Python, so that it also runs in a brow
 """
 
 from kit.rcu import kernel, models, steps
-from kit.rcu.boards import board
+from kit.rcu.boards import board, stepper
 from kit.rcu.building import Litmus, litmus, otherwise, when
 from kit.rcu.cases import Case, case
 from kit.rcu.judge import Verdict, judge
@@ -72,6 +72,7 @@ __all__ = [
     "models",
     "otherwise",
     "parse",
+    "stepper",
     "steps",
     "when",
 ]

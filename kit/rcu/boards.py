@@ -5,15 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kit.rcu import models as known
+from kit.rcu.steps.catalogue import machine
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from kit.rcu.cases import Case, Choices
     from kit.rcu.models import Model
+    from kit.rcu.steps.machine import Machine
     from kit.widgets.board import Board
+    from kit.widgets.stepper import Stepper
 
-__all__ = ["board"]
+__all__ = ["board", "stepper"]
 
 
 def board(
@@ -56,3 +59,50 @@ def board(
     from kit.widgets.board import Board
 
     return Board(transition, start, models)
+
+
+def stepper(
+    transition: str | Machine,
+    algorithm: str = "posted",
+    *,
+    readers: int = 1,
+    updaters: int = 1,
+    faults: Iterable[str] = (),
+) -> Stepper:
+    """Show a simulation that moves when you say who moves.
+
+    Threads stand side by side with their code and the line that comes next; memory is drawn below,
+    with what is private, published, retired and freed. Steps can be taken back, every interleaving
+    can be explored, and each bad state that is found can be run to.
+
+    Parameters
+    ----------
+    transition : str or Machine
+        As for `kit.rcu.machine`; or a machine of your own.
+    algorithm, readers, updaters, faults
+        As for `kit.rcu.machine`; not used with a machine.
+
+    Returns
+    -------
+    kit.widgets.stepper.Stepper
+        A notebook shows it. Its ``machine`` can be moved from other cells too.
+
+    Raises
+    ------
+    kit.errors.SimulationError
+        When there is no such transition, algorithm or fault.
+
+    Examples
+    --------
+    >>> shown = stepper("1→0→1", "posted", updaters=2)
+    >>> shown.step("updater 1")
+    >>> shown.machine.state.locks["mutex"]
+    'updater 1'
+    """
+    from kit.widgets.stepper import Stepper
+
+    if isinstance(transition, str):
+        transition = machine(
+            transition, algorithm, readers=readers, updaters=updaters, faults=faults
+        )
+    return Stepper(transition)

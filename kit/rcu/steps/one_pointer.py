@@ -47,10 +47,14 @@ class OnePointer:
     }
 
     def __init__(self, faults: Collection[str]) -> None:
-        self.grace_period = "no grace period" not in faults
-        self.early_free = "early free" in faults
         self.locked = "no lock" not in faults
-        self.in_place = "in place" in faults
+        early = "early free" in faults
+        waits = not early and "no grace period" not in faults
+        in_place = "in place" in faults
+        # What is shown while it is stepped is the code that runs, not a choice of codes.
+        self.publish = self.wait_and_store_array if early else self.store_array
+        self.wait = self.wait_for_readers if waits else self.go_ahead
+        self.disconnect = self.disconnect_in_place if in_place else self.disconnect_by_copy
         self.flavour = "sched" if "wrong flavour" in faults else "rcu"
         self.read_side = "no read lock" not in faults
 
@@ -66,71 +70,91 @@ class OnePointer:
 
     # Readers.
 
-    def enter(self) -> Step:
+    def read_lock(self) -> Step:
         """What readers begin with."""
         return read_lock(self.flavour) if self.read_side else barrier("no read_lock")
 
-    def leave(self) -> Step:
+    def read_unlock(self) -> Step:
         """What readers end with."""
         return read_unlock(self.flavour) if self.read_side else barrier("no read_unlock")
 
     def reader(self) -> Steps:
         """One dispatch."""
-        yield self.enter()
+        yield self.read_lock()
         probes = yield load("marker.array")
         if probes:
             i = 0
             while closure := (yield load(probes[i])):
                 yield call(*closure)
                 i += 1
-        yield self.leave()
+        yield self.read_unlock()
 
     # Updaters.
 
     def connect(self, func: str) -> Steps:
         """Connect a probe."""
-        yield self.begin()
+        yield self.lock()
         old = yield load("marker.array")
         closures = yield from self.closures(old)
         probes = yield new(*closures, (func, func.lower()))
-        yield from self.wait(early=True)
-        yield store("marker.array", probes)
+        yield from self.publish(probes)
         yield connected(func)
-        yield self.end()
-        yield from self.wait(early=False)
+        yield self.unlock()
+        yield from self.wait()
         yield free(old)
 
-    def disconnect(self, func: str) -> Steps:
+    def disconnect_by_copy(self, func: str) -> Steps:
         """Disconnect a probe; its private data is given back when no reader has it any more."""
         yield disconnecting(func)
-        yield self.begin()
+        yield self.lock()
         old = yield load("marker.array")
-        if self.in_place:
-            yield from self.shift(old, func)
-            yield self.end()
-            return
         closures = yield from self.closures(old)
-        left = [closure for closure in closures if closure[0] != func]
+        left = [each for each in closures if each[0] != func]
         probes = (yield new(*left)) if left else NULL
-        yield from self.wait(early=True)
-        yield store("marker.array", probes)
-        yield self.end()
-        yield from self.wait(early=False)
+        yield from self.publish(probes)
+        yield self.unlock()
+        yield from self.wait()
         yield free(old)
         yield free(func.lower())
 
-    def begin(self) -> Step:
+    def disconnect_in_place(self, func: str) -> Steps:
+        """Disconnect a probe by moving closures in the array that readers walk through."""
+        yield disconnecting(func)
+        yield self.lock()
+        probes = yield load("marker.array")
+        i = 0
+        while (yield load(probes[i]))[0] != func:
+            i += 1
+        while closure := (yield load(probes[i + 1])):
+            yield store(probes[i], closure)
+            i += 1
+        yield store(probes[i], None)
+        yield self.unlock()
+
+    def store_array(self, probes: Ref | Null) -> Steps:
+        """The publication: one store."""
+        yield store("marker.array", probes)
+
+    def wait_and_store_array(self, probes: Ref | Null) -> Steps:
+        """Wait for readers of an array that is still published, then replace it."""
+        yield synchronize()
+        yield store("marker.array", probes)
+
+    def wait_for_readers(self) -> Steps:
+        """Wait until nobody can have the old array any more."""
+        yield synchronize()
+
+    def go_ahead(self) -> Steps:
+        """Do not wait."""
+        yield barrier("no wait")
+
+    def lock(self) -> Step:
         """Keep other updaters out."""
         return lock("updates") if self.locked else barrier("no lock")
 
-    def end(self) -> Step:
+    def unlock(self) -> Step:
         """Let other updaters in."""
         return unlock("updates") if self.locked else barrier("no unlock")
-
-    def wait(self, *, early: bool) -> Steps:
-        """Wait for a grace period, where this algorithm does."""
-        if self.grace_period and self.early_free is early:
-            yield synchronize()
 
     def closures(self, probes: Ref | Null) -> Steps:
         """All closures of an array."""
@@ -138,15 +162,3 @@ class OnePointer:
         while probes and (closure := (yield load(probes[len(found)]))):
             found.append(closure)
         return found
-
-    def shift(self, probes: Ref, func: str) -> Steps:
-        """Remove a closure from the array that readers walk through."""
-        i = 0
-        while closure := (yield load(probes[i])):
-            if closure[0] == func:
-                break
-            i += 1
-        while closure:
-            closure = yield load(probes[i + 1])
-            yield store(probes[i], closure)
-            i += 1

@@ -142,8 +142,8 @@ class _Drawing:
                 changed = " changed" if self.was(thing) != thing else ""
                 self.parts.append(
                     f'<g class="{status}{changed}">{mark(status, x + 7, top + 6)}'
-                    f'<text class="item" x="{x + 18}" y="{top + 10:g}">{_cut(thing.name, 4)}</text>'
-                    f'<text class="status" x="{x + 18 + 8 * min(len(thing.name), 5)}" '
+                    f'<text class="item" x="{x + 18}" y="{top + 10:g}">{_cut(thing.name, 5)}</text>'
+                    f'<text class="status" x="{x + 24 + 7.3 * min(len(thing.name), 5):g}" '
                     f'y="{top + 10:g}">{status}</text></g>'
                 )
                 reach = max(reach, x + 124.0)
@@ -166,7 +166,7 @@ class _Drawing:
         yield f"<title>{escape(f'{thing.name} [{items}], {thing.status}')}</title>"
         yield mark(thing.status, OBJECTS + 7, y + 10)
         yield f'<text x="{OBJECTS + 18}" y="{y + 14:g}">{_cut(thing.name, 14)}</text>'
-        at = OBJECTS + 28 + 7.3 * min(len(thing.name), 14)
+        at = OBJECTS + 26 + 7.3 * min(len(thing.name), 14)
         yield f'<text class="status" x="{at:g}" y="{y + 14:g}">{thing.status}</text>'
         for n, item in enumerate(thing.items or (None,)):
             x = OBJECTS + n * CELL

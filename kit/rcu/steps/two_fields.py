@@ -35,6 +35,9 @@ if TYPE_CHECKING:
 
 __all__ = ["TwoFields"]
 
+ENTRY: Final = ("ptype", "func", "private", "multi")
+"""What an entry has, and the walk copies."""
+
 
 class TwoFields:
     """Programs of readers and updaters, with the faults that they are to have."""
@@ -54,16 +57,23 @@ class TwoFields:
     FIXED: Final = ()
 
     def __init__(self, faults: Collection[str], *, posted: bool) -> None:
-        self.posted = posted
-        self.early_unlock = "early unlock" in faults
-        self.early_free = "early call_rcu" in faults
-        self.grace_period = "no grace period" not in faults
         self.bit_fields = "bit-fields" in faults
-        self.look_at_pending = "no pending check" not in faults
-        self.function_first = "function first" in faults
-        self.type_first = "type first" in faults
         self.flavour = "sched" if "wrong flavour" in faults else "rcu"
         self.read_side = "no read lock" not in faults
+        # What is shown while it is stepped is the code that runs, not a choice of codes.
+        self.reader = self.reader_as_posted if posted else self.reader_as_fixed
+        self.wait = self.go_ahead if "no pending check" in faults else self.wait_for_pending
+        self.publish = self.publish_locked
+        if "early unlock" in faults:
+            self.publish = self.publish_unlocked
+        if "early call_rcu" in faults:
+            self.publish = self.defer_too_early
+        self.walk = self.walk_in_order
+        if "function first" in faults:
+            self.walk = self.walk_function_first
+        if "type first" in faults:
+            self.walk = self.walk_type_first
+        self.defer = self.free_at_once if "no grace period" in faults else self.free_later
 
     # What memory starts with.
 
@@ -89,7 +99,7 @@ class TwoFields:
     def options(self) -> dict[str, object]:
         """What else a `Machine` has to know."""
         return {
-            "hidden": ("entry.ptype", "entry.func", "entry.private", "entry.multi", "oldptr"),
+            "hidden": (*(f"entry.{name}" for name in ENTRY), "rcu_pending", "oldptr"),
             "slot": ("single.func", "single.private"),
             "visible": self.visible,
             "words": {"flags": ("rcu_pending", "entry.ptype")} if self.bit_fields else {},
@@ -104,17 +114,17 @@ class TwoFields:
 
     # Readers.
 
-    def enter(self) -> Step:
+    def read_lock(self) -> Step:
         """What readers begin with."""
         return read_lock(self.flavour) if self.read_side else barrier("no read_lock")
 
-    def leave(self) -> Step:
+    def read_unlock(self) -> Step:
         """What readers end with."""
         return read_unlock(self.flavour) if self.read_side else barrier("no read_unlock")
 
-    def reader(self) -> Steps:
-        """One dispatch."""
-        yield self.enter()
+    def reader_as_posted(self) -> Steps:
+        """One dispatch: the barrier stands before the load of multi, and orders nothing."""
+        yield self.read_lock()
         if (yield load("ptype")) == 0:
             yield barrier("smp_rmb")
             func = yield load("single.func")
@@ -122,21 +132,41 @@ class TwoFields:
             private = yield load("single.private")
             yield call(func, private)
         else:
-            yield barrier("smp_read_barrier_depends" if self.posted else "smp_rmb")
+            yield barrier("smp_read_barrier_depends")
             multi = yield load("multi")
             i = 0
             while func := (yield load(multi[i].func)):
                 private = yield load(multi[i].private)
                 yield call(func, private)
                 i += 1
-        yield self.leave()
+        yield self.read_unlock()
+
+    def reader_as_fixed(self) -> Steps:
+        """One dispatch."""
+        yield self.read_lock()
+        if (yield load("ptype")) == 0:
+            yield barrier("smp_rmb")
+            func = yield load("single.func")
+            yield barrier("smp_rmb")
+            private = yield load("single.private")
+            yield call(func, private)
+        else:
+            yield barrier("smp_rmb")
+            multi = yield load("multi")
+            yield barrier("smp_read_barrier_depends")
+            i = 0
+            while func := (yield load(multi[i].func)):
+                private = yield load(multi[i].private)
+                yield call(func, private)
+                i += 1
+        yield self.read_unlock()
 
     # Updaters.
 
     def connect(self, func: str) -> Steps:
         """Connect a probe."""
         yield lock("mutex")
-        yield from self.wait_for_pending()
+        yield from self.wait()
         old = yield from self.add(func)
         yield from self.publish(old)
         yield connected(func)
@@ -146,29 +176,38 @@ class TwoFields:
         """Disconnect a probe."""
         yield disconnecting(func)
         yield lock("mutex")
-        yield from self.wait_for_pending()
+        yield from self.wait()
         old = yield from self.remove(func)
         yield from self.publish(old)
         yield unlock("mutex")
 
     def wait_for_pending(self) -> Steps:
         """Let the callback of the change before come to its end."""
-        if self.look_at_pending and (yield load("rcu_pending")):
+        if (yield load("rcu_pending")):
             yield rcu_barrier()
 
-    def publish(self, old: Ref) -> Steps:
-        """Copy the entry to where readers look, and defer the free of the old array."""
-        if self.early_free:
-            yield from self.defer(old)
-        if self.early_unlock:
-            yield unlock("mutex")
-            yield lock("mutex")
+    def go_ahead(self) -> Steps:
+        """Do not wait for the callback of the change before."""
+        yield barrier("no wait")
+
+    def publish_locked(self, old: Ref) -> Steps:
+        """Copy the entry to where readers look, with the mutex held."""
         yield from self.walk()
-        if self.early_unlock:
-            yield unlock("mutex")
-            yield lock("mutex")
-        if not self.early_free:
-            yield from self.defer(old)
+        yield from self.defer(old)
+
+    def publish_unlocked(self, old: Ref) -> Steps:
+        """Copy the entry to where readers look; others may change it meanwhile."""
+        yield unlock("mutex")
+        yield lock("mutex")
+        yield from self.walk()
+        yield unlock("mutex")
+        yield lock("mutex")
+        yield from self.defer(old)
+
+    def defer_too_early(self, old: Ref) -> Steps:
+        """Defer the free of what readers can still find."""
+        yield from self.defer(old)
+        yield from self.walk()
 
     def add(self, func: str) -> Steps:
         """Add a closure to the entry; gives the old array."""
@@ -212,31 +251,55 @@ class TwoFields:
             found.append(closure)
         return found
 
-    def walk(self) -> Steps:
-        """Copy the entry to where readers look."""
+    def walk_in_order(self) -> Steps:
+        """Copy the entry to where readers look: what a field stands for before the field."""
         func = yield load("entry.func")
-        if self.type_first:
-            yield store("ptype", (yield load("entry.ptype")))
         if func == EMPTY:
-            # The private data stays: a reader may be between the function and it.
+            # Readers may be about to load the private data: it stays.
             yield store("single.func", EMPTY)
-        elif self.function_first:
-            yield store("single.func", func)
-            yield store("single.private", (yield load("entry.private")))
         else:
-            yield store("single.private", (yield load("entry.private")))
+            private = yield load("entry.private")
+            yield store("single.private", private)
             yield barrier("smp_wmb")
             yield store("single.func", func)
-        yield store("multi", (yield load("entry.multi")))
-        if not self.type_first:
-            yield barrier("smp_wmb")
-            yield store("ptype", (yield load("entry.ptype")))
+        multi = yield load("entry.multi")
+        yield store("multi", multi)
+        yield barrier("smp_wmb")
+        ptype = yield load("entry.ptype")
+        yield store("ptype", ptype)
 
-    def defer(self, old: Ref) -> Steps:
+    def walk_function_first(self) -> Steps:
+        """Copy the entry in the wrong order: the function before its private data."""
+        func = yield load("entry.func")
+        yield store("single.func", func)
+        if func != EMPTY:
+            private = yield load("entry.private")
+            yield store("single.private", private)
+        multi = yield load("entry.multi")
+        yield store("multi", multi)
+        ptype = yield load("entry.ptype")
+        yield store("ptype", ptype)
+
+    def walk_type_first(self) -> Steps:
+        """Copy the entry in the wrong order: the type before what it stands for."""
+        ptype = yield load("entry.ptype")
+        yield store("ptype", ptype)
+        func = yield load("entry.func")
+        if func == EMPTY:
+            yield store("single.func", EMPTY)
+        else:
+            private = yield load("entry.private")
+            yield store("single.private", private)
+            yield store("single.func", func)
+        multi = yield load("entry.multi")
+        yield store("multi", multi)
+
+    def free_at_once(self, old: Ref) -> Steps:
+        """Free the old array while readers may walk through it."""
+        yield free(old)
+
+    def free_later(self, old: Ref) -> Steps:
         """Free the old array after a grace period."""
-        if not self.grace_period:
-            yield free(old)
-            return
         yield store("oldptr", old)
         yield store("rcu_pending", 1)
         yield barrier("smp_wmb")
@@ -244,6 +307,7 @@ class TwoFields:
 
     def free_old(self) -> Steps:
         """What `call_rcu` runs."""
-        yield free((yield load("oldptr")))
+        old = yield load("oldptr")
+        yield free(old)
         yield barrier("smp_wmb")
         yield store("rcu_pending", 0)
