@@ -124,12 +124,18 @@ def _explored(found: Exploration | None) -> dict[str, Any] | None:
 
 
 def _share(part: int, whole: int) -> str:
-    share = part / whole
+    """How many of all, for reading.
+
+    Examples
+    --------
+    >>> [_share(part, 2000) for part in (2000, 1999, 500, 1)]
+    ['all', '99.9 %', '25.0 %', '1 in 2,000']
+    """
     if part == whole:
         return "all"
-    if share >= 0.001:
-        return f"{100 * share:.2g} %"
-    return f"1 in {whole // part:,}"
+    if 100 * part < whole:
+        return f"1 in {whole // part:,}"
+    return f"{1000 * part // whole / 10:.1f} %"
 
 
 def describe(machine: Machine, found: Exploration | None) -> dict[str, Any]:
