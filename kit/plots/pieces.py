@@ -243,9 +243,8 @@ class Panel:
     def empty(self) -> Label:
         """Add the text that stands in the middle while there is nothing to show."""
         label = self.label("center", "center", "", text_align="center", text_baseline="middle")
-        label.text_font_size = "12px"
-        label.visible = False
-        return label
+        label.update(text_font_size="12px", visible=False, background_fill_alpha=0.9, padding=6)
+        return self.paint(label, background_fill_color="surface")
 
     def label(self, x: str, y: str, text: str, **options: Any) -> Label:
         """Write text at a fixed place of the frame: ``left``, ``center``, ``top`` and so on."""

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from kit.plots.views.latency import (
@@ -13,6 +13,7 @@ from kit.plots.views.latency import (
     latency_view,
     ordered_durations,
     percentiles,
+    tags,
 )
 
 DURATIONS = st.lists(st.integers(0, 10**10), min_size=1, max_size=300)
@@ -41,6 +42,7 @@ def test_the_selection_is_counted_in_the_same_bars(durations, view):
 
 
 @given(VIEWS)
+@example((1.75, 2.1875))
 def test_no_bar_is_narrower_than_a_nanosecond(view):
     edges = bar_edges(*view)
     assert (np.diff(edges) >= 1).all()
@@ -120,3 +122,29 @@ def test_durations_are_sorted_or_chosen_and_sorted():
     dur = np.array([3, 1, 2])
     assert ordered_durations(dur).tolist() == [1, 2, 3]
     assert ordered_durations(dur, np.array([True, True, False])).tolist() == [1, 3]
+
+
+POINTS = st.lists(
+    st.tuples(st.floats(0, 1), st.floats(0, 1), st.text("p9.", min_size=1, max_size=12)),
+    min_size=1,
+    max_size=6,
+).map(sorted)
+
+
+@given(POINTS)
+def test_labels_tell_every_percentile_once(points):
+    ordered = [
+        (x, y, text) for (x, _, text), y in zip(points, sorted(p[1] for p in points), strict=True)
+    ]
+    told = [text for tag in tags(ordered, 500, 126) if tag.text for text in tag.text.split(" · ")]
+    assert told == [text for _, _, text in ordered]
+
+
+def test_labels_that_would_cover_each_other_share_a_line():
+    near = [(0.1, 0.2, "p50 1 µs"), (0.9, 0.80, "p99.9 9 ms"), (0.91, 0.85, "max 9.5 ms")]
+    assert [tag.text for tag in tags(near, 500, 126)] == ["p50 1 µs", "", "p99.9 9 ms · max 9.5 ms"]
+    assert [tag.before for tag in tags(near, 500, 126)] == [False, True, True]
+    low = [(0.1, 0.2, "p50 1 µs"), (0.1, 0.25, "p90 1 µs")]
+    assert [tag.text for tag in tags(low, 500, 126)] == ["p50 1 µs · p90 1 µs", ""]
+    apart = [(0.1, 0.80, "p99.9 9 ms"), (0.5, 0.85, "max 95 ms")]
+    assert [tag.text for tag in tags(apart, 500, 126)] == ["p99.9 9 ms", "max 95 ms"]

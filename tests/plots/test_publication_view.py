@@ -140,6 +140,20 @@ def test_more_publications_than_pixels_do_not_make_more_bars():
     assert view.lines_hidden == 20_000 - publication.LINES
 
 
+def test_with_too_many_lanes_those_that_changed_most_are_shown_in_their_order():
+    rows = [(n, 1, f"m{n:02}", 1, 1, 1) for n in range(40)]
+    changes = [
+        (n, f"m{n:02}", "connect", "p", 2 + k, 0) for n in range(40) for k in range(1 + n % 3)
+    ]
+    view = publication_view(read(samples.dispatches(rows), samples.publications(changes)), FULL)
+    names = [lane.marker for lane in view.lanes]
+    assert len(names) == publication.LANES
+    assert view.hidden == 40 - publication.LANES
+    assert names == sorted(names)
+    assert {f"m{n:02}" for n in range(40) if n % 3 == 2} <= set(names)
+    assert set(view.tone) == {1}  # all have a newer generation than the one that was used
+
+
 def test_nothing_recorded_is_a_view_too():
     view = publication_view(read(samples.dispatches([]), samples.publications([])), (0.0, 1e9))
     assert view.lanes == ()

@@ -24,8 +24,11 @@ ROW = 22
 BELOW = 196
 """Height of the lower panel in px."""
 
-LEFT = 172
-RIGHT = 146
+GAP = 0.45
+"""Distance between markers, in rows."""
+
+LEFT = 224
+RIGHT = 142
 
 _MARKS = "■ median, bar to 99 %, ○ longest"
 _COSTS = ("p50", "p99", "longest", "calls", "total", "exact_p50", "exact_p99", "exact_longest")
@@ -129,9 +132,8 @@ class Fanout(Plot):
         panel.text(
             self._markers,
             text_font_style="bold",
-            text_align="right",
             text_baseline="middle",
-            x_offset=-8,
+            x_offset=4 - LEFT,
             level="annotation",
         )
         rows = (("probe", "@probe"), ("marker", "@marker"), ("called as number", "@position"))
@@ -175,21 +177,15 @@ class Fanout(Plot):
         )
 
     def _draw(self) -> None:
-        view, rows = self.view, _rows(self.view.probes)
-        lines = max(len(rows), 3)
-        self._above.figure.height = 96 + ROW * lines
+        view, rows = self.view, _places(self.view.probes)
+        lowest = min((y for y, _ in rows), default=0.0)
+        high = ROW * (max(-lowest, 2.0) + 1)
+        self._above.figure.height = round(96 + high)
         self._below.figure.visible = bool(view.fanouts)
-        self.height = 96 + ROW * lines + (8 + BELOW if view.fanouts else 0)
-        self._rows_range.update(start=0.5 - lines, end=0.5)
-        probes = [(-float(y), row) for y, row in enumerate(rows) if isinstance(row, ProbeCost)]
-        markers = [(-float(y), row) for y, row in enumerate(rows) if isinstance(row, str)]
-        self._above.y_names({y: units.short(row.probe, 26) for y, row in probes})
-        self._draw_costs(probes)
-        self._markers.data = {
-            "x": [_extent([row.cost for _, row in probes])[0]] * len(markers),
-            "y": [y for y, _ in markers],
-            "text": [units.plain(name) for _, name in markers],
-        }
+        self.height = round(96 + high) + (8 + BELOW if view.fanouts else 0)
+        self._rows_range.update(start=0.5 - high / ROW, end=0.5)
+        self._above.y_names({y: units.short(row.probe, 14) for y, row in rows})
+        self._draw_costs(rows)
         self._draw_widths()
         self._above.say(*self._heading())
         self._above.figure.xaxis.visible = bool(rows)
@@ -210,6 +206,12 @@ class Fanout(Plot):
             "errors": [units.count(row.errors) for _, row in rows],
             **_columns(costs),
         }
+        first = {row.marker: y for y, row in reversed(rows)}
+        self._markers.data = {
+            "x": [low] * len(first),
+            "y": list(first.values()),
+            "text": [units.short(marker, 16) for marker in first],
+        }
         bad, muted = self._painter.color("bad"), self._painter.color("muted")
         self._calls.data = {
             "x": [high] * len(rows),
@@ -226,7 +228,8 @@ class Fanout(Plot):
         costs = [cost for _, cost in self.view.fanouts]
         low, high = _extent(costs)
         # Room for the medians below, and for what the corner says above.
-        self._time_range.update(start=low / 2, end=high * 2)
+        room = (high / low) ** 0.18
+        self._time_range.update(start=low / room, end=high * room)
         widest = max((number for number, _ in self.view.fanouts), default=1)
         self._width_range.end = max(widest, 3) + 0.5
         self._widths.data = {
@@ -237,15 +240,15 @@ class Fanout(Plot):
         }
 
 
-def _rows(probes: Sequence[ProbeCost]) -> list[str | ProbeCost]:
-    """Each marker's name, and its probes below it."""
-    rows: list[str | ProbeCost] = []
-    for probe in probes:
-        before = rows[-1] if rows else None
-        if not isinstance(before, ProbeCost) or before.marker != probe.marker:
-            rows.append(probe.marker)
-        rows.append(probe)
-    return rows
+def _places(probes: Sequence[ProbeCost]) -> list[tuple[float, ProbeCost]]:
+    """Place of each probe on the y axis, with a gap between markers."""
+    places: list[tuple[float, ProbeCost]] = []
+    y = 0.0
+    for index, probe in enumerate(probes):
+        if index:
+            y -= 1.0 if probes[index - 1].marker == probe.marker else 1.0 + GAP
+        places.append((y, probe))
+    return places
 
 
 def _extent(costs: Sequence[Cost]) -> tuple[float, float]:

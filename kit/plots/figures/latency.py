@@ -15,12 +15,21 @@ from kit.plots.brushing import Box, EventPlot
 from kit.plots.selection import Brush, whole
 from kit.plots.theme import color_of
 from kit.plots.views import grid
-from kit.plots.views.latency import LatencyView, latency_view, ordered_durations
+from kit.plots.views.latency import LatencyView, latency_view, ordered_durations, tags
 
 if TYPE_CHECKING:
     from kit.plots.views.table import Events
 
 __all__ = ["Latency", "latency"]
+
+FRAME = 126
+"""Height of the lower frame in px."""
+
+BOTTOM, ABOVE = -0.8, 0.9
+"""Where it begins, and its room above the maximum, in nines."""
+
+NARROW = 500
+"""Width of a narrow notebook's frame in px: where there is more room, labels are only further."""
 
 
 def latency(frame: Any) -> Latency:
@@ -56,7 +65,7 @@ class Latency(EventPlot):
 
     def _build(self) -> None:
         dur = self._windows["dur"] = Window()
-        self._counts_range, self._nines_range = Range1d(start=0), Range1d(start=-0.8)
+        self._counts_range, self._nines_range = Range1d(start=0), Range1d(start=BOTTOM)
         tools = pieces.zoom_tools("width", select="width")
         self._above = pieces.Panel(
             self._painter,
@@ -181,27 +190,35 @@ class Latency(EventPlot):
         self._counts_range.end = grid.ceiling(1.04 * int(view.counts.max(initial=0)))
         self._curve.data = {"dur": view.curve_dur, "nines": view.curve_nines}
         top = max(math.log10(max(view.total, 1)), 1.0)
-        self._nines_range.end = top + 0.9
+        self._nines_range.end = top + ABOVE
         self._below.y_names(ticks.shares(top), grid=True)
-        self._draw_marks()
+        self._draw_marks(top + ABOVE)
         self._empty.visible = not view.total
         self._empty.text = self._nothing()
 
-    def _draw_marks(self) -> None:
+    def _draw_marks(self, top: float) -> None:
         view = self.view
         shown = [p for p in view.percentiles if view.low <= max(p.value, 1) <= view.high]
         x = [max(p.value, 1) for p in shown]
-        # The curve leaves room for a label below it on the right, or above it on the left.
         width = math.log(view.high / view.low)
-        left = [math.log(value / view.low) / width > 0.82 for value in x]
+        points = [
+            (
+                math.log(at / view.low) / width,
+                (p.nines - BOTTOM) / (top - BOTTOM),
+                f"{p.label} {units.duration(p.value)}",
+            )
+            for at, p in zip(x, shown, strict=True)
+        ]
+        placed = tags(points, NARROW, FRAME)
+        before = [tag.before for tag in placed]
         self._marks.data = {
             "x": x,
             "y": [p.nines for p in shown],
-            "text": [f"{p.label} {units.duration(p.value)}" for p in shown],
+            "text": [tag.text for tag in placed],
             "label": [p.label for p in shown],
             "exact": [units.exact(p.value) for p in shown],
-            "align": ["right" if is_left else "left" for is_left in left],
-            "baseline": ["bottom" if is_left else "top" for is_left in left],
-            "x_offset": [-5 if is_left else 5 for is_left in left],
-            "y_offset": [-1 if is_left else 1 for is_left in left],
+            "align": ["right" if left else "left" for left in before],
+            "baseline": ["bottom" if left else "top" for left in before],
+            "x_offset": [-5 if left else 5 for left in before],
+            "y_offset": [-1 if left else 1 for left in before],
         }

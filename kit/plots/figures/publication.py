@@ -281,12 +281,14 @@ class Publication(Plot):
         view, color = self.view, self._painter.color
         if not view.total:
             return []
-        keys = [("newest generation", color("accent"))]
-        if (view.tone != NEWEST).any():
-            keys += [("older, even", color("calm")), ("older, odd", color("calm_other"))]
-        if view.late_total:
-            keys.append((f"{units.count(view.late_total)} late", color("bad")))
-        return keys
+        late = f"{units.count(view.late_total)} late"
+        keys = [
+            ("newest generation", color("accent"), (view.tone == NEWEST).any()),
+            ("older, even", color("calm"), (view.tone == 0).any()),
+            ("older, odd", color("calm_other"), (view.tone == 1).any()),
+            (late, color("bad"), view.late_total > 0),
+        ]
+        return [(text, of) for text, of, is_there in keys if is_there]
 
 
 def arrange(at: list[float], texts: list[str], tiers: int = TIERS) -> list[int | None]:

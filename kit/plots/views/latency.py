@@ -16,9 +16,20 @@ import numpy as np
 from kit.plots.views import grid
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from kit.plots.views.table import Bools, Floats, Ints
 
-__all__ = ["LEVELS", "LatencyView", "Percentile", "curve", "latency_view", "percentiles"]
+__all__ = [
+    "LEVELS",
+    "LatencyView",
+    "Percentile",
+    "Tag",
+    "curve",
+    "latency_view",
+    "percentiles",
+    "tags",
+]
 
 LEVELS: Final = (
     ("p50", 0.5),
@@ -30,6 +41,10 @@ LEVELS: Final = (
 """Percentiles that are drawn, if there are events beyond them."""
 
 BARS: Final = 90
+LINE: Final = 14
+LETTER: Final = 6.5
+"""Height of a text and width of a letter, in px."""
+
 TAIL: Final = 400
 """So many of the slowest in view are points of the curve, each for itself."""
 
@@ -144,6 +159,63 @@ def latency_view(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """A text at a percentile's point of the curve.
+
+    Attributes
+    ----------
+    text : str
+        Empty if a neighbour's text tells this percentile too.
+    before : bool
+        Whether it stands above the curve, to the left of the point; else below, to the right.
+    """
+
+    text: str
+    before: bool
+
+
+def tags(shown: Sequence[tuple[float, float, str]], width: float, height: float) -> list[Tag]:
+    """Give each percentile its text; those that would cover each other share one.
+
+    Parameters
+    ----------
+    shown : sequence of (x, y, text)
+        Points of the curve, ascending, as shares of the frame's width and height.
+    width, height : float
+        Of the frame, in px; `width` may be less than it is.
+
+    Returns
+    -------
+    list of Tag
+
+    Examples
+    --------
+    >>> tags([(0.1, 0.2, "p50 1 µs"), (0.9, 0.9, "p99 9 ms"), (0.92, 0.93, "max 9.5 ms")], 500, 99)
+    ... # doctest: +NORMALIZE_WHITESPACE
+    [Tag(text='p50 1 µs', before=False), Tag(text='', before=True),
+     Tag(text='p99 9 ms · max 9.5 ms', before=True)]
+    """
+    groups: list[list[tuple[float, float, str]]] = []
+    for point in shown:
+        last = groups[-1][-1] if groups else None
+        if last is not None and (point[1] - last[1]) * height < LINE:
+            room = LETTER / width * max(len(last[2]), len(point[2]))
+            if point[0] - last[0] < room:
+                groups[-1].append(point)
+                continue
+        groups.append([point])
+    placed: list[Tag] = []
+    for group in groups:
+        text = " · ".join(each for _, _, each in group)
+        before = group[0][0] + LETTER / width * len(text) > 1
+        texts = [""] * len(group)
+        # Before the curve the highest point has room, after it the lowest.
+        texts[-1 if before else 0] = text
+        placed += [Tag(each, before) for each in texts]
+    return placed
+
+
 def bar_edges(low: float, high: float, bars: int = BARS) -> Ints:
     """Give whole-nanosecond edges, even in log duration as far as nanoseconds allow.
 
@@ -158,7 +230,8 @@ def bar_edges(low: float, high: float, bars: int = BARS) -> Ints:
     last = math.ceil(math.log10(high) * steps - 1e-9)
     powers = 10.0 ** (np.arange(first, last + 1) / steps)
     # Rounded and freed of doubles: a bar narrower than a nanosecond would always be empty.
-    return np.unique(np.rint(powers).astype(np.int64))
+    edges = np.unique(np.rint(powers).astype(np.int64))
+    return edges if len(edges) > 1 else np.array([edges[0], edges[0] + 1])
 
 
 def curve(ordered: Ints, low: float, high: float, points: int = 500) -> tuple[Floats, Floats]:

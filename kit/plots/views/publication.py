@@ -8,6 +8,7 @@ after that grace period has ended is late, which must never happen.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -60,6 +61,8 @@ class Published:
         By marker, and by thread in each.
     members : tuple of array of int64
         Positions in the table, for each lane.
+    shown : array of int64
+        The lanes to show: with too many, those of the markers that changed most often.
     newest : array of int64
         The newest generation of each lane's marker.
     late : array of bool
@@ -80,6 +83,7 @@ class Published:
     generation: Ints
     lanes: tuple[Lane, ...]
     members: tuple[Ints, ...]
+    shown: Ints
     newest: Ints
     late: Bools
     ts: Ints
@@ -181,6 +185,7 @@ def read(dispatches: pd.DataFrame, publications: pd.DataFrame) -> Published:
         generation=generation,
         lanes=lanes,
         members=members,
+        shown=_most_changed(lanes, marker),
         newest=_newest(lanes, members, generation, marker, number),
         late=_late(lanes, members, table, generation, marker, ts, grace, number),
         ts=ts,
@@ -206,7 +211,8 @@ def publication_view(data: Published, time: tuple[float, float]) -> PublicationV
     -------
     PublicationView
     """
-    lanes, members = data.lanes[:LANES], data.members[:LANES]
+    lanes = tuple(data.lanes[i] for i in data.shown)
+    members = [data.members[i] for i in data.shown]
     low, high = data.origin + math.floor(time[0]), data.origin + math.ceil(time[1])
     ts, end = data.table.ts, data.table.ts + data.table.dur
     seen = [m[(ts[m] <= high) & (end[m] >= low)] for m in members]
@@ -230,7 +236,7 @@ def publication_view(data: Published, time: tuple[float, float]) -> PublicationV
         start=start - data.origin,
         end=stop - data.origin,
         lane=lane,
-        tone=np.where(generation == data.newest[lane], NEWEST, generation % 2),
+        tone=np.where(generation == data.newest[data.shown][lane], NEWEST, generation % 2),
         generation=generation,
         counts=counts,
         late=np.concatenate([empty[0][0], *late])[:LATE],
@@ -262,6 +268,15 @@ def _lanes(table: Events) -> tuple[tuple[Lane, ...], tuple[Ints, ...]]:
         key=lambda lane: (lane[0].marker, columns.natural(lane[0].thread)),
     )
     return tuple(lane for lane, _ in ranked), tuple(rows for _, rows in ranked)
+
+
+def _most_changed(lanes: tuple[Lane, ...], marker: tuple[str, ...]) -> Ints:
+    """Choose at most `LANES` lanes, whole markers first, and leave them in their order."""
+    if len(lanes) <= LANES:
+        return np.arange(len(lanes))
+    often = Counter(marker)
+    ranked = sorted(range(len(lanes)), key=lambda i: (-often[lanes[i].marker], i))
+    return np.sort(np.array(ranked[:LANES], np.int64))
 
 
 def _newest(
