@@ -121,6 +121,8 @@ array_init(Array *self, PyObject *args, PyObject *kwargs)
         self->only_writers = self->only_writers && kind == CALL_WRITER;
     }
     self->kinds[count] = 0;
+    if (count == 1 && PyTuple_GET_SIZE(observers) == 0 && self->kinds[0] != CALL_TIMED)
+        self->single = self->kinds[0];
     self->arity = arity;
     self->generation = generation;
     self->calls = Py_NewRef(calls);
@@ -145,6 +147,7 @@ array_put_stub(Array *self, PyObject *args)
     /* The kind first: a stub may be called either way, a closure may not. */
     self->kinds[position] = CALL_STUB;
     self->plain = self->only_writers = false;
+    self->single = 0;
     PyObject *old = PyList_GET_ITEM(self->calls, position);
     PyList_SET_ITEM(self->calls, position, Py_NewRef(stub));
     Py_DECREF(old);

@@ -360,7 +360,33 @@ dispatch(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwna
         args = ((PyTupleObject *)bound)->ob_item;
         nargs = PyTuple_GET_SIZE(bound);
     }
-    if (span == NULL) {
+    if (LIKELY(span == NULL && array->single != 0 && frame->outer == NULL)) {
+        /* One probe, and nobody watches: the common case. */
+        PyObject *probe = PyList_GET_ITEM(array->calls, 0);
+        array->tally->n++;
+        frame->at = 0;
+        if (array->single == CALL_WRITER) {
+            Event event = {kit_clock(), args, nargs, false, 0, NULL};
+            status = kit_write((Writer *)probe, reader, &event);
+        }
+        else {
+            PyObject *result = PyObject_Vectorcall(probe, args, nargs, NULL);
+            status = result == NULL ? -1 : 0;
+            Py_XDECREF(result);
+        }
+        frame->at = -1;
+        if (UNLIKELY(status < 0))
+            status = failed(self, array, 0, take_error());
+    }
+    else if (LIKELY(array->single == CALL_WRITER && frame->outer == NULL)) {
+        array->tally->n++;
+        frame->at = 0;
+        status = kit_write((Writer *)PyList_GET_ITEM(array->calls, 0), reader, span);
+        frame->at = -1;
+        if (UNLIKELY(status < 0))
+            status = failed(self, array, 0, take_error());
+    }
+    else if (span == NULL) {
         Call call = {args, nargs, NULL, {0, args, nargs, false, 0, NULL}};
         status = call_all(self, array, frame, reader, &call);
         Py_XDECREF(call.tuple);

@@ -43,7 +43,7 @@ execute(PyObject *module)
         if (*names[i].name == NULL)
             return -1;
     }
-    if (kit_init_readers(module) < 0 || kit_init_store(module) < 0 || kit_init_rows(module) < 0 ||
+    if (kit_init_clock(module) < 0 || kit_init_readers(module) < 0 || kit_init_store(module) < 0 || kit_init_rows(module) < 0 ||
         kit_init_writer(module) < 0 || kit_init_arrays(module) < 0 ||
         kit_init_dispatch(module) < 0 || kit_init_spans(module) < 0)
         return -1;

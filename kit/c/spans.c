@@ -6,24 +6,49 @@ HIDDEN bool kit_decorates(PyObject *span);
 
 typedef struct {
     PyObject_VAR_HEAD
+    vectorcallfunc call;
     PyObject *span;
     PyObject *kwnames;  /* of the last values, or NULL */
     int64_t start;      /* 0 outside, and where nothing was connected at entry */
     Py_ssize_t nargs;   /* positional ones */
+    Py_ssize_t count;   /* all of them */
     PyObject *values[1];
 } Timing;
+
+#define USUAL 4 /* values that a passage has room for without asking */
+
+#ifndef Py_GIL_DISABLED
+/* Passages that have ended, for those to come: most programs have a few at a time. */
+#define KEPT 16
+static Timing *kept[KEPT];
+static int kept_count;
+#endif
+
+static PyObject *timing_call(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *kwnames);
 
 static PyObject *
 new_timing(PyObject *span, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames)
 {
     Py_ssize_t all = nargs + (kwnames == NULL ? 0 : PyTuple_GET_SIZE(kwnames));
-    Timing *self = PyObject_GC_NewVar(Timing, kit_Timing, all);
-    if (self == NULL)
-        return NULL;
+    Timing *self;
+#ifdef KEPT
+    if (LIKELY(all <= USUAL && kept_count > 0)) {
+        self = kept[--kept_count];
+        _Py_NewReference((PyObject *)self); /* it has kept its reference to the type */
+    }
+    else
+#endif
+    {
+        self = PyObject_GC_NewVar(Timing, kit_Timing, all < USUAL ? USUAL : all);
+        if (self == NULL)
+            return NULL;
+    }
+    self->call = timing_call;
     self->span = Py_NewRef(span);
     self->kwnames = Py_XNewRef(kwnames);
     self->start = 0;
     self->nargs = nargs;
+    self->count = all;
     for (Py_ssize_t i = 0; i < all; i++)
         self->values[i] = Py_NewRef(args[i]);
     PyObject_GC_Track(self);
@@ -60,7 +85,7 @@ timing_new(PyTypeObject *Py_UNUSED(type), PyObject *args, PyObject *kwargs)
 }
 
 static PyObject *
-timing_enter(Timing *self, PyObject *Py_UNUSED(none))
+enter(Timing *self)
 {
     /* Off at entry means no event: without a start there is no duration. */
     self->start = kit_is_on(self->span) ? kit_clock() : 0;
@@ -68,14 +93,13 @@ timing_enter(Timing *self, PyObject *Py_UNUSED(none))
 }
 
 static PyObject *
-timing_exit(Timing *self, PyObject *const *args, Py_ssize_t nargs)
+leave(Timing *self, PyObject *kind)
 {
     int64_t start = self->start;
     if (start == 0)
         Py_RETURN_NONE;
     int64_t end = kit_clock();
     self->start = 0;
-    PyObject *kind = nargs > 0 ? args[0] : Py_None;
     PyObject *error = Py_None, *name = NULL;
     /* A generator that is closed early has ended, not failed. */
     if (UNLIKELY(kind != Py_None && kind != PyExc_GeneratorExit)) {
@@ -94,10 +118,18 @@ timing_exit(Timing *self, PyObject *const *args, Py_ssize_t nargs)
     Py_RETURN_NONE;
 }
 
+/* Calling a passage: without arguments it begins, with an exception's three it ends; see Step. */
 static PyObject *
-timing_call(Timing *self, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwargs))
+timing_call(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *kwnames)
 {
-    PyObject *name = PyObject_GetAttrString(self->span, "name");
+    Py_ssize_t nargs = PyVectorcall_NARGS(nargsf);
+    if (LIKELY(kwnames == NULL)) {
+        if (nargs == 3)
+            return leave((Timing *)self, args[0]);
+        if (nargs == 0)
+            return enter((Timing *)self);
+    }
+    PyObject *name = PyObject_GetAttrString(((Timing *)self)->span, "name");
     if (name != NULL) {
         PyErr_Format(PyExc_TypeError,
                      "span %R has fields, so it cannot decorate a function by itself; say which "
@@ -108,12 +140,87 @@ timing_call(Timing *self, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwargs)
     return NULL;
 }
 
+/* __enter__ and __exit__ of a passage.
+ *
+ * A `with` statement looks both up and binds them; a bound method each would cost more than all
+ * the rest.  Bound, they are the passage itself, which knows by the number of arguments what it is
+ * called for.
+ */
+typedef struct {
+    PyObject_HEAD
+    vectorcallfunc call;
+    Py_ssize_t nargs; /* beside the passage */
+} Step;
+
+static PyTypeObject *step_type;
+
+static PyObject *
+step_get(PyObject *self, PyObject *passage, PyObject *Py_UNUSED(type))
+{
+    return Py_NewRef(passage == NULL ? self : passage);
+}
+
+/* Not bound, as contextlib.ExitStack calls it: type(passage).__exit__(passage, ...). */
+static PyObject *
+step_call(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *kwnames)
+{
+    Py_ssize_t nargs = PyVectorcall_NARGS(nargsf);
+    if (kwnames != NULL || nargs != ((Step *)self)->nargs + 1 || Py_TYPE(args[0]) != kit_Timing) {
+        PyErr_SetString(PyExc_TypeError, "this takes a passage through a span, and nothing by keyword");
+        return NULL;
+    }
+    return timing_call(args[0], args + 1, nargs - 1, NULL);
+}
+
+static void
+step_dealloc(PyObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    type->tp_free(self);
+    Py_DECREF(type);
+}
+
+static PyMemberDef step_members[] = {
+    {"__vectorcalloffset__", T_PYSSIZET, offsetof(Step, call), READONLY, NULL},
+    {NULL},
+};
+
+static PyType_Slot step_slots[] = {
+    {Py_tp_doc, "The beginning or the end of a passage through a span."},
+    {Py_tp_dealloc, step_dealloc},
+    {Py_tp_descr_get, step_get},
+    {Py_tp_call, PyVectorcall_Call},
+    {Py_tp_members, step_members},
+    {0, NULL},
+};
+
+static PyType_Spec step_spec = {
+    .name = "kit._c.Step",
+    .basicsize = sizeof(Step),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_VECTORCALL | Py_TPFLAGS_DISALLOW_INSTANTIATION |
+             Py_TPFLAGS_IMMUTABLETYPE,
+    .slots = step_slots,
+};
+
+static int
+add_step(PyObject *type, const char *name, Py_ssize_t nargs)
+{
+    Step *step = PyObject_New(Step, step_type);
+    if (step == NULL)
+        return -1;
+    step->call = step_call;
+    step->nargs = nargs;
+    int status = PyObject_SetAttrString(type, name, (PyObject *)step);
+    Py_DECREF(step);
+    return status;
+}
+
 static int
 timing_traverse(Timing *self, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(self));
     Py_VISIT(self->span);
-    for (Py_ssize_t i = 0; i < Py_SIZE(self); i++)
+    for (Py_ssize_t i = 0; i < self->count; i++)
         Py_VISIT(self->values[i]);
     return 0;
 }
@@ -122,7 +229,7 @@ static int
 timing_clear(Timing *self)
 {
     Py_CLEAR(self->kwnames);
-    for (Py_ssize_t i = 0; i < Py_SIZE(self); i++)
+    for (Py_ssize_t i = 0; i < self->count; i++)
         Py_XSETREF(self->values[i], Py_NewRef(Py_None));
     return 0;
 }
@@ -134,27 +241,32 @@ timing_dealloc(Timing *self)
     PyObject_GC_UnTrack(self);
     Py_DECREF(self->span);
     Py_XDECREF(self->kwnames);
-    for (Py_ssize_t i = 0; i < Py_SIZE(self); i++)
+    for (Py_ssize_t i = 0; i < self->count; i++)
         Py_XDECREF(self->values[i]);
+#ifdef KEPT
+    if (LIKELY(Py_SIZE(self) == USUAL && kept_count < KEPT)) {
+        kept[kept_count++] = self;
+        return;
+    }
+#endif
     PyObject_GC_Del(self);
     Py_DECREF(type);
 }
 
 
-static PyMethodDef timing_methods[] = {
-    {"__enter__", (PyCFunction)timing_enter, METH_NOARGS, "Begin."},
-    {"__exit__", (PyCFunction)(void (*)(void))timing_exit, METH_FASTCALL, "End, and fire."},
+static PyMemberDef timing_members[] = {
+    {"__vectorcalloffset__", T_PYSSIZET, offsetof(Timing, call), READONLY, NULL},
     {NULL},
 };
 
 static PyType_Slot timing_slots[] = {
     {Py_tp_doc, "One passage through a span: the context manager that calling a span returns."},
     {Py_tp_new, timing_new},
-    {Py_tp_call, timing_call},
+    {Py_tp_call, PyVectorcall_Call},
     {Py_tp_dealloc, timing_dealloc},
     {Py_tp_traverse, timing_traverse},
     {Py_tp_clear, timing_clear},
-    {Py_tp_methods, timing_methods},
+    {Py_tp_members, timing_members},
     {0, NULL},
 };
 
@@ -162,13 +274,17 @@ static PyType_Spec timing_spec = {
     .name = "kit._c.Timing",
     .basicsize = offsetof(Timing, values),
     .itemsize = sizeof(PyObject *),
-    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_IMMUTABLETYPE,
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL,
     .slots = timing_slots,
 };
 
 int
 kit_init_spans(PyObject *module)
 {
-    kit_Timing = kit_add_type(module, &timing_spec, NULL);
-    return kit_Timing == NULL ? -1 : 0;
+    step_type = kit_add_type(module, &step_spec, NULL);
+    kit_Timing = step_type == NULL ? NULL : kit_add_type(module, &timing_spec, NULL);
+    if (kit_Timing == NULL || add_step((PyObject *)kit_Timing, "__enter__", 0) < 0 ||
+        add_step((PyObject *)kit_Timing, "__exit__", 3) < 0)
+        return -1;
+    return 0;
 }

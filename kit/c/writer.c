@@ -22,6 +22,8 @@ struct Writer {
 
 /* Text. */
 
+#define ASCII_DATA(text) ((const char *)((PyASCIIObject *)(text) + 1))
+
 static inline bool
 is_simple(PyObject *text)
 {
@@ -77,6 +79,44 @@ encode(PyObject *text, Py_ssize_t length, char *to, bool *odd)
     return to - begin;
 }
 
+/* Copy a few bytes: the usual text is too short for a call of memcpy to be worth its while. */
+static inline void
+copy_text(char *to, const char *from, size_t length)
+{
+    if (length > 16)
+        memcpy(to, from, length);
+    else if (length >= 8) {
+        memcpy(to, from, 8);
+        memcpy(to + length - 8, from + length - 8, 8);
+    }
+    else if (length >= 4) {
+        memcpy(to, from, 4);
+        memcpy(to + length - 4, from + length - 4, 4);
+    }
+    else if (length > 0) {
+        to[0] = from[0];
+        to[length / 2] = from[length / 2];
+        to[length - 1] = from[length - 1];
+    }
+}
+
+/* The value of an int of at most one digit, which most are; false: ask further. */
+static inline bool
+small_int(PyObject *number, int64_t *value)
+{
+#if PY_VERSION_HEX >= 0x030C0000
+    if (!PyUnstable_Long_IsCompact((PyLongObject *)number))
+        return false;
+    *value = PyUnstable_Long_CompactValue((PyLongObject *)number);
+#else
+    Py_ssize_t digits = Py_SIZE(number);
+    if (digits < -1 || digits > 1)
+        return false;
+    *value = digits * (int64_t)((PyLongObject *)number)->ob_digit[0];
+#endif
+    return true;
+}
+
 static inline void
 put_text(char *record, char *slot, size_t *end, size_t length)
 {
@@ -95,7 +135,8 @@ static inline size_t
 finish(char *record, size_t end, uint16_t code, uint16_t flags, int64_t ts)
 {
     size_t size = (end + 7) & ~(size_t)7;
-    memset(record + end, 0, size - end);
+    while (end < size)
+        record[end++] = 0;
     Head head = {(uint32_t)size, code, flags, ts};
     memcpy(record, &head, sizeof(head));
     return size;
@@ -326,10 +367,13 @@ kit_write(Writer *self, Reader *reader, const Event *event)
         case 'd': {
             if (UNLIKELY(!PyLong_CheckExact(each)))
                 return write_slowly(self, reader, event);
-            int overflow;
-            int64_t number = PyLong_AsLongLongAndOverflow(each, &overflow);
-            if (UNLIKELY(overflow))
-                return write_slowly(self, reader, event);
+            int64_t number;
+            if (UNLIKELY(!small_int(each, &number))) {
+                int overflow;
+                number = PyLong_AsLongLongAndOverflow(each, &overflow);
+                if (UNLIKELY(overflow))
+                    return write_slowly(self, reader, event);
+            }
             memcpy(slot, &number, 8);
             break;
         }
@@ -362,12 +406,12 @@ kit_write(Writer *self, Reader *reader, const Event *event)
             size_t length = PyUnicode_GET_LENGTH(each);
             uint32_t pair[2] = {(uint32_t)length, 0};
             if (length <= INLINE_TEXT)
-                memcpy(&pair[1], PyUnicode_DATA(each), length);
+                copy_text((char *)&pair[1], ASCII_DATA(each), length);
             else {
                 if (UNLIKELY(length > (size_t)self->limit || end + length > room))
                     return write_slowly(self, reader, event);
                 pair[1] = (uint32_t)end;
-                memcpy(record + end, PyUnicode_DATA(each), length);
+                copy_text(record + end, ASCII_DATA(each), length);
                 end += length;
             }
             memcpy(slot, pair, 8);
