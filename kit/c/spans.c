@@ -12,8 +12,11 @@ typedef struct {
     int64_t start;      /* 0 outside, and where nothing was connected at entry */
     Py_ssize_t nargs;   /* positional ones */
     Py_ssize_t count;   /* all of them */
+    uint8_t bound;      /* which of its steps a `with` statement has looked up */
     PyObject *values[1];
 } Timing;
+
+enum { ENTER = 1, EXIT = 2 };
 
 #define USUAL 4 /* values that a passage has room for without asking */
 
@@ -49,6 +52,7 @@ new_timing(PyObject *span, PyObject *const *args, Py_ssize_t nargs, PyObject *kw
     self->start = 0;
     self->nargs = nargs;
     self->count = all;
+    self->bound = 0;
     for (Py_ssize_t i = 0; i < all; i++)
         self->values[i] = Py_NewRef(args[i]);
     PyObject_GC_Track(self);
@@ -87,6 +91,7 @@ timing_new(PyTypeObject *Py_UNUSED(type), PyObject *args, PyObject *kwargs)
 static PyObject *
 enter(Timing *self)
 {
+    self->bound &= ~ENTER;
     /* Off at entry means no event: without a start there is no duration. */
     self->start = kit_is_on(self->span) ? kit_clock() : 0;
     return Py_NewRef(self);
@@ -95,6 +100,7 @@ enter(Timing *self)
 static PyObject *
 leave(Timing *self, PyObject *kind)
 {
+    self->bound &= ~EXIT;
     int64_t start = self->start;
     if (start == 0)
         Py_RETURN_NONE;
@@ -118,15 +124,16 @@ leave(Timing *self, PyObject *kind)
     Py_RETURN_NONE;
 }
 
-/* Calling a passage: without arguments it begins, with an exception's three it ends; see Step. */
+/* Calling a passage: as its __enter__ it begins, as its __exit__ it ends, see Step; in any other
+ * way it was meant to decorate something. */
 static PyObject *
 timing_call(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *kwnames)
 {
     Py_ssize_t nargs = PyVectorcall_NARGS(nargsf);
     if (LIKELY(kwnames == NULL)) {
-        if (nargs == 3)
+        if (nargs == 3 && ((Timing *)self)->bound & EXIT)
             return leave((Timing *)self, args[0]);
-        if (nargs == 0)
+        if (nargs == 0 && ((Timing *)self)->bound & ENTER)
             return enter((Timing *)self);
     }
     PyObject *name = PyObject_GetAttrString(((Timing *)self)->span, "name");
@@ -150,6 +157,7 @@ typedef struct {
     PyObject_HEAD
     vectorcallfunc call;
     Py_ssize_t nargs; /* beside the passage */
+    uint8_t which;
 } Step;
 
 static PyTypeObject *step_type;
@@ -157,7 +165,10 @@ static PyTypeObject *step_type;
 static PyObject *
 step_get(PyObject *self, PyObject *passage, PyObject *Py_UNUSED(type))
 {
-    return Py_NewRef(passage == NULL ? self : passage);
+    if (passage == NULL || Py_TYPE(passage) != kit_Timing)
+        return Py_NewRef(self);
+    ((Timing *)passage)->bound |= ((Step *)self)->which;
+    return Py_NewRef(passage);
 }
 
 /* Not bound, as contextlib.ExitStack calls it: type(passage).__exit__(passage, ...). */
@@ -169,7 +180,8 @@ step_call(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *kwname
         PyErr_SetString(PyExc_TypeError, "this takes a passage through a span, and nothing by keyword");
         return NULL;
     }
-    return timing_call(args[0], args + 1, nargs - 1, NULL);
+    Timing *passage = (Timing *)args[0];
+    return ((Step *)self)->which == ENTER ? enter(passage) : leave(passage, args[1]);
 }
 
 static void
@@ -203,13 +215,14 @@ static PyType_Spec step_spec = {
 };
 
 static int
-add_step(PyObject *type, const char *name, Py_ssize_t nargs)
+add_step(PyObject *type, const char *name, Py_ssize_t nargs, uint8_t which)
 {
     Step *step = PyObject_New(Step, step_type);
     if (step == NULL)
         return -1;
     step->call = step_call;
     step->nargs = nargs;
+    step->which = which;
     int status = PyObject_SetAttrString(type, name, (PyObject *)step);
     Py_DECREF(step);
     return status;
@@ -283,8 +296,8 @@ kit_init_spans(PyObject *module)
 {
     step_type = kit_add_type(module, &step_spec, NULL);
     kit_Timing = step_type == NULL ? NULL : kit_add_type(module, &timing_spec, NULL);
-    if (kit_Timing == NULL || add_step((PyObject *)kit_Timing, "__enter__", 0) < 0 ||
-        add_step((PyObject *)kit_Timing, "__exit__", 3) < 0)
+    if (kit_Timing == NULL || add_step((PyObject *)kit_Timing, "__enter__", 0, ENTER) < 0 ||
+        add_step((PyObject *)kit_Timing, "__exit__", 3, EXIT) < 0)
         return -1;
     return 0;
 }
