@@ -46,7 +46,7 @@ class Reader:
     def within(self, token: object, /) -> bool: ...
 
 class Rows:
-    kinds: list[bytes]
+    kinds: tuple[bytes, ...]
     def __init__(
         self, kinds: list[bytes], parts: list[tuple[object, int, int, int]], /
     ) -> None: ...
@@ -62,7 +62,7 @@ Piece: TypeAlias = tuple[int, str, int, Rows, dict[int, int], dict[int, int]]
 class Store:
     lost: int
     overwritten: int
-    kinds: list[bytes]
+    kinds: tuple[bytes, ...]
 
     def __init__(
         self,

@@ -94,7 +94,7 @@ array_init(Array *self, PyObject *args, PyObject *kwargs)
                                      &PyList_Type, &calls, &PyTuple_Type, &timed, &PyTuple_Type,
                                      &observers, &arity, &generation))
         return -1;
-    if (self->calls != NULL) {
+    if (self->kinds != NULL || self->tally != NULL) {
         PyErr_SetString(PyExc_TypeError, "an array never changes");
         return -1;
     }
@@ -125,7 +125,9 @@ array_init(Array *self, PyObject *args, PyObject *kwargs)
         self->single = self->kinds[0];
     self->arity = arity;
     self->generation = generation;
-    self->calls = Py_NewRef(calls);
+    self->calls = PyList_GetSlice(calls, 0, count);
+    if (self->calls == NULL)
+        return -1;
     self->connections = Py_NewRef(connections);
     self->observers = Py_NewRef(observers);
     return 0;
@@ -134,13 +136,18 @@ array_init(Array *self, PyObject *args, PyObject *kwargs)
 PyDoc_STRVAR(put_stub_doc, "put_stub(position, stub)\n--\n\nPut a stub in a closure's place, in one store.");
 
 static PyObject *
-array_put_stub(Array *self, PyObject *args)
+array_put_stub(Array *self, PyObject *const *args, Py_ssize_t nargs)
 {
-    Py_ssize_t position;
-    PyObject *stub;
-    if (!PyArg_ParseTuple(args, "nO!", &position, kit_Stub, &stub))
+    /* Taken as they are: removing has to work where there is no memory, not even for a tuple. */
+    if (nargs != 2 || !PyLong_Check(args[0]) || Py_TYPE(args[1]) != kit_Stub) {
+        PyErr_SetString(PyExc_TypeError, "put_stub() takes a position and a stub");
         return NULL;
-    if (position < 0 || position >= PyList_GET_SIZE(self->calls)) {
+    }
+    Py_ssize_t position = PyLong_AsSsize_t(args[0]);
+    PyObject *stub = args[1];
+    if (position == -1 && PyErr_Occurred())
+        return NULL;
+    if (self->calls == NULL || position < 0 || position >= PyList_GET_SIZE(self->calls)) {
         PyErr_SetString(PyExc_IndexError, "there is no closure at that position");
         return NULL;
     }
@@ -155,12 +162,23 @@ array_put_stub(Array *self, PyObject *args)
 }
 
 static PyMethodDef array_methods[] = {
-    {"put_stub", (PyCFunction)array_put_stub, METH_VARARGS, put_stub_doc},
+    {"put_stub", (PyCFunction)(void (*)(void))array_put_stub, METH_FASTCALL, put_stub_doc},
+    {NULL},
+};
+
+/* A copy: dispatches rely on the list having one call a connection. */
+static PyObject *
+array_calls(Array *self, void *Py_UNUSED(closure))
+{
+    return self->calls == NULL ? PyList_New(0) : PyList_GetSlice(self->calls, 0, PY_SSIZE_T_MAX);
+}
+
+static PyGetSetDef array_getset[] = {
+    {"calls", (getter)array_calls, NULL, "What dispatches call, in order.", NULL},
     {NULL},
 };
 
 static PyMemberDef array_members[] = {
-    {"calls", T_OBJECT_EX, offsetof(Array, calls), READONLY, NULL},
     {"connections", T_OBJECT_EX, offsetof(Array, connections), READONLY, NULL},
     {"observers", T_OBJECT_EX, offsetof(Array, observers), READONLY, NULL},
     {"tally", T_OBJECT_EX, offsetof(Array, tally), READONLY, NULL},
@@ -175,6 +193,7 @@ static PyType_Slot array_slots[] = {
     {Py_tp_dealloc, array_dealloc},
     {Py_tp_traverse, array_traverse},
     {Py_tp_clear, array_clear},
+    {Py_tp_getset, array_getset},
     {Py_tp_members, array_members},
     {Py_tp_methods, array_methods},
     {0, NULL},

@@ -172,7 +172,8 @@ leave_out(PyObject *connection)
     PyObject *tally = PyObject_GetAttr(connection, kit_str_left_out);
     if (tally == NULL)
         return -1;
-    ((Tally *)tally)->n++;
+    if (PyObject_TypeCheck(tally, kit_Tally))
+        ((Tally *)tally)->n++;
     Py_DECREF(tally);
     return 0;
 }
@@ -487,7 +488,8 @@ get_array(Dispatcher *self, void *Py_UNUSED(closure))
 static int
 set_array(Dispatcher *self, PyObject *array, void *Py_UNUSED(closure))
 {
-    if (array == NULL || (array != Py_None && !PyObject_TypeCheck(array, kit_Array))) {
+    if (array == NULL || (array != Py_None && (!PyObject_TypeCheck(array, kit_Array) ||
+                                               ((Array *)array)->observers == NULL))) {
         PyErr_SetString(PyExc_TypeError, "a marker publishes a probe array, or None");
         return -1;
     }

@@ -9,7 +9,7 @@ typedef struct {
 
 typedef struct {
     PyObject_HEAD
-    PyObject *kinds; /* list of bytes: the columns of each code */
+    PyObject *kinds; /* tuple of bytes: the columns of each code */
     Py_ssize_t events, count;
     Part *parts;
 } Rows;
@@ -45,7 +45,7 @@ is_text(char kind)
 static int
 check(Rows *self, Part *part, Py_ssize_t *events)
 {
-    Py_ssize_t codes = PyList_GET_SIZE(self->kinds), found = 0;
+    Py_ssize_t codes = PyTuple_GET_SIZE(self->kinds), found = 0;
     const char *wrong = NULL;
     size_t at = part->begin;
     while (at < part->end && wrong == NULL) {
@@ -61,7 +61,7 @@ check(Rows *self, Part *part, Py_ssize_t *events)
         else if (head.flags & ~NOTED)
             wrong = "has unknown flags";
         else {
-            PyObject *kinds = PyList_GET_ITEM(self->kinds, head.code);
+            PyObject *kinds = PyTuple_GET_ITEM(self->kinds, head.code);
             size_t columns = PyBytes_GET_SIZE(kinds), fixed = RECORD_HEAD + 8 * columns;
             size_t notes = head.flags & NOTED ? (columns + 7) / 8 * 8 : 0;
             if (fixed + notes > head.size)
@@ -103,22 +103,21 @@ check(Rows *self, Part *part, Py_ssize_t *events)
 }
 
 static int
-rows_init(Rows *self, PyObject *args, PyObject *Py_UNUSED(kwargs))
+rows_fill(PyObject *made, PyObject *args, PyObject *Py_UNUSED(kwargs))
 {
+    Rows *self = (Rows *)made;
     PyObject *kinds, *parts;
     if (!PyArg_ParseTuple(args, "O!O!", &PyList_Type, &kinds, &PyList_Type, &parts))
         return -1;
-    if (self->kinds != NULL) {
-        PyErr_SetString(PyExc_TypeError, "rows never change");
+    self->kinds = PyList_AsTuple(kinds);
+    if (self->kinds == NULL)
         return -1;
-    }
-    for (Py_ssize_t i = 0; i < PyList_GET_SIZE(kinds); i++) {
-        if (!PyBytes_Check(PyList_GET_ITEM(kinds, i))) {
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(self->kinds); i++) {
+        if (!PyBytes_Check(PyTuple_GET_ITEM(self->kinds, i))) {
             PyErr_SetString(PyExc_TypeError, "the columns of a code are bytes");
             return -1;
         }
     }
-    self->kinds = Py_NewRef(kinds);
     self->parts = PyMem_Calloc(PyList_GET_SIZE(parts) + 1, sizeof(Part));
     if (self->parts == NULL) {
         PyErr_NoMemory();
@@ -127,12 +126,17 @@ rows_init(Rows *self, PyObject *args, PyObject *Py_UNUSED(kwargs))
     for (Py_ssize_t i = 0; i < PyList_GET_SIZE(parts); i++) {
         PyObject *owner;
         Py_ssize_t begin, end, events;
+        if (!PyTuple_Check(PyList_GET_ITEM(parts, i))) {
+            PyErr_SetString(PyExc_TypeError, "a part of rows is (owner, begin, end, events)");
+            return -1;
+        }
         if (!PyArg_ParseTuple(PyList_GET_ITEM(parts, i), "Onnn", &owner, &begin, &end, &events))
             return -1;
         Part *part = &self->parts[i];
         part->begin = begin;
         part->end = end;
-        if (Py_TYPE(owner) == kit_Block)
+        if (Py_TYPE(owner) == kit_Block && begin >= 0 && begin <= end &&
+            (size_t)end <= ((Block *)owner)->used)
             part->data = ((Block *)owner)->data;
         else if (PyBytes_CheckExact(owner) && begin >= 0 && begin <= end &&
                  end <= PyBytes_GET_SIZE(owner)) {
@@ -149,6 +153,12 @@ rows_init(Rows *self, PyObject *args, PyObject *Py_UNUSED(kwargs))
         self->events += events;
     }
     return 0;
+}
+
+static PyObject *
+rows_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    return kit_make(type, args, kwargs, rows_fill);
 }
 
 static int
@@ -201,7 +211,7 @@ static PyObject *
 row_at(Rows *self, const Part *part, size_t at, Py_ssize_t context)
 {
     Head head = head_at(part, at);
-    PyObject *kinds = PyList_GET_ITEM(self->kinds, head.code);
+    PyObject *kinds = PyTuple_GET_ITEM(self->kinds, head.code);
     Py_ssize_t columns = PyBytes_GET_SIZE(kinds), values = columns - context;
     const char *record = part->data + at;
     const uint8_t *notes =
@@ -237,8 +247,8 @@ rows_tolist(Rows *self, PyObject *number)
     Py_ssize_t context = PyLong_AsSsize_t(number);
     if (context == -1 && PyErr_Occurred())
         return NULL;
-    for (Py_ssize_t code = 0; code < PyList_GET_SIZE(self->kinds); code++) {
-        if (context < 0 || context > PyBytes_GET_SIZE(PyList_GET_ITEM(self->kinds, code))) {
+    for (Py_ssize_t code = 0; code < PyTuple_GET_SIZE(self->kinds); code++) {
+        if (context < 0 || context > PyBytes_GET_SIZE(PyTuple_GET_ITEM(self->kinds, code))) {
             PyErr_SetString(PyExc_ValueError, "there are not as many columns");
             return NULL;
         }
@@ -320,11 +330,11 @@ rows_columns(Rows *self, PyObject *number)
     long code = PyLong_AsLong(number);
     if (code == -1 && PyErr_Occurred())
         return NULL;
-    if (code < 0 || code >= PyList_GET_SIZE(self->kinds)) {
+    if (code < 0 || code >= PyTuple_GET_SIZE(self->kinds)) {
         PyErr_SetString(PyExc_IndexError, "there is no such code");
         return NULL;
     }
-    PyObject *kinds = PyList_GET_ITEM(self->kinds, code);
+    PyObject *kinds = PyTuple_GET_ITEM(self->kinds, code);
     const char *kind = PyBytes_AS_STRING(kinds);
     Py_ssize_t columns = PyBytes_GET_SIZE(kinds), rows = 0;
     Column *column = PyMem_Calloc(columns + 1, sizeof(Column));
@@ -444,7 +454,7 @@ static PyMemberDef rows_members[] = {
 
 static PyType_Slot rows_slots[] = {
     {Py_tp_doc, "The records of one thread, as a reader found them."},
-    {Py_tp_init, rows_init},
+    {Py_tp_new, rows_new},
     {Py_tp_dealloc, rows_dealloc},
     {Py_tp_traverse, rows_traverse},
     {Py_tp_methods, rows_methods},

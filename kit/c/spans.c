@@ -252,6 +252,8 @@ timing_dealloc(Timing *self)
 {
     PyTypeObject *type = Py_TYPE(self);
     PyObject_GC_UnTrack(self);
+    /* A value may be another passage, and so on for as long as memory lasts. */
+    Py_TRASHCAN_BEGIN(self, timing_dealloc)
     Py_DECREF(self->span);
     Py_XDECREF(self->kwnames);
     for (Py_ssize_t i = 0; i < self->count; i++)
@@ -264,6 +266,7 @@ timing_dealloc(Timing *self)
 #endif
     PyObject_GC_Del(self);
     Py_DECREF(type);
+    Py_TRASHCAN_END
 }
 
 

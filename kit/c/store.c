@@ -49,10 +49,13 @@ kit_new_block(Store *store, Buffer *buffer, size_t room)
 
 /* Buffers. */
 
+/* Have room for the counts of so many codes. */
 static int
-count_codes(Buffer *buffer, uint16_t code)
+count_codes(Buffer *buffer, size_t codes)
 {
-    size_t codes = (size_t)code + 16;
+    if (codes <= buffer->codes)
+        return 0;
+    codes += 16;
     long long *lost = PyMem_RawCalloc(codes, sizeof(long long));
     long long *overwritten = PyMem_RawCalloc(codes, sizeof(long long));
     if (lost == NULL || overwritten == NULL) {
@@ -76,7 +79,7 @@ count_codes(Buffer *buffer, uint16_t code)
 int
 kit_count_lost(Buffer *buffer, uint16_t code)
 {
-    if (code >= buffer->codes && count_codes(buffer, code) < 0)
+    if (count_codes(buffer, (size_t)code + 1) < 0)
         return -1;
     buffer->lost[code]++;
     return 0;
@@ -123,7 +126,7 @@ kit_buffer(Store *store, Reader *reader)
             Py_DECREF(name);
         else {
             buffer = PyMem_RawCalloc(1, sizeof(Buffer));
-            if (buffer == NULL || count_codes(buffer, 0) < 0) {
+            if (buffer == NULL || count_codes(buffer, PyList_GET_SIZE(store->kinds)) < 0) {
                 PyMem_RawFree(buffer);
                 Py_DECREF(name);
                 PyErr_NoMemory();
@@ -151,18 +154,14 @@ kit_buffer(Store *store, Reader *reader)
     return buffer;
 }
 
-static int
-add_block(Store *store, Buffer *buffer, size_t room)
+static void
+append(Buffer *buffer, Block *block)
 {
-    Block *block = kit_new_block(store, buffer, room);
-    if (block == NULL)
-        return -1;
     if (buffer->current == NULL)
         buffer->oldest = block;
     else
         buffer->current->next = block;
     buffer->current = block;
-    return 0;
 }
 
 COLD int
@@ -192,7 +191,11 @@ kit_make_room(Store *store, Buffer *buffer, size_t size)
         block->room = room;
         return 0;
     }
-    return add_block(store, buffer, room);
+    block = kit_new_block(store, buffer, room);
+    if (block == NULL)
+        return -1;
+    append(buffer, block);
+    return 0;
 }
 
 static int
@@ -204,7 +207,7 @@ drop_oldest(Store *store)
     for (size_t at = block->taken; at < used;) {
         Head head;
         memcpy(&head, block->data + at, sizeof(head));
-        if (head.code >= buffer->codes && count_codes(buffer, head.code) < 0)
+        if (count_codes(buffer, (size_t)head.code + 1) < 0)
             return -1;
         buffer->overwritten[head.code]++;
         at += head.size;
@@ -227,18 +230,21 @@ COLD int
 kit_seal(Store *store, Buffer *buffer)
 {
     Block *block = buffer->current;
+    /* First what may fail: a block that is full and still written to would be dropped too early. */
+    Block *next = kit_new_block(store, buffer, block->room);
+    if (next == NULL)
+        return -1;
     if (store->newest_full == NULL)
         store->oldest_full = block;
     else
         store->newest_full->next_full = block;
     store->newest_full = block;
     store->held += block->events;
-    size_t room = block->room;
-    while (store->held - store->sub_buffer >= store->capacity && store->oldest_full != NULL) {
-        if (drop_oldest(store) < 0)
-            return -1;
-    }
-    return add_block(store, buffer, room);
+    int status = 0;
+    while (status == 0 && store->held - store->sub_buffer >= store->capacity && store->oldest_full != NULL)
+        status = drop_oldest(store);
+    append(buffer, next);
+    return status;
 }
 
 /* The store. */
@@ -259,8 +265,9 @@ forget_all(Store *self)
 }
 
 static int
-store_init(Store *self, PyObject *args, PyObject *kwargs)
+store_fill(PyObject *made, PyObject *args, PyObject *kwargs)
 {
+    Store *self = (Store *)made;
     static char *names[] = {"capacity", "sub_buffer", "name_of", "plain", NULL};
     PyObject *name_of, *plain;
     long long capacity;
@@ -268,8 +275,8 @@ store_init(Store *self, PyObject *args, PyObject *kwargs)
     if (!PyArg_ParseTupleAndKeywords(args, kwargs, "LnOO", names, &capacity, &sub_buffer, &name_of,
                                      &plain))
         return -1;
-    if (self->kinds != NULL || capacity < 1 || sub_buffer < 0) {
-        PyErr_SetString(PyExc_ValueError, "a store has a capacity of 1 or more, once");
+    if (capacity < 1 || sub_buffer < 0) {
+        PyErr_SetString(PyExc_ValueError, "a store has a capacity of 1 or more");
         return -1;
     }
     self->kinds = PyList_New(0);
@@ -285,6 +292,12 @@ store_init(Store *self, PyObject *args, PyObject *kwargs)
     return 0;
 }
 
+static PyObject *
+store_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    return kit_make(type, args, kwargs, store_fill);
+}
+
 static int
 store_traverse(Store *self, visitproc visit, void *arg)
 {
@@ -295,22 +308,15 @@ store_traverse(Store *self, visitproc visit, void *arg)
     return 0;
 }
 
-static int
-store_clear_refs(Store *self)
-{
-    Py_CLEAR(self->name_of);
-    Py_CLEAR(self->plain);
-    Py_CLEAR(self->kinds);
-    return 0;
-}
-
 static void
 store_dealloc(Store *self)
 {
     PyTypeObject *type = Py_TYPE(self);
     PyObject_GC_UnTrack(self);
     forget_all(self);
-    store_clear_refs(self);
+    Py_XDECREF(self->name_of);
+    Py_XDECREF(self->plain);
+    Py_XDECREF(self->kinds);
     type->tp_free(self);
     Py_DECREF(type);
 }
@@ -488,9 +494,20 @@ store_describe(Store *self, PyObject *args)
         PyErr_SetString(PyExc_ValueError, "codes are numbered from 0, with at most 1000 columns each");
         return NULL;
     }
+    /* Here, where it may fail: what is lost later is counted without asking for memory. */
+    for (Buffer *buffer = self->buffers; buffer != NULL; buffer = buffer->next) {
+        if (count_codes(buffer, (size_t)code + 1) < 0)
+            return NULL;
+    }
     if (PyList_Append(self->kinds, kinds) < 0)
         return NULL;
     Py_RETURN_NONE;
+}
+
+static PyObject *
+store_kinds(Store *self, void *Py_UNUSED(closure))
+{
+    return PyList_AsTuple(self->kinds);
 }
 
 static PyMethodDef store_methods[] = {
@@ -504,23 +521,17 @@ static PyMethodDef store_methods[] = {
 static PyGetSetDef store_getset[] = {
     {"lost", (getter)store_lost, NULL, "How many events found no room.", NULL},
     {"overwritten", (getter)store_overwritten, NULL, "How many events gave way to newer ones.", NULL},
-    {NULL},
-};
-
-static PyMemberDef store_members[] = {
-    {"kinds", T_OBJECT_EX, offsetof(Store, kinds), READONLY, "The columns of each code."},
+    {"kinds", (getter)store_kinds, NULL, "The columns of each code.", NULL},
     {NULL},
 };
 
 static PyType_Slot store_slots[] = {
     {Py_tp_doc, "The events of a recorder, a buffer a thread."},
-    {Py_tp_init, store_init},
+    {Py_tp_new, store_new},
     {Py_tp_dealloc, store_dealloc},
-    {Py_tp_traverse, store_traverse},
-    {Py_tp_clear, store_clear_refs},
+    {Py_tp_traverse, store_traverse}, /* nothing to clear: writers rely on what it holds */
     {Py_tp_methods, store_methods},
     {Py_tp_getset, store_getset},
-    {Py_tp_members, store_members},
     {Py_sq_length, store_length},
     {0, NULL},
 };

@@ -459,9 +459,10 @@ writer_call(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *kwna
 }
 
 static int
-writer_init(Writer *self, PyObject *args, PyObject *kwargs)
+writer_fill(PyObject *made, PyObject *args, PyObject *kwargs)
 {
     static char *names[] = {"store", "code", "kinds", "is_span", "context", "limit", NULL};
+    Writer *self = (Writer *)made;
     PyObject *store, *kinds, *context;
     int code, is_span;
     Py_ssize_t limit;
@@ -470,7 +471,7 @@ writer_init(Writer *self, PyObject *args, PyObject *kwargs)
         return -1;
     Py_ssize_t columns = PyBytes_GET_SIZE(kinds);
     Py_ssize_t fields = columns - PyTuple_GET_SIZE(context) - (is_span ? 2 : 0);
-    if (self->store != NULL || code < 0 || code > UINT16_MAX || columns > MOST_COLUMNS ||
+    if (code < 0 || code > UINT16_MAX || columns > MOST_COLUMNS ||
         fields < 0 || limit < 0 || limit > 1 << 24) {
         PyErr_SetString(PyExc_ValueError, "a writer has a store, a code and at most 1000 columns");
         return -1;
@@ -480,6 +481,12 @@ writer_init(Writer *self, PyObject *args, PyObject *kwargs)
             PyErr_SetString(PyExc_ValueError, "a column's kind is one of d, f, b, s, k");
             return -1;
         }
+    }
+    PyObject *described = ((Store *)store)->kinds;
+    if (code >= PyList_GET_SIZE(described) ||
+        PyObject_RichCompareBool(PyList_GET_ITEM(described, code), kinds, Py_EQ) != 1) {
+        PyErr_SetString(PyExc_ValueError, "a writer's columns are those described for its code");
+        return -1;
     }
     self->call = writer_call;
     self->store = (Store *)Py_NewRef(store);
@@ -492,6 +499,12 @@ writer_init(Writer *self, PyObject *args, PyObject *kwargs)
     self->is_span = is_span;
     self->fixed = RECORD_HEAD + 8 * columns;
     return 0;
+}
+
+static PyObject *
+writer_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    return kit_make(type, args, kwargs, writer_fill);
 }
 
 static int
@@ -522,7 +535,7 @@ static PyMemberDef writer_members[] = {
 
 static PyType_Slot writer_slots[] = {
     {Py_tp_doc, "Writes the events of one marker into a store."},
-    {Py_tp_init, writer_init},
+    {Py_tp_new, writer_new},
     {Py_tp_call, PyVectorcall_Call},
     {Py_tp_dealloc, writer_dealloc},
     {Py_tp_traverse, writer_traverse}, /* nothing to clear: what it holds does not change */

@@ -47,7 +47,11 @@ class Accounting:
     def _failed(self, array: ProbeArray, position: int, error: BaseException) -> bool:
         """Account for a probe that raised; True: end the dispatch and let it through."""
         if isinstance(error, Exception):
-            self._note_error(array, array.connections[position], error)
+            try:
+                self._note_error(array, array.connections[position], error)
+            except BaseException:  # of a signal handler, or want of memory
+                self._miss(array, position + 1)
+                raise
             if not mode.strict:
                 return False
         self._miss(array, position + 1)
