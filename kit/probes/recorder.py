@@ -15,6 +15,7 @@ from kit.probes.capture import Capture, MarkerInfo, Row, missing_text, wall_offs
 from kit.probes.checks import whole
 from kit.probes.cutoff import Cuts
 from kit.probes.sink import new_sink
+from kit.probes.stream import Stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -357,6 +358,38 @@ class Recorder:
         # What cannot be one frame is found out while it is still there.
         frames.events(self.newest(1))
         return frames.events(self.take())
+
+    def stream(self, seconds: float = 0.5) -> Stream:
+        """Follow the recording: a frame every so often, until it is stopped.
+
+        Parameters
+        ----------
+        seconds : float
+            How long to wait for the next frame, which may be empty.
+
+        Returns
+        -------
+        Stream
+            For ``for frame in ...``, or ``async for``; each event is in one frame.
+
+        Raises
+        ------
+        ValueError
+            For a time that is none.
+
+        Examples
+        --------
+        >>> import kit
+        >>> tick = kit.marker("recorded.streamed", n=int)
+        >>> events = kit.record("recorded.streamed")
+        >>> tick(1)
+        >>> for frame in events.stream(0.01):
+        ...     print(frame["n"].tolist())
+        ...     events.stop()
+        [1]
+        []
+        """
+        return Stream(self, seconds)
 
     def frame(self, name: str | None = None) -> pd.DataFrame:
         """Return the events as a frame, sorted by time.
