@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from kit.probes import aggregate, record
     from kit.probes.budgets import budget
     from kit.probes.context import context
+    from kit.probes.session import session
     from kit.probes.trigger import trigger
     from kit.widgets.panel import panel
 
@@ -113,6 +114,7 @@ __all__ = [
     "probes",
     "rcu",
     "record",
+    "session",
     "span",
     "synchronize",
     "testing",
@@ -130,6 +132,7 @@ _LAZY: Final = {
     "open": "kit.frames",
     "panel": "kit.widgets",
     "record": "kit.probes",
+    "session": "kit.probes.session",
     "trigger": "kit.probes.trigger",
 }
 _EXTRAS: Final = {

@@ -10,20 +10,25 @@ from __future__ import annotations
 from kit.frames.accessor import Accessor
 from kit.frames.attributes import thread_names, wall_time
 from kit.frames.build import dispatches, events, markers, probe_calls, publications
+from kit.frames.joining import join
+from kit.frames.opening import open
 from kit.frames.recording import Recording, empty, recording
 from kit.frames.schema import check
-from kit.frames.store import open, save
+from kit.frames.sessions import SavedSession
+from kit.frames.store import save
 from kit.frames.text import TEXT_LIMIT, escape, unescape
 
 __all__ = [
     "TEXT_LIMIT",
     "Accessor",
     "Recording",
+    "SavedSession",
     "check",
     "dispatches",
     "empty",
     "escape",
     "events",
+    "join",
     "markers",
     "open",
     "probe_calls",

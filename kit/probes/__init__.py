@@ -8,6 +8,7 @@ from kit.probes.capture import Capture
 from kit.probes.conditions import Condition
 from kit.probes.ready import Count, Print, Time
 from kit.probes.recorder import Recorder, record
+from kit.probes.session import Session
 from kit.probes.trigger import Firing, Trigger
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "Firing",
     "Print",
     "Recorder",
+    "Session",
     "Time",
     "Trigger",
     "aggregate",

@@ -236,6 +236,26 @@ class Trigger:
         """With what an action failed the last time."""
         return next((h.last_error for h in reversed(self._earlier) if h.last_error), None)
 
+    def describe(self) -> dict[str, Any]:
+        """Return it as plain JSON data: what it waits for, how often it fired, and on what."""
+        return {
+            "pattern": self.pattern,
+            "when": self.when,
+            "once": self.once,
+            "actions": [_described(action) for action in self.actions],
+            "fired": self.fired,
+            "errors": self.errors,
+            "last_error": self.last_error,
+            "firings": [
+                {
+                    "marker": firing.marker,
+                    "at": firing.at,
+                    "values": {name: f"{value!r:.200}" for name, value in firing.values.items()},
+                }
+                for firing in self.firings.copy()
+            ],
+        }
+
     def _words(self) -> tuple[str, str, str]:
         times = "once" if self.fired == 1 else f"{self.fired:,} times"
         failed = f", {self.errors:,} failed" if self.errors else ""

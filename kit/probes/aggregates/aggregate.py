@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from kit.markers.format import FieldType, Format
     from kit.probes.aggregates.histogram import Bucket
 
-__all__ = ["Aggregate", "aggregate"]
+__all__ = ["Aggregate", "aggregate", "prepared"]
 
 QUANTILES: Final = (0.5, 0.9, 0.99)
 _BILLION: Final = 10**9
@@ -91,13 +91,38 @@ def aggregate(
     >>> prices.table().rows[("ACME",)].variance
     2.5
     """
-    if isinstance(by, str):
-        by = (by,)
-    made = Aggregate(
-        pattern, value, tuple(by), histogram, tuple(quantiles), error, capacity, name, admission
+    made = prepared(
+        pattern,
+        value,
+        by,
+        histogram=histogram,
+        quantiles=quantiles,
+        error=error,
+        capacity=capacity,
+        name=name,
+        **admission,
     )
     made.start()
     return made
+
+
+def prepared(
+    pattern: str | Marker | Iterable[str | Marker],
+    value: str | None = None,
+    by: str | Iterable[str] = (),
+    *,
+    histogram: str | tuple[float, float, float] | None = None,
+    quantiles: Iterable[float] = QUANTILES,
+    error: float = 0.01,
+    capacity: int = 10_000,
+    name: str | None = None,
+    **admission: Any,
+) -> Aggregate:
+    """Make an aggregate that is not started yet; the arguments are those of `aggregate`."""
+    by = (by,) if isinstance(by, str) else tuple(by)
+    return Aggregate(
+        pattern, value, by, histogram, tuple(quantiles), error, capacity, name, admission
+    )
 
 
 class Aggregate:

@@ -117,6 +117,12 @@ class Table:
 
         return aggregates.frame(self)
 
+    def to_json(self) -> dict[str, Any]:
+        """Return it as plain JSON data, to be saved; see `kit.probes.aggregates.saving`."""
+        from kit.probes.aggregates.saving import to_json
+
+        return to_json(self)
+
     # In a terminal and in a notebook.
 
     def _cells(self) -> tuple[list[str], list[list[str]]]:

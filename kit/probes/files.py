@@ -1,0 +1,53 @@
+"""Files that are there whole or not at all."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["FORMAT", "VERSION", "sync_folder", "write_json"]
+
+FORMAT: Final = "markers-kit session"
+VERSION: Final = 1
+
+
+def write_json(path: Path, data: Any) -> None:
+    """Replace a file by JSON, in one step.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+    data : object
+        Plain JSON data.
+
+    Raises
+    ------
+    OSError
+        When it cannot be written; the old file is there then.
+    """
+    partial = path.with_name(f".{secrets.token_hex(8)}.partial")
+    try:
+        with partial.open("xb") as file:
+            file.write(json.dumps(data, indent=1).encode())
+            file.flush()
+            os.fsync(file.fileno())
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Force the names of a folder's files to the disk, where the system can."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return
+    number = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(number)
+    finally:
+        os.close(number)

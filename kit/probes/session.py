@@ -1,0 +1,460 @@
+"""Sessions: recorders, aggregates and triggers that start, stop and are saved together.
+
+A session has a folder. While it runs, a thread of its own takes the recorders' events away every so
+often and writes them into numbered Parquet files; each event is in one of them. A file appears
+whole or not at all, also when the process is killed: it is written beside, forced to the disk, and
+then given its name. ``manifest.json`` says what the session is and how far it has come; it is
+replaced in the same way, after the files that it names.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import platform
+import re
+import socket
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
+
+from kit.markers import batch
+from kit.markers.readers import inside
+from kit.markers.reporting import report
+from kit.probes.files import FORMAT, VERSION, sync_folder, write_json
+from kit.probes.recorder import Recorder
+from kit.probes.trigger import LAST, Trigger
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from kit.markers import Marker
+    from kit.probes.aggregates import Aggregate
+    from kit.probes.capture import Capture
+
+__all__ = ["Session", "session"]
+
+M = TypeVar("M", Recorder, "Aggregate", Trigger)
+
+_GLANCE: Final = 0.05
+_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
+_LONGEST_WAIT: Final = 60.0
+POLICIES: Final = ("stop", "oldest")
+
+
+def session(
+    folder: str | os.PathLike[str],
+    *,
+    every: float = 5.0,
+    max_seconds: float | None = None,
+    max_bytes: int | None = None,
+    full: str = "stop",
+) -> Session:
+    """Make a session, which is started by a ``with`` block or by ``start()``.
+
+    Parameters
+    ----------
+    folder : path
+        Where it is saved. Made where there is none; one that holds a session is refused.
+    every : float
+        Seconds from one file of events to the next. It is written earlier when a recorder is half
+        full.
+    max_seconds : float, optional
+        For how long it runs at most.
+    max_bytes : int, optional
+        How large the files of events may become together.
+    full : str
+        What happens then: ``"stop"``, or ``"oldest"``, which removes the oldest files.
+
+    Returns
+    -------
+    Session
+
+    Raises
+    ------
+    FileExistsError
+        When the folder holds a session.
+    ValueError
+        For a limit that says nothing.
+
+    Examples
+    --------
+    >>> import kit, tempfile
+    >>> fill = kit.marker("session.fill", qty=int)
+    >>> folder = tempfile.TemporaryDirectory()
+    >>> run = kit.session(folder.name + "/run")
+    >>> events = run.record("session.fill")
+    >>> sizes = run.aggregate("session.fill", "qty")
+    >>> with run:
+    ...     fill(1)
+    ...     fill(2)
+    >>> kept = kit.open(folder.name + "/run")
+    >>> kept.frame()["qty"].tolist(), kept.aggregates["aggregate"].count
+    ([1, 2], 2)
+    >>> folder.cleanup()
+    """
+    return Session(folder, every, max_seconds, max_bytes, full)
+
+
+class Session:
+    """Recorders, aggregates and triggers that belong together; made by `kit.session`.
+
+    Attributes
+    ----------
+    folder : pathlib.Path
+        Where it is saved.
+    recorders, aggregates, triggers : dict
+        By name.
+    written : dict of str to int
+        For each recorder how many events are safe on the disk.
+    removed : dict of str to int
+        For each recorder how many of these were removed again, to keep within ``max_bytes``.
+    last_error : str or None
+        With what writing failed the last time. What could not be written is tried again.
+    """
+
+    def __init__(
+        self,
+        folder: str | os.PathLike[str],
+        every: float,
+        max_seconds: float | None,
+        max_bytes: int | None,
+        full: str,
+    ) -> None:
+        limits = {"every": every, "max_seconds": max_seconds, "max_bytes": max_bytes}
+        for name, value in limits.items():
+            if value is not None and (type(value) not in (int, float) or not 0 < value < 1e18):
+                raise ValueError(f"{name} is a number above 0, got {value!r}")
+        if full not in POLICIES:
+            raise ValueError(f"full is 'stop' or 'oldest', got {full!r}")
+        self.folder = Path(folder)
+        if (self.folder / "manifest.json").exists():
+            raise FileExistsError(
+                f"{os.fspath(folder)!r} holds a session; choose another folder, or remove it"
+            )
+        self.every = every
+        self.max_seconds = max_seconds
+        self.max_bytes = max_bytes
+        self.full = full
+        self.recorders: dict[str, Recorder] = {}
+        self.aggregates: dict[str, Aggregate] = {}
+        self.triggers: dict[str, Trigger] = {}
+        self.written: dict[str, int] = {}
+        self.removed: dict[str, int] = {}
+        self.last_error: str | None = None
+        self._files: list[dict[str, Any]] = []
+        self._numbers: dict[str, int] = {}
+        self._unsaved: dict[str, Capture] = {}
+        self._thread: threading.Thread | None = None
+        self._started: float | None = None
+        self._stopped: float | None = None
+        self._end: float | None = None
+        self._pid = os.getpid()
+
+    # Members.
+
+    def record(
+        self,
+        pattern: str | Marker | Iterable[str | Marker] = "*",
+        name: str = "events",
+        **options: Any,
+    ) -> Recorder:
+        """Add a recorder; its options are those of `kit.record`.
+
+        Parameters
+        ----------
+        pattern : str or Marker or iterable of them
+        name : str
+            Its name in the session, and of its files.
+        **options
+            As for `kit.record`.
+
+        Returns
+        -------
+        Recorder
+            Running if the session is.
+        """
+        self._refuse_name(name)
+        own = {"capacity": 1_000_000, "mode": "discard", "context": (), "dispatches": False}
+        taken = {key: options.pop(key, value) for key, value in own.items()}
+        recorder = Recorder(pattern, **taken, admission=options)
+        return self._added(self.recorders, name, recorder)
+
+    def aggregate(self, *args: Any, name: str = "aggregate", **options: Any) -> Aggregate:
+        """Add an aggregate; its arguments are those of `kit.aggregate`."""
+        from kit.probes.aggregates.aggregate import prepared
+
+        self._refuse_name(name)
+        return self._added(self.aggregates, name, prepared(*args, **options))
+
+    def trigger(
+        self,
+        pattern: str | Marker,
+        action: Any,
+        when: str | None = None,
+        once: bool = False,
+        *,
+        name: str = "trigger",
+        priority: int = LAST,
+        **admission: Any,
+    ) -> Trigger:
+        """Add a trigger; its arguments are those of `kit.trigger`.
+
+        ``session.stop`` is an action, too.
+        """
+        self._refuse_name(name)
+        options = {"priority": priority, "when": when, **admission}
+        return self._added(self.triggers, name, Trigger(pattern, action, once, name, options))
+
+    def _refuse_name(self, name: str) -> None:
+        if type(name) is not str or not _NAME.fullmatch(name):
+            raise ValueError(f"a name is of letters, digits and any of _ . -, got {name!r}")
+        if any(name in members for members in (self.recorders, self.aggregates, self.triggers)):
+            raise ValueError(f"there is a {name!r} in this session; give another name=")
+        if self._stopped is not None:
+            raise RuntimeError("this session is over; make another one")
+
+    def _added(self, members: dict[str, M], name: str, member: M) -> M:
+        members[name] = member
+        if self.running:
+            _start(member)
+        return member
+
+    # Start and stop.
+
+    @property
+    def running(self) -> bool:
+        """Whether it was started and not stopped yet."""
+        return self._started is not None and self._stopped is None
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The names of the files of events that are written, oldest first."""
+        return tuple(each["file"] for each in self._files.copy())
+
+    def start(self) -> None:
+        """Make the folder and start everything, in one update; once more does nothing.
+
+        Raises
+        ------
+        RuntimeError
+            When it was stopped: its files are written.
+        FileExistsError
+            When the folder holds a session by now.
+        """
+        if self.running:
+            return
+        if self._stopped is not None:
+            raise RuntimeError("this session is over; make another one")
+        # Now, not on the thread that writes: what is missing is said here, and the first file does
+        # not wait for it.
+        importlib.import_module("kit.frames")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        # Of two sessions in one folder, one is refused here.
+        (self.folder / "manifest.json").open("x").close()
+        self._started = time.time()
+        self._end = None if self.max_seconds is None else time.monotonic() + self.max_seconds
+        self._write_manifest()
+        with batch():
+            for member in self._members():
+                _start(member)
+        self._thread = threading.Thread(target=self._run, name="kit session", daemon=True)
+        self._thread.start()
+
+    def _members(self) -> list[Any]:
+        # Triggers last: what they act on is there.
+        return [*self.recorders.values(), *self.aggregates.values(), *self.triggers.values()]
+
+    def stop(self, *, at: int | None = None) -> None:
+        """Stop everything and write what is left; once more does nothing.
+
+        Inside a dispatch it does not wait until all is written.
+
+        Parameters
+        ----------
+        at : int, optional
+            Leave out of the recordings what is completed after this moment; see `Recorder.stop`.
+        """
+        if not self.running or os.getpid() != self._pid:
+            return
+        self._stopped = time.time()
+        for recorder in self.recorders.values():
+            recorder.stop(at=at)
+        with batch():
+            for counted in self.aggregates.values():
+                counted.stop()
+            for armed in self.triggers.values():
+                armed.disarm()
+        thread = self._thread
+        if thread is not None and not inside() and thread is not threading.current_thread():
+            thread.join(_LONGEST_WAIT)
+
+    def join(self, timeout: float | None = None) -> bool:
+        """Wait until it has ended, by a trigger, a limit or somebody else, and all is written.
+
+        Parameters
+        ----------
+        timeout : float, optional
+            Seconds to wait at most.
+
+        Returns
+        -------
+        bool
+            Whether it has.
+        """
+        thread = self._thread
+        if thread is not None:
+            thread.join(timeout)
+        return thread is None or not thread.is_alive()
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.stop()
+
+    # Writing, on a thread of its own.
+
+    def _run(self) -> None:
+        while self.running:
+            due = time.monotonic() + self.every
+            while not self._is_time(due):
+                time.sleep(min(_GLANCE, self.every))
+                if self._end is not None and time.monotonic() >= self._end:
+                    self.stop()
+            if self.running:
+                self._write(last=False)
+                self._keep_within_limits()
+        for _ in range(3):
+            if self._write(last=True):
+                return
+            time.sleep(_GLANCE)
+
+    def _is_time(self, due: float) -> bool:
+        """Whether to write: when that is due, a recorder is filling up, or it was stopped."""
+        if time.monotonic() >= due or not self.running:
+            return True
+        return any(
+            name not in self._unsaved and len(each) * 2 >= each.capacity
+            for name, each in self.recorders.items()
+        )
+
+    def _write(self, last: bool) -> bool:
+        """Write what there is; whether all of it could be written."""
+        fine = True
+        for name, recorder in self.recorders.items():
+            try:
+                self._write_events(name, recorder, last)
+            except Exception as error:  # noqa: BLE001 - a full disk, no pyarrow, whatever
+                fine = False
+                self._note(f"session {self.folder} could not write the events of {name}", error)
+        try:
+            for name, each in self.aggregates.items():
+                write_json(self.folder / f"{name}.aggregate.json", each.table().to_json())
+            self._write_manifest(over=last and fine)
+        except Exception as error:  # noqa: BLE001
+            fine = False
+            self._note(f"session {self.folder} could not write its manifest", error)
+        return fine
+
+    def _note(self, what: str, error: Exception) -> None:
+        if self.last_error is None:
+            report(what, error)
+        self.last_error = f"{type(error).__name__}: {error}"
+
+    def _write_events(self, name: str, recorder: Recorder, last: bool) -> None:
+        from kit import frames
+
+        # What could not be written before comes first, and nothing is taken until it is: the
+        # recorder fills, and counts what it loses.
+        capture = self._unsaved.get(name)
+        again = capture is not None
+        if capture is None:
+            capture = recorder.take()
+            if not last:  # dispatches are not taken away, so they are in the last file alone
+                capture = replace(capture, dispatches=[], probe_calls=[], publications=[])
+            if not len(capture) and not last:
+                return
+            self._unsaved[name] = capture
+        number = self._numbers.get(name, 0) + 1
+        path = self.folder / f"{name}-{number:06d}.parquet"
+        frames.save(capture, path)
+        sync_folder(self.folder)
+        self._numbers[name] = number
+        del self._unsaved[name]
+        count = len(capture)
+        self._files.append({"file": path.name, "recorder": name, "events": count})
+        self.written[name] = self.written.get(name, 0) + count
+        if again:
+            self._write_events(name, recorder, last)
+
+    def _keep_within_limits(self) -> None:
+        if self.max_bytes is None:
+            return
+        sizes = {each["file"]: (self.folder / each["file"]).stat().st_size for each in self._files}
+        over = sum(sizes.values()) - self.max_bytes
+        if over <= 0:
+            return
+        if self.full == "stop":
+            self.stop()
+            return
+        while over > 0 and len(self._files) > 1:
+            oldest = self._files.pop(0)
+            (self.folder / oldest["file"]).unlink(missing_ok=True)
+            over -= sizes[oldest["file"]]
+            name = oldest["recorder"]
+            self.removed[name] = self.removed.get(name, 0) + oldest["events"]
+        self._write_manifest()
+
+    def _write_manifest(self, over: bool = False) -> None:
+        write_json(
+            self.folder / "manifest.json",
+            {
+                "format": FORMAT,
+                "version": VERSION,
+                "state": "complete" if over else "running",
+                "started": self._started,
+                "stopped": self._stopped,
+                "host": socket.gethostname(),
+                "pid": self._pid,
+                "python": platform.python_version(),
+                "recorders": {name: self._describe(name) for name in self.recorders},
+                "aggregates": {name: f"{name}.aggregate.json" for name in self.aggregates},
+                "triggers": {name: each.describe() for name, each in self.triggers.items()},
+            },
+        )
+
+    def _describe(self, name: str) -> dict[str, Any]:
+        recorder = self.recorders[name]
+        capture = recorder.newest(1)
+        counts: dict[str, dict[str, int]] = {"lost": {}, "overwritten": {}}
+        for thread in capture.threads:
+            for kind, found in (("lost", thread.lost), ("overwritten", thread.overwritten)):
+                for marker, count in found.items():
+                    counts[kind][marker] = counts[kind].get(marker, 0) + count
+        return {
+            "patterns": list(recorder.patterns),
+            "mode": recorder.mode,
+            "capacity": recorder.capacity,
+            "written": self.written.get(name, 0),
+            "removed": self.removed.get(name, 0),
+            **counts,
+            "filtered": recorder.filtered,
+            "files": [each for each in self._files if each["recorder"] == name],
+        }
+
+    def __repr__(self) -> str:
+        state = "running" if self.running else "not started" if self._started is None else "over"
+        written = sum(self.written.values())
+        failed = f", {self.last_error}" if self.last_error else ""
+        return f"<Session in {self.folder}: {state}, {written:,} events written{failed}>"
+
+
+def _start(member: Any) -> None:
+    if isinstance(member, Trigger):
+        member.arm()
+    else:
+        member.start()
