@@ -203,7 +203,6 @@ extern HIDDEN PyObject *kit_str_bind, *kit_str_failed, *kit_str_wrap,
 
 HIDDEN PyTypeObject *kit_add_type(PyObject *module, PyType_Spec *spec, PyTypeObject *base);
 
-HIDDEN int kit_init_clock(PyObject *module);
 /* Make an object that is whole or not there: for tp_new, so that nobody gets an empty one. */
 static inline PyObject *
 kit_make(PyTypeObject *type, PyObject *args, PyObject *kwargs, initproc fill)
@@ -214,6 +213,7 @@ kit_make(PyTypeObject *type, PyObject *args, PyObject *kwargs, initproc fill)
     return self;
 }
 
+HIDDEN int kit_init_clock(PyObject *module);
 HIDDEN int kit_init_readers(PyObject *module);
 HIDDEN int kit_init_arrays(PyObject *module);
 HIDDEN int kit_init_dispatch(PyObject *module);

@@ -259,13 +259,14 @@ timing_dealloc(Timing *self)
     for (Py_ssize_t i = 0; i < self->count; i++)
         Py_XDECREF(self->values[i]);
 #ifdef KEPT
-    if (LIKELY(Py_SIZE(self) == USUAL && kept_count < KEPT)) {
-        kept[kept_count++] = self;
-        return;
-    }
+    if (LIKELY(Py_SIZE(self) == USUAL && kept_count < KEPT))
+        kept[kept_count++] = self; /* no return: the bin counts how deep it is */
+    else
 #endif
-    PyObject_GC_Del(self);
-    Py_DECREF(type);
+    {
+        PyObject_GC_Del(self);
+        Py_DECREF(type);
+    }
     Py_TRASHCAN_END
 }
 

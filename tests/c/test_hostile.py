@@ -110,6 +110,20 @@ def test_passages_inside_each_other_end_without_a_deep_stack(unique):
     del passage
 
 
+def test_a_passage_lets_its_values_go_when_it_goes(unique):
+    """Seen to fail where the end of a passage left the interpreter's count of depth behind."""
+    span, gone = kit.span(unique("short"), value=int), []
+
+    class Value(list):
+        def __del__(self):
+            gone.append(1)
+
+    for number in range(200):
+        with span([Value()]):
+            pass
+        assert len(gone) == number + 1
+
+
 def test_what_counts_may_be_anything(unique):
     """A connection's own counter is replaced by something else: nothing is written over it."""
     marker = kit.marker(unique("m"), n=int)
