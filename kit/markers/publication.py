@@ -14,8 +14,11 @@ from kit.markers import array as arrays
 from kit.markers import grace
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from kit.markers.array import ProbeArray
     from kit.markers.changes import Plan, Plans
+    from kit.markers.connection import Connection
 
 __all__ = ["publish_all"]
 
@@ -84,6 +87,10 @@ def _publish(plan: Plan, array: ProbeArray | None) -> ProbeArray | None:
         marker._array = array
     # After the store, so that no dispatch that may have loaded the old array is missing.
     cookie = grace.snapshot()
+    # Not those for which a stub stood in the old array: they were told that they are gone.
+    told = [
+        each for each in (*gone, *plan.after) if each._state not in ("disconnected", "replaced")
+    ]
     for connection in gone:
         if connection.connected:
             connection._state = "disconnected"
@@ -92,7 +99,7 @@ def _publish(plan: Plan, array: ProbeArray | None) -> ProbeArray | None:
     marker._dispatches.settle()
     if old is not None and not neutralised:
         marker._dispatches.retire(old.tally, weakref.ref(old))
-    _tell_observers(plan, old, array, when, cookie)
+    _tell_observers(plan, told, when, cookie)
     return old
 
 
@@ -108,13 +115,14 @@ def _leave_out(array: ProbeArray, plan: Plan) -> None:
 
 def _tell_observers(
     plan: Plan,
-    old: ProbeArray | None,
-    new: ProbeArray | None,
+    told: Iterable[Connection],
     when: int,
     cookie: grace.Cookie,
 ) -> None:
     observers = {
-        id(each): each for array in (old, new) if array is not None for each in array.observers
+        id(native.observer): native.observer
+        for each in told
+        if (native := each.native) is not None and native.observer is not None
     }
     for observer in observers.values():
         ended = observer.published(

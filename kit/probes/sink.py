@@ -119,7 +119,7 @@ class Sink(ABC):
         calls: list[tuple[int, int, Connection, int, str | None]],
     ) -> None:
         """Record one dispatch and the calls in it."""
-        if marker.format is None:
+        if marker.format is None or not self._was_called(marker, calls):
             return
         store = self.store
         buffer = store.buffer(ident)
@@ -137,6 +137,20 @@ class Sink(ABC):
             )
             return
         store.dispatches_without_room += 1
+
+    def _was_called(
+        self, marker: Marker, calls: list[tuple[int, int, Connection, int, str | None]]
+    ) -> bool:
+        """Whether a dispatch called this probe, or would have, were it not writing already.
+
+        When there is no memory to remove it, the array that named it as an observer is kept, with
+        a stub in its place.
+        """
+        for call in calls:
+            native = call[2].native
+            if native is not None and native.observer is self:
+                return True
+        return any(each.connected and each.marker is marker for each in self._connections)
 
     def published(
         self, ident: int, when: int, marker: Marker, action: str, label: str, fanout: int

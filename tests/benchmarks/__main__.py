@@ -2,9 +2,11 @@
 
 import sys
 
-from tests.benchmarks import markers_bench, plots_bench
+from tests.benchmarks import batch_bench, markers_bench, plots_bench
 
 if __name__ == "__main__":
     markers_bench.main([])
     print()
-    sys.exit(plots_bench.main([]))
+    slow = batch_bench.main([])
+    print()
+    sys.exit(plots_bench.main([]) or slow)

@@ -841,6 +841,21 @@ def test_rule_30_observed_dispatches_agree_with_everything_else(unique, backgrou
     assert sum(errors.values()) == bad.errors == 2
 
 
+def test_rule_30_a_dispatch_whose_event_is_skipped_is_observed(unique, monkeypatch):
+    """It called the others, and who wants to know what a dispatch cost wants to know this one.
+
+    Seen to fail when only dispatches that called the recorder are observed.
+    """
+    m = kit.marker(unique("m"), n=int)
+    monkeypatch.setitem(CONTEXT, "process", Context(lambda: m(2), int))
+    m.connect(lambda n: None, name="other")
+    with kit.record(m.name, context="process", dispatches=True) as recorder:
+        m(1)
+    capture = recorder.snapshot()
+    assert numbers(capture) == [1]
+    assert sorted(row[4] for row in capture.dispatches) == [1, 2]
+
+
 def test_rule_30_observed_dispatches_have_a_capacity_too(unique):
     """As many as events; what found no room is counted.
 

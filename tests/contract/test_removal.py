@@ -224,6 +224,40 @@ def test_rule_14_native_probes_too(unique, memory):
     assert ([e["n"] for e in first], [e["n"] for e in second], called) == ([1, 2], [1], [1, 2, 3])
 
 
+def test_rule_14_who_observes_is_told_nothing_more(unique, memory):
+    """A recorder of dispatches that is stopped without memory: no later dispatch and no later
+    publication is in it, and its own end is.
+
+    Seen to fail when the observers of the array that is kept are told of each dispatch, and when
+    those of the array that is replaced are told of the next publication.
+    """
+    a, called = kit.marker(unique("a"), n=int), []
+    recorder = kit.record(a.name, dispatches=True)
+    other = kit.record(a.name, dispatches=True)
+    a.connect(called.append)
+    a(1)
+    memory.left = False
+    recorder.stop()
+    a(2)
+    memory.left = True
+    a.connect(lambda n: called.append(n), name="later")  # noqa: PLW0108 - another closure
+    a(3)
+    other.stop()
+    mine, others = recorder.snapshot(), other.snapshot()
+    assert called == [1, 2, 3, 3]
+    assert [row[4:6] for row in mine.dispatches] == [(3, 0)]
+    # The array that is kept still has a place for it, and the dispatch calls the two others.
+    assert [row[4:6] for row in others.dispatches] == [(3, 0), (2, 0), (3, 0)]
+    actions = [row[2:4] for row in others.publications]
+    assert actions[-3:] == [
+        ("disconnect", "record"),
+        ("connect", "later"),
+        ("disconnect", "record"),
+    ]
+    assert [row[2:4] for row in mine.publications][-1] == ("disconnect", "record")
+    assert len(mine.publications) == len(others.publications) - 1
+
+
 def test_rule_14_a_dispatch_in_flight_may_skip_what_is_removed(unique, memory):
     """A probe that removes one behind it and one before it: the one behind is not called.
 
