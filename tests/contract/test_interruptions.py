@@ -33,6 +33,8 @@ def interrupt(*_):
         connected.append(m.connect(other, interrupted))
         if len(connected) > 5 and connected[0].connected:
             connected.pop(0).disconnect()
+    if kind == "signal":  # the next one only now: handlers that pile up end in a RecursionError
+        signal.setitimer(signal.ITIMER_REAL, 0.0002)
 
 def other(private, who, n):
     pass
@@ -55,7 +57,7 @@ recorder = kit.record("m", capacity=200 if mode == "overwrite" else 10_000_000, 
 plain = m.connect(probe)
 if kind == "signal":
     signal.signal(signal.SIGALRM, interrupt)
-    signal.setitimer(signal.ITIMER_REAL, 0.0002, 0.0002)
+    signal.setitimer(signal.ITIMER_REAL, 0.0002)
 elif kind == "gc":
     gc.callbacks.append(lambda phase, _: interrupt())
 gc.set_threshold(23, 1_000_000, 1_000_000)  # often, and only what is young
@@ -66,7 +68,7 @@ skips = 20 if kind == "signal" and kit.dispatcher == "python" else 0
 while interrupted < repeats or write.skipped < skips:
     main += 1
     m("main", main)
-signal.setitimer(signal.ITIMER_REAL, 0)
+signal.signal(signal.SIGALRM, signal.SIG_IGN)
 gc.callbacks.clear()
 gc.disable()
 recorder.stop()
