@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import operator
 from typing import TYPE_CHECKING, Any
 
 from kit.markers.choice import dispatcher
@@ -53,6 +54,11 @@ if not TYPE_CHECKING and dispatcher == "c":
     from kit._c import Array as _Closures
 
 
+# As often as there are connections, so without a call of Python's each.
+_asks_for_more = operator.attrgetter("asks_for_more")
+_own_call = operator.attrgetter("_call")
+
+
 class ProbeArray(_Closures):
     """What one dispatch reads: the closures in call order and what is needed to call them.
 
@@ -88,11 +94,16 @@ class ProbeArray(_Closures):
     def __init__(
         self, connections: tuple[Connection, ...], format: Format | None, generation: int
     ) -> None:
-        natives = [each.native for each in connections if each.native is not None]
+        if any(map(_asks_for_more, connections)):
+            calls = [_call(each, format) for each in connections]
+            timed = tuple([each.native is not None for each in connections])
+            natives = [each.native for each in connections if each.native is not None]
+        else:
+            calls, timed, natives = list(map(_own_call, connections)), None, []
         super().__init__(
             connections,
-            [_call(each, format) for each in connections],
-            tuple([each.native is not None for each in connections]),
+            calls,
+            timed or (False,) * len(calls),
             tuple([each.observer for each in natives if each.observer is not None]),
             0 if format is None else format.arity,
             generation,

@@ -7,9 +7,10 @@ dropped, and nothing has happened.
 from __future__ import annotations
 
 import bisect
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from kit.errors import AlreadyConnectedError, FormatMismatchError, NotConnectedError
+from kit.markers.tally import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +20,11 @@ if TYPE_CHECKING:
     from kit.markers.marker import Hooks, Marker
     from kit.markers.patterns import PatternConnection
 
-__all__ = ["Add", "Change", "Plan", "Plans", "Remove", "SetHooks", "same_name"]
+__all__ = ["Add", "Change", "Plan", "Plans", "Remove", "SetHooks", "same_name", "switched_off"]
+
+
+switched_off: Final = Tally()
+"""How many connections dispatches have switched off."""
 
 
 class Plan:
@@ -35,10 +40,22 @@ class Plan:
         What is to be left off, because it asked for another format.
     """
 
-    __slots__ = ("actions", "after", "before", "format", "hooks", "marker", "off", "replaced")
+    __slots__ = (
+        "actions",
+        "after",
+        "before",
+        "format",
+        "hooks",
+        "marker",
+        "off",
+        "replaced",
+        "switched_off",
+    )
 
     def __init__(self, marker: Marker) -> None:
         self.marker = marker
+        # Before the array is looked at: whoever is switched off later is counted later.
+        self.switched_off = switched_off.n
         array = marker._array
         self.before = () if array is None else array.connections
         self.after = () if array is None else array.live()
@@ -53,6 +70,12 @@ class Plan:
         after = list(self.after)
         bisect.insort(after, connection, key=lambda each: (-each.priority, each._order))
         self.after = tuple(after)
+
+    def take_out(self, connection: Connection) -> None:
+        """Leave a connection out, where it is in."""
+        if connection in self.after:
+            place = self.after.index(connection)
+            self.after = self.after[:place] + self.after[place + 1 :]
 
     def holds(self, probe: object, private: object) -> bool:
         """Whether a closure is to be in the array."""
@@ -176,7 +199,7 @@ class Remove(NamedTuple):
                 f"{old.label} is not connected to {old.marker.name!r} ({old.state})"
             )
         plans.removed.add(old)
-        plan.after = tuple(each for each in plan.after if each is not old)
+        plan.take_out(old)
         plan.off = tuple(each for each in plan.off if each is not old)
         if old in plan.before:  # in the array, or, switched off by a dispatch, a stub there
             plan.actions.append((self.action, old.label))

@@ -149,6 +149,7 @@ class Connection:
         "_state",
         "_stub",
         "asked",
+        "asks_for_more",
         "error_limit",
         "gate",
         "marker",
@@ -195,6 +196,7 @@ class Connection:
         self._stub = Stub()
         self.when = None if admission is None else admission.when
         self.gate = None if admission is None else admission.gate(self)
+        self.asks_for_more = self.native is not None or self.gate is not None
         self._missed = Tally()
         # From when to when it was in the marker's array; the last one may be open.
         self._ranges: tuple[tuple[Moment, Moment | None], ...] = ()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from kit.markers import array as arrays
 from kit.markers import grace
+from kit.markers.changes import switched_off
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -59,8 +60,7 @@ def _publish(plan: Plan, array: ProbeArray | None) -> ProbeArray | None:
     marker = plan.marker
     old = marker._array
     before, after = set(plan.before), set(plan.after)
-    gone = [each for each in plan.before if each not in after]
-    come = [each for each in plan.after if each not in before]
+    gone, come = before - after, after - before
     neutralised = array is old and old is not None
     now = marker._dispatches.now
     if array is not None and not neutralised:
@@ -107,10 +107,11 @@ def _leave_out(array: ProbeArray, plan: Plan) -> None:
     """Put stubs in the places of those that a dispatch has switched off since the array was built.
 
     Before it is published, so that nobody finds them in it; and after, for one that is switched
-    off between the two: whoever does so looks at the state first, then at the published array.
+    off between the two: see `Registry.switch_off` for what happens when.
     """
-    for connection in [each for each in plan.after if each._state != "connected"]:
-        array.neutralise(connection)
+    if switched_off.n != plan.switched_off:
+        for connection in [each for each in plan.after if each._state != "connected"]:
+            array.neutralise(connection)
 
 
 def _tell_observers(

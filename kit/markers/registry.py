@@ -16,7 +16,7 @@ from kit.errors import (
     UnnamedProbeWarning,
 )
 from kit.markers import grace
-from kit.markers.changes import Add, Change, Remove, SetHooks
+from kit.markers.changes import Add, Change, Remove, SetHooks, switched_off
 from kit.markers.checks import (
     Place,
     check_name,
@@ -312,14 +312,21 @@ class Registry:
         action: str = "error-limit",
     ) -> None:
         """Take a connection out from inside a dispatch, which read an array, without waiting."""
-        # The state first, then the arrays: whoever finds the stub must find that it is off, and an
-        # updater that builds a new array meanwhile publishes it first and then looks at the state,
-        # so that one of the two puts the stub in place.
+        # The state first, then the arrays: whoever finds the stub must find that it is off.
         if connection._state == "connected":  # no switch of threads between this and the store
             connection._state = why
-        for array in (read, connection.marker._array):
-            if array is not None:
-                array.neutralise(connection)
+        if read is not None:
+            read.neutralise(connection)
+        array = connection.marker._array
+        while array is not None:
+            array.neutralise(connection)
+            # An updater that builds a new array meanwhile publishes it first and then looks at this
+            # count: it sees the count, and looks for states that have changed, or its array is seen
+            # here.
+            switched_off.n += 1
+            if connection.marker._array is array:
+                break
+            array = connection.marker._array
         # Out of the array as soon as no other update is under way.
         self.updater.post(partial(self._remove_off, connection, action))
 
