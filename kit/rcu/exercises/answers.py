@@ -86,8 +86,8 @@ def taken_down(answer: object) -> Any:
     choices = getattr(answer, "choices", None)
     if isinstance(choices, dict):  # a board
         return taken_down(choices)
-    trace = getattr(answer, "trace", None)
-    if isinstance(trace, tuple):  # a machine
+    trace = getattr(getattr(answer, "machine", answer), "trace", None)
+    if isinstance(trace, tuple):  # a machine, or a stepper with one
         return [str(move.thread) for move in trace]
     raise LitmusError(f"a check cannot read {type(answer).__name__} as an answer")
 

@@ -1,0 +1,98 @@
+"""The lessons: unanswered they give hints and no errors, answered they are all passed."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbclient import NotebookClient
+
+from kit.rcu import exercises
+from tests.notebooks.test_notebooks import FOLDER, SECONDS, code_cells, folder, noise, run
+
+__all__ = ["folder"]
+
+LESSONS = sorted(FOLDER.glob("1[0-9]-*.ipynb"))
+OPEN = {
+    "one-swap",
+    "control",
+    "catch",
+    "store-order",
+    "two-bits",
+    "whole-fix",
+    "free-later",
+    "synchronize",
+}
+"""Exercises that begin with something that does not do yet; the others begin with nothing."""
+
+
+def outcomes(notebook: nbformat.NotebookNode) -> dict[str, str]:
+    """What the checks in a notebook said, by exercise."""
+    found: dict[str, str] = {}
+    for cell in code_cells(notebook):
+        for output in cell.outputs:
+            data = output.get("data", {})
+            if exercises.ANSWER in data:
+                name = data[exercises.ANSWER]["exercise"]
+                found[name] = re.search(r'data-status="([^"]+)"', data["text/html"])[1]
+    return found
+
+
+def asked(notebook: nbformat.NotebookNode) -> list[str]:
+    """The exercises of a notebook, in order."""
+    return [
+        cell.id.removeprefix("exercise-")
+        for cell in notebook.cells
+        if cell.id.startswith("exercise-") and cell.cell_type == "code"
+    ]
+
+
+def test_every_exercise_is_in_a_lesson() -> None:
+    found = [name for path in LESSONS for name in asked(nbformat.read(path, as_version=4))]
+    assert sorted(found) == sorted(exercises.NAMES)
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+def test_unanswered_exercises_give_hints(path: Path, folder: Path) -> None:
+    notebook = nbformat.read(path, as_version=4)
+    run(notebook, folder)
+    names = asked(notebook)
+    assert outcomes(notebook) == {name: "not yet" if name in OPEN else "open" for name in names}
+    for cell in code_cells(notebook):
+        if cell.id.startswith("prediction-"):
+            shown = "".join(str(output) for output in cell.outputs)
+            assert "Say first" in shown, cell.id
+            assert "surprised" not in shown
+
+
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+def test_answered_exercises_pass(path: Path, folder: Path) -> None:
+    notebook = nbformat.read(path, as_version=4)
+    names = asked(notebook)
+    for cell in code_cells(notebook):
+        name = cell.id.removeprefix("exercise-")
+        if name in names:
+            # The solution, in the same place, after the same cells.
+            assert f'exercises.check("{name}", ' in cell.source
+            cell.source = (
+                f"import sys; sys.path.insert(0, 'solutions')\n"
+                f"from answers import ANSWERS\n"
+                f"exercises.check({name!r}, ANSWERS[{name!r}])"
+            )
+    run(notebook, folder)
+    assert noise(notebook) == []
+    assert outcomes(notebook) == dict.fromkeys(names, "passed")
+
+
+def test_a_prediction_is_answered(tmp_path: Path) -> None:
+    cells = [
+        "from kit.rcu import exercises",
+        'exercises.predict("0→1", "bare", "torn", sc="Never", lkmm="Never")',
+    ]
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    NotebookClient(notebook, timeout=SECONDS, kernel_name="python3").execute()
+    shown = notebook.cells[1].outputs[0].data["text/html"]
+    assert "1 of 2 as you said" in shown
+    assert "surprised?" in shown
