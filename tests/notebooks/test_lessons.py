@@ -14,6 +14,7 @@ from tests.notebooks.test_notebooks import FOLDER, SECONDS, code_cells, folder, 
 
 __all__ = ["folder"]
 
+TEACHERS = FOLDER.parent / "docs" / "teachers"
 LESSONS = sorted(FOLDER.glob("1[0-9]-*.ipynb"))
 OPEN = {
     "one-swap",
@@ -77,7 +78,7 @@ def test_answered_exercises_pass(path: Path, folder: Path) -> None:
             # The solution, in the same place, after the same cells.
             assert f'exercises.check("{name}", ' in cell.source
             cell.source = (
-                f"import sys; sys.path.insert(0, 'solutions')\n"
+                f"import sys; sys.path.insert(0, {str(TEACHERS)!r})\n"
                 f"from answers import ANSWERS\n"
                 f"exercises.check({name!r}, ANSWERS[{name!r}])"
             )

@@ -100,7 +100,7 @@ def test_a_switch_changes_its_line_and_no_other() -> None:
     case = rcu.case("0→1")
     before = case.text("fixed").splitlines()
     after = case.text({"write-barrier": "none"}).splitlines()
-    assert [line for line in before if line not in after] == ["\tsmp_wmb();"]
+    assert [line for line in before if line not in after] == ["    smp_wmb();"]
     assert len(before) == len(after) + 1
     # The line stays where it was, without code, for a board to show.
     assert [code for line, code in case.code("bare") if line.switch == "write-barrier"] == [""]

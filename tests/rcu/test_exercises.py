@@ -33,7 +33,7 @@ def loaded(path: Path) -> ModuleType:
     return module
 
 
-ANSWERS: dict[str, Any] = loaded(ROOT / "notebooks" / "solutions" / "answers.py").ANSWERS
+ANSWERS: dict[str, Any] = loaded(ROOT / "docs" / "teachers" / "answers.py").ANSWERS
 
 
 def change(exercise: str, **changes: Any) -> Any:
@@ -390,7 +390,7 @@ def test_checks_do_not_hold_the_answers() -> None:
         '"smp_rmb"}',
     ):
         assert telling not in sources, telling
-    assert "solutions" not in sources
+    assert "teachers" not in sources
 
 
 def test_answers_may_be_objects_of_the_lab() -> None:

@@ -192,7 +192,7 @@ class Case:
             parts += [f"P{number}({_parameters(start, body)})  // {self.threads[number]}", "{"]
             for declaration in self.registers[number]:
                 if re.search(rf"\b{re.escape(declaration.split()[-1].strip('*'))}\b", body):
-                    parts.append(f"\t{declaration};")
+                    parts.append(f"    {declaration};")
             parts += [*_indented(own), "}", ""]
         parts.append(f"exists ({asked.condition})")
         return "\n".join(parts) + "\n"
@@ -292,6 +292,6 @@ def _indented(lines: list[tuple[Line, str]]) -> list[str]:
     for line, code in lines:
         depth -= code.startswith("}")
         note = f"  // {line.note}" if line.note else ""
-        out.append("\t" * depth + code + note)
+        out.append("    " * depth + code + note)
         depth += code.endswith("{")
     return out

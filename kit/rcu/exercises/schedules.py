@@ -181,8 +181,8 @@ def one_swap(answer: Any) -> Outcome:
         if not found.safe:
             name, trace = next(iter(found.bad.items()))
             return missing(
-                f"With {readers} reader{'s' * (readers > 1)}: {name}, "
-                f"{found.verdict(name).lower()} in {found.interleavings} interleavings.",
+                f"With {readers} reader{'s' * (readers > 1)}: {name}, in "
+                f"{trace.interleavings} of {found.interleavings} interleavings.",
                 f"The shortest way there takes {len(trace.schedule)} steps: {trace.bad.sentence}.",
             )
     return passed("No interleaving is bad. Nobody ever stores into what a reader can see.")

@@ -1,6 +1,6 @@
 """For teachers: an answer to every exercise of the notebooks, as the checks accept it.
 
-Each is one of several. `docs/for-teachers.md` says what to talk about.
+Each is one of several; `docs/for-teachers.md` says what to talk about.
 """
 
 from kit.rcu.steps import call, call_rcu, free, load, new, store, until
