@@ -24,7 +24,7 @@ Everything here is the standard library's Python, so that it also runs in a brow
 """
 
 from kit.rcu import kernel, models, steps
-from kit.rcu.boards import board, stepper
+from kit.rcu.boards import board, stepper, watch
 from kit.rcu.building import Litmus, litmus, otherwise, when
 from kit.rcu.cases import Case, case
 from kit.rcu.judge import Verdict, judge
@@ -39,6 +39,7 @@ from kit.rcu.steps.limits import Bounds
 from kit.rcu.steps.litmus import interleave
 from kit.rcu.steps.machine import Machine
 from kit.rcu.syntax import Test
+from kit.rcu.tearing import tearing
 from kit.rcu.why import Explanation, Refusal
 from kit.rcu.witness import Event, Execution
 
@@ -74,5 +75,7 @@ __all__ = [
     "parse",
     "stepper",
     "steps",
+    "tearing",
+    "watch",
     "when",
 ]

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from kit.rcu.steps.machine import Machine
     from kit.widgets.board import Board
     from kit.widgets.stepper import Stepper
+    from kit.widgets.watching import Watch
 
-__all__ = ["board", "stepper"]
+__all__ = ["board", "stepper", "watch"]
 
 
 def board(
@@ -106,3 +107,41 @@ def stepper(
             transition, algorithm, readers=readers, updaters=updaters, faults=faults
         )
     return Stepper(transition)
+
+
+def watch(transition: str, dispatches: int = 12) -> Watch:
+    """Make a transition of a live marker under real threads, and show it beside the model's.
+
+    One reader is inside a probe from before each publication until after it; another one
+    dispatches all the while. What is shown is the kit's own recording of it: which dispatch used
+    which generation of the probe array, and how long the grace period was. Below stands the same
+    order of steps, taken by the simulator.
+
+    Parameters
+    ----------
+    transition : str
+        As for `kit.rcu.machine`.
+    dispatches : int
+        How often a reader dispatches before, during and after each change.
+
+    Returns
+    -------
+    kit.widgets.watching.Watch
+        A notebook shows it; its ``dispatches`` and ``publications`` are frames.
+
+    Raises
+    ------
+    kit.errors.SimulationError
+        When there is no such transition.
+
+    Examples
+    --------
+    >>> seen = watch("2→1", 4)
+    >>> len(seen.counts), seen.late
+    (2, 0)
+    >>> seen.publications[["action", "probe"]].to_dict("list")
+    {'action': ['disconnect'], 'probe': ['A']}
+    """
+    from kit.widgets.watching import Watch
+
+    return Watch(transition, dispatches)

@@ -286,6 +286,11 @@ class Machine:
         return self.back(self._at)
 
     @property
+    def history(self) -> tuple[State, ...]:
+        """The states from the start to the one that it is in."""
+        return tuple(state_of(self._setup, world) for world in self._worlds[: self._at + 1])
+
+    @property
     def before(self) -> State | None:
         """The state before the last step; None at the start."""
         return state_of(self._setup, self._worlds[self._at - 1]) if self._at else None
@@ -347,6 +352,18 @@ class Machine:
             When there are too many, or a program fails on some way.
         """
         return explored(self._setup, self._worlds[0], bounds or self._setup.bounds)
+
+    def timeline(self) -> str:
+        """The steps taken so far as lanes over time: dispatches, publications, grace periods.
+
+        Returns
+        -------
+        str
+            A self-contained SVG element; every text in it is escaped.
+        """
+        from kit.rcu.steps.timeline import draw_timeline
+
+        return draw_timeline(self)
 
     def __repr__(self) -> str:
         wrong = f", {', '.join(dict.fromkeys(each.name for each in self.bad))}" if self.bad else ""
