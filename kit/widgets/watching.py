@@ -28,7 +28,7 @@ __all__ = ["Watch"]
 NAME: Final = "lab.watched"
 GAP: Final = 0.0004
 """Seconds between dispatches, so that each can be seen."""
-PATIENCE: Final = 10.0
+PATIENCE: Final = 60.0
 """Seconds until a thread is taken to be lost."""
 
 _one_at_a_time = threading.Lock()
@@ -76,8 +76,8 @@ class Watch:
         self.transition = ALIASES.get(name, name)
         if self.transition == "bit-fields":
             raise SimulationError("a live marker has no bit-fields; watch one of its transitions")
-        model = machine(self.transition, "kit", readers=2)
-        self.machine = _straddled(model, len(TRANSITIONS[self.transition][1].split()))
+        changes = 2 if self.transition.count("→") == 2 else 1
+        self.machine = _straddled(machine(self.transition, "kit", readers=2 * changes), changes)
         if not 1 <= dispatches <= 1000:
             raise SimulationError(f"{dispatches!r:.40} dispatches; between 1 and 1000")
         with _one_at_a_time:
@@ -148,19 +148,21 @@ class Watch:
 
 def _straddled(model: Machine, changes: int) -> Machine:
     """The order of steps that the real threads are put in: one reader on both sides."""
-    changes = len(
-        TRANSITIONS[next(t for t in TRANSITIONS if model.title.startswith(f"{t},"))][1].split()
-    )
-    model.run("reader 1", "reader 1")
-    for _ in range(changes):
-        while "updater" in model.enabled:
-            model.step("updater")
-        while "reader 2" in model.enabled:
-            model.step("reader 2")
-        while "reader 1" in model.enabled:
-            model.step("reader 1")
-    while model.enabled:
-        model.step(model.enabled[0])
+
+    def go(thread: str, *, until: str = "") -> None:
+        at = model.threads.index(thread)
+        while thread in model.enabled:
+            if until and model.state.threads[at].next == until:
+                return
+            model.step(thread)
+
+    for change in range(changes):
+        inside, other = f"reader {2 * change + 1}", f"reader {2 * change + 2}"
+        model.run(inside, inside)
+        go("updater")
+        go(other)
+        go(inside)
+        go("updater", until="lock updates")
     return model
 
 
@@ -173,8 +175,9 @@ def _run(transition: str, count: int) -> tuple[pd.DataFrame, pd.DataFrame]:
     connections = {func: watched.connect(probes[func], name=func) for func in first}
     with record(NAME, dispatches=True) as recorder:
         try:
-            for change in changes.split():
-                _change(watched, change, connections, probes, gate, count)
+            for number, change in enumerate(changes.split()):
+                names = (f"reader {2 * number + 1}", f"reader {2 * number + 2}")
+                _change(watched, change, names, connections, probes, gate, count)
             barrier(PATIENCE)
             recorder.stop()
         finally:
@@ -196,6 +199,7 @@ def _probe(func: str, gate: _Gate) -> Any:
 def _change(
     watched: Marker,
     change: str,
+    names: tuple[str, str],
     connections: dict[str, Connection],
     probes: dict[str, Any],
     gate: _Gate,
@@ -204,7 +208,7 @@ def _change(
     """One change: a reader is under way before it and ends after it, others come all the time."""
     gate.arrived.clear()
     gate.opened.clear()
-    ready = threading.Barrier(3)
+    ready, published = threading.Barrier(3), threading.Event()
 
     def fire() -> None:
         for number in range(count):
@@ -222,21 +226,26 @@ def _change(
         fire()
         ready.wait(PATIENCE)
         fire()
+        published.wait(PATIENCE)
         fire()
 
     threads = [
-        threading.Thread(target=straddle, name="reader 1"),
-        threading.Thread(target=stream, name="reader 2"),
+        threading.Thread(target=straddle, name=names[0]),
+        threading.Thread(target=stream, name=names[1]),
     ]
     for thread in threads:
         thread.start()
-    ready.wait(PATIENCE)
-    gate.arrived.wait(PATIENCE)
-    func = change[1]
-    if change[0] == "+":
-        connections[func] = watched.connect(probes[func], name=func)
-    else:
-        connections.pop(func).disconnect()
-    threads[1].join(PATIENCE)
-    gate.opened.set()
-    threads[0].join(PATIENCE)
+    try:
+        ready.wait(PATIENCE)
+        gate.arrived.wait(PATIENCE)
+        func = change[1]
+        if change[0] == "+":
+            connections[func] = watched.connect(probes[func], name=func)
+        else:
+            connections.pop(func).disconnect()
+        published.set()
+        threads[1].join(PATIENCE)
+    finally:
+        published.set()
+        gate.opened.set()
+        threads[0].join(PATIENCE)
