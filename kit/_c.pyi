@@ -55,7 +55,9 @@ class Rows:
     def stamps(self) -> tuple[bytearray, bytearray]: ...
     def columns(
         self, code: int, /
-    ) -> tuple[bytearray, list[tuple[bytearray, bytearray | None, bytearray | None]]]: ...
+    ) -> tuple[
+        bytearray, bytearray | None, list[tuple[bytearray, bytearray | None, bytearray | None]]
+    ]: ...
 
 Piece: TypeAlias = tuple[int, str, int, Rows, dict[int, int], dict[int, int]]
 

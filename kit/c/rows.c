@@ -317,9 +317,73 @@ note_at(Column *column, Py_ssize_t row, Py_ssize_t rows, uint8_t note)
     return 0;
 }
 
+/* Room for more text at the end of a column. */
+static char *
+text_room(Column *column, size_t length)
+{
+    size_t room = PyByteArray_GET_SIZE(column->text);
+    if (UNLIKELY(room - column->bytes < length)) {
+        room = room + room / 2 + length + 64;
+        if (PyByteArray_Resize(column->text, room) < 0)
+            return NULL;
+    }
+    return PyByteArray_AS_STRING(column->text) + column->bytes;
+}
+
+static int
+new_column(Column *column, char kind, Py_ssize_t rows)
+{
+    bool text = is_text(kind);
+    column->data = PyByteArray_FromStringAndSize(NULL, 8 * (rows + text));
+    if (column->data == NULL)
+        return -1;
+    if (text) {
+        column->text = PyByteArray_FromStringAndSize(NULL, 8 * rows);
+        if (column->text == NULL)
+            return -1;
+        memset(PyByteArray_AS_STRING(column->data), 0, 8);
+    }
+    return 0;
+}
+
+/* Take a record's values into the columns. */
+static inline int
+take_record(Column *column, const char *kind, Py_ssize_t columns, Py_ssize_t row, Py_ssize_t rows,
+            const char *record, Head head)
+{
+    const char *slot = record + RECORD_HEAD;
+    const uint8_t *notes = head.flags & NOTED ? (const uint8_t *)slot + 8 * columns : NULL;
+    for (Py_ssize_t c = 0; c < columns; c++, slot += 8) {
+        Column *each = &column[c];
+        uint8_t note = notes == NULL ? NOTE_VALUE : notes[c];
+        char *data = PyByteArray_AS_STRING(each->data);
+        if (is_text(kind[c])) {
+            const char *text;
+            size_t length = 0;
+            if (!text_at(record, slot, &text, &length))
+                note = NOTE_MISSING;
+            else {
+                char *to = text_room(each, length);
+                if (to == NULL)
+                    return -1;
+                memcpy(to, text, length);
+                each->bytes += length;
+            }
+            int64_t end = (int64_t)each->bytes;
+            memcpy(data + 8 * (row + 1), &end, 8);
+        }
+        else
+            memcpy(data + 8 * row, slot, 8);
+        if (UNLIKELY(note != NOTE_VALUE) && note_at(each, row, rows, note) < 0)
+            return -1;
+    }
+    return 0;
+}
+
 PyDoc_STRVAR(columns_doc,
              "columns(code)\n--\n\n"
-             "The columns of one code: (positions, columns), positions as int64.\n\n"
+             "The columns of one code: (ts, positions, columns).\n\n"
+             "ts and positions are int64; positions is None where all rows have this code.\n"
              "A column is (data, text, notes): int64 or float64; of text the offsets into UTF-8.\n"
              "notes is None where every value is there, else a byte a row: 0 a value, 1 missing,\n"
              "2 a misfit, 3 text that was cut, 4 text with a lone surrogate.");
@@ -336,75 +400,45 @@ rows_columns(Rows *self, PyObject *number)
     }
     PyObject *kinds = PyTuple_GET_ITEM(self->kinds, code);
     const char *kind = PyBytes_AS_STRING(kinds);
-    Py_ssize_t columns = PyBytes_GET_SIZE(kinds), rows = 0;
+    Py_ssize_t columns = PyBytes_GET_SIZE(kinds), rows = self->events, row = 0;
     Column *column = PyMem_Calloc(columns + 1, sizeof(Column));
-    PyObject *positions = NULL, *list = NULL, *found = NULL;
+    PyObject *ts = NULL, *positions = NULL, *list = NULL, *found = NULL;
     if (column == NULL)
         return PyErr_NoMemory();
-    /* First how much there is. */
-    for (Py_ssize_t i = 0; i < self->count; i++) {
-        const Part *part = &self->parts[i];
-        for (size_t at = part->begin; at < part->end;) {
-            Head head = head_at(part, at);
-            if (head.code == code) {
-                rows++;
-                for (Py_ssize_t c = 0; c < columns; c++) {
-                    if (!is_text(kind[c]))
-                        continue;
-                    const char *record = part->data + at, *text;
-                    size_t length;
-                    if (text_at(record, record + RECORD_HEAD + 8 * c, &text, &length))
-                        column[c].bytes += length;
-                }
+    if (PyTuple_GET_SIZE(self->kinds) > 1) {
+        /* First how many there are. */
+        rows = 0;
+        for (Py_ssize_t i = 0; i < self->count; i++) {
+            const Part *part = &self->parts[i];
+            for (size_t at = part->begin; at < part->end;) {
+                Head head = head_at(part, at);
+                rows += head.code == code;
+                at += head.size;
             }
-            at += head.size;
         }
     }
-    positions = PyByteArray_FromStringAndSize(NULL, 8 * rows);
-    if (positions == NULL)
+    ts = PyByteArray_FromStringAndSize(NULL, 8 * rows);
+    positions = rows == self->events ? Py_NewRef(Py_None)
+                                     : PyByteArray_FromStringAndSize(NULL, 8 * rows);
+    if (ts == NULL || positions == NULL)
         goto out;
     for (Py_ssize_t c = 0; c < columns; c++) {
-        bool text = is_text(kind[c]);
-        column[c].data = PyByteArray_FromStringAndSize(NULL, 8 * (rows + text));
-        if (text)
-            column[c].text = PyByteArray_FromStringAndSize(NULL, column[c].bytes);
-        if (column[c].data == NULL || (text && column[c].text == NULL))
+        if (new_column(&column[c], kind[c], rows) < 0)
             goto out;
-        if (text)
-            *(int64_t *)PyByteArray_AS_STRING(column[c].data) = 0;
-        column[c].bytes = 0;
     }
-    int64_t *to = (int64_t *)PyByteArray_AS_STRING(positions);
+    int64_t *to_ts = (int64_t *)PyByteArray_AS_STRING(ts);
+    int64_t *to = positions == Py_None ? NULL : (int64_t *)PyByteArray_AS_STRING(positions);
     int64_t position = 0;
-    Py_ssize_t row = 0;
     for (Py_ssize_t i = 0; i < self->count; i++) {
         const Part *part = &self->parts[i];
         for (size_t at = part->begin; at < part->end; position++) {
             Head head = head_at(part, at);
-            if (head.code == code) {
-                const char *record = part->data + at, *slot = record + RECORD_HEAD;
-                const uint8_t *notes =
-                    head.flags & NOTED ? (const uint8_t *)slot + 8 * columns : NULL;
-                *to++ = position;
-                for (Py_ssize_t c = 0; c < columns; c++, slot += 8) {
-                    Column *each = &column[c];
-                    uint8_t note = notes == NULL ? NOTE_VALUE : notes[c];
-                    if (is_text(kind[c])) {
-                        const char *text;
-                        size_t length = 0;
-                        if (!text_at(record, slot, &text, &length))
-                            note = NOTE_MISSING;
-                        else {
-                            memcpy(PyByteArray_AS_STRING(each->text) + each->bytes, text, length);
-                            each->bytes += length;
-                        }
-                        ((int64_t *)PyByteArray_AS_STRING(each->data))[row + 1] = each->bytes;
-                    }
-                    else
-                        memcpy(PyByteArray_AS_STRING(each->data) + 8 * row, slot, 8);
-                    if (UNLIKELY(note != NOTE_VALUE) && note_at(each, row, rows, note) < 0)
-                        goto out;
-                }
+            if (head.code == code && row < rows) {
+                if (to != NULL)
+                    to[row] = position;
+                to_ts[row] = head.ts;
+                if (take_record(column, kind, columns, row, rows, part->data + at, head) < 0)
+                    goto out;
                 row++;
             }
             at += head.size;
@@ -414,6 +448,8 @@ rows_columns(Rows *self, PyObject *number)
     if (list == NULL)
         goto out;
     for (Py_ssize_t c = 0; c < columns; c++) {
+        if (column[c].text != NULL && PyByteArray_Resize(column[c].text, column[c].bytes) < 0)
+            goto out;
         PyObject *triple = PyTuple_Pack(3, column[c].data,
                                         column[c].text == NULL ? Py_None : column[c].text,
                                         column[c].notes == NULL ? Py_None : column[c].notes);
@@ -421,7 +457,7 @@ rows_columns(Rows *self, PyObject *number)
             goto out;
         PyList_SET_ITEM(list, c, triple);
     }
-    found = PyTuple_Pack(2, positions, list);
+    found = PyTuple_Pack(3, ts, positions, list);
 out:
     for (Py_ssize_t c = 0; c < columns; c++) {
         Py_XDECREF(column[c].data);
@@ -429,6 +465,7 @@ out:
         Py_XDECREF(column[c].notes);
     }
     PyMem_Free(column);
+    Py_XDECREF(ts);
     Py_XDECREF(positions);
     Py_XDECREF(list);
     return found;

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import TYPE_CHECKING, SupportsIndex, overload
 
 if TYPE_CHECKING:
@@ -59,6 +58,8 @@ class MarkerList(list["Marker"]):
         return "\n".join(lines)
 
     def _repr_html_(self) -> str:
+        from html import escape  # takes a twentieth of the time to import the kit
+
         if not self:
             return "<p>no markers</p>"
 

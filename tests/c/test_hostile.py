@@ -91,7 +91,7 @@ def test_what_is_described_stays():
         assert kinds == (b"d",)  # a tuple: nobody takes from it
     blocks.describe(1, b"ssss")
     assert piece[3].kinds == (b"d",)
-    assert piece[3].columns(0)[1]
+    assert piece[3].columns(0)[2]
 
 
 @pytest.mark.parametrize(
