@@ -105,7 +105,7 @@ def test_rule_27_wherever_an_interruption_fires(kind, mode):
     registers again inside another.
     """
     observed = "observed" if mode == "observed" else ""
-    repeats = 50_000 if LONG else 1000
+    repeats = 10_000 if LONG else 1000
     out = run_apart(STORM, kind, mode.replace("observed", "discard"), observed, repeats)
     main, interrupted, *_ = map(int, out.split())
     assert interrupted >= repeats

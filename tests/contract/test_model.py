@@ -1,5 +1,5 @@
-"""Rules 3, 4 and 6 to 11 together: whatever is declared, connected, replaced and disconnected, a
-dispatch calls what a simple model says."""
+"""Rules 3, 4, 6 to 11 and 22 together: whatever is declared, connected, replaced, batched and
+disconnected, a dispatch calls what a simple model says."""
 
 import itertools
 import warnings
@@ -142,6 +142,7 @@ class Machine(RuleBasedStateMachine):
         self.isolation = isolated()
         self.isolation.__enter__()
         self.model, self.called = Model(), []
+        self.in_a_batch = False
         self.real: dict[int, Any] = {}
         self.numbers = itertools.count()
         self.privates = {"one": ["one"], "two": ["two"]}
@@ -174,7 +175,8 @@ class Machine(RuleBasedStateMachine):
             except kit.KitError as error:
                 actual = type(error)
         assert actual is expected
-        self.check()
+        if not self.in_a_batch:
+            self.check()
         return result
 
     def arguments(self, closure: Closure) -> tuple[tuple, dict]:
@@ -228,19 +230,50 @@ class Machine(RuleBasedStateMachine):
             lambda: kit.disconnect_private(self.first + name, self.privates[private]),
         )
 
-    @rule(choice=st.integers(0, 99))
-    def disconnect_handle(self, choice: int) -> None:
+    @rule(choice=st.integers(0, 99), wait=st.booleans())
+    def disconnect_handle(self, choice: int, wait: bool) -> None:
         handles = {key: real for key, real in self.real.items() if real is not None}
         if not handles:
             return
         key = list(handles)[choice % len(handles)]
         if isinstance(handles[key], kit.PatternConnection):
-            self.both(lambda: self.model.remove_pattern(key), handles[key].disconnect)
+            self.both(
+                lambda: self.model.remove_pattern(key), lambda: handles[key].disconnect(wait=wait)
+            )
         else:
             name = handles[key].marker.name.removeprefix(self.first)
             self.both(
-                lambda: self.model.remove(name, lambda c: c.key == key), handles[key].disconnect
+                lambda: self.model.remove(name, lambda c: c.key == key),
+                lambda: handles[key].disconnect(wait=wait),
             )
+
+    @rule(
+        steps=st.lists(st.tuples(names, closures) | st.integers(0, 99), max_size=5),
+        discarded=st.booleans(),
+    )
+    def batch(self, steps: list, discarded: bool) -> None:
+        """Connect, and disconnect what was connected before or just now; all of it, or nothing."""
+        before = deepcopy(self.model)
+        self.in_a_batch = True
+        try:
+            with kit.batch():
+                for step in steps:
+                    if isinstance(step, int):
+                        self.disconnect_handle(step, wait=step % 2 == 0)
+                    else:
+                        self.connect(*step)
+                if discarded:
+                    raise ZeroDivisionError
+        except ZeroDivisionError:
+            self.model = before
+        self.in_a_batch = False
+        self.check()
+
+    @rule()
+    def wait(self) -> None:
+        kit.synchronize(timeout=10)
+        kit.barrier(timeout=10)
+        self.check()
 
     def check(self) -> None:
         for name, expected in self.model.markers.items():
@@ -263,7 +296,7 @@ class Machine(RuleBasedStateMachine):
                 assert real.connected is (key in connected)
 
 
-def test_rules_03_to_11_whatever_happens_a_dispatch_calls_what_the_model_says():
+def test_rules_03_to_11_and_22_whatever_happens_a_dispatch_calls_what_the_model_says():
     """Exceptions, order and what is connected are those of a model without arrays or publications.
 
     Seen to fail under most of the breakages that the tests of the single rules name.
