@@ -103,11 +103,41 @@ class SavedSession:
         FrameError
             When markers, or files, have a field of one name and two types.
         """
-        opened = self.recordings(recorder)
+        opened = self._opened(recorder)
         if marker is not None:
             known = [each for each in opened if marker in each.names]
             opened = known or opened[-1:]
         return join([each.events(marker) for each in opened])
+
+    def events(self, marker: str | None = None, recorder: str | None = None) -> pd.DataFrame:
+        """The same as `frame`, by the name that a recording has for it."""
+        return self.frame(marker, recorder)
+
+    def dispatches(self, recorder: str | None = None) -> pd.DataFrame:
+        """The dispatches, where they were asked for; see `kit.frames.dispatches`."""
+        return self._last(recorder).dispatches()
+
+    def probe_calls(self, recorder: str | None = None) -> pd.DataFrame:
+        """The calls of single probes; see `kit.frames.probe_calls`."""
+        return self._last(recorder).probe_calls()
+
+    def publications(self, recorder: str | None = None) -> pd.DataFrame:
+        """The publications; see `kit.frames.publications`."""
+        return self._last(recorder).publications()
+
+    def markers(self, recorder: str | None = None) -> pd.DataFrame:
+        """The markers, as they were at the end; see `kit.frames.markers`."""
+        return self._last(recorder).markers()
+
+    def _last(self, recorder: str | None) -> Recording:
+        """The last file's: what a recorder observes is kept until its end."""
+        return self._opened(recorder)[-1]
+
+    def _opened(self, recorder: str | None) -> list[Recording]:
+        opened = self.recordings(recorder)
+        if not opened:
+            raise CaptureError(f"session {os.fspath(self.folder)!r} has no file of events yet")
+        return opened
 
     def _name(self, recorder: str | None) -> str:
         if recorder is None and len(self.files) == 1:

@@ -87,6 +87,10 @@ class Gate(Protocol):
     def reasons(self) -> dict[str, int]:
         """How many for which reason."""
 
+    @property
+    def first_failure(self) -> str | None:
+        """Why the condition could not be evaluated, the first time that it could not."""
+
     def plain(self, call: Callable[..., object], format: Format) -> Callable[..., object]:
         """Return what is called as ``call(*args)`` in the place of ``call``."""
 
@@ -240,6 +244,11 @@ class Connection:
         ``budget`` are the options of these names.
         """
         return {} if self.gate is None else self.gate.reasons
+
+    @property
+    def first_failure(self) -> str | None:
+        """Why its condition could not be evaluated, the first time that it could not, as text."""
+        return None if self.gate is None else self.gate.first_failure
 
     @property
     def errors(self) -> int:

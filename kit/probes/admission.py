@@ -94,6 +94,11 @@ class Admitted:
         counts = {reason: getattr(self.counts, reason) for reason in _REASONS}
         return {reason: count for reason, count in counts.items() if count}
 
+    @property
+    def first_failure(self) -> str | None:
+        """Why the condition could not be evaluated, the first time that it could not."""
+        return self.counts.first_failure
+
     def plain(self, call: Callable[..., object], format: Format) -> Callable[..., object]:
         """Return what is called with the arguments in the place of ``call``."""
         return self._maker(False, format)(call)
@@ -165,6 +170,12 @@ class Admitted:
     ) -> list[str]:
         """Write the lines that leave where the condition is not met."""
         known = places(self.connection.marker.name, format)
+        unknown = [name for name in condition.names if name not in known]
+        if unknown and self.counts.first_failure is None:
+            # It was connected before anybody could know, or by a pattern.
+            self.counts.first_failure = (
+                f"{unknown[0]!r} is no field of marker {self.connection.marker.name!r}"
+            )
         used = {name: known[name] for name in condition.names if name in known}
         codes = {name: place.code(scope, arguments) for name, place in used.items()}
 

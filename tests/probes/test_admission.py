@@ -80,7 +80,7 @@ def test_a_condition_keeps_events_back_and_counts_them(tick: kit.Marker) -> None
     assert connection.filtered_by == {"condition": 6, "failed": 1}
     assert (connection.calls, connection.filtered) == (2, 7)
     assert connection.when == "n >= 2 and who == 'a'"
-    assert "'>=' not supported" in connection.gate.counts.first_failure
+    assert "'>=' not supported" in connection.first_failure
     assert "7 filtered" in repr(connection)
     assert connection.errors == 0
 
@@ -321,3 +321,35 @@ def test_a_number_makes_a_budget_of_its_own(tick: kit.Marker, hands: Hands) -> N
     for n in range(3):
         tick(n, "")
     assert probe.filtered_by == {"budget": 2}
+
+
+def test_cheap_for_an_hour_is_still_cheap(tick: kit.Marker, hands: Hands) -> None:
+    budget = Budget(0.1)
+    cheap = tick.connect(lambda n, who: hands.turn(50), budget=budget)
+    for n in range(300_000):
+        hands.turn(1_000)
+        tick(n, "")
+    # By now it has taken more than the other one may before the account is overdrawn.
+    dear = tick.connect(lambda n, who: hands.turn(1_000_000), budget=budget)
+    for n in range(100_000):
+        hands.turn(1_000)
+        tick(n, "")
+    assert cheap.filtered == 0
+    assert dear.filtered > 90_000
+
+
+def test_who_comes_with_an_old_array_after_the_limit_is_kept_back(tick: kit.Marker) -> None:
+    seen = []
+    connection = tick.connect(lambda n, who: None, limit=2)
+    late = connection.gate.plain(lambda n, who: seen.append(n), tick.format)
+    for n in range(4):
+        late(n, "")
+    assert seen == [0, 1]
+    assert connection.filtered_by == {"limit": 2}
+
+
+def test_a_name_that_no_marker_has_after_all(tick: kit.Marker) -> None:
+    connection = kit.connect("admission.unknown", print, when="m > 1")
+    kit.marker("admission.unknown", n=int)(5)
+    assert connection.filtered_by == {"condition": 1}
+    assert connection.first_failure == "'m' is no field of marker 'admission.unknown'"

@@ -325,3 +325,20 @@ def test_killed_in_the_middle_each_event_reported_as_written_is_there_once(tmp_p
         assert events["seq"].tolist() == list(range(len(events)))
         assert lost or events["n"].tolist() == list(range(len(events)))
     json.loads((folder / "manifest.json").read_bytes())
+
+
+def test_what_was_observed_of_dispatches_is_there_once(fill: kit.Marker, tmp_path) -> None:
+    run = kit.session(tmp_path / "run", every=0.01)
+    run.record(fill.name, dispatches=True)
+    with run:
+        for qty in range(4):
+            fill(qty, "A")
+            while run.written.get("events") != qty + 1:
+                assert run.last_error is None
+    kept = opened(tmp_path / "run")
+    assert len(kept.files["events"]) > 3
+    assert len(kept.dispatches()) == len(kept.probe_calls()) == 4
+    assert sum(len(each.dispatches()) for each in kept.recordings()) == 4
+    assert len(kept.publications()) == 2
+    assert kept.markers()["marker"].tolist() == [fill.name]
+    assert kept.events(fill.name).equals(kept.frame(fill.name))

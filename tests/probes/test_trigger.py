@@ -170,3 +170,11 @@ def test_a_trigger_may_wait_for_its_marker() -> None:
     kit.marker("trigger.later", n=int)(2)
     assert [firing.values for firing in seen] == [{"n": 2}]
     trigger.disarm()
+
+
+def test_once_is_once_for_who_comes_with_an_old_array(fill: kit.Marker) -> None:
+    trigger = kit.trigger(fill, lambda: None, once=True)
+    write = trigger.native(fill, fill.format)
+    write(0, 1, (1, "A"))
+    write(0, 2, (2, "A"))
+    assert (trigger.fired, trigger.last.values) == (1, {"qty": 1, "sym": "A"})

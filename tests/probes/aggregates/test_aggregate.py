@@ -7,6 +7,7 @@ import pytest
 
 import kit
 from kit.frames.aggregates import buckets as buckets_frame
+from kit.probes.aggregates.writer import State
 from kit.testing import isolated
 
 
@@ -223,3 +224,16 @@ def test_a_child_process_begins_at_nothing(fill: kit.Marker) -> None:
             os._exit(numbers.count == 1 and numbers.table().rows[()].sum == 2)
         assert os.waitpid(child, 0)[1] >> 8 == 1
     assert numbers.count == 1
+
+
+def test_two_threads_that_bring_one_key_take_one_place() -> None:
+    state = State(1)
+
+    class OtherThreadIsFaster(dict):
+        def setdefault(self, key, default):
+            dict.setdefault(self, key, "another thread's")
+            return dict.setdefault(self, key, default)
+
+    state.known = OtherThreadIsFaster()
+    assert state.cell(1, "a", "marker") is not None
+    assert len(state._room) == 1
