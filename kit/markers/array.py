@@ -133,9 +133,12 @@ class ProbeArray(_Closures):
     def neutralise(self, connection: Connection) -> None:
         """Put a stub in a closure's place, in one store; needs no memory."""
         self.intact = False
-        for position, each in enumerate(self.connections):
-            if each is connection:
+        position = 0
+        # Not enumerate(), nor anything else that has to be made.
+        while position < len(self.connections):
+            if self.connections[position] is connection:
                 self.put_stub(position, connection._stub)
+            position += 1
 
 
 def _call(connection: Connection, format: Format | None) -> Callable[..., object]:

@@ -6,6 +6,7 @@ import functools
 from typing import TYPE_CHECKING, Any, Final, Protocol, Self, TypeAlias, TypeGuard, cast
 
 from kit.errors import NotConnectedError
+from kit.markers.grace import synchronize
 from kit.markers.tally import Moment, Stub, Tally, between
 
 if TYPE_CHECKING:
@@ -285,9 +286,14 @@ class Connection:
         WouldDeadlockError
             With ``wait`` from inside a dispatch; nothing is disconnected then.
         """
-        from kit.markers.registry import registry
+        try:
+            from kit.markers.registry import registry
 
-        registry.disconnect(self, wait=wait)
+            registry.disconnect(self, wait=wait)
+        except MemoryError:
+            self.fall_silent()  # whatever there was no memory for
+            if wait:
+                synchronize()
 
     def __enter__(self) -> Self:
         return self
@@ -310,6 +316,14 @@ class Connection:
     def is_off(self) -> bool:
         """Whether it is left off, by its format or its errors, but not disconnected."""
         return self._state.startswith("off")
+
+    def fall_silent(self) -> None:
+        """Be disconnected in place, which needs no memory; the next update drops the stub."""
+        if self._state == "connected":
+            self._state = "disconnected"
+        array = self.marker._array
+        if array is not None:
+            array.neutralise(self)
 
     def enter_array(self, now: Moment) -> None:
         """Take note that it is in the array that is about to be published."""

@@ -330,6 +330,14 @@ class Registry:
         # Out of the array as soon as no other update is under way.
         self.updater.post(partial(self._remove_off, connection, action))
 
+    def take_out(self, connection: Connection) -> None:
+        """Disconnect where there was no memory for an update: first in place, which needs none."""
+        connection.fall_silent()
+        try:
+            self.updater.make([Remove(connection, lenient=True)], at_once=True)
+        except MemoryError:
+            pass  # the next update drops the stub
+
     def _remove_off(self, connection: Connection, action: str) -> None:
         """Take out what a dispatch has switched off; the lock is held."""
         if connection.marker._hook_owner is not None:
@@ -341,7 +349,13 @@ class Registry:
     def _remove(self, changes: list[Change], wait: bool) -> None:
         if wait:
             grace.refuse_inside("disconnect(wait=True)")
-        self.updater.make(changes)
+        try:
+            self.updater.make(changes)
+        except MemoryError:
+            if not all(type(change) is Remove for change in changes):
+                raise
+            for change in changes:
+                self.take_out(change.connection)  # type: ignore[attr-defined] # it is a Remove
         if not wait:
             return
         batch = self.updater.batch

@@ -109,9 +109,11 @@ class Updater:
             try:
                 self._run_queue()
             finally:
-                retired += self._retired
-                self._retired.clear()
-                grace.in_update.discard(ident)
+                try:
+                    retired += self._retired
+                    self._retired.clear()
+                finally:
+                    grace.in_update.discard(ident)
 
     def post(self, update: Callable[[], None]) -> None:
         """Make an update as soon as nobody else updates, without waiting: for dispatches."""

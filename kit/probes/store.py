@@ -139,7 +139,8 @@ class _Leaving:
         self.ident = ident
 
     def __del__(self) -> None:
-        store = self.store()
+        # Where there was no memory for the reference there is nothing to leave.
+        store = self.store() if hasattr(self, "store") else None
         if store is not None:
             store.leave(self.ident)
 
@@ -179,9 +180,14 @@ class Store(ABC):
             new = Buffer(ident, self._kept)
             buffer = self.buffers.setdefault(ident, new)
             if buffer is new:
-                self.every.append(buffer)
-                self._local.leaving = _Leaving(self, ident)
-                self.appends[ident] = buffer.append
+                try:
+                    self.every.append(buffer)
+                    self._local.leaving = _Leaving(self, ident)
+                    self.appends[ident] = buffer.append
+                except BaseException:  # no memory: as if it had not been begun
+                    self._local.leaving = None
+                    self.leave(ident)
+                    raise
         return buffer
 
     def leave(self, ident: int) -> Buffer | None:

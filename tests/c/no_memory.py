@@ -1,0 +1,272 @@
+"""Let every allocation of connect, disconnect, record and read fail in turn, and look what is left.
+
+A program for one dispatcher: ``python -m tests.c.no_memory connect``. It prints what came of how
+many failures and exits with 1 where a promise was broken; a crash is a crash. Bursts end: CPython
+3.11 itself loops for ever where there is no memory to handle an exception with.
+"""
+
+from __future__ import annotations
+
+import _testcapi
+import faulthandler
+import gc
+import os
+import sys
+from collections import Counter
+from typing import ClassVar
+
+import kit
+
+BURSTS = (1, 2, 5, 20)
+MOST = 3000
+"""Of how many allocations one step is made at most."""
+
+
+class Step:
+    """What is done, and what has to hold after it, whichever allocation of it failed."""
+
+    def __init__(self) -> None:
+        self.name = f"memory.{type(self).__name__.lower()}"
+        self.called: list[object] = []
+        self.probe = self.called.append  # in C: a call takes nothing but the list's room
+
+    def prepare(self) -> None:
+        """Set the stage."""
+
+    def act(self) -> None:
+        """Do what may fail."""
+
+    def check(self, outcome: str) -> None:
+        """Raise where a promise was broken."""
+
+
+class Connect(Step):
+    def prepare(self):
+        self.marker = kit.marker(self.name, n=int)
+        self.old = self.marker.connect(self.probe, priority=20)
+        self.new = lambda n: self.called.append(-n)
+
+    def act(self):
+        self.marker.connect(self.new)
+
+    def check(self, outcome):
+        assert outcome in ("done", "MemoryError"), outcome
+        self.called.clear()
+        self.marker(7)
+        whole = outcome == "done"
+        # A failure after the publication leaves it connected; in no case half of it.
+        assert self.called in ([[7, -7]] if whole else [[7], [7, -7]]), self.called
+        for connection in self.marker.probes:
+            connection.disconnect()
+        self.called.clear()
+        self.marker(8)
+        assert self.called == []
+
+
+class Disconnect(Step):
+    outcomes = ("done",)  # removing never fails
+
+    def prepare(self):
+        self.marker = kit.marker(self.name, n=int)
+        self.touched = []
+        self.connections = [self.marker.connect(self.note, number) for number in range(3)]
+
+    def note(self, private, n):
+        self.touched.append(private)
+
+    def act(self):
+        self.connections[1].disconnect()
+
+    def check(self, outcome):
+        assert outcome in self.outcomes, outcome
+        gone = self.connections[1]
+        self.touched.clear()
+        self.marker(7)
+        assert self.touched == [0, 2], self.touched
+        assert (gone.connected, gone.calls) == (False, 0), gone
+        assert [each.calls for each in self.connections] == [1, 0, 1]
+        with self.marker.connect(self.probe):
+            self.marker(8)
+        assert self.touched == [0, 2] * 2
+        for connection in self.marker.probes:
+            connection.disconnect()
+        assert not self.marker
+
+
+class DisconnectAndWait(Disconnect):
+    outcomes = ("done", "MemoryError")  # waiting may: then it is disconnected all the same
+
+    def act(self):
+        self.connections[1].disconnect(wait=True)
+
+
+class DisconnectLast(Disconnect):
+    def prepare(self):
+        super().prepare()
+        for connection in (self.connections[0], self.connections[2]):
+            connection.disconnect()
+
+    def check(self, outcome):
+        assert outcome == "done", outcome
+        self.marker(7)
+        assert (self.touched, self.connections[1].connected) == ([], False)
+        with self.marker.connect(self.probe):
+            self.marker(8)
+        assert (self.touched, self.called[-1], bool(self.marker)) == ([], 8, False)
+
+
+class Record(Step):
+    options: ClassVar[dict[str, object]] = {"capacity": 1000}
+    values = (12345678901, 2.5, "a text that is longer than a slot", True)
+
+    def fire(self):
+        self.marker(*self.values)
+
+    def declare(self):
+        return kit.marker(self.name, n=int, x=float, text=str, yes=bool)
+
+    def prepare(self):
+        self.marker = self.declare()
+        self.events = kit.record(self.name, **self.options)
+
+    def act(self):
+        self.fire()
+        self.fire()
+
+    def check(self, outcome):
+        assert outcome in ("done", "MemoryError"), outcome
+        errors = sum(each.errors for each in self.marker.probes)
+        found = len(self.events) + self.events.lost + self.events.overwritten + errors
+        # In Python an event that is kept counts as an error, too, where what comes after it fails.
+        most = 3 if self.options.get("mode") and kit.dispatcher == "python" else 2
+        whole = 2 <= found <= most
+        assert whole or (outcome == "MemoryError" and found < 2), (found, outcome)
+        self.fire()
+        capture = self.events.snapshot()
+        rows = [row for thread in capture.threads for row in thread.rows]
+        assert all(row[2][-4:] == self.values for row in rows), rows
+        assert len(rows) == len(self.events)
+        assert rows or self.events.overwritten or self.events.lost
+        self.events.stop()
+
+
+class RecordOverwriting(Record):
+    options: ClassVar[dict[str, object]] = {"capacity": 1, "mode": "overwrite"}
+
+
+class RecordLosing(Record):
+    options: ClassVar[dict[str, object]] = {"capacity": 1}
+
+
+class RecordSlowly(Record):
+    values = (2**60, 3.5, "\u20ac \U0001f600 text", False)
+    options: ClassVar[dict[str, object]] = {"capacity": 1000, "context": ("cpu",)}
+
+
+class RecordSpan(Record):
+    def declare(self):
+        return kit.span(self.name, n=int, x=float, text=str, yes=bool)
+
+    def fire(self):
+        with self.marker(*self.values):
+            pass
+
+
+class Observe(Record):
+    options: ClassVar[dict[str, object]] = {"capacity": 1000, "dispatches": True}
+
+
+class Rows(Record):
+    """What frames are made of; PyArrow itself crashes where it gets no memory."""
+
+    def prepare(self):
+        super().prepare()
+        for _ in range(20):
+            self.fire()
+        self.found = []
+
+    def act(self):
+        capture = self.events.snapshot()
+        self.found = [row for thread in capture.threads for row in thread.rows]
+
+    def check(self, outcome):
+        assert outcome in ("done", "MemoryError"), outcome
+        assert outcome != "done" or len(self.found) == 20, len(self.found)
+        assert len(self.events) == 20
+        self.events.stop()
+
+
+class Columns(Rows):
+    def act(self):
+        capture = self.events.snapshot()
+        for thread in capture.threads:
+            blocks = getattr(thread.rows, "blocks", None)
+            if blocks is not None:
+                self.found = [0] * len(blocks)
+                blocks.stamps()
+                blocks.columns(0)
+            else:
+                self.found = thread.rows
+
+
+class Drain(Rows):
+    def act(self):
+        self.taken = self.events._sink.store.take() if hasattr(self.events, "_sink") else None
+
+    def check(self, outcome):
+        assert outcome in ("done", "MemoryError"), outcome
+        assert outcome == "done" or len(self.events) in (0, 20), len(self.events)
+        self.fire()
+        assert len(self.events) in (1, 21)
+        self.events.stop()
+
+
+STEPS = {
+    kind.__name__: kind
+    for kind in (
+        *(Connect, Disconnect, DisconnectAndWait, DisconnectLast),
+        *(Record, RecordOverwriting, RecordLosing, RecordSlowly, RecordSpan, Observe),
+        *(Rows, Columns, Drain),
+    )
+}
+
+
+def try_all(kind: type[Step], burst: int, every: int) -> Counter[str]:
+    """Fail at the first allocation, at the second, and so on, until none of them is reached."""
+    outcomes: Counter[str] = Counter()
+    quiet = 0
+    for first in range(1, MOST, every):
+        step = kind()
+        step.prepare()
+        outcome = "done"
+        _testcapi.set_nomemory(first, first + burst)
+        try:
+            step.act()
+        except BaseException as error:
+            _testcapi.remove_mem_hooks()
+            outcome = type(error).__name__
+        finally:
+            _testcapi.remove_mem_hooks()
+        step.check(outcome)
+        outcomes[outcome] += 1
+        # All that a step allocates has been tried when the same goes well for long enough.
+        quiet = quiet + 1 if outcome == "done" else 0
+        if quiet > 60:
+            break
+    return outcomes
+
+
+def main(names: list[str]) -> None:
+    """Try the steps of these names."""
+    faulthandler.enable()
+    gc.disable()
+    for name in names:
+        for burst in BURSTS[: int(os.environ.get("KIT_BURSTS", "4"))]:
+            every = 1 if burst == 1 else 3
+            outcomes = try_all(STEPS[name], burst, every)
+            told = ", ".join(f"{many} {what}" for what, many in sorted(outcomes.items()))
+            print(f"{kit.dispatcher} {name}, {burst} in a row: {told}", flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:] or list(STEPS))
