@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from kit.rcu import models as known
 from kit.rcu.steps.catalogue import machine
+from kit.rcu.steps.litmus import interleave
+from kit.rcu.syntax import Test
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -63,7 +65,7 @@ def board(
 
 
 def stepper(
-    transition: str | Machine,
+    transition: str | Machine | Test,
     algorithm: str = "posted",
     *,
     readers: int = 1,
@@ -78,10 +80,10 @@ def stepper(
 
     Parameters
     ----------
-    transition : str or Machine
-        As for `kit.rcu.machine`; or a machine of your own.
+    transition : str, Machine or Test
+        As for `kit.rcu.machine`; or a machine of your own; or a litmus test.
     algorithm, readers, updaters, faults
-        As for `kit.rcu.machine`; not used with a machine.
+        As for `kit.rcu.machine`; used with a transition only.
 
     Returns
     -------
@@ -106,6 +108,8 @@ def stepper(
         transition = machine(
             transition, algorithm, readers=readers, updaters=updaters, faults=faults
         )
+    elif isinstance(transition, Test):
+        transition = interleave(transition)
     return Stepper(transition)
 
 

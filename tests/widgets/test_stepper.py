@@ -168,3 +168,23 @@ def test_a_running_cell_is_replaced_by_its_next_run(monkeypatch: pytest.MonkeyPa
 def test_what_there_is_not() -> None:
     with pytest.raises(SimulationError, match="there is no transition '5'"):
         rcu.stepper("5")
+
+
+def test_a_litmus_test_is_stepped_in_its_own_text() -> None:
+    test = rcu.parse(
+        "C mp\n\n{}\n\nP0(int *x, int *y)\n{\n\tWRITE_ONCE(*x, 1);\n\tsmp_wmb();\n"
+        "\tWRITE_ONCE(*y, 1);\n}\n\nP1(int *x, int *y)\n{\n\tint a;\n\tint b;\n\n"
+        "\ta = READ_ONCE(*y);\n\tb = READ_ONCE(*x);\n}\n\nexists (1:a=1 /\\ 1:b=0)\n"
+    )
+    stepper = rcu.stepper(test)
+    assert shown(stepper)["title"] == "mp"
+    assert current(stepper, 0) == "WRITE_ONCE(*x, 1);"
+    assert current(stepper, 1) == "a = READ_ONCE(*y);"
+    stepper.step("P0")
+    stepper.step("P1")
+    assert current(stepper, 0) == "WRITE_ONCE(*y, 1);"
+    assert current(stepper, 1) == "b = READ_ONCE(*x);"
+    thread = shown(stepper)["threads"][1]
+    assert thread["text"]["lines"][0] == "P1(int *x, int *y)"
+    assert thread["text"]["lines"][-1] == "}"
+    assert {"name": "a", "value": "0"} in thread["text"]["held"]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from kit.errors import SimulationError
 from kit.rcu.steps import bad as names
 from kit.rcu.steps.bad import Bad
+from kit.rcu.steps.memory import ceiling
 from kit.rcu.steps.moves import enabled, move
 
 if TYPE_CHECKING:
@@ -170,7 +171,7 @@ class _Search:
 
     def expand(self, at: int) -> None:
         """Take every step that a state allows."""
-        if at % 256 == 0 and time.monotonic() > self.end:
+        if at % 16 == 0 and time.monotonic() > self.end:
             raise SimulationError(
                 f"gave up after {self.bounds.seconds:g} s and {len(self.worlds):,} states "
                 "(Bounds.seconds); fewer threads or shorter programs get further"
@@ -263,11 +264,17 @@ def deadlock(world: World) -> Bad | None:
 
 def shortest(setup: Setup, start: World, name: str | None) -> list[int] | None:
     """The threads that move on the shortest way from a state to a bad one; None without one."""
-    return _Search(setup, start, setup.bounds).to(name)
+    with ceiling(setup.bounds.megabytes):
+        return _Search(setup, start, setup.bounds).to(name)
 
 
 def explored(setup: Setup, start: World, bounds: Bounds) -> Exploration:
     """Explore all interleavings from a state."""
+    with ceiling(bounds.megabytes):
+        return _explored(setup, start, bounds)
+
+
+def _explored(setup: Setup, start: World, bounds: Bounds) -> Exploration:
     begun = time.perf_counter()
     search = _Search(setup, start, bounds)
     search.run()

@@ -21,6 +21,8 @@ class Bounds:
         Steps of one thread.
     lines : int
         Lines of Python that a program may run between two steps.
+    megabytes : int
+        How much more memory than before may be taken meanwhile.
     threads, objects : int
         How many there may be, deferred programs and initial objects included.
 
@@ -34,6 +36,7 @@ class Bounds:
     seconds: float = 30.0
     steps: int = 250
     lines: int = 20_000
+    megabytes: int = 1_000
     threads: int = 16
     objects: int = 32
 

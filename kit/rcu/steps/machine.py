@@ -10,6 +10,7 @@ from kit.errors import SimulationError
 from kit.rcu.steps.bad import BAD, Bad
 from kit.rcu.steps.explore import Exploration, deadlock, explored, shortest
 from kit.rcu.steps.limits import BOUNDS, Bounds
+from kit.rcu.steps.memory import ceiling
 from kit.rcu.steps.moves import enabled, move, what_next, why_not
 from kit.rcu.steps.state import State, state_of
 from kit.rcu.steps.world import Setup, begin
@@ -141,7 +142,8 @@ class Machine:
             return found if slot is None else [*found, (fields[slot[0]], fields[slot[1]])]
 
         self._setup = Setup(tuple(memory), words, visible or all_fields, slot, bounds, unseen)
-        start = begin(self._setup, memory, readers or {}, updaters or {}, connected)
+        with ceiling(bounds.megabytes):
+            start = begin(self._setup, memory, readers or {}, updaters or {}, connected)
         self._worlds: list[World] = [start]
         self._moves: list[Move] = []
         self._at = 0
@@ -223,7 +225,8 @@ class Machine:
         if reason:
             raise SimulationError(f"{thread} cannot move: {reason}")
         text = what_next(self._setup, self._world, index)
-        world, bad = move(self._setup, self._world, index)
+        with ceiling(self._setup.bounds.megabytes):
+            world, bad = move(self._setup, self._world, index)
         done = Move(self._at + 1, thread, text, bad)
         if self._at < len(self._moves) and self._moves[self._at].thread == thread:
             # The same way as before: what lies ahead stays.

@@ -15,7 +15,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Se
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kit.errors import KitError, SimulationError
-from kit.rcu.steps.values import Null, Ref, checked, shown
+from kit.rcu.steps.values import checked, shown
 from kit.rcu.steps.vocabulary import NOTES, Step
 
 if TYPE_CHECKING:
@@ -314,12 +314,16 @@ class Node:
 
 
 def _held(variables: Mapping[str, object]) -> Iterator[tuple[str, str]]:
-    """The variables that hold something that memory could hold, or a list of such."""
+    """The variables that hold what memory could hold, or a short list of such."""
     for name, value in variables.items():
         several = value if isinstance(value, list) else [value]
-        if all(isinstance(each, bool | int | str | Ref | Null | tuple | None) for each in several):
-            text = ", ".join(map(shown, several))
-            yield name, f"[{text}]"[:60] if isinstance(value, list) else text[:60]
+        if len(several) > 16:
+            continue
+        try:
+            text = ", ".join(shown(checked(each, name)) for each in several)
+        except SimulationError:
+            continue
+        yield name, f"[{text}]"[:60] if isinstance(value, list) else text[:60]
 
 
 def _hint(error: Exception) -> str:

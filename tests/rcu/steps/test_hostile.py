@@ -1,6 +1,7 @@
 """Programs that never end, want too much or are none: a clear error, soon, and in little memory."""
 
 import itertools
+import re
 import sys
 import tracemalloc
 from collections.abc import Callable, Iterable, Iterator
@@ -9,7 +10,7 @@ import pytest
 
 from kit import rcu
 from kit.errors import SimulationError
-from kit.rcu.steps import call_rcu, free, increment, load, new, store, until
+from kit.rcu.steps import call_rcu, free, increment, load, memory, new, store, until
 
 SOON = rcu.Bounds(seconds=1.0)
 
@@ -82,6 +83,13 @@ def no_yield_from() -> Iterator[object]:
     yield a_loop_of_loads()
 
 
+def a_long_list() -> Iterator[object]:
+    big = [0] * 10**6
+    while True:
+        yield load("x")
+        yield store("y", len(big))
+
+
 def division() -> Iterator[object]:
     x = yield load("x")
     yield store("y", 1 // x)
@@ -148,6 +156,33 @@ def endless_condition() -> Iterator[object]:
     yield until("x", wanted)
 
 
+def too_much_at_once() -> Iterator[object]:
+    yield load("x")
+    big = [0] * 10**9
+    yield store("x", len(big))
+
+
+def too_much_in_many_states() -> Iterator[object]:
+    big = [0] * 1_000_000
+    for _ in range(4):
+        yield load("x")
+    yield store("y", len(big))
+
+
+@pytest.mark.skipif(not memory._now(), reason="this platform does not tell how much it gives")
+def test_memory_is_bounded() -> None:
+    import resource
+
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    # Either way of running out is reported; which one is met first is the allocator's affair.
+    assert re.search("asks for too much: MemoryError|Bounds.megabytes", refused(too_much_at_once))
+    stores = [[store("x", n) for n in range(1, 6)]] * 2
+    little = rcu.Bounds(megabytes=300)
+    text = refused(too_much_in_many_states, *stores, bounds=little)
+    assert re.search(r"asks for too much: MemoryError|more than 300 MB", text)
+    assert resource.getrlimit(resource.RLIMIT_AS) == before
+
+
 @pytest.mark.parametrize(
     ("program", "message"),
     [
@@ -157,6 +192,7 @@ def endless_condition() -> Iterator[object]:
         (a_hoard, "runs for more than 20,000 lines without a step"),
         (forever_deeper, "has taken 250 steps and goes on"),
         (recursion, "asks for too much: RecursionError"),
+        (a_long_list, "has taken 250 steps"),
         (no_step, "yields 'load x', which is no step"),
         (no_yield_from, "`yield from` before a function of steps"),
         (
