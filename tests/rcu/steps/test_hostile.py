@@ -177,9 +177,9 @@ def test_memory_is_bounded() -> None:
     # Either way of running out is reported; which one is met first is the allocator's affair.
     assert re.search("asks for too much: MemoryError|Bounds.megabytes", refused(too_much_at_once))
     stores = [[store("x", n) for n in range(1, 6)]] * 2
-    little = rcu.Bounds(megabytes=300)
+    little = rcu.Bounds(megabytes=150)
     text = refused(too_much_in_many_states, *stores, bounds=little)
-    assert re.search(r"asks for too much: MemoryError|more than 300 MB", text)
+    assert re.search(r"asks for too much: MemoryError|more than 150 MB", text)
     assert resource.getrlimit(resource.RLIMIT_AS) == before
 
 
