@@ -12,7 +12,7 @@ from kit import rcu
 from kit.errors import SimulationError
 from kit.rcu.steps import call_rcu, free, increment, load, memory, new, store, until
 
-SOON = rcu.Bounds(seconds=1.0)
+LONG = rcu.Bounds(seconds=120.0)  # no test waits for it
 
 
 def explore(programs: Iterable[object], bounds: rcu.Bounds) -> object:
@@ -20,7 +20,7 @@ def explore(programs: Iterable[object], bounds: rcu.Bounds) -> object:
     return rcu.Machine(updaters=named, memory={"x": 0, "y": 0}, bounds=bounds).explore()
 
 
-def refused(*programs: object, bounds: rcu.Bounds = SOON) -> str:
+def refused(*programs: object, bounds: rcu.Bounds = LONG) -> str:
     tracemalloc.start()
     try:
         with pytest.raises(SimulationError) as caught:
