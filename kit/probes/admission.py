@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import itertools
 import operator
+from threading import get_ident
 from typing import TYPE_CHECKING, Any, Final
 
 from kit.markers.registry import registry
@@ -81,7 +82,8 @@ class Admitted:
             "reached": self._reached,
         }
         if asked.budget is not None:
-            self._scope["meter"] = asked.budget.meter(connection)
+            meter = asked.budget.meter(connection, lambda: self.counts.budget)
+            self._scope |= {"meter": meter, "blocked": meter.blocked.get, "get_ident": get_ident}
 
     @property
     def filtered(self) -> int:
@@ -144,7 +146,15 @@ class Admitted:
                 f"ring.place = place + 1 if place < {last} else 0",
             ]
         if self.asked.budget is not None:
-            lines += ["account = meter.admit()", "if account is None:", *_kept_back("budget")]
+            lines += [
+                *([] if timed else ["ident = get_ident()"]),
+                "began = clock()",
+                "if began < blocked(ident, 0):",
+                *_kept_back("budget"),
+                "account = meter.admit(ident, began)",
+                "if account is None:",
+                *_kept_back("budget"),
+            ]
         if self.asked.limit is not None:
             lines += [
                 "number = number_of_call()",
@@ -156,7 +166,7 @@ class Admitted:
         if self.asked.budget is None:
             lines.append(f"call({whole})")
         else:
-            lines += ["try:", f"    call({whole})", "finally:", "    meter.charge(account)"]
+            lines += ["try:", f"    call({whole})", "finally:", "    meter.charge(account, began)"]
         body = "\n".join(f"        {line}" for line in lines)
         return f"def make(call):\n    def gate({whole}):\n{body}\n    return gate\n"
 

@@ -10,7 +10,6 @@ do for an hour may not take a minute at once.
 from __future__ import annotations
 
 from fractions import Fraction
-from threading import get_ident
 from typing import TYPE_CHECKING, Any, Final
 
 from kit.probes import clock
@@ -41,20 +40,25 @@ class _Account:
 class _Meter:
     """One connection's way to the accounts."""
 
-    __slots__ = ("_clock", "accounts", "budget", "label", "spent", "throttled")
+    __slots__ = ("_clock", "_throttled", "accounts", "blocked", "budget", "label", "spent")
 
-    def __init__(self, budget: Budget, label: str) -> None:
+    def __init__(self, budget: Budget, label: str, throttled: Callable[[], int]) -> None:
         self.budget = budget
         self.label = label
         self.accounts = budget._accounts
         self.spent = 0
-        self.throttled = 0
+        # By thread: until when no call is to be made, so that most events cost one look.
+        self.blocked: dict[int, int] = {}
+        self._throttled = throttled
         self._clock: Callable[[], int] = clock.now
 
-    def admit(self) -> _Call | None:
-        """Return where to charge a call, or None where it is not to be made."""
-        now = self._clock()
-        ident = get_ident()
+    @property
+    def throttled(self) -> int:
+        """How many calls were not made."""
+        return self._throttled()
+
+    def admit(self, ident: int, now: int) -> _Account | None:
+        """Return the account to charge for a call, or None where it is not to be made."""
         account = self.accounts.get(ident)
         if account is None:
             account = self.accounts.setdefault(ident, _Account(now))
@@ -63,29 +67,18 @@ class _Meter:
             spent = account.spent
             mine = spent.get(self, 0)
             if mine >= max(spent.values(), default=0):
-                self.throttled += 1
+                self.blocked[ident] = now - level // self.budget._rate
                 return None
-        return _Call(account, now)
+        return account
 
-    def charge(self, call: _Call) -> None:
+    def charge(self, account: _Account, began: int) -> None:
         """Pay for a call that has ended."""
         now = self._clock()
-        took = now - call.began
-        account = call.account
+        took = now - began
         self.budget._paid_in(account, now)
         account.level -= took * self.budget._unit
         account.spent[self] = account.spent.get(self, 0) + took
         self.spent += took
-
-
-class _Call:
-    """A call that is being made."""
-
-    __slots__ = ("account", "began")
-
-    def __init__(self, account: _Account, began: int) -> None:
-        self.account = account
-        self.began = began
 
 
 class Budget:
@@ -129,9 +122,9 @@ class Budget:
         self._accounts: dict[int, _Account] = {}
         self._meters: list[_Meter] = []
 
-    def meter(self, connection: Connection) -> _Meter:
-        """Return a connection's way to the accounts."""
-        meter = _Meter(self, f"{connection.label} on {connection.marker.name}")
+    def meter(self, connection: Connection, throttled: Callable[[], int]) -> _Meter:
+        """Return a connection's way to the accounts; it counts the calls not made itself."""
+        meter = _Meter(self, f"{connection.label} on {connection.marker.name}", throttled)
         self._meters.append(meter)
         return meter
 
