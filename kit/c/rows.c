@@ -189,8 +189,10 @@ value_at(const char *record, Py_ssize_t column, char kind, uint8_t note)
 {
     const char *slot = record + RECORD_HEAD + 8 * column, *text;
     size_t length;
-    if (note == NOTE_MISSING || note == NOTE_MISFIT)
+    if (note == NOTE_MISSING)
         Py_RETURN_NONE;
+    if (note == NOTE_MISFIT)
+        return Py_NewRef(Py_Ellipsis); /* fits no field, as the value did not */
     if (is_text(kind)) {
         if (!text_at(record, slot, &text, &length))
             Py_RETURN_NONE;

@@ -43,7 +43,7 @@ class BlockRows(Sequence[Row]):
 
     @property
     def tuples(self) -> list[Row]:
-        """The rows as `ThreadEvents.rows` describes them."""
+        """The rows as `ThreadEvents.rows` describes them; ``...`` for a value that did not fit."""
         if self._tuples is None:
             self._tuples = self.blocks.tolist(self.context)
         return self._tuples

@@ -208,6 +208,8 @@ def _printed(state: PanelState) -> list[str]:
 def _value(value: object) -> str:
     if isinstance(value, float):
         return _number(value)
+    if value is ...:
+        return "<does not fit>"  # the recorder in C keeps no objects
     try:
         text = units.plain(value if isinstance(value, str) else repr(value))
     except Exception:  # noqa: BLE001 - whatever a program's object does when it is looked at
