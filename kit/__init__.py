@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from kit.probes import aggregate, record
     from kit.probes.budgets import budget
     from kit.probes.context import context
-    from kit.probes.session import session
+    from kit.probes.sessions import session
     from kit.probes.trigger import trigger
     from kit.widgets.panel import panel
 
@@ -132,7 +132,7 @@ _LAZY: Final = {
     "open": "kit.frames",
     "panel": "kit.widgets",
     "record": "kit.probes",
-    "session": "kit.probes.session",
+    "session": "kit.probes.sessions",
     "trigger": "kit.probes.trigger",
 }
 _EXTRAS: Final = {

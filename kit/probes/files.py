@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import secrets
+import socket
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["FORMAT", "VERSION", "sync_folder", "write_json"]
+__all__ = ["FORMAT", "VERSION", "process", "sync_folder", "write_json"]
 
 FORMAT: Final = "markers-kit session"
 VERSION: Final = 1
@@ -40,6 +42,15 @@ def write_json(path: Path, data: Any) -> None:
     finally:
         partial.unlink(missing_ok=True)
     sync_folder(path.parent)
+
+
+def process() -> dict[str, Any]:
+    """Return what a file says about the process that wrote it."""
+    return {
+        "host": socket.gethostname(),
+        "pid": os.getpid(),
+        "python": platform.python_version(),
+    }
 
 
 def sync_folder(folder: Path) -> None:

@@ -11,19 +11,17 @@ from __future__ import annotations
 
 import importlib
 import os
-import platform
 import re
-import socket
 import threading
 import time
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from kit.markers import batch
 from kit.markers.readers import inside
 from kit.markers.reporting import report
-from kit.probes.files import FORMAT, VERSION, sync_folder, write_json
+from kit.probes.files import FORMAT, VERSION, process, write_json
+from kit.probes.numbered import NumberedFiles
 from kit.probes.recorder import Recorder
 from kit.probes.trigger import LAST, Trigger
 
@@ -32,70 +30,14 @@ if TYPE_CHECKING:
 
     from kit.markers import Marker
     from kit.probes.aggregates import Aggregate
-    from kit.probes.capture import Capture
 
-__all__ = ["Session", "session"]
+__all__ = ["Session"]
 
 M = TypeVar("M", Recorder, "Aggregate", Trigger)
 
 _GLANCE: Final = 0.05
 _NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 _LONGEST_WAIT: Final = 60.0
-POLICIES: Final = ("stop", "oldest")
-
-
-def session(
-    folder: str | os.PathLike[str],
-    *,
-    every: float = 5.0,
-    max_seconds: float | None = None,
-    max_bytes: int | None = None,
-    full: str = "stop",
-) -> Session:
-    """Make a session, which is started by a ``with`` block or by ``start()``.
-
-    Parameters
-    ----------
-    folder : path
-        Where it is saved. Made where there is none; one that holds a session is refused.
-    every : float
-        Seconds from one file of events to the next. It is written earlier when a recorder is half
-        full.
-    max_seconds : float, optional
-        For how long it runs at most.
-    max_bytes : int, optional
-        How large the files of events may become together.
-    full : str
-        What happens then: ``"stop"``, or ``"oldest"``, which removes the oldest files.
-
-    Returns
-    -------
-    Session
-
-    Raises
-    ------
-    FileExistsError
-        When the folder holds a session.
-    ValueError
-        For a limit that says nothing.
-
-    Examples
-    --------
-    >>> import kit, tempfile
-    >>> fill = kit.marker("session.fill", qty=int)
-    >>> folder = tempfile.TemporaryDirectory()
-    >>> run = kit.session(folder.name + "/run")
-    >>> events = run.record("session.fill")
-    >>> sizes = run.aggregate("session.fill", "qty")
-    >>> with run:
-    ...     fill(1)
-    ...     fill(2)
-    >>> kept = kit.open(folder.name + "/run")
-    >>> kept.frame()["qty"].tolist(), kept.aggregates["aggregate"].count
-    ([1, 2], 2)
-    >>> folder.cleanup()
-    """
-    return Session(folder, every, max_seconds, max_bytes, full)
 
 
 class Session:
@@ -107,10 +49,6 @@ class Session:
         Where it is saved.
     recorders, aggregates, triggers : dict
         By name.
-    written : dict of str to int
-        For each recorder how many events are safe on the disk.
-    removed : dict of str to int
-        For each recorder how many of these were removed again, to keep within ``max_bytes``.
     last_error : str or None
         With what writing failed the last time. What could not be written is tried again.
     """
@@ -127,7 +65,7 @@ class Session:
         for name, value in limits.items():
             if value is not None and (type(value) not in (int, float) or not 0 < value < 1e18):
                 raise ValueError(f"{name} is a number above 0, got {value!r}")
-        if full not in POLICIES:
+        if full not in ("stop", "oldest"):
             raise ValueError(f"full is 'stop' or 'oldest', got {full!r}")
         self.folder = Path(folder)
         if (self.folder / "manifest.json").exists():
@@ -141,12 +79,8 @@ class Session:
         self.recorders: dict[str, Recorder] = {}
         self.aggregates: dict[str, Aggregate] = {}
         self.triggers: dict[str, Trigger] = {}
-        self.written: dict[str, int] = {}
-        self.removed: dict[str, int] = {}
         self.last_error: str | None = None
-        self._files: list[dict[str, Any]] = []
-        self._numbers: dict[str, int] = {}
-        self._unsaved: dict[str, Capture] = {}
+        self._events = NumberedFiles(self.folder)
         self._thread: threading.Thread | None = None
         self._started: float | None = None
         self._stopped: float | None = None
@@ -184,7 +118,7 @@ class Session:
 
     def aggregate(self, *args: Any, name: str = "aggregate", **options: Any) -> Aggregate:
         """Add an aggregate; its arguments are those of `kit.aggregate`."""
-        from kit.probes.aggregates.aggregate import prepared
+        from kit.probes.aggregates.making import prepared
 
         self._refuse_name(name)
         return self._added(self.aggregates, name, prepared(*args, **options))
@@ -230,9 +164,19 @@ class Session:
         return self._started is not None and self._stopped is None
 
     @property
+    def written(self) -> dict[str, int]:
+        """For each recorder how many events are safe on the disk."""
+        return self._events.written
+
+    @property
+    def removed(self) -> dict[str, int]:
+        """For each recorder how many of these were removed again, to keep within `max_bytes`."""
+        return self._events.removed
+
+    @property
     def files(self) -> tuple[str, ...]:
         """The names of the files of events that are written, oldest first."""
-        return tuple(each["file"] for each in self._files.copy())
+        return self._events.names
 
     def start(self) -> None:
         """Make the folder and start everything, in one update; once more does nothing.
@@ -257,9 +201,16 @@ class Session:
         self._started = time.time()
         self._end = None if self.max_seconds is None else time.monotonic() + self.max_seconds
         self._write_manifest()
-        with batch():
-            for member in self._members():
-                _start(member)
+        try:
+            with batch():
+                for member in self._members():
+                    _start(member)
+        except BaseException:
+            # Nothing was connected, so there is nothing to be saved.
+            self._stop_members(None)
+            self._started = None
+            (self.folder / "manifest.json").unlink()
+            raise
         self._thread = threading.Thread(target=self._run, name="kit session", daemon=True)
         self._thread.start()
 
@@ -280,6 +231,12 @@ class Session:
         if not self.running or os.getpid() != self._pid:
             return
         self._stopped = time.time()
+        self._stop_members(at)
+        thread = self._thread
+        if thread is not None and not inside() and thread is not threading.current_thread():
+            thread.join(_LONGEST_WAIT)
+
+    def _stop_members(self, at: int | None) -> None:
         for recorder in self.recorders.values():
             recorder.stop(at=at)
         with batch():
@@ -287,9 +244,6 @@ class Session:
                 counted.stop()
             for armed in self.triggers.values():
                 armed.disarm()
-        thread = self._thread
-        if thread is not None and not inside() and thread is not threading.current_thread():
-            thread.join(_LONGEST_WAIT)
 
     def join(self, timeout: float | None = None) -> bool:
         """Wait until it has ended, by a trigger, a limit or somebody else, and all is written.
@@ -338,7 +292,7 @@ class Session:
         if time.monotonic() >= due or not self.running:
             return True
         return any(
-            name not in self._unsaved and len(each) * 2 >= each.capacity
+            not self._events.waits(name) and len(each) * 2 >= each.capacity
             for name, each in self.recorders.items()
         )
 
@@ -347,7 +301,7 @@ class Session:
         fine = True
         for name, recorder in self.recorders.items():
             try:
-                self._write_events(name, recorder, last)
+                self._events.write(name, recorder, last)
             except Exception as error:  # noqa: BLE001 - a full disk, no pyarrow, whatever
                 fine = False
                 self._note(f"session {self.folder} could not write the events of {name}", error)
@@ -365,48 +319,14 @@ class Session:
             report(what, error)
         self.last_error = f"{type(error).__name__}: {error}"
 
-    def _write_events(self, name: str, recorder: Recorder, last: bool) -> None:
-        from kit import frames
-
-        # What could not be written before comes first, and nothing is taken until it is: the
-        # recorder fills, and counts what it loses.
-        capture = self._unsaved.get(name)
-        again = capture is not None
-        if capture is None:
-            capture = recorder.take()
-            if not last:  # dispatches are not taken away, so they are in the last file alone
-                capture = replace(capture, dispatches=[], probe_calls=[], publications=[])
-            if not len(capture) and not last:
-                return
-            self._unsaved[name] = capture
-        number = self._numbers.get(name, 0) + 1
-        path = self.folder / f"{name}-{number:06d}.parquet"
-        frames.save(capture, path)
-        sync_folder(self.folder)
-        self._numbers[name] = number
-        del self._unsaved[name]
-        count = len(capture)
-        self._files.append({"file": path.name, "recorder": name, "events": count})
-        self.written[name] = self.written.get(name, 0) + count
-        if again:
-            self._write_events(name, recorder, last)
-
     def _keep_within_limits(self) -> None:
-        if self.max_bytes is None:
-            return
-        sizes = {each["file"]: (self.folder / each["file"]).stat().st_size for each in self._files}
-        over = sum(sizes.values()) - self.max_bytes
-        if over <= 0:
+        if self.max_bytes is None or self._events.size() <= self.max_bytes:
             return
         if self.full == "stop":
             self.stop()
             return
-        while over > 0 and len(self._files) > 1:
-            oldest = self._files.pop(0)
-            (self.folder / oldest["file"]).unlink(missing_ok=True)
-            over -= sizes[oldest["file"]]
-            name = oldest["recorder"]
-            self.removed[name] = self.removed.get(name, 0) + oldest["events"]
+        while self._events.size() > self.max_bytes and self._events.remove_oldest():
+            pass
         self._write_manifest()
 
     def _write_manifest(self, over: bool = False) -> None:
@@ -418,33 +338,14 @@ class Session:
                 "state": "complete" if over else "running",
                 "started": self._started,
                 "stopped": self._stopped,
-                "host": socket.gethostname(),
-                "pid": self._pid,
-                "python": platform.python_version(),
-                "recorders": {name: self._describe(name) for name in self.recorders},
+                **process(),
+                "recorders": {
+                    name: self._events.describe(name, each) for name, each in self.recorders.items()
+                },
                 "aggregates": {name: f"{name}.aggregate.json" for name in self.aggregates},
                 "triggers": {name: each.describe() for name, each in self.triggers.items()},
             },
         )
-
-    def _describe(self, name: str) -> dict[str, Any]:
-        recorder = self.recorders[name]
-        capture = recorder.newest(1)
-        counts: dict[str, dict[str, int]] = {"lost": {}, "overwritten": {}}
-        for thread in capture.threads:
-            for kind, found in (("lost", thread.lost), ("overwritten", thread.overwritten)):
-                for marker, count in found.items():
-                    counts[kind][marker] = counts[kind].get(marker, 0) + count
-        return {
-            "patterns": list(recorder.patterns),
-            "mode": recorder.mode,
-            "capacity": recorder.capacity,
-            "written": self.written.get(name, 0),
-            "removed": self.removed.get(name, 0),
-            **counts,
-            "filtered": recorder.filtered,
-            "files": [each for each in self._files if each["recorder"] == name],
-        }
 
     def __repr__(self) -> str:
         state = "running" if self.running else "not started" if self._started is None else "over"

@@ -342,3 +342,13 @@ def test_what_was_observed_of_dispatches_is_there_once(fill: kit.Marker, tmp_pat
     assert len(kept.publications()) == 2
     assert kept.markers()["marker"].tolist() == [fill.name]
     assert kept.events(fill.name).equals(kept.frame(fill.name))
+
+
+def test_what_cannot_start_leaves_nothing_behind(fill: kit.Marker, tmp_path) -> None:
+    run = kit.session(tmp_path / "run")
+    events = run.record(fill.name)
+    run.trigger(fill, lambda: None, when="qyt > 3")
+    with pytest.raises(kit.ConditionError, match="did you mean 'qty'"):
+        run.start()
+    assert (run.running, events.running, fill.fanout) == (False, False, 0)
+    assert list((tmp_path / "run").iterdir()) == []

@@ -1,19 +1,20 @@
 """Aggregates: counts, sums, averages, histograms and quantiles by key, exact under threads.
 
-==============  =====================================================================
-`aggregate`     the probe
+==============  ========================================================================
+`aggregate`     the probe; `making`, what may be asked of it
 `writer`        the function that adds one event, and where it finds its cell
 `cells`         what a thread keeps for a key; what all threads' cells say together
 `histogram`     which bucket a value is in
 `sketch`        quantiles with a stated relative error
-`table`         the numbers at one moment, and how they look
-==============  =====================================================================
+`table`         the numbers at one moment, and how they look; `saving`, as plain data
+==============  ========================================================================
 """
 
 from __future__ import annotations
 
-from kit.probes.aggregates.aggregate import Aggregate, aggregate
+from kit.probes.aggregates.aggregate import Aggregate
 from kit.probes.aggregates.histogram import Bucket, Linear, Log2
+from kit.probes.aggregates.making import aggregate
 from kit.probes.aggregates.table import Table
 
 __all__ = ["Aggregate", "Bucket", "Linear", "Log2", "Table", "aggregate"]
