@@ -20,7 +20,6 @@ TITLES: Final = {"sc": "SC", "tso": "TSO", "alpha": "Alpha", "lkmm": "LKMM"}
 PRESETS: Final = {
     "posted": ("as posted", "the code of 2007"),
     "fixed": ("as fixed", "the code as it was merged later"),
-    "dropped": ("mutex dropped", "two changes at once: the step through 0 is lost"),
     "bare": ("bare", "without any barrier, grace period or lock"),
     "kit": ("as the kit does it", "one pointer to an immutable array"),
 }
@@ -192,16 +191,26 @@ def _rows(view: View, before: Matrix | None) -> list[dict[str, Any]]:
 
 
 def _presets(view: View) -> list[dict[str, Any]]:
+    presets = view.origin.presets
+    kit = case(KIT)
+    # What was posted as it stayed, and what the kit does anyway, need one button only.
+    stayed = presets.get("posted") == presets["fixed"]
+    hidden = {"posted"} if stayed else set()
+    hidden |= {"fixed"} if "kit" in presets else set()
     found = [
         (name, view.case is view.origin and view.origin.choices(name) == view.choices)
-        for name in view.origin.presets
-        if not (name == "fixed" and "kit" in view.origin.presets)
+        for name in presets
+        if name not in hidden
     ]
-    kit = case(KIT)
     if view.origin is not kit and view.origin.name not in ("bit-fields", "oldptr"):
         found.append(("kit", view.case is kit and kit.choices("kit") == view.choices))
     return [
-        {"name": name, "text": PRESETS[name][0], "title": PRESETS[name][1], "on": on}
+        {
+            "name": name,
+            "text": "as posted and fixed" if stayed and name == "fixed" else PRESETS[name][0],
+            "title": PRESETS[name][1],
+            "on": on,
+        }
         for name, on in found
     ]
 

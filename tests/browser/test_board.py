@@ -114,7 +114,7 @@ def test_a_change_in_python_shows_and_text_is_text(page: Page, board: Locator, l
     expect(shown.locator("img")).to_have_count(0)
 
 
-@pytest.mark.parametrize("name", ["1→2", "N→1", "A→0→B", "bit-fields"])
+@pytest.mark.parametrize("name", ["0→1", "1→2", "N→1", "A→0→B", "bit-fields", "one pointer"])
 def test_the_board_is_looked_at(
     lab: Lab, page: Page, shot: Callable[[str], None], name: str
 ) -> None:

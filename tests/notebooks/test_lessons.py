@@ -10,6 +10,7 @@ import pytest
 from nbclient import NotebookClient
 
 from kit.rcu import exercises
+from kit.rcu.exercises import __main__ as command
 from tests.notebooks.test_notebooks import FOLDER, SECONDS, code_cells, folder, noise, run
 
 __all__ = ["folder"]
@@ -69,7 +70,9 @@ def test_unanswered_exercises_give_hints(path: Path, folder: Path) -> None:
 
 
 @pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
-def test_answered_exercises_pass(path: Path, folder: Path) -> None:
+def test_answered_exercises_pass(
+    path: Path, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     notebook = nbformat.read(path, as_version=4)
     names = asked(notebook)
     for cell in code_cells(notebook):
@@ -85,6 +88,11 @@ def test_answered_exercises_pass(path: Path, folder: Path) -> None:
     run(notebook, folder)
     assert noise(notebook) == []
     assert outcomes(notebook) == dict.fromkeys(names, "passed")
+    # What a student hands in is judged again from the answers in it.
+    handed_in = folder / "handed-in.ipynb"
+    nbformat.write(notebook, handed_in)
+    assert command.main([str(handed_in)]) == 0
+    assert capsys.readouterr().out.count("✓") == len(names)
 
 
 def test_a_prediction_is_answered(tmp_path: Path) -> None:

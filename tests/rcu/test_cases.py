@@ -45,7 +45,7 @@ TABLE = [
     ("A→0→B", {}, "torn", "NNNN"),
     ("A→0→B", {"grace-period": "none"}, "torn", "SSSS"),
     ("A→0→B", {"section": "none"}, "torn", "SSSS"),
-    ("A→0→B", "dropped", "torn", "SSSS"),
+    ("A→0→B", "posted", "torn", "SSSS"),
     ("A→0→B", {}, "crossed", "NNNN"),
     ("bit-fields", "posted", "lost", "SSSS"),
     ("bit-fields", {}, "lost", "NNNN"),

@@ -61,6 +61,18 @@ def test_a_third_thread_comes_and_goes() -> None:
     assert verdicts(board, "freed") == ["Never"] * 4
 
 
+def test_each_preset_has_one_button() -> None:
+    def texts(name: str) -> list[str]:
+        return [preset["text"] for preset in shown(rcu.board(name))["presets"]]
+
+    assert texts("1→2") == ["as posted", "as fixed", "bare", "as the kit does it"]
+    assert texts("1→0") == ["as posted and fixed", "bare", "as the kit does it"]
+    assert texts("bit-fields") == ["as posted", "as fixed", "bare"]
+    assert texts("one pointer") == ["as the kit does it", "bare"]
+    for name in ("1→2", "1→0", "A→0→B", "one pointer"):
+        assert [preset["on"] for preset in shown(rcu.board(name))["presets"]].count(True) == 1
+
+
 def test_presets_and_the_kits_own_code() -> None:
     board = rcu.board("0→1")
     click(board, type="reset", preset="bare")

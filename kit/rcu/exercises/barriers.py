@@ -32,7 +32,7 @@ SUSPECTS: Final[dict[str, tuple[str, str | Choices, str]]] = {
     "N→1 without a grace period": ("N→1", {"grace-period": "none"}, "freed"),
     "N→1 with a full barrier for a grace period": ("N→1", {"grace-period": "smp_mb"}, "freed"),
     "N→1 with readers of another flavour": ("N→1", {"section": "srcu_read_lock"}, "freed"),
-    "A→0→B with the mutex dropped early": ("A→0→B", "dropped", "torn"),
+    "A→0→B with the mutex dropped early": ("A→0→B", "posted", "torn"),
     "two bit-fields in one word": ("bit-fields", "posted", "lost"),
     "oldptr read past a write barrier": ("oldptr", "posted", "freed"),
 }

@@ -42,7 +42,7 @@ PAIRS = [
     (("1→0→1", "posted", []), "torn closure", ("A→0→B", "posted", "torn")),
     (("1→0→1", "posted", ["no grace period"]), "torn closure", ("A→0→B", "-gp", "torn")),
     (("1→0→1", "posted", ["no read lock"]), "torn closure", ("A→0→B", "-section", "torn")),
-    (("1→0→1", "posted", ["two"]), "torn closure", ("A→0→B", "dropped", "torn")),
+    (("1→0→1", "posted", ["two"]), "torn closure", ("A→0→B", "posted", "torn")),
     (("1→0→1", "fixed", ["two"]), "torn closure", ("A→0→B", {}, "torn")),
     (("bit-fields", "posted", []), "lost update", ("bit-fields", "posted", "lost")),
     (("bit-fields", "fixed", []), "lost update", ("bit-fields", {}, "lost")),
