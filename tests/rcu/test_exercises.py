@@ -18,6 +18,7 @@ from kit.rcu import exercises
 from kit.rcu.exercises import __main__ as command
 from kit.rcu.exercises import check, given, grading
 from kit.rcu.exercises.answers import taken_down
+from kit.rcu.exercises.functions import compiled
 from kit.rcu.exercises.grading import TASKS, grade
 from kit.rcu.steps import call
 
@@ -325,7 +326,7 @@ CHEATS = {
     "a set of nothing": ("smallest-sets", dict.fromkeys(ANSWERS["smallest-sets"], "smp_mb")),
     "a case of one's own": ("posted-bug", {"case": {"name": "mine"}, "question": "x", "fix": {}}),
     "ones for truth": ("x86", dict.fromkeys(ANSWERS["x86"], 1)),
-    "filter": ("control", given("control").replace("exists", "filter (1:c=1)\nexists")),
+    "filter": ("control", given("control").replace("exists", "filter (1:m=old \\/ 1:c=1 \\/ 1:c=5)\nexists")),
     "another question": ("control", re.sub(r"exists.*", "exists (1:c=42)", given("control"))),
     "a constant": ("control", swap("control", ("c = READ_ONCE(*m);", "c = 1;"))),
     "never the array": ("control", swap("control", ("c = READ_ONCE(*m);", ""))),
@@ -346,6 +347,9 @@ CHEATS = {
     "one thread": ("two-bits", "C t\n{word=1;}\nP0(int *word) { WRITE_ONCE(*word, 2); }\nexists (word=0)\n"),
     "a reader that looks away": ("whole-fix", swap("whole-fix", ("if (t == 1)", "if (t == 7)"))),
     "no change at all": ("whole-fix", swap("whole-fix", ("WRITE_ONCE(*ptype, 1);", ""))),
+    "the old way": ("whole-fix", re.sub(
+        r"\tWRITE_ONCE\(\*array, 1\);.*?\tWRITE_ONCE\(\*ptype, 1\);\n", "\tWRITE_ONCE(*func, 0);\n",
+        ANSWERS["whole-fix"], flags=re.DOTALL)),
     "never freed": ("whole-fix", swap("whole-fix", ("WRITE_ONCE(*array, 99);", ""))),
     "freed and filled": ("whole-fix", swap("whole-fix", ("99);", "99); WRITE_ONCE(*array, 1);"))),
     "constants": ("whole-fix", swap("whole-fix", ("c = READ_ONCE(*m);", "m = array; c = 1;"))),
@@ -359,6 +363,31 @@ def test_a_cheat_gets_nowhere(what: str) -> None:
     outcome = grade(name, taken_down(answer))
     assert outcome.status == "not yet", outcome
     assert outcome.words
+
+
+@pytest.mark.parametrize(
+    ("source", "refused"),
+    [
+        ("def f():\n    return ().__class__", ".__class__ is not needed"),
+        ("def f(x):\n    return x.gi_frame", ".gi_frame is not needed"),
+        ("def f(x):\n    return '{0.func}'.format(x)", ".format is not needed"),
+        ("def f():\n    import os", "Import is not needed"),
+        ("def f():\n    global load\n    load = 1", "Global is not needed"),
+        ("def f():\n    class C: pass", "ClassDef is not needed"),
+        ("def f():\n    with load: pass", "With is not needed"),
+        ("def f():\n    try: pass\n    finally: pass", "Try is not needed"),
+        ("@load\ndef f(): pass", "FunctionDef is not needed"),
+        ("def f():\n    return open", "open is not there"),
+        ("def f():\n    return __builtins__", "__builtins__ is not there"),
+        ("def f(): pass\ndef g(): pass", "one function"),
+        ("f = 1", "one function"),
+        ("def f(:", "cannot be read"),
+        ("#" * 30_000, "give the function itself"),
+    ],
+)
+def test_a_function_gets_only_what_it_needs(source: str, refused: str) -> None:
+    with pytest.raises(LitmusError, match=re.escape(refused)):
+        compiled(source, "f", {"load": None})
 
 
 def test_tampering_with_this_process_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -441,6 +470,7 @@ def test_outcomes_print_escaped_and_keep_the_answer() -> None:
     assert "&lt;script&gt;" in bundle["text/html"]
     assert bundle[exercises.ANSWER] == {"exercise": "posted-bug", "answer": answer}
     assert repr(outcome).startswith("✗ posted-bug: not yet.")
+    assert "<b>" not in exercises.Outcome("<b>", "open", "<b>", ("<b>",))._repr_html_()
     with pytest.raises(LitmusError, match="no exercise 'easy'"):
         check("easy", 1)
     with pytest.raises(LitmusError, match="starts from nothing"):

@@ -39,7 +39,7 @@ PAIRS = [
     (("1→0", "kit", []), "use after free", ("1→0", {}, "freed")),
     (("1→0", "kit", ["no grace period"]), "use after free", ("1→0", "-gp", "freed")),
     (("1→0→1", "fixed", []), "torn closure", ("A→0→B", {}, "torn")),
-    (("1→0→1", "posted", []), "torn closure", ("A→0→B", "posted", "torn")),
+    (("1→0→1", "posted", []), "torn closure", ("A→0→B", {}, "torn")),
     (("1→0→1", "posted", ["no grace period"]), "torn closure", ("A→0→B", "-gp", "torn")),
     (("1→0→1", "posted", ["no read lock"]), "torn closure", ("A→0→B", "-section", "torn")),
     (("1→0→1", "posted", ["two"]), "torn closure", ("A→0→B", "posted", "torn")),
