@@ -1,4 +1,4 @@
-"""The tour in JupyterLab, as a reader runs it: every cell, every plot, no word of complaint."""
+"""The first notebooks in JupyterLab, as a reader runs them: every plot, no word of complaint."""
 
 import os
 from collections.abc import Callable
@@ -12,31 +12,35 @@ from tests.browser.lab import Lab, change_theme, python, run_all
 # `make binder-check` runs this behind a hub; once is enough elsewhere.
 WAYS = [HUB] if os.environ.get("KIT_LAB_PYTHON") else [{}]
 
-PLOTTED = (
-    "latency-plot",
-    "heat-plot",
-    "timeline-plot",
-    "run-after",
-    "fanout-plot",
-    "publication-plot",
-)
+PLOTTED = {
+    "01-tour": (
+        "latency-plot",
+        "heat-plot",
+        "timeline-plot",
+        "run-after",
+        "fanout-plot",
+        "publication-plot",
+    ),
+    "02-several-probes": ("transitions-run", "why-timeline"),
+}
 
 
+@pytest.mark.parametrize("name", PLOTTED)
 @pytest.mark.parametrize("lab", WAYS, ids=lambda way: "hub" if way else "plain", indirect=True)
-def test_the_tour_runs_and_shows_its_plots(
-    lab: Lab, page: Page, shot: Callable[[str], None]
+def test_a_notebook_runs_and_shows_its_plots(
+    lab: Lab, page: Page, shot: Callable[[str], None], name: str
 ) -> None:
     page.set_default_timeout(120_000)
-    run_all(page, lab, "01-tour.ipynb")
+    run_all(page, lab, f"{name}.ipynb")
     page.set_default_timeout(20_000)
     assert python(page, "[marker.name for marker in kit.markers() if marker]") == []
     for theme in ("light", "dark"):
         change_theme(page, theme)
-        for cell in PLOTTED:
+        for cell in PLOTTED[name]:
             shown = page.locator(".jp-Notebook .jp-Cell").nth(place(page, cell))
             shown.scroll_into_view_if_needed()
             expect(shown.locator('[data-ready="true"] .bk-Figure').first).to_be_visible()
-            shot(f"tour-{cell}-{theme}")
+            shot(f"{name}-{cell}-{theme}")
     change_theme(page, "light")
     expect(page.locator(".kit-panel")).to_have_attribute("data-state", "closed")
 
