@@ -16,6 +16,7 @@ Examples
 """
 
 from kit.plots.base import Plot
+from kit.plots.figures.aggregate import aggregate
 from kit.plots.figures.compare import compare
 from kit.plots.figures.fanout import fanout
 from kit.plots.figures.latency import latency
@@ -29,6 +30,7 @@ __all__ = [
     "Brush",
     "Plot",
     "Selection",
+    "aggregate",
     "compare",
     "fanout",
     "latency",

@@ -15,6 +15,7 @@ __all__ = [
     "duration",
     "exact",
     "instant",
+    "number",
     "percent",
     "plain",
     "rate",
@@ -104,6 +105,21 @@ def rate(per_second: float) -> str:
         return MISSING
     text = _scaled(per_second, _SCALES, " ")
     return f"{text.rstrip()}/s"
+
+
+def number(value: float | None) -> str:
+    """Write a value of which nothing is known but that it is a number.
+
+    Examples
+    --------
+    >>> number(12.345), number(98_214), number(-0.5), number(None)
+    ('12.3', '98.2 k', '-0.5', '–')
+    """
+    if value is None or math.isnan(value):
+        return MISSING
+    if abs(value) >= 1e15 or 0 < abs(value) < 1e-9:  # more digits than anybody can count
+        return f"{value:.3g}" if abs(value) < 1e300 else ("∞" if value > 0 else "-∞")
+    return _scaled(float(value), _SCALES, " ").rstrip()
 
 
 def percent(share: float) -> str:

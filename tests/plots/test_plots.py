@@ -9,6 +9,9 @@ from bokeh.models.annotations import Title
 
 from kit import plots
 from kit.plots import base, theme
+from kit.probes.aggregates import Log2, Table
+from kit.probes.aggregates.cells import Stats
+from kit.probes.aggregates.sketch import Sketch
 from tests.plots import samples
 from tests.plots.samples import Reader
 
@@ -45,7 +48,18 @@ def every_plot(events, dispatches, publications, calls):
         plots.compare(events, events, names=(str(events["marker"].iloc[0]), "b"))
         if len(events)
         else plots.compare(events, events),
+        *(plots.aggregate(table) for table in aggregated(events)),
     ]
+
+
+def aggregated(events):
+    """Tables in which every text comes from a program, or that are empty."""
+    name = str(events["marker"].iloc[0]) if len(events) else "nothing"
+    sketch = Sketch(0.01, {0: 1}, {}, 0)
+    stats = Stats(1, sum=1, min=1, max=1, avg=1.0, buckets={1: 1}, sketch=sketch)
+    rows = {(name,): stats} if len(events) else {}
+    for value, kind in ((None, None), (name, None), (name, Log2())):
+        yield Table(name, value, int, {"key": str}, rows, kind, (0.5,), 0.01)
 
 
 def texts(plot):
