@@ -47,7 +47,7 @@ types: $(VENV)/dev.stamp  ## mypy, strict
 pytest: $(VENV)/dev.stamp  ## the tests alone: kit's examples, tests/, notebooks, browser
 	$(BIN)/python -m pytest -q $(ARGS)
 
-bench: $(VENV)/dev.stamp  ## the table of speed, peers beside it
+bench: $(VENV)/dev.stamp $(VENV)/bench.stamp  ## the table of speed, peers beside it; ARGS=--quick
 	$(BIN)/python -m tests.benchmarks $(ARGS)
 
 setup: $(VENV)/dev.stamp  ## make the environment and nothing else
@@ -68,6 +68,7 @@ lock: $(VENV)/dev.stamp  ## resolve requirements/ again (ARGS=--upgrade for the 
 	$(LOCK) pyproject.toml $(VENV)/build.in --extra lab -o requirements/lab.txt; \
 	$(LOCK) pyproject.toml $(VENV)/build.in --extra test -c requirements/lab.txt -o requirements/test.txt; \
 	$(LOCK) pyproject.toml $(VENV)/build.in --extra dev -c requirements/lab.txt -c requirements/test.txt -o requirements/dev.txt; \
+	$(LOCK) pyproject.toml $(VENV)/build.in --extra bench -c requirements/dev.txt -o requirements/bench.txt; \
 	cp requirements/lab.txt binder/requirements.txt
 
 clean:  ## remove the environment and everything the tools left behind

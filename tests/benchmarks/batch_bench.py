@@ -112,7 +112,9 @@ def main(arguments: list[str] | None = None) -> int:
     """Print the table; 1 when a batch takes a fifth of the time or more."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=5, help="how often (5)")
-    lines, fast = table(rounds=parser.parse_args(arguments).rounds)
+    parser.add_argument("--quick", action="store_true", help="once")
+    options = parser.parse_args(arguments)
+    lines, fast = table(rounds=1 if options.quick else options.rounds)
     print(f"{kit.dispatcher} dispatcher, Python {sys.version.split()[0]}")
     print("\n".join(lines))
     return not fast

@@ -1,6 +1,6 @@
 """What the ready-made probes cost, beside recording the event, and beside metrics libraries.
 
-Rows are timed as in `tests.benchmarks.markers_bench`. A ratio is to recording the event, which is
+Rows are timed as in `tests.benchmarks.timing`. A ratio is to recording the event, which is
 what a probe is an alternative to.
 
     python -m tests.benchmarks.probes_bench            the table
@@ -16,7 +16,8 @@ import time
 from typing import Any
 
 import kit
-from tests.benchmarks.markers_bench import FIRE, Row, marker, measure
+from tests.benchmarks.subjects import FIRE, marker
+from tests.benchmarks.timing import Row, measure
 
 SHARES = (0.02, 0.05, 0.1)
 

@@ -45,6 +45,7 @@ def test_there_are_lock_files() -> None:
     names = {path.relative_to(ROOT).as_posix() for path in LOCKS}
     assert names == {
         "binder/requirements.txt",
+        "requirements/bench.txt",
         "requirements/dev.txt",
         "requirements/lab.txt",
         "requirements/test.txt",
@@ -60,7 +61,7 @@ def test_names_versions_and_hashes_only(path: Path) -> None:
     assert not re.search(r"\b[\w-]+\.(com|org|net|io|dev|local|internal)\b", text), "a host"
 
 
-@pytest.mark.parametrize("extra", ["lab", "test", "dev"])
+@pytest.mark.parametrize("extra", ["lab", "test", "dev", "bench"])
 def test_locks_answer_the_project(extra: str) -> None:
     locked = requirements((ROOT / f"requirements/{extra}.txt").read_text())
     wanted = asked_for(extra) + [Requirement(r) for r in PROJECT["build-system"]["requires"]]
@@ -76,6 +77,10 @@ def test_locks_agree_with_each_other() -> None:
             (ROOT / f"requirements/{extra}.txt").read_text()
         ).items():
             assert development[name].specifier == requirement.specifier, name
+    # The peers of the benchmarks are installed beside the rest, and change none of it.
+    peers = requirements((ROOT / "requirements/bench.txt").read_text())
+    for name in peers.keys() & development.keys():
+        assert development[name].specifier == peers[name].specifier, name
 
 
 def test_binder_gets_what_make_lab_gets() -> None:
