@@ -8,6 +8,19 @@ static PyMemberDef tally_members[] = {
     {NULL},
 };
 
+PyDoc_STRVAR(up_doc, "up()\n--\n\nCount one more, on any thread; return how many there are now.");
+
+static PyObject *
+tally_up(PyObject *self, PyObject *Py_UNUSED(none))
+{
+    return PyLong_FromLongLong(kit_count(&((Tally *)self)->n));
+}
+
+static PyMethodDef tally_methods[] = {
+    {"up", tally_up, METH_NOARGS, up_doc},
+    {NULL},
+};
+
 static void
 tally_dealloc(PyObject *self)
 {
@@ -19,6 +32,7 @@ tally_dealloc(PyObject *self)
 static PyType_Slot tally_slots[] = {
     {Py_tp_doc, "A count that only grows."},
     {Py_tp_members, tally_members},
+    {Py_tp_methods, tally_methods},
     {Py_tp_dealloc, tally_dealloc},
     {0, NULL},
 };
@@ -33,7 +47,7 @@ static PyType_Spec tally_spec = {
 static PyObject *
 stub_call(PyObject *self, PyObject *Py_UNUSED(args), PyObject *Py_UNUSED(kwargs))
 {
-    ((Tally *)self)->n++;
+    kit_count(&((Tally *)self)->n);
     Py_RETURN_NONE;
 }
 
@@ -56,18 +70,9 @@ static int
 array_traverse(Array *self, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(self));
-    Py_VISIT(self->calls);
+    Py_VISIT(self->originals);
     Py_VISIT(self->connections);
     Py_VISIT(self->observers);
-    return 0;
-}
-
-static int
-array_clear(Array *self)
-{
-    Py_CLEAR(self->calls);
-    Py_CLEAR(self->connections);
-    Py_CLEAR(self->observers);
     return 0;
 }
 
@@ -76,9 +81,16 @@ array_dealloc(Array *self)
 {
     PyTypeObject *type = Py_TYPE(self);
     PyObject_GC_UnTrack(self);
-    array_clear(self);
-    Py_CLEAR(self->tally);
-    PyMem_Free(self->kinds);
+    Py_ssize_t count = self->originals == NULL ? 0 : PyTuple_GET_SIZE(self->originals);
+    for (Py_ssize_t i = 0; i < count; i++) {
+        if (self->calls[i] != PyTuple_GET_ITEM(self->originals, i))
+            Py_DECREF(self->calls[i]); /* a stub */
+    }
+    Py_XDECREF(self->originals);
+    Py_XDECREF(self->connections);
+    Py_XDECREF(self->observers);
+    Py_XDECREF(self->tally);
+    PyMem_Free(self->calls);
     type->tp_free(self);
     Py_DECREF(type);
 }
@@ -94,42 +106,55 @@ array_init(Array *self, PyObject *args, PyObject *kwargs)
                                      &PyList_Type, &calls, &PyTuple_Type, &timed, &PyTuple_Type,
                                      &observers, &arity, &generation))
         return -1;
-    if (self->kinds != NULL || self->tally != NULL) {
-        PyErr_SetString(PyExc_TypeError, "an array never changes");
-        return -1;
-    }
     Py_ssize_t count = PyTuple_GET_SIZE(connections);
     if (PyList_GET_SIZE(calls) != count || PyTuple_GET_SIZE(timed) != count) {
         PyErr_SetString(PyExc_ValueError, "an array has one call a connection");
         return -1;
     }
-    self->kinds = PyMem_Malloc(count + 1);
-    self->tally = (Tally *)PyObject_CallNoArgs((PyObject *)kit_Tally);
-    if (self->kinds == NULL || self->tally == NULL) {
-        if (!PyErr_Occurred())
+    /* A copy: nobody else can change it, or how long it is. */
+    PyObject *originals = PyList_AsTuple(calls);
+    Tally *tally = (Tally *)PyObject_CallNoArgs((PyObject *)kit_Tally);
+    PyObject **places = PyMem_Malloc((sizeof(PyObject *) + 1) * (count + 1));
+    if (originals == NULL || tally == NULL || places == NULL || PyTuple_GET_SIZE(originals) != count ||
+        self->calls != NULL) {
+        if (self->calls != NULL)
+            PyErr_SetString(PyExc_TypeError, "an array never changes");
+        else if (originals != NULL && PyTuple_GET_SIZE(originals) != count)
+            PyErr_SetString(PyExc_ValueError, "an array has one call a connection");
+        else if (!PyErr_Occurred())
             PyErr_NoMemory();
+        Py_XDECREF(originals);
+        Py_XDECREF(tally);
+        PyMem_Free(places);
         return -1;
     }
+    /* Here nothing fails, and no Python code runs. */
+    char *kinds = (char *)(places + count + 1);
     self->plain = self->only_writers = true;
     for (Py_ssize_t i = 0; i < count; i++) {
-        PyObject *call = PyList_GET_ITEM(calls, i);
-        char kind = Py_TYPE(call) == kit_Writer                      ? CALL_WRITER
+        PyObject *call = PyTuple_GET_ITEM(originals, i);
+        char kind = Py_TYPE(call) == kit_Writer             ? CALL_WRITER
+                    : Py_TYPE(call) == kit_Stub             ? CALL_STUB
                     : PyTuple_GET_ITEM(timed, i) == Py_True ? CALL_TIMED
-                                                                     : CALL_PLAIN;
-        self->kinds[i] = kind;
+                                                            : CALL_PLAIN;
+        places[i] = call;
+        kinds[i] = kind;
         self->plain = self->plain && kind == CALL_PLAIN;
         self->only_writers = self->only_writers && kind == CALL_WRITER;
     }
-    self->kinds[count] = 0;
-    if (count == 1 && PyTuple_GET_SIZE(observers) == 0 && self->kinds[0] != CALL_TIMED)
-        self->single = self->kinds[0];
+    places[count] = NULL;
+    kinds[count] = 0;
+    if (count == 1 && PyTuple_GET_SIZE(observers) == 0 &&
+        (kinds[0] == CALL_PLAIN || kinds[0] == CALL_WRITER))
+        self->single = kinds[0];
     self->arity = arity;
     self->generation = generation;
-    self->calls = PyList_GetSlice(calls, 0, count);
-    if (self->calls == NULL)
-        return -1;
+    self->originals = originals;
     self->connections = Py_NewRef(connections);
     self->observers = Py_NewRef(observers);
+    self->tally = tally;
+    self->kinds = kinds;
+    self->calls = places;
     return 0;
 }
 
@@ -147,17 +172,29 @@ array_put_stub(Array *self, PyObject *const *args, Py_ssize_t nargs)
     PyObject *stub = args[1];
     if (position == -1 && PyErr_Occurred())
         return NULL;
-    if (self->calls == NULL || position < 0 || position >= PyList_GET_SIZE(self->calls)) {
+    if (self->calls == NULL || position < 0 || position >= PyTuple_GET_SIZE(self->originals)) {
         PyErr_SetString(PyExc_IndexError, "there is no closure at that position");
         return NULL;
     }
+    /* It stays with the array, so it may be called, and may be running. */
+    PyObject *original = PyTuple_GET_ITEM(self->originals, position);
+#ifdef Py_GIL_DISABLED
+    /* One store, or none where a stub stands already; see kit_call_at(). Release: everything that
+     * the stub is, and that its connection is off (Registry.switch_off), comes before it, for the
+     * dispatch whose load finds it. */
+    Py_INCREF(stub);
+    if (stub == original ||
+        !__atomic_compare_exchange_n(&self->calls[position], &original, stub, false, __ATOMIC_RELEASE,
+                                     __ATOMIC_RELAXED))
+        Py_DECREF(stub);
+#else
     /* The kind first: a stub may be called either way, a closure may not. */
     self->kinds[position] = CALL_STUB;
     self->plain = self->only_writers = false;
     self->single = 0;
-    PyObject *old = PyList_GET_ITEM(self->calls, position);
-    PyList_SET_ITEM(self->calls, position, Py_NewRef(stub));
-    Py_DECREF(old);
+    if (self->calls[position] == original && stub != original)
+        self->calls[position] = Py_NewRef(stub);
+#endif
     Py_RETURN_NONE;
 }
 
@@ -166,11 +203,16 @@ static PyMethodDef array_methods[] = {
     {NULL},
 };
 
-/* A copy: dispatches rely on the list having one call a connection. */
 static PyObject *
 array_calls(Array *self, void *Py_UNUSED(closure))
 {
-    return self->calls == NULL ? PyList_New(0) : PyList_GetSlice(self->calls, 0, PY_SSIZE_T_MAX);
+    Py_ssize_t count = self->calls == NULL ? 0 : PyTuple_GET_SIZE(self->originals);
+    PyObject *list = PyList_New(count);
+    for (Py_ssize_t i = 0; list != NULL && i < count; i++) {
+        char kind;
+        PyList_SET_ITEM(list, i, Py_NewRef(kit_call_at(self, i, &kind)));
+    }
+    return list;
 }
 
 static PyGetSetDef array_getset[] = {
@@ -191,8 +233,7 @@ static PyType_Slot array_slots[] = {
     {Py_tp_doc, "What one dispatch reads: the closures in call order."},
     {Py_tp_init, array_init},
     {Py_tp_dealloc, array_dealloc},
-    {Py_tp_traverse, array_traverse},
-    {Py_tp_clear, array_clear},
+    {Py_tp_traverse, array_traverse}, /* nothing to clear: like a tuple, it stays as it is */
     {Py_tp_getset, array_getset},
     {Py_tp_members, array_members},
     {Py_tp_methods, array_methods},

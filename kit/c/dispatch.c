@@ -58,7 +58,7 @@ call_one(PyObject *callable, char kind, Call *call, Reader *reader)
     case CALL_WRITER:
         return kit_write((Writer *)callable, reader, &call->event);
     case CALL_STUB:
-        ((Tally *)callable)->n++;
+        kit_count(&((Tally *)callable)->n);
         return 0;
     case CALL_TIMED:
         if (as_tuple(call) < 0)
@@ -173,7 +173,7 @@ leave_out(PyObject *connection)
     if (tally == NULL)
         return -1;
     if (PyObject_TypeCheck(tally, kit_Tally))
-        ((Tally *)tally)->n++;
+        kit_count(&((Tally *)tally)->n);
     Py_DECREF(tally);
     return 0;
 }
@@ -219,12 +219,14 @@ careful(PyObject *marker, Array *array, Frame *frame, Reader *reader, Call *call
         call->event.ts = begin;
     long errors = 0;
     int status = 0;
-    array->tally->n++;
+    kit_count(&array->tally->n);
     while (status == 0 && reached < count) {
         Py_ssize_t at = reached++;
         PyObject *connection = PyTuple_GET_ITEM(array->connections, at);
-        if (array->kinds[at] == CALL_STUB) {
-            ((Tally *)PyList_GET_ITEM(array->calls, at))->n++;
+        char kind;
+        PyObject *callable = kit_call_at(array, at, &kind);
+        if (kind == CALL_STUB) {
+            kit_count(&((Tally *)callable)->n);
             continue;
         }
         int skip = nested ? is_running(frame, connection) : 0;
@@ -237,7 +239,9 @@ careful(PyObject *marker, Array *array, Frame *frame, Reader *reader, Call *call
         int64_t start = observers == NULL ? 0 : kit_clock();
         PyObject *error = NULL;
         frame->at = at;
-        int result = call_one(PyList_GET_ITEM(array->calls, at), array->kinds[at], call, reader);
+        /* Once more: comparing has run Python code, which may have put a stub there. */
+        callable = kit_call_at(array, at, &kind);
+        int result = call_one(callable, kind, call, reader);
         frame->at = -1;
         if (result < 0)
             error = take_error();
@@ -307,13 +311,14 @@ call_all(PyObject *marker, Array *array, Frame *frame, Reader *reader, Call *cal
         return careful(marker, array, frame, reader, call);
     if (!array->plain && !call->event.is_span)
         call->event.ts = kit_clock();
-    Py_ssize_t count = PyList_GET_SIZE(array->calls);
-    /* Borrowed: the array keeps all of them, and the stubs that may take their places. */
-    PyObject *const *calls = ((PyListObject *)array->calls)->ob_item;
-    array->tally->n++;
+    Py_ssize_t count = PyTuple_GET_SIZE(array->originals);
+    kit_count(&array->tally->n);
     for (Py_ssize_t i = 0; i < count; i++) {
+        /* Borrowed: the array keeps all of them, and the stubs that may take their places. */
+        char kind;
+        PyObject *callable = kit_call_at(array, i, &kind);
         frame->at = i;
-        if (UNLIKELY(call_one(calls[i], array->kinds[i], call, reader) < 0)) {
+        if (UNLIKELY(call_one(callable, kind, call, reader) < 0)) {
             frame->at = -1;
             if (failed(marker, array, i, take_error()) < 0)
                 return -1;
@@ -321,6 +326,46 @@ call_all(PyObject *marker, Array *array, Frame *frame, Reader *reader, Call *cal
     }
     frame->at = -1;
     return 0;
+}
+
+/* The published array, with a reference; NULL while nothing is connected. */
+static PyObject *
+get_array(Dispatcher *self, void *Py_UNUSED(closure))
+{
+    PyObject *array;
+    /* Not by a dispatch: whoever publishes meanwhile waits, see set_array(). */
+    KIT_ALONE(self);
+    array = atomic_load_explicit(&self->array, memory_order_acquire);
+    array = Py_NewRef(array == NULL ? Py_None : array);
+    KIT_NOT_ALONE();
+    return array;
+}
+
+/* The same for a dispatch, which has registered as a reader, and waits for nobody.
+ *
+ * Between the load and the reference nobody may free the array.  With a global lock nobody else
+ * runs.  Without one the few instructions in between are a read-side critical section of their own:
+ *
+ *     reader:  taking = 1;  fence;  load array;  reference;  taking = 0 (release)
+ *     updater: exchange array;  fence;  wait while taking (acquire);  give up its reference
+ *
+ * With both fences, either the updater finds taking = 1, and waits for a few instructions of this
+ * thread, or this load finds the new array.  The same fence orders the reader's count before the
+ * load, for whoever waits for the whole dispatch: see kit_enter(). */
+static inline Array *
+take_array(Dispatcher *marker, Reader *reader)
+{
+#ifdef Py_GIL_DISABLED
+    atomic_store_explicit(&reader->taking, true, memory_order_relaxed);
+    atomic_thread_fence(memory_order_seq_cst);
+    Array *array = (Array *)atomic_load_explicit(&marker->array, memory_order_acquire);
+    Py_XINCREF(array);
+    atomic_store_explicit(&reader->taking, false, memory_order_release);
+#else
+    Array *array = (Array *)atomic_load_explicit(&marker->array, memory_order_acquire);
+    Py_XINCREF(array);
+#endif
+    return array;
 }
 
 /* Dispatch, as a marker with these values, or as a span. */
@@ -340,17 +385,14 @@ dispatch(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwna
         return -1;
     int status = 0;
     PyObject *bound = NULL;
-    /* Between this load and the reference nobody can free the array: with a global lock nobody
-     * runs, and without one whoever has replaced it waits for this reader first. */
-    Array *array = (Array *)atomic_load_explicit(&marker->array, memory_order_acquire);
+    Array *array = take_array(marker, reader);
     if (array == NULL)
         goto leave;
-    Py_INCREF(array);
     frame->array = array;
     if (UNLIKELY(kwnames != NULL || nargs + (span == NULL ? 0 : 2) != array->arity)) {
         if (span != NULL) {
             /* Declared anew, with other fields, while the span was open. */
-            marker->skipped++;
+            kit_count(&marker->skipped);
             goto done;
         }
         bound = bind(self, (PyObject *)array, args, nargs, kwnames);
@@ -363,14 +405,15 @@ dispatch(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwna
     }
     if (LIKELY(span == NULL && array->single != 0 && frame->outer == NULL)) {
         /* One probe, and nobody watches: the common case. */
-        PyObject *probe = PyList_GET_ITEM(array->calls, 0);
-        array->tally->n++;
+        char kind;
+        PyObject *probe = kit_call_at(array, 0, &kind);
+        kit_count(&array->tally->n);
         frame->at = 0;
-        if (array->single == CALL_WRITER) {
-            Event event = {kit_clock(), args, nargs, false, 0, NULL};
+        if (kind == CALL_WRITER) {
+            Event event = {kit_clock(), args, nargs, false, 0, Py_None};
             status = kit_write((Writer *)probe, reader, &event);
         }
-        else {
+        else { /* or, without a global lock, a stub that has just been put there */
             PyObject *result = PyObject_Vectorcall(probe, args, nargs, NULL);
             status = result == NULL ? -1 : 0;
             Py_XDECREF(result);
@@ -380,15 +423,18 @@ dispatch(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwna
             status = failed(self, array, 0, take_error());
     }
     else if (LIKELY(array->single == CALL_WRITER && frame->outer == NULL)) {
-        array->tally->n++;
+        char kind;
+        PyObject *probe = kit_call_at(array, 0, &kind);
+        Call call = {NULL, 0, NULL, *span};
+        kit_count(&array->tally->n);
         frame->at = 0;
-        status = kit_write((Writer *)PyList_GET_ITEM(array->calls, 0), reader, span);
+        status = call_one(probe, kind, &call, reader);
         frame->at = -1;
         if (UNLIKELY(status < 0))
             status = failed(self, array, 0, take_error());
     }
     else if (span == NULL) {
-        Call call = {args, nargs, NULL, {0, args, nargs, false, 0, NULL}};
+        Call call = {args, nargs, NULL, {0, args, nargs, false, 0, Py_None}};
         status = call_all(self, array, frame, reader, &call);
         Py_XDECREF(call.tuple);
     }
@@ -440,12 +486,12 @@ kit_dispatch(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *
              const Event *span)
 {
     Dispatcher *marker = (Dispatcher *)self;
-    PyObject *array = atomic_load_explicit(&marker->array, memory_order_relaxed);
-    if (array == NULL)
+    /* Only whether there is one: dispatch() loads it again, registered as a reader. */
+    if (atomic_load_explicit(&marker->array, memory_order_relaxed) == NULL)
         return 0;
     if (LIKELY(kwnames == NULL && nargs == marker->arity))
         return dispatch(self, args, nargs, NULL, span);
-    Py_INCREF(array);
+    PyObject *array = get_array(marker, NULL);
     PyObject *bound = bind(self, array, args, nargs, kwnames);
     Py_DECREF(array);
     if (bound == NULL)
@@ -478,13 +524,6 @@ kit_decorates(PyObject *self)
 
 /* The type. */
 
-static PyObject *
-get_array(Dispatcher *self, void *Py_UNUSED(closure))
-{
-    PyObject *array = atomic_load_explicit(&self->array, memory_order_acquire);
-    return Py_NewRef(array == NULL ? Py_None : array);
-}
-
 static int
 set_array(Dispatcher *self, PyObject *array, void *Py_UNUSED(closure))
 {
@@ -494,17 +533,27 @@ set_array(Dispatcher *self, PyObject *array, void *Py_UNUSED(closure))
         return -1;
     }
     PyObject *new = array == Py_None ? NULL : Py_NewRef(array);
-    /* The publication: one store.  Everything in the array was stored before it, and is seen by a
-     * dispatch that loads it. */
-    PyObject *old = atomic_exchange_explicit(&self->array, new, memory_order_acq_rel);
-    Py_XDECREF(old);
+    PyObject *old;
+    KIT_ALONE(self);
+    /* The publication: one store.  Release: everything in the array was stored before it, and is
+     * seen by a dispatch whose load (acquire, in take_array()) finds it. */
+    old = atomic_exchange_explicit(&self->array, new, memory_order_acq_rel);
+    KIT_NOT_ALONE();
+    if (old != NULL) {
+        kit_await_taking();
+        Py_DECREF(old);
+    }
     return 0;
 }
 
 static PyObject *
 get_format(Dispatcher *self, void *Py_UNUSED(closure))
 {
-    return Py_NewRef(self->format == NULL ? Py_None : self->format);
+    PyObject *format;
+    KIT_ALONE(self);
+    format = Py_NewRef(self->format == NULL ? Py_None : self->format);
+    KIT_NOT_ALONE();
+    return format;
 }
 
 static int
@@ -526,11 +575,14 @@ set_format(Dispatcher *self, PyObject *format, void *Py_UNUSED(closure))
         if (arity < 0 || is_span < 0)
             return -1;
     }
+    PyObject *old;
+    KIT_ALONE(self);
     self->arity = arity;
     self->is_span = is_span;
     self->fire = is_span ? kit_span_call : fire;
-    PyObject *old = self->format;
+    old = self->format;
     self->format = format == Py_None ? NULL : Py_NewRef(format);
+    KIT_NOT_ALONE();
     Py_XDECREF(old);
     return 0;
 }
@@ -573,6 +625,20 @@ dispatcher_dealloc(Dispatcher *self)
     Py_DECREF(type);
 }
 
+PyDoc_STRVAR(skip_doc, "_skip()\n--\n\nCount one dispatch as skipped.");
+
+static PyObject *
+skip(Dispatcher *self, PyObject *Py_UNUSED(none))
+{
+    kit_count(&self->skipped);
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef dispatcher_methods[] = {
+    {"_skip", (PyCFunction)skip, METH_NOARGS, skip_doc},
+    {NULL},
+};
+
 static PyGetSetDef dispatcher_getset[] = {
     {"_array", (getter)get_array, (setter)set_array, "The published probe array, or None.", NULL},
     {"format", (getter)get_format, (setter)set_format, "The fields, or None.", NULL},
@@ -593,6 +659,7 @@ static PyType_Slot dispatcher_slots[] = {
     {Py_tp_dealloc, dispatcher_dealloc},
     {Py_tp_traverse, dispatcher_traverse},
     {Py_tp_clear, dispatcher_clear},
+    {Py_tp_methods, dispatcher_methods},
     {Py_tp_getset, dispatcher_getset},
     {Py_tp_members, dispatcher_members},
     {Py_nb_bool, is_on},

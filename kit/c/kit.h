@@ -30,6 +30,29 @@
 #define HIDDEN
 #endif
 
+/* Without a global lock.
+ *
+ * With one, whatever is between two calls of Python code is done by one thread at a time, and the
+ * macros below are nothing.  Without one (Py_GIL_DISABLED) they are what takes its place:
+ *
+ * - the probe array is published and read as under RCU, see kit_enter() and take_array();
+ * - counts that several threads raise are raised atomically;
+ * - what a store holds is changed and read under the store's own lock, which nobody holds while
+ *   Python code runs;
+ * - the rest belongs to one thread, or never changes once others can see it.
+ */
+#ifdef Py_GIL_DISABLED
+#define KIT_LOCK(mutex) PyMutex_Lock(mutex)
+#define KIT_UNLOCK(mutex) PyMutex_Unlock(mutex)
+#define KIT_ALONE(object) Py_BEGIN_CRITICAL_SECTION(object)
+#define KIT_NOT_ALONE() Py_END_CRITICAL_SECTION()
+#else
+#define KIT_LOCK(mutex)
+#define KIT_UNLOCK(mutex)
+#define KIT_ALONE(object) {
+#define KIT_NOT_ALONE() }
+#endif
+
 /* Counting. */
 
 typedef struct {
@@ -37,23 +60,66 @@ typedef struct {
     long long n;
 } Tally;
 
+/* One more.  Nothing is ordered by it: who reads a count may find it a little old, and finds it
+ * exact when the threads that counted have been waited for or joined, which orders it. */
+static inline long long
+kit_count(long long *n)
+{
+#ifdef Py_GIL_DISABLED
+    return __atomic_add_fetch(n, 1, __ATOMIC_RELAXED);
+#else
+    return ++*n;
+#endif
+}
+
+static inline long long
+kit_counted(const long long *n)
+{
+#ifdef Py_GIL_DISABLED
+    return __atomic_load_n(n, __ATOMIC_RELAXED);
+#else
+    return *n;
+#endif
+}
+
 /* The probe array. */
+
+extern HIDDEN PyTypeObject *kit_Stub;
 
 enum { CALL_PLAIN = 'p', CALL_TIMED = 't', CALL_WRITER = 'w', CALL_STUB = 's' };
 
 typedef struct {
     PyObject_HEAD
-    PyObject *calls;       /* list of callables; an item changes only when a stub takes its place */
+    PyObject **calls;      /* callables; one changes only when a stub takes its place */
+    PyObject *originals;   /* tuple: what stood there when it was made, for as long as the array */
     PyObject *connections; /* tuple, in the order of calls */
     PyObject *observers;   /* tuple */
     Tally *tally;
-    char *kinds;           /* one a call */
+    char *kinds;           /* one a call, behind them in memory */
     Py_ssize_t arity;
     long long generation;
     bool plain;            /* nobody wants the time */
     bool only_writers;     /* nobody wants a span's duration as an object */
     char single;           /* the kind of the only closure, or 0: others, a stub, or an observer */
 } Array;
+
+/* What to call in the place i, and how.
+ *
+ * With a global lock a stub and its kind change places together.  Without one only the callable
+ * changes, in one store, and what it is says how to call it: nobody can see half of it.  Acquire
+ * pairs with the release in put_stub(): who finds the stub finds it whole. */
+static inline PyObject *
+kit_call_at(const Array *array, Py_ssize_t i, char *kind)
+{
+#ifdef Py_GIL_DISABLED
+    PyObject *call = __atomic_load_n(&array->calls[i], __ATOMIC_ACQUIRE);
+    *kind = Py_TYPE(call) == kit_Stub ? CALL_STUB : array->kinds[i];
+    return call;
+#else
+    *kind = array->kinds[i];
+    return array->calls[i];
+#endif
+}
 
 /* Readers. */
 
@@ -76,8 +142,9 @@ typedef struct Reader {
     Frame first;
     bool first_used;
     _Atomic bool gone;     /* its thread has ended: the next new thread may have the record */
+    _Atomic bool taking;   /* between its load of an array and its reference to it, see take_array() */
     unsigned long ident;
-    uint64_t serial;       /* which of the threads that had this record it is */
+    _Atomic uint64_t serial; /* which of the threads that had this record it is */
     struct Reader *next;
     struct { uint64_t store; struct Buffer *buffer; } cache[CACHED];
 } Reader;
@@ -93,6 +160,13 @@ HIDDEN Reader *kit_register(void);
 HIDDEN Frame *kit_nested_frame(Reader *reader);
 HIDDEN void kit_leave_nested(Reader *reader, Frame *frame);
 
+#ifdef Py_GIL_DISABLED
+/* Wait until no thread is about to take a reference to an array that has been replaced. */
+HIDDEN void kit_await_taking(void);
+#else
+#define kit_await_taking()
+#endif
+
 /* A dispatch begins: from here on an updater that publishes waits for it. */
 static inline Frame *
 kit_enter(Reader *reader)
@@ -106,14 +180,11 @@ kit_enter(Reader *reader)
         reader->top = frame;
         /* This store must come before the dispatch's load of the array, as seen by an updater that
          * stores the array and then loads the counts.  Where a global lock serialises the two,
-         * program order is enough; without one it takes a full barrier on both sides, of which the
-         * updater's is in kit_readers(). */
+         * program order is enough; without one it takes a full barrier on both sides: the reader's
+         * is in take_array(), which comes next, the updater's in list_readers(). */
         atomic_store_explicit(&reader->count,
                               atomic_load_explicit(&reader->count, memory_order_relaxed) + 1,
                               memory_order_relaxed);
-#ifdef Py_GIL_DISABLED
-        atomic_thread_fence(memory_order_seq_cst);
-#endif
         return frame;
     }
     return kit_nested_frame(reader);
@@ -192,7 +263,7 @@ HIDDEN int kit_write(Writer *writer, Reader *reader, const Event *event);
 
 /* Types, one of each: the module is loaded once in a process. */
 
-extern HIDDEN PyTypeObject *kit_Tally, *kit_Stub, *kit_Array, *kit_Dispatcher, *kit_Timing,
+extern HIDDEN PyTypeObject *kit_Tally, *kit_Array, *kit_Dispatcher, *kit_Timing,
     *kit_Reader, *kit_Block, *kit_Store, *kit_Writer, *kit_Rows;
 
 /* Names that are looked up. */

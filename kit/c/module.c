@@ -31,13 +31,13 @@ kit_add_type(PyObject *module, PyType_Spec *spec, PyTypeObject *base)
 static int
 execute(PyObject *module)
 {
-    static bool loaded;
-    /* Readers are found by thread, and threads belong to the process. */
-    if (loaded) {
+    static _Atomic bool loaded;
+    /* Readers are found by thread, and threads belong to the process: one interpreter has them, and
+     * any other one dispatches in Python. */
+    if (atomic_exchange(&loaded, true)) {
         PyErr_SetString(PyExc_ImportError, "kit._c is loaded once in a process");
         return -1;
     }
-    loaded = true;
     for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
         *names[i].name = PyUnicode_InternFromString(names[i].text);
         if (*names[i].name == NULL)
@@ -54,6 +54,9 @@ static PyModuleDef_Slot slots[] = {
     {Py_mod_exec, execute},
 #if PY_VERSION_HEX >= 0x030C0000
     {Py_mod_multiple_interpreters, Py_MOD_MULTIPLE_INTERPRETERS_NOT_SUPPORTED},
+#endif
+#if PY_VERSION_HEX >= 0x030D0000
+    {Py_mod_gil, Py_MOD_GIL_NOT_USED}, /* see KIT_LOCK in kit.h for what takes its place */
 #endif
     {0, NULL},
 };

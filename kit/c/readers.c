@@ -10,12 +10,15 @@
 #include "kit.h"
 
 #include <pthread.h>
+#ifdef Py_GIL_DISABLED
+#include <sched.h>
+#endif
 
 _Thread_local Reader *kit_reader;
 
-static Reader *readers; /* a list that only grows */
+static Reader *_Atomic readers; /* a list that only grows */
 static pthread_key_t ending;
-static uint64_t serials;
+static _Atomic uint64_t serials;
 
 static void
 thread_ended(void *record)
@@ -26,13 +29,38 @@ thread_ended(void *record)
     atomic_store_explicit(&reader->gone, true, memory_order_release);
 }
 
+/* The list from its newest record on; acquire: each of them is whole. */
+static inline Reader *
+first(void)
+{
+    return atomic_load_explicit(&readers, memory_order_acquire);
+}
+
+#ifdef Py_GIL_DISABLED
+void
+kit_await_taking(void)
+{
+    /* After the exchange that published, before the loads: see take_array().  A thread that is not
+     * in the list yet registers first, and so finds what was published. */
+    atomic_thread_fence(memory_order_seq_cst);
+    for (Reader *reader = first(); reader != NULL; reader = reader->next) {
+        /* Acquire pairs with the release there: its reference comes before this is given up. */
+        while (atomic_load_explicit(&reader->taking, memory_order_acquire))
+            sched_yield();
+    }
+}
+#endif
+
 COLD Reader *
 kit_register(void)
 {
     Reader *reader;
-    for (reader = readers; reader != NULL; reader = reader->next) {
+    for (reader = first(); reader != NULL; reader = reader->next) {
+        /* Acquire pairs with the release in thread_ended(): what that thread did with the record
+         * comes first.  The exchange lets one of several new threads have it. */
         bool gone = true;
-        if (reader->top == NULL && atomic_compare_exchange_strong(&reader->gone, &gone, false))
+        if (atomic_load_explicit(&reader->gone, memory_order_acquire) && reader->top == NULL &&
+            atomic_compare_exchange_strong(&reader->gone, &gone, false))
             break;
     }
     if (reader == NULL) {
@@ -40,12 +68,15 @@ kit_register(void)
         if (reader == NULL)
             return NULL;
         memset((char *)reader + sizeof(PyObject), 0, sizeof(Reader) - sizeof(PyObject));
-        /* Whole before it is in the list: an updater may look at any time. */
-        reader->next = readers;
-        readers = reader;
+        /* Whole before it is in the list (release): an updater may look at any time, and a signal
+         * handler may register on this very thread in between. */
+        reader->next = first();
+        while (!atomic_compare_exchange_weak_explicit(&readers, &reader->next, reader,
+                                                      memory_order_release, memory_order_acquire))
+            continue;
     }
     reader->ident = PyThread_get_thread_ident();
-    reader->serial = ++serials;
+    reader->serial = atomic_fetch_add_explicit(&serials, 1, memory_order_relaxed) + 1;
     memset(reader->cache, 0, sizeof(reader->cache));
     pthread_setspecific(ending, reader);
     kit_reader = reader;
@@ -147,14 +178,14 @@ static PyObject *
 list_readers(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(none))
 {
 #ifdef Py_GIL_DISABLED
-    /* The updater's half of the pair in kit_enter(): what it published before comes before its
-     * loads of the counts. */
+    /* The updater's half of the pair in take_array(): what it published before comes before its
+     * loads of the counts (acquire, in reader_token()). */
     atomic_thread_fence(memory_order_seq_cst);
 #endif
     PyObject *list = PyList_New(0);
     if (list == NULL)
         return NULL;
-    for (Reader *reader = readers; reader != NULL; reader = reader->next) {
+    for (Reader *reader = first(); reader != NULL; reader = reader->next) {
         if (PyList_Append(list, (PyObject *)reader) < 0) {
             Py_DECREF(list);
             return NULL;
@@ -176,7 +207,7 @@ PyDoc_STRVAR(forked_doc, "forked()\n--\n\nForget the other threads, which a fork
 static PyObject *
 forked(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(none))
 {
-    for (Reader *reader = readers; reader != NULL; reader = reader->next) {
+    for (Reader *reader = first(); reader != NULL; reader = reader->next) {
         if (reader == kit_reader) {
             reader->ident = PyThread_get_thread_ident();
             continue;
@@ -184,6 +215,7 @@ forked(PyObject *Py_UNUSED(module), PyObject *Py_UNUSED(none))
         uint64_t count = atomic_load(&reader->count);
         reader->top = NULL; /* nested frames of a thread that is not here: lost */
         reader->first_used = false;
+        atomic_store(&reader->taking, false);
         atomic_store(&reader->count, count + count % 2);
         atomic_store(&reader->gone, true);
     }

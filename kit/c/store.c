@@ -2,8 +2,9 @@
 #include "store.h"
 
 #define BLOCK_BYTES 65536
+#define FIRST_BYTES 2048 /* of a thread; each of its blocks is up to four times as large as the last */
 
-static uint64_t ids;
+static _Atomic uint64_t ids;
 
 /* Blocks. */
 
@@ -110,40 +111,60 @@ find_buffer(Store *store, Reader *reader)
     return NULL;
 }
 
+static int seal(Store *store, Buffer *buffer, bool more);
+
+/* Steals the name. */
+static Buffer *
+new_buffer(Store *store, Reader *reader, PyObject *name)
+{
+    Buffer *buffer = PyMem_RawCalloc(1, sizeof(Buffer));
+    if (buffer == NULL || count_codes(buffer, PyList_GET_SIZE(store->kinds)) < 0) {
+        PyMem_RawFree(buffer);
+        Py_DECREF(name);
+        PyErr_NoMemory();
+        return NULL;
+    }
+    buffer->reader = reader;
+    buffer->serial = reader->serial;
+    buffer->tid = PyThread_get_thread_native_id();
+    buffer->name = name;
+    /* What threads that have ended wrote may give way from now on. */
+    for (Buffer *each = store->buffers; store->overwrite && each != NULL; each = each->next) {
+        bool ended = each->serial != each->reader->serial || atomic_load(&each->reader->gone);
+        if (ended && each->current != NULL && each->current->events > 0 && seal(store, each, false) < 0) {
+            free_buffer(buffer);
+            return NULL;
+        }
+    }
+    return buffer;
+}
+
 COLD Buffer *
 kit_buffer(Store *store, Reader *reader)
 {
+    KIT_LOCK(&store->lock);
     Buffer *buffer = find_buffer(store, reader);
     if (buffer == NULL) {
+        KIT_UNLOCK(&store->lock);
         PyObject *ident = PyLong_FromUnsignedLong(reader->ident);
         PyObject *name = ident == NULL ? NULL : PyObject_CallOneArg(store->name_of, ident);
         Py_XDECREF(ident);
+        if (name != NULL && !PyUnicode_Check(name)) {
+            PyErr_SetString(PyExc_TypeError, "the name of a thread is text");
+            Py_CLEAR(name);
+        }
         if (name == NULL)
             return NULL;
+        KIT_LOCK(&store->lock);
         /* An event may have been recorded in the middle of that call, on this thread. */
         buffer = find_buffer(store, reader);
         if (buffer != NULL)
-            Py_DECREF(name);
+            Py_DECREF(name); /* text: that runs nothing */
         else {
-            buffer = PyMem_RawCalloc(1, sizeof(Buffer));
-            if (buffer == NULL || count_codes(buffer, PyList_GET_SIZE(store->kinds)) < 0) {
-                PyMem_RawFree(buffer);
-                Py_DECREF(name);
-                PyErr_NoMemory();
+            buffer = new_buffer(store, reader, name);
+            if (buffer == NULL) {
+                KIT_UNLOCK(&store->lock);
                 return NULL;
-            }
-            buffer->reader = reader;
-            buffer->serial = reader->serial;
-            buffer->tid = PyThread_get_thread_native_id();
-            buffer->name = name;
-            /* What threads that have ended wrote may give way from now on. */
-            for (Buffer *each = store->buffers; store->overwrite && each != NULL; each = each->next) {
-                bool ended = each->serial != each->reader->serial || atomic_load(&each->reader->gone);
-                if (ended && each->current != NULL && each->current->events > 0 &&
-                    kit_seal(store, each) < 0) {
-                    free_buffer(buffer);
-                    return NULL;
-                }
             }
             *store->last = buffer;
             store->last = &buffer->next;
@@ -164,15 +185,20 @@ append(Buffer *buffer, Block *block)
     buffer->current = block;
 }
 
+/* A small capacity needs little memory, and so do many threads that record little each. */
+static size_t
+next_room(const Store *store, const Block *last)
+{
+    size_t events = store->overwrite ? (size_t)store->sub_buffer : (size_t)store->capacity;
+    size_t most = events < BLOCK_BYTES / 256 ? events * 256 : BLOCK_BYTES;
+    size_t room = last == NULL ? FIRST_BYTES : 4 * last->room;
+    return room < most ? room : most;
+}
+
 COLD int
 kit_make_room(Store *store, Buffer *buffer, size_t size)
 {
-    size_t room = BLOCK_BYTES;
-    if (store->overwrite && (size_t)store->sub_buffer * 256 < room)
-        room = (size_t)store->sub_buffer * 256;
-    /* A small capacity needs little memory. */
-    if (!store->overwrite && (size_t)store->capacity * 256 < room)
-        room = (size_t)store->capacity * 256;
+    size_t room = next_room(store, buffer->current);
     if (size > room)
         room = (size + 7) / 8 * 8;
     Block *block = buffer->current;
@@ -226,13 +252,14 @@ drop_oldest(Store *store)
     return 0;
 }
 
-COLD int
-kit_seal(Store *store, Buffer *buffer)
+/* The current block is full, or its thread has ended: then nothing is `more` to come. */
+static int
+seal(Store *store, Buffer *buffer, bool more)
 {
     Block *block = buffer->current;
     /* First what may fail: a block that is full and still written to would be dropped too early. */
-    Block *next = kit_new_block(store, buffer, block->room);
-    if (next == NULL)
+    Block *next = more ? kit_new_block(store, buffer, next_room(store, block)) : NULL;
+    if (more && next == NULL)
         return -1;
     if (store->newest_full == NULL)
         store->oldest_full = block;
@@ -243,8 +270,17 @@ kit_seal(Store *store, Buffer *buffer)
     int status = 0;
     while (status == 0 && store->held - store->sub_buffer >= store->capacity && store->oldest_full != NULL)
         status = drop_oldest(store);
-    append(buffer, next);
+    if (next != NULL)
+        append(buffer, next);
+    else if (buffer->current == block)
+        buffer->current = NULL; /* nobody writes here any more */
     return status;
+}
+
+COLD int
+kit_seal(Store *store, Buffer *buffer)
+{
+    return seal(store, buffer, true);
 }
 
 /* The store. */
@@ -252,12 +288,14 @@ kit_seal(Store *store, Buffer *buffer)
 static void
 forget_all(Store *self)
 {
+    KIT_LOCK(&self->lock);
     Buffer *buffer = self->buffers;
     self->buffers = NULL;
     self->last = &self->buffers;
     self->oldest_full = self->newest_full = NULL;
     self->held = 0;
-    self->id = ++ids; /* nobody's cache holds it */
+    self->id = atomic_fetch_add(&ids, 1) + 1; /* nobody's cache holds it */
+    KIT_UNLOCK(&self->lock);
     for (Buffer *next; buffer != NULL; buffer = next) {
         next = buffer->next;
         free_buffer(buffer);
@@ -288,7 +326,7 @@ store_fill(PyObject *made, PyObject *args, PyObject *kwargs)
     self->name_of = Py_NewRef(name_of);
     self->plain = Py_NewRef(plain);
     self->last = &self->buffers;
-    self->id = ++ids;
+    self->id = atomic_fetch_add(&ids, 1) + 1;
     return 0;
 }
 
@@ -334,21 +372,25 @@ static Py_ssize_t
 store_length(Store *self)
 {
     Py_ssize_t events = 0;
+    KIT_LOCK(&self->lock);
     for (Buffer *buffer = self->buffers; buffer != NULL; buffer = buffer->next) {
         for (Block *block = buffer->oldest; block != NULL; block = block->next)
             events += block->events - block->events_taken;
     }
+    KIT_UNLOCK(&self->lock);
     return events;
 }
 
 static long long
-sum(const Store *self, bool lost)
+sum(Store *self, bool lost)
 {
     long long all = 0;
+    KIT_LOCK(&self->lock);
     for (Buffer *buffer = self->buffers; buffer != NULL; buffer = buffer->next) {
         for (size_t code = 0; code < buffer->codes; code++)
             all += lost ? buffer->lost[code] : buffer->overwritten[code];
     }
+    KIT_UNLOCK(&self->lock);
     return all;
 }
 
@@ -427,7 +469,9 @@ piece(Store *self, Buffer *buffer, Py_ssize_t newest)
 static PyObject *
 pieces(Store *self, Py_ssize_t newest)
 {
-    /* A callback of the garbage collector could record here, and drop what is being copied. */
+    /* A callback of the garbage collector could record here, and drop what is being copied; under
+     * the lock it would wait for itself.  (Interpreters that know such a lock, 3.13 and later,
+     * collect between two instructions of Python code, so never here.) */
     int collecting = PyGC_Disable();
     PyObject *list = PyList_New(0);
     for (Buffer *buffer = self->buffers; list != NULL && buffer != NULL; buffer = buffer->next) {
@@ -451,7 +495,10 @@ store_copy(Store *self, PyObject *newest)
     Py_ssize_t count = PyLong_AsSsize_t(newest);
     if (count == -1 && PyErr_Occurred())
         return NULL;
-    return pieces(self, count);
+    KIT_LOCK(&self->lock);
+    PyObject *found = pieces(self, count);
+    KIT_UNLOCK(&self->lock);
+    return found;
 }
 
 PyDoc_STRVAR(take_doc, "take()\n--\n\nThe same as copy(-1), and it is taken once.");
@@ -459,6 +506,7 @@ PyDoc_STRVAR(take_doc, "take()\n--\n\nThe same as copy(-1), and it is taken once
 static PyObject *
 store_take(Store *self, PyObject *Py_UNUSED(none))
 {
+    KIT_LOCK(&self->lock);
     PyObject *taken = pieces(self, -1);
     for (Buffer *buffer = self->buffers; taken != NULL && buffer != NULL; buffer = buffer->next) {
         for (Block *block = buffer->oldest, *next; block != NULL; block = next) {
@@ -475,10 +523,29 @@ store_take(Store *self, PyObject *Py_UNUSED(none))
             }
         }
     }
+    KIT_UNLOCK(&self->lock);
     return taken;
 }
 
 PyDoc_STRVAR(describe_doc, "describe(code, kinds)\n--\n\nSay which columns the records of a code have.");
+
+static int
+describe(Store *self, int code, PyObject *kinds)
+{
+    if (code >= 0 && code < PyList_GET_SIZE(self->kinds))
+        return 0; /* it has been described */
+    if (code != PyList_GET_SIZE(self->kinds) || code > UINT16_MAX ||
+        PyBytes_GET_SIZE(kinds) > MOST_COLUMNS) {
+        PyErr_SetString(PyExc_ValueError, "codes are numbered from 0, with at most 1000 columns each");
+        return -1;
+    }
+    /* Here, where it may fail: what is lost later is counted without asking for memory. */
+    for (Buffer *buffer = self->buffers; buffer != NULL; buffer = buffer->next) {
+        if (count_codes(buffer, (size_t)code + 1) < 0)
+            return -1;
+    }
+    return PyList_Append(self->kinds, kinds);
+}
 
 static PyObject *
 store_describe(Store *self, PyObject *args)
@@ -487,19 +554,10 @@ store_describe(Store *self, PyObject *args)
     PyObject *kinds;
     if (!PyArg_ParseTuple(args, "iS", &code, &kinds))
         return NULL;
-    if (code >= 0 && code < PyList_GET_SIZE(self->kinds))
-        Py_RETURN_NONE; /* it has been described */
-    if (code != PyList_GET_SIZE(self->kinds) || code > UINT16_MAX ||
-        PyBytes_GET_SIZE(kinds) > MOST_COLUMNS) {
-        PyErr_SetString(PyExc_ValueError, "codes are numbered from 0, with at most 1000 columns each");
-        return NULL;
-    }
-    /* Here, where it may fail: what is lost later is counted without asking for memory. */
-    for (Buffer *buffer = self->buffers; buffer != NULL; buffer = buffer->next) {
-        if (count_codes(buffer, (size_t)code + 1) < 0)
-            return NULL;
-    }
-    if (PyList_Append(self->kinds, kinds) < 0)
+    KIT_LOCK(&self->lock);
+    int status = describe(self, code, kinds);
+    KIT_UNLOCK(&self->lock);
+    if (status < 0)
         return NULL;
     Py_RETURN_NONE;
 }

@@ -60,8 +60,14 @@ typedef struct Buffer {
     size_t codes;           /* how long those two are */
 } Buffer;
 
+/* A store's buffers, blocks and counts are changed and read under its lock; see KIT_LOCK.  Python
+ * code that a writer needs runs before, never under it.  What is in a block up to `used` never
+ * changes, and may be read without. */
 typedef struct Store {
     PyObject_HEAD
+#ifdef Py_GIL_DISABLED
+    PyMutex lock;
+#endif
     uint64_t id;            /* no other store has had it */
     bool overwrite;
     long long capacity;
@@ -74,7 +80,18 @@ typedef struct Store {
     Block *oldest_full, *newest_full;
 } Store;
 
-/* The calling thread's buffer; NULL with an error set. */
+/* The calling thread's buffer where it is at hand, else NULL.  With the store's lock held: who
+ * clears the store gives it another number, so what the cache holds for this one is there. */
+static inline Buffer *
+kit_cached_buffer(Store *store, Reader *reader)
+{
+    return LIKELY(reader->cache[store->id % CACHED].store == store->id)
+               ? reader->cache[store->id % CACHED].buffer
+               : NULL;
+}
+
+/* The same, looked up or made, which may run Python code, without the lock.  The lock is held when
+ * it returns; or NULL with an error set, and the lock is not held. */
 HIDDEN Buffer *kit_buffer(Store *store, Reader *reader);
 
 /* Make room for a record of so many bytes in the current block. */

@@ -152,14 +152,6 @@ lose(Buffer *buffer, uint16_t code)
     return 0;
 }
 
-static Buffer *
-buffer_of(Store *store, Reader *reader)
-{
-    if (LIKELY(reader->cache[store->id % CACHED].store == store->id))
-        return reader->cache[store->id % CACHED].buffer;
-    return kit_buffer(store, reader);
-}
-
 /* What a value stands for: of exactly the column's type, or NULL with a note, or -1 with an error. */
 static int
 make_plain(Writer *self, PyObject *value, char kind, PyObject **made, uint8_t *note)
@@ -303,13 +295,16 @@ write_slowly(Writer *self, Reader *reader, const Event *event)
             most += most_bytes(made[i], length < self->limit ? length : self->limit);
         }
     }
+    KIT_LOCK(&store->lock);
+    Buffer *buffer = kit_cached_buffer(store, reader);
+    if (buffer == NULL) {
+        KIT_UNLOCK(&store->lock);
+        buffer = kit_buffer(store, reader);
+        if (buffer == NULL)
+            goto out;
+    }
     /* From here on no Python code runs. */
     status = 0;
-    Buffer *buffer = buffer_of(store, reader);
-    if (buffer == NULL) {
-        status = -1;
-        goto out;
-    }
     Block *block = buffer->current;
     if ((!store->overwrite && store->held >= store->capacity) || most > INT32_MAX)
         lose(buffer, self->code);
@@ -324,6 +319,7 @@ write_slowly(Writer *self, Reader *reader, const Event *event)
         if (kit_commit(store, buffer, block, size) < 0)
             PyErr_Clear(); /* the event is kept; there was no memory for what comes after it */
     }
+    KIT_UNLOCK(&store->lock);
 out:
     while (at-- > 0)
         Py_XDECREF(made[at]);
@@ -332,28 +328,28 @@ out:
 
 /* The fast way. */
 
-int
-kit_write(Writer *self, Reader *reader, const Event *event)
+enum { WRITTEN = 0, SLOWLY = 1 };
+
+/* With the store's lock held; no Python code runs. */
+static inline int
+write_fast(Writer *self, Store *store, Reader *reader, const Event *event)
 {
-    Store *store = self->store;
-    if (UNLIKELY(self->context != NULL || event->count != self->fields))
-        return write_slowly(self, reader, event);
-    Buffer *buffer = buffer_of(store, reader);
+    Buffer *buffer = kit_cached_buffer(store, reader);
     if (UNLIKELY(buffer == NULL))
-        return -1;
+        return SLOWLY;
     if (UNLIKELY(!store->overwrite && store->held >= store->capacity))
         return lose(buffer, self->code);
     Block *block = buffer->current;
     size_t used = block == NULL ? 0 : atomic_load_explicit(&block->used, memory_order_relaxed);
     if (UNLIKELY(block == NULL || block->room - used < self->fixed))
-        return write_slowly(self, reader, event);
+        return SLOWLY;
     char *record = block->data + used;
     char *slot = record + RECORD_HEAD;
     size_t end = self->fixed, room = block->room - used - 8; /* 8: for padding */
     const char *kind = PyBytes_AS_STRING(self->kinds);
     if (self->is_span) {
         if (UNLIKELY(event->error != Py_None))
-            return write_slowly(self, reader, event);
+            return SLOWLY;
         memcpy(slot, &event->dur, 8);
         /* No error: text of no length, marked as missing by the one length that text cannot have. */
         memset(slot + 8, 0xFF, 8);
@@ -366,13 +362,13 @@ kit_write(Writer *self, Reader *reader, const Event *event)
         switch (*kind) {
         case 'd': {
             if (UNLIKELY(!PyLong_CheckExact(each)))
-                return write_slowly(self, reader, event);
+                return SLOWLY;
             int64_t number;
             if (UNLIKELY(!small_int(each, &number))) {
                 int overflow;
                 number = PyLong_AsLongLongAndOverflow(each, &overflow);
                 if (UNLIKELY(overflow))
-                    return write_slowly(self, reader, event);
+                    return SLOWLY;
             }
             memcpy(slot, &number, 8);
             break;
@@ -385,31 +381,31 @@ kit_write(Writer *self, Reader *reader, const Event *event)
                 number = PyLong_AsDouble(each);
                 if (UNLIKELY(number == -1.0 && PyErr_Occurred())) {
                     PyErr_Clear();
-                    return write_slowly(self, reader, event);
+                    return SLOWLY;
                 }
             }
             else
-                return write_slowly(self, reader, event);
+                return SLOWLY;
             memcpy(slot, &number, 8);
             break;
         }
         case 'b': {
             if (UNLIKELY(!PyBool_Check(each)))
-                return write_slowly(self, reader, event);
+                return SLOWLY;
             int64_t truth = each == Py_True;
             memcpy(slot, &truth, 8);
             break;
         }
         default: {
             if (UNLIKELY(!is_simple(each)))
-                return write_slowly(self, reader, event);
+                return SLOWLY;
             size_t length = PyUnicode_GET_LENGTH(each);
             uint32_t pair[2] = {(uint32_t)length, 0};
             if (length <= INLINE_TEXT)
                 copy_text((char *)&pair[1], ASCII_DATA(each), length);
             else {
                 if (UNLIKELY(length > (size_t)self->limit || end + length > room))
-                    return write_slowly(self, reader, event);
+                    return SLOWLY;
                 pair[1] = (uint32_t)end;
                 copy_text(record + end, ASCII_DATA(each), length);
                 end += length;
@@ -421,7 +417,20 @@ kit_write(Writer *self, Reader *reader, const Event *event)
     size_t size = finish(record, end, self->code, 0, event->ts);
     if (UNLIKELY(kit_commit(store, buffer, block, size) < 0))
         PyErr_Clear(); /* the event is kept; there was no memory for what comes after it */
-    return 0;
+    return WRITTEN;
+}
+
+int
+kit_write(Writer *self, Reader *reader, const Event *event)
+{
+    Store *store = self->store;
+    int way = SLOWLY;
+    if (LIKELY(self->context == NULL && event->count == self->fields)) {
+        KIT_LOCK(&store->lock);
+        way = write_fast(self, store, reader, event);
+        KIT_UNLOCK(&store->lock);
+    }
+    return LIKELY(way == WRITTEN) ? 0 : write_slowly(self, reader, event);
 }
 
 /* The type. */

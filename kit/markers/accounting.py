@@ -20,7 +20,9 @@ class Accounting:
 
     if TYPE_CHECKING:
         name: str
-        _skipped: int
+
+        def _skip(self) -> None:
+            """Count one dispatch as skipped."""
 
     def _bind(
         self, array: ProbeArray | None, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -41,7 +43,7 @@ class Accounting:
         except TypeError as error:
             if mode.strict:
                 raise TypeError(f"marker {self.name!r} {error}") from None
-            self._skipped += 1  # type: ignore[misc] # the dispatchers have it
+            self._skip()
             return None
 
     def _failed(self, array: ProbeArray, position: int, error: BaseException) -> bool:
@@ -60,7 +62,7 @@ class Accounting:
     def _miss(self, array: ProbeArray, position: int) -> None:
         """Take back the call that the array's tally counted for each closure not reached."""
         for connection in array.connections[position:]:
-            connection._missed.n += 1
+            connection._missed.up()
 
     def _note_error(self, array: ProbeArray, connection: Connection, error: Exception) -> None:
         if connection.note_error(error):

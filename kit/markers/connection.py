@@ -206,7 +206,7 @@ class Connection:
         # From when to when it was in the marker's array; the last one may be open.
         self._ranges: tuple[tuple[Moment, Moment | None], ...] = ()
         self._left_out = Tally()
-        self._errors = 0
+        self._errors = Tally()
         self._first_error: str | None = None
         self._last_error: str | None = None
 
@@ -254,7 +254,7 @@ class Connection:
     @property
     def errors(self) -> int:
         """How many of its calls raised an exception."""
-        return self._errors
+        return self._errors.n
 
     @property
     def first_error(self) -> str | None:
@@ -306,7 +306,7 @@ class Connection:
 
     def __repr__(self) -> str:
         state = f"{self.calls:,} calls" if self.connected else self._state
-        errors = f", {self._errors:,} errors" if self._errors else ""
+        errors = f", {self.errors:,} errors" if self.errors else ""
         filtered = f", {self.filtered:,} filtered" if self.filtered else ""
         return f"<Connection {self._label} on {self.marker.name}: {state}{filtered}{errors}>"
 
@@ -353,11 +353,11 @@ class Connection:
             text = f"{type(error).__name__}: {error}"[:_LONGEST_ERROR]
         except Exception:
             text = type(error).__name__
-        self._errors += 1
+        errors = self._errors.up()
         if self._first_error is None:
             self._first_error = text
         self._last_error = text
-        return self.error_limit is not None and self._errors >= self.error_limit
+        return self.error_limit is not None and errors >= self.error_limit
 
 
 def label_of(probe: object) -> str:

@@ -119,7 +119,7 @@ class Dispatcher(Accounting):
                 return
             if len(args) != array.arity:
                 # Declared anew, with other fields, while the span was open.
-                self._skipped += 1
+                self._skip()
                 return
             try:
                 if array.plain:
@@ -142,6 +142,10 @@ class Dispatcher(Accounting):
 
     # Below: what ordinary dispatches do not need.
 
+    def _skip(self) -> None:
+        """Count one dispatch as skipped."""
+        self._skipped += 1
+
     def _nested(
         self,
         args: tuple[Any, ...],
@@ -159,7 +163,7 @@ class Dispatcher(Accounting):
                 return
             args = bound
         elif len(args) != array.arity:
-            self._skipped += 1
+            self._skip()
             return
         self._careful(array, args, ts, ident, running())
 
@@ -186,10 +190,10 @@ class Dispatcher(Accounting):
                 start = clock() if observers else 0
                 reached = position + 1
                 if probe is connection._stub:
-                    connection._stub.n += 1
+                    connection._stub.up()
                     continue
                 if skip:
-                    connection._left_out.n += 1
+                    connection._left_out.up()
                     continue
                 error = None
                 calling = connection

@@ -323,7 +323,7 @@ class Registry:
             # An updater that builds a new array meanwhile publishes it first and then looks at this
             # count: it sees the count, and looks for states that have changed, or its array is seen
             # here.
-            switched_off.n += 1
+            switched_off.up()
             if connection.marker._array is array:
                 break
             array = connection.marker._array
