@@ -14,6 +14,7 @@ import os
 import sys
 import threading
 from collections import Counter
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import kit
@@ -30,8 +31,7 @@ BYTES = 4 << 20
 def held() -> tuple[int, int, Counter[str]]:
     """Return what is held: blocks, resident bytes, and the kit's objects by type."""
     gc.collect()
-    with open("/proc/self/statm") as file:
-        resident = int(file.read().split()[1]) * os.sysconf("SC_PAGESIZE")
+    resident = int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGESIZE")
     kinds = map(type, gc.get_objects())
     own = [kind.__qualname__ for kind in kinds if str(kind.__module__).startswith("kit")]
     return sys.getallocatedblocks(), resident, Counter(own)
