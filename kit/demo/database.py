@@ -7,6 +7,8 @@ error is one that could not be had in time: the order is rejected, the keeper gi
 """
 
 import sqlite3
+import threading
+from collections import deque
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import TypeAlias
@@ -14,7 +16,16 @@ from typing import TypeAlias
 import kit
 from kit.demo import book
 
-__all__ = ["MODES", "Gate", "checkpoint", "gave_up", "housekeeping", "transaction"]
+__all__ = [
+    "MODES",
+    "Gate",
+    "Queue",
+    "checkpoint",
+    "gave_up",
+    "giving_way",
+    "housekeeping",
+    "transaction",
+]
 
 commit = kit.span("db.commit", ref=int)
 lock = kit.span("db.lock", ref=int)
@@ -31,9 +42,47 @@ Gate: TypeAlias = AbstractContextManager[object]
 """What a writer passes before it asks SQLite for the write lock.
 
 SQLite has no queue for that lock: who finds it taken sleeps for 1 ms, then 2, 5, 10 and so on, and
-tries again, while others may slip in.  With a `threading.Lock` as the gate the operating system
-wakes the next one as soon as the lock is free; `contextlib.nullcontext()` is a gate left open.
+tries again, while others may slip in.  With a `Queue` as the gate the next one is woken as soon as
+the lock is free; `contextlib.nullcontext()` is a gate left open.
 """
+
+_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_PROTOCOL}
+
+
+class Queue:
+    """A lock that its users get in the order in which they asked for it.
+
+    Nobody overtakes in it, so everybody has a turn, however busy the others are: a `threading.Lock`
+    does not promise that.
+
+    Examples
+    --------
+    >>> with Queue() as gate:
+    ...     gate is None
+    True
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._taken = False
+        self._waiting: deque[threading.Lock] = deque()
+
+    def __enter__(self) -> None:
+        turn = threading.Lock()
+        with self._lock:
+            if not self._taken:
+                self._taken = True
+                return
+            turn.acquire()
+            self._waiting.append(turn)
+        turn.acquire()  # whoever leaves hands it over
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            if self._waiting:
+                self._waiting.popleft().release()
+            else:
+                self._taken = False
 
 
 def gave_up(error: sqlite3.OperationalError) -> bool:
@@ -47,8 +96,19 @@ def gave_up(error: sqlite3.OperationalError) -> bool:
     -------
     bool
     """
-    # The low byte is the kind of error; the others say more about it.
-    return error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+    # The low byte is the kind of error; the others say more about it.  PROTOCOL is a reader that
+    # found the state of the log changing under it a hundred times.
+    return error.sqlite_errorcode & 0xFF in _BUSY
+
+
+@contextmanager
+def giving_way() -> Iterator[None]:
+    """Let a lock that cannot be had in time end the block, and nothing more than the block."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if not gave_up(error):
+            raise
 
 
 @contextmanager

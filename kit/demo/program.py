@@ -1,7 +1,6 @@
 """The program as a whole: start it, let it run, stop it."""
 
 import tempfile
-import threading
 import time
 import weakref
 from collections.abc import Callable
@@ -11,7 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from kit.demo import book, pauses, schema
-from kit.demo.database import MODES
+from kit.demo.database import MODES, Queue
 from kit.demo.status import Status
 from kit.demo.threads import Plan, Run
 
@@ -41,9 +40,9 @@ class OrderBook:
     keep : int
         How many of the newest orders and fills are kept; older ones are cancelled and deleted.
     queue : bool
-        Whether writers line up for the write lock inside the program.  Otherwise each asks SQLite
-        again and again, and sleeps longer from one try to the next; an order that does not get it
-        within 5 s is rejected, and a keeper that does not tries again at its next round.
+        Whether writers and keeper line up for the write lock inside the program.  Otherwise each
+        asks SQLite again and again, and sleeps longer from one try to the next; an order that does
+        not get it within 5 s is rejected, and a keeper that does not tries again at its next round.
     checkpoint : str
         ``"truncate"`` or ``"restart"``, which make writers wait until the log is empty, or
         ``"passive"``, which copies what it can and leaves them alone.
@@ -143,7 +142,7 @@ class OrderBook:
             if folder is not None:
                 folder.cleanup()
             raise
-        run = Run(path, self._plan, limit, threading.Lock() if self._plan.queue else nullcontext())
+        run = Run(path, self._plan, limit, Queue() if self._plan.queue else nullcontext())
         # The program's end and a book that nobody holds any more stop the threads too.
         self._stop = weakref.finalize(self, _end, run, folder)
         pauses.install()

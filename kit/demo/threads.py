@@ -13,7 +13,7 @@ from pathlib import Path
 
 import kit
 from kit.demo import book, report
-from kit.demo.database import Gate, checkpoint, housekeeping
+from kit.demo.database import Gate, checkpoint, giving_way, housekeeping
 from kit.demo.desk import Counts, place
 from kit.demo.schema import TICKS, open_book
 from kit.demo.traders import SYMBOLS, orders
@@ -88,8 +88,13 @@ class Run:
 
     def _guarded(self, name: str, work: Callable[..., None], arguments: tuple[object, ...]) -> None:
         try:
-            with closing(open_book(self.path)) as connection:
-                work(connection, *arguments)
+            connection = None
+            while connection is None and not self.stopping.is_set():
+                with giving_way():
+                    connection = open_book(self.path)
+            if connection is not None:
+                with closing(connection):
+                    work(connection, *arguments)
         except BaseException as error:  # noqa: BLE001 - raised by OrderBook.stop, where it is heard
             self.failures.append((name, error))
             self.stopping.set()
@@ -117,14 +122,15 @@ class Run:
         chance = random.Random(f"{self.plan.seed}/{number}/reads")
         while not self.stopping.wait(chance.expovariate(READS)):
             sym = next(symbols)
-            if chance.random() < 0.2:
-                with report.query("depth"):
-                    book.depth(connection, sym)
-                continue
-            with report.query("top"):
-                quote = book.quote(connection, sym)
-            self.quotes[sym] = quote
-            top(sym, _units(quote.bid), _units(quote.ask))
+            with giving_way():
+                if chance.random() < 0.2:
+                    with report.query("depth"):
+                        book.depth(connection, sym)
+                    continue
+                with report.query("top"):
+                    quote = book.quote(connection, sym)
+                self.quotes[sym] = quote
+                top(sym, _units(quote.bid), _units(quote.ask))
 
     def _keep(self, connection: sqlite3.Connection) -> None:
         while not self.stopping.wait(self.plan.checkpoint_every):
@@ -133,7 +139,8 @@ class Run:
 
     def _report(self, connection: sqlite3.Connection, every: float) -> None:
         while not self.stopping.wait(every):
-            report.build(connection)
+            with giving_way():
+                report.build(connection)
 
     @property
     def orders(self) -> int:
@@ -145,13 +152,16 @@ class Run:
         """Whether a writer is still at work."""
         return any(t.is_alive() for t in self.threads[: self.plan.writers])
 
-    def stop(self, timeout: float = 10.0) -> None:
-        """Ask all threads to end, and wait until they have."""
+    def stop(self) -> None:
+        """Ask all threads to end, and wait until they have.
+
+        No time limit: each looks up after every statement, and a statement waits for a lock no
+        longer than its connection was told.  What a thread still writes to cannot be removed.
+        """
         self.stopping.set()
-        until = time.monotonic() + timeout
         for thread in self.threads:
             if thread is not threading.current_thread() and thread.ident is not None:
-                thread.join(max(0.0, until - time.monotonic()))
+                thread.join()
 
 
 def _units(ticks: int | None) -> float:

@@ -37,6 +37,7 @@ class View {
     });
     this.views = await add_document_standalone(doc, this.box);
     if (this.closed || doc !== this.doc) return erase(this.Bokeh, doc, this.views);
+    for (const root of this.views) letHesitate(root);
     this.ready = true;
     this.box.dataset.ready = "true";
   }
@@ -93,6 +94,14 @@ function erase(Bokeh, doc, views) {
   doc.clear({ sync: false });
   const at = Bokeh.documents.indexOf(doc);
   if (at >= 0) Bokeh.documents.splice(at, 1);
+}
+
+// BokehJS takes a button that is held still for 300 ms for a "press", which no plot of ours asks
+// for, and ignores the drag that follows.  Who hesitates, or has a slow machine, may drag too.
+function letHesitate(view) {
+  const gestures = view.canvas_view?.ui_event_bus?.ui_gestures;
+  if (gestures) gestures._start_timeout = () => {};
+  for (const child of view.child_views ?? []) letHesitate(child);
 }
 
 function bytes(view) {

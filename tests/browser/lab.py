@@ -20,10 +20,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import nbformat
-from playwright.sync_api import BrowserContext, Page, sync_playwright
+from playwright.sync_api import BrowserContext, Locator, Page, expect, sync_playwright
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SCREENSHOTS = Path(__file__).with_name("screenshots")
+PATIENCE = 240
+"""Seconds after which something hangs: no test is decided by a machine that is merely slow."""
 NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 FLAGS = [
     "--disable-gpu",
@@ -140,7 +142,7 @@ def serve(folder: Path, *, base_url: str = "/", token: bool = False) -> Iterator
 
 
 def _wait_until_up(lab: Lab, process: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + PATIENCE
     while True:
         try:
             with urllib.request.urlopen(f"{lab.url}api", timeout=5):
@@ -156,12 +158,13 @@ def browse(scale: float = 1) -> Iterator[BrowserContext]:
     """One browser, with one profile and so one cache, for many pages."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=find_chromium(), headless=True, args=FLAGS
+            executable_path=find_chromium(), headless=True, args=FLAGS, timeout=1000 * PATIENCE
         )
         context = browser.new_context(
             viewport={"width": 1400, "height": 1000}, device_scale_factor=scale
         )
-        context.set_default_timeout(20_000)
+        context.set_default_timeout(1000 * PATIENCE)
+        expect.set_options(timeout=1000 * PATIENCE)
         context.add_init_script(
             "window.kernel = () => jupyterapp.shell.currentWidget.sessionContext.session.kernel"
         )
@@ -221,7 +224,7 @@ def _plain(text: str) -> str:
     return re.sub(r"\x1b\[[\d;]*m", "", text)
 
 
-def wait_for_python(page: Page, expression: str, *, seconds: float = 20) -> None:
+def wait_for_python(page: Page, expression: str, *, seconds: float = PATIENCE) -> None:
     """Wait until an expression is true in the kernel of the open notebook."""
     deadline = time.monotonic() + seconds
     while not python(page, f"bool({expression})"):
@@ -234,6 +237,54 @@ _EVALUATE = """async expression => {
     code: '', silent: true, store_history: false, user_expressions: { answer: expression } });
   return (await future.done).content.user_expressions.answer;
 }"""
+
+
+@contextlib.contextmanager
+def busy_kernel(page: Page, lab: Lab) -> Iterator[None]:
+    """A cell that runs until the block ends; afterwards it has ended."""
+    gate = lab.root / f"gate-{secrets.token_hex(4)}"
+    cell = (
+        "import pathlib, time\n"
+        f"while not pathlib.Path({str(gate)!r}).exists():\n"
+        "    time.sleep(0.01)"
+    )
+    page.evaluate("code => { window.held = kernel().requestExecute({ code }) }", cell)
+    page.wait_for_function("() => kernel().status === 'busy'")
+    try:
+        yield
+    finally:
+        gate.touch()
+    page.evaluate("() => window.held.done")
+
+
+def take_time(page: Page) -> None:
+    """Let BokehJS see a double click or a drag in clicks and moves, however late they come."""
+    page.evaluate(
+        """() => {
+          const { UIGestures } = Bokeh.require("core/ui_gestures");
+          UIGestures.doubletap_threshold = UIGestures.press_threshold = 1e9;
+        }"""
+    )
+
+
+def turn_wheel(figure: Locator, notches: int, *, control: bool = False) -> None:
+    """Turn the wheel over the middle of a figure, one notch right after the other.
+
+    Within one task of the page: a loaded machine cannot make several gestures of it.
+    """
+    figure.evaluate(
+        """(figure, [notches, ctrlKey]) => {
+          const box = figure.getBoundingClientRect();
+          const clientX = box.x + box.width / 2, clientY = box.y + box.height / 2;
+          const open = (node) => node.shadowRoot?.elementFromPoint(clientX, clientY);
+          let target = document.elementFromPoint(clientX, clientY);
+          for (let inner; (inner = open(target)) && inner !== target; ) target = inner;
+          for (let n = 0; n < notches; n++)
+            target.dispatchEvent(new WheelEvent("wheel", { clientX, clientY, ctrlKey,
+              deltaY: -100, bubbles: true, cancelable: true, composed: true }));
+        }""",
+        [notches, control],
+    )
 
 
 def quiet(page: Page) -> None:

@@ -73,7 +73,7 @@ def take_panel(page: Page) -> None:
     connect(page, "orders.fill", "count")
     page.locator('.kit-row[data-marker="db.commit"] .kit-name').click()
     panel.get_by_role("tab", name="Latency").click()
-    wait_for_python(page, "len(panel.frame()) > 2_000", seconds=120)
+    wait_for_python(page, "len(panel.frame()) > 2_000")
     expect(panel.locator('[data-ready="true"]').first).to_be_visible()
     picture(page, panel, "panel")
 
@@ -92,7 +92,6 @@ def main() -> None:
         browse(scale=2) as context,
     ):
         page = context.new_page()
-        page.set_default_timeout(60_000)
         page.set_viewport_size({"width": 1300, "height": 1500})
         for name, cells, take in (
             ("panel", (PANEL, "panel"), take_panel),

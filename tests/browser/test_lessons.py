@@ -27,9 +27,7 @@ def cell(page: Page, name: str) -> Locator:
 def test_a_lesson_runs_and_is_looked_at(
     lab: Lab, page: Page, shot: Callable[[str], None], name: str
 ) -> None:
-    page.set_default_timeout(120_000)
     run_all(page, lab, name)
-    page.set_default_timeout(20_000)
     checks = page.locator(".kit-check")
     for number in range(checks.count()):
         assert checks.nth(number).get_attribute("data-status") in ("open", "not yet")
@@ -44,9 +42,7 @@ def test_a_lesson_runs_and_is_looked_at(
 
 
 def test_the_boards_of_a_lesson_are_for_playing(lab: Lab, page: Page) -> None:
-    page.set_default_timeout(120_000)
     run_all(page, lab, "11-barriers.ipynb")
-    page.set_default_timeout(20_000)
     board = cell(page, "board-n-1").locator(".kit-board")
     verdict = board.locator('.kit-board-verdict[data-question="torn"][data-model="lkmm"]')
     # The type orders all the rest, so the write barrier before it may go, and then nothing else.
@@ -60,9 +56,7 @@ def test_the_boards_of_a_lesson_are_for_playing(lab: Lab, page: Page) -> None:
 
 
 def test_a_schedule_made_by_hand_passes(lab: Lab, page: Page) -> None:
-    page.set_default_timeout(120_000)
     run_all(page, lab, "12-waiting-for-readers.ipynb")
-    page.set_default_timeout(20_000)
     assert python(page, "machine.trace") == ()
     stepper = cell(page, "stepper").locator(".kit-step")
     for number, thread in enumerate(["reader"] * 2 + ["updater"] * 9 + ["reader"], 1):

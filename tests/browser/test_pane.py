@@ -7,7 +7,7 @@ and applied twice, callbacks called twice, views that fall silent after a reload
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.lab import Lab, python, quiet, run_all, wait_for_python
+from tests.browser.lab import Lab, busy_kernel, python, quiet, run_all, turn_wheel, wait_for_python
 
 PLOT = """
 import threading
@@ -58,10 +58,13 @@ def wait_for_length(page: Page, points: int, name: str = "first-source") -> None
     )
 
 
-def drag(page: Page, plot: Locator, start: tuple[int, int], end: tuple[int, int]) -> None:
+def drag(
+    page: Page, plot: Locator, start: tuple[int, int], end: tuple[int, int], hold: int = 0
+) -> None:
     box = plot.bounding_box()
     page.mouse.move(box["x"] + start[0], box["y"] + start[1])
     page.mouse.down()
+    page.wait_for_timeout(hold)
     page.mouse.move(box["x"] + end[0], box["y"] + end[1], steps=8)
     page.mouse.up()
 
@@ -97,9 +100,7 @@ def test_a_gesture_is_one_event(page: Page, plot: Locator) -> None:
     start = page.evaluate(f"({IN_PAGE})('first').x_range.start")
     assert start == python(page, "plot.x_range.start") > 1
 
-    plot.hover(position={"x": 250, "y": 100})
-    for _ in range(5):
-        page.mouse.wheel(0, -60)
+    turn_wheel(plot, 5)
     wait_for_python(page, "len(ranges) == 2")
     quiet(page)
     assert len(python(page, "ranges")) == 2
@@ -109,6 +110,12 @@ def test_a_gesture_is_one_event(page: Page, plot: Locator) -> None:
     page.wait_for_function(f"() => ({IN_PAGE})('first').x_range.end === 10")
     quiet(page)
     assert len(python(page, "ranges")) == 2
+
+
+def test_who_hesitates_before_a_drag_drags_all_the_same(page: Page, plot: Locator) -> None:
+    drag(page, plot, (350, 100), (250, 100), hold=500)
+    wait_for_python(page, "ranges")
+    assert python(page, "ranges[0] == (plot.x_range.start, plot.x_range.end)")
 
 
 def test_a_page_that_is_loaded_again_is_current_and_live(
@@ -132,14 +139,9 @@ def test_a_page_that_is_loaded_again_is_current_and_live(
     assert python(page, "len(source.data['x'])") == 9
 
 
-def test_what_is_done_while_the_kernel_is_busy_is_kept(page: Page, plot: Locator) -> None:
-    python(page, "globals().update(gate=threading.Event())")
-    # The cell holds the kernel until another thread opens the gate.
-    python(page, "threading.Timer(1.5, gate.set).start()")
-    page.evaluate("() => { kernel().requestExecute({ code: 'gate.wait()' }) }")
-    page.wait_for_function("() => kernel().status === 'busy'")
-    drag(page, plot, (350, 100), (250, 100))
-    wait_for_python(page, "gate.is_set()")
+def test_what_is_done_while_the_kernel_is_busy_is_kept(lab: Lab, page: Page, plot: Locator) -> None:
+    with busy_kernel(page, lab):
+        drag(page, plot, (350, 100), (250, 100))
     wait_for_python(page, "ranges")
     quiet(page)
     assert len(python(page, "ranges")) == 1

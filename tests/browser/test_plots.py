@@ -3,7 +3,16 @@
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.lab import Lab, python, quiet, run_all, settle, wait_for_python
+from tests.browser.lab import (
+    Lab,
+    python,
+    quiet,
+    run_all,
+    settle,
+    take_time,
+    turn_wheel,
+    wait_for_python,
+)
 
 PLOTS = """
 import numpy as np
@@ -49,6 +58,7 @@ def heat(lab: Lab, page: Page) -> Locator:
     run_all(page, lab, lab.write("plots.ipynb", PLOTS, "heat", "bars"))
     figure = page.get_by_role("figure", name="Heat map of durations over time")
     expect(page.locator('[data-ready="true"]')).to_have_count(2)
+    take_time(page)
     figure.scroll_into_view_if_needed()
     settle(page)
     return figure
@@ -58,11 +68,7 @@ def test_zooming_bins_anew_once_for_what_is_in_view(page: Page, heat: Locator) -
     whole = heat.evaluate(FRAME)
     python(page, "binned.clear()")
     x, y = whole["left"] + whole["width"] / 2, whole["top"] + whole["height"] / 2
-    page.mouse.move(x, y)
-    page.keyboard.down("Control")
-    for _ in range(6):
-        page.mouse.wheel(0, -100)
-    page.keyboard.up("Control")
+    turn_wheel(heat, 6, control=True)
     wait_for_python(page, "binned")
     quiet(page)
     assert python(page, "binned") == ["heat"]

@@ -30,9 +30,7 @@ PLOTTED = {
 def test_a_notebook_runs_and_shows_its_plots(
     lab: Lab, page: Page, shot: Callable[[str], None], name: str
 ) -> None:
-    page.set_default_timeout(120_000)
     run_all(page, lab, f"{name}.ipynb")
-    page.set_default_timeout(20_000)
     assert python(page, "[marker.name for marker in kit.markers() if marker]") == []
     for theme in ("light", "dark"):
         change_theme(page, theme)

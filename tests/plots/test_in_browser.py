@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 
 import pytest
 
@@ -14,11 +15,14 @@ from bokeh.server.server import Server
 from kit import plots
 from kit.plots import units
 from tests.browser import lab
+from tests.browser.conftest import MISSING, REQUIRED
 from tests.plots import samples
 from tests.plots.samples import counting
 from tests.plots.test_plots import NASTY, SCRIPT, TEX, every_plot, nasty_frames
 
-pytestmark = pytest.mark.skipif(lab.find_chromium() is None, reason="no Chromium found")
+pytestmark = pytest.mark.skipif(
+    lab.find_chromium() is None and not REQUIRED, reason="no Chromium found"
+)
 
 READY = "window.Bokeh?.documents.length && Bokeh.documents.every((d) => d.is_idle)"
 
@@ -41,6 +45,8 @@ FRAMES = """() => {
 
 @pytest.fixture(scope="module")
 def browser():
+    if lab.find_chromium() is None:
+        pytest.fail(MISSING)
     with lab.browse() as opened:
         yield opened
 
@@ -126,7 +132,7 @@ class Served:
         self._ready = threading.Event()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
-        assert self._ready.wait(30)
+        assert self._ready.wait(lab.PATIENCE)
 
     def _open(self, document):
         plot = self._make()
@@ -151,7 +157,7 @@ class Served:
             self._loop.stop()
 
         self._loop.call_soon_threadsafe(stop)
-        self._thread.join(30)
+        self._thread.join(lab.PATIENCE)
         self._server.io_loop.close()
 
 
@@ -170,17 +176,17 @@ def served():
 
 def until(page, condition):
     """Wait for Python to have heard of a gesture."""
-    for _ in range(200):
-        if condition():
-            return
+    deadline = time.monotonic() + lab.PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, "Python did not hear of the gesture"
         page.wait_for_timeout(50)
-    raise AssertionError("Python did not hear of the gesture")
 
 
 def test_gestures_in_a_browser_are_answered_once(page, served):
     server = served(lambda: plots.latency(samples.events(20_000)))
     page.goto(server.url)
     page.wait_for_function(READY)
+    lab.take_time(page)
     plot, done = server.made[0], server.done[0]
     whole = plot._where()
     for panel in (0, 1):
