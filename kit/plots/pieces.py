@@ -18,6 +18,7 @@ from bokeh.models import (
     FixedTicker,
     HoverTool,
     Node,
+    NoOverlap,
     PanTool,
     Range1d,
     ResetTool,
@@ -182,6 +183,7 @@ class Panel:
         axis = self.figure.xaxis[0]
         axis.ticker, axis.formatter = kind
         axis.axis_label = label
+        axis.major_label_policy = NoOverlap(min_distance=6)
         self.figure.xgrid[0].ticker, self.figure.xgrid[0].visible = kind[0], grid
 
     def y_axis(self, kind: tuple[Any, Any], grid: bool = True) -> None:

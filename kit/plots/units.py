@@ -138,10 +138,15 @@ def ratio(factor: float) -> str:
 
     Examples
     --------
-    >>> ratio(1.347), ratio(0.5)
-    ('1.35×', '0.5×')
+    >>> ratio(1.347), ratio(0.5), ratio(7_160_000.0), ratio(0.000173)
+    ('1.35×', '0.5×', '7.16 M×', '1/5,780×')
     """
-    return f"{_digits(factor)}×" if math.isfinite(factor) else MISSING
+    if not math.isfinite(factor):
+        return MISSING
+    # Four zeros in a row, on either side of the point, are for counting and not for reading.
+    if 0 < factor < 0.001:
+        return f"1/{ratio(1 / factor)}"
+    return f"{_scaled(factor, _SCALES, ' ').rstrip() if factor >= 1e5 else _digits(factor)}×"
 
 
 def plain(text: str) -> str:

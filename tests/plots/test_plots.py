@@ -163,7 +163,7 @@ def test_an_empty_plot_says_what_to_do_next():
     for plot in made[:5]:
         assert empty_texts(plot) == ["nothing recorded yet: connect record to a marker"]
     for plot in made[5:7]:
-        assert empty_texts(plot) == ["no dispatches recorded yet: record with dispatches=True"]
+        assert empty_texts(plot) == ["nothing yet: record with dispatches=True"]
     assert empty_texts(made[7]) == ["no event has a duration: record a span"]
 
 

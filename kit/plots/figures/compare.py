@@ -183,9 +183,8 @@ class Compare(Plot):
         color = self._painter.color
         keys = [(_key(view.a), color("neutral")), (_key(view.b), color("accent"))]
         self._left.say(*self._heading(), keys)
-        self._right.say(
-            " ", " ", [(f"{view.b.name} as a multiple of {view.a.name}", color("accent"))]
-        )
+        shorter = [units.short(side.name, 12) for side in (view.b, view.a)]
+        self._right.say(" ", " ", [(" as a multiple of ".join(shorter), color("accent"))])
         self._empty.visible = not (view.a.total or view.b.total)
         self._empty.text = "no event has a duration: record a span"
 

@@ -102,7 +102,7 @@ class Fanout(Plot):
         above.bare_y()
         below.x_axis(ticks.numbers(10), "fan-out: probes called by one dispatch")
         below.y_axis(ticks.durations(6))
-        below.corner(f"time of one dispatch: {_MARKS}")
+        below.corner("time of one dispatch, marks as above")
         self._build_costs(above)
         self._build_widths(below)
         self._empty = above.empty()
@@ -167,13 +167,13 @@ class Fanout(Plot):
     def _heading(self) -> tuple[str, str]:
         view = self.view
         markers = len({probe.marker for probe in view.probes})
-        hidden = f"{several(view.hidden, 'probe')} that took less time not shown"
-        hung = f"{several(len(view.probes) + view.hidden, 'probe')} on {several(markers, 'marker')}"
+        total = len(view.probes) + view.hidden
+        hung = f"{several(len(view.probes), 'probe')} on {several(markers, 'marker')}"
+        most = f"the {len(view.probes)} that took most of {several(total, 'probe')}"
         return "Fan-out", note(
-            hung if markers else "",
+            "" if not markers else most if view.hidden else hung,
             several(view.dispatches, "dispatch"),
             several(view.calls, "call"),
-            hidden if view.hidden else "",
         )
 
     def _draw(self) -> None:
@@ -191,7 +191,7 @@ class Fanout(Plot):
         self._above.figure.xaxis.visible = bool(rows)
         self._above.figure.xgrid.visible = bool(rows)
         self._empty.visible = not rows
-        self._empty.text = "no dispatches recorded yet: record with dispatches=True"
+        self._empty.text = "nothing yet: record with dispatches=True"
 
     def _draw_costs(self, rows: list[tuple[float, ProbeCost]]) -> None:
         costs = [row.cost for _, row in rows]

@@ -190,7 +190,7 @@ class Publication(Plot):
         self._draw_changes(places, bands)
         self._panel.say(*self._heading(), self._keys())
         self._empty.visible = not view.total
-        self._empty.text = "no dispatches recorded yet: record with dispatches=True"
+        self._empty.text = "nothing yet: record with dispatches=True"
 
     def _draw_bars(self, places: list[float]) -> None:
         view, data = self.view, self._data

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import nan
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -158,7 +159,9 @@ class Rate(EventPlot):
         keys = []
         for line, counts, color in zip(self._split, view.counts, colors, strict=True):
             name = f"{line.markers} others" if line.name == OTHERS else units.short(line.name, 24)
-            keys.append((f"{name} {units.rate(int(counts.sum()) / seconds)}", color))
+            seen = int(counts.sum())
+            # One event is no rate: it would tell how long it is since then.
+            keys.append((f"{name} {units.rate(seen / seconds if seen > 1 else nan)}", color))
         return keys
 
     def _tell(self, column: int) -> str:

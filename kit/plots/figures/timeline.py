@@ -10,6 +10,7 @@ from bokeh.models import LinearColorMapper, Range1d
 from kit.plots import pieces, theme, ticks, units
 from kit.plots.base import Window, several
 from kit.plots.brushing import Box, EventPlot
+from kit.plots.keys import MOST
 from kit.plots.selection import Brush
 from kit.plots.theme import color_of
 from kit.plots.views.table import thread_names
@@ -259,12 +260,15 @@ class Timeline(EventPlot):
             ramp = self._painter.theme.density
             keys = [("busy 0 %", ramp[0]), ("50 %", ramp[len(ramp) // 2]), ("100 %", ramp[-1])]
             return [*keys, ("error", bad)] if view.failed.any() else keys
-        codes, counts = np.unique(self._table.code[view.events], return_counts=True)
-        often = codes[np.argsort(-counts, kind="stable")].tolist()
-        keys = [
-            (units.short(name, 24), color_of(name))
-            for name in (self._table.names[code] for code in often[:6])
-        ]
+        codes, which = np.unique(self._table.code[view.events], return_inverse=True)
+        # What the eye finds: spans by their time, then what has none.  In an order that stays.
+        taken = np.bincount(which, np.maximum(self._table.dur[view.events], 1))
+        most = MOST - 2
+        chosen = np.sort(codes[np.argsort(-taken, kind="stable")[:most]]).tolist()
+        names = (self._table.names[code] for code in chosen)
+        keys = [(units.short(name, 24), color_of(name)) for name in names]
+        if len(codes) > most:
+            keys.append((f"{len(codes) - most} more", CLEAR))
         failed = self._table.failed
         if failed is not None and failed[view.events].any():
             keys.append(("error", bad))
