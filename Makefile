@@ -24,7 +24,7 @@ UV = $(BIN)/uv
 ROOT_MAY := $(shell test "$$(id -u)" = 0 && echo --allow-root)
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test lint types pytest bench setup lock pictures binder-check badge clean
+.PHONY: help lab test lint types pytest reference sanitize valgrind leaks bench setup lock pictures binder-check badge clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -33,7 +33,7 @@ lab: $(VENV)/lab.stamp  ## open the tour in JupyterLab; ARGS="--no-browser --por
 	$(BIN)/jupyter lab $(ROOT_MAY) $(ARGS) notebooks/01-tour.ipynb
 
 test: $(VENV)/dev.stamp  ## style, types and every test; ARGS="-k words" go to pytest
-	@failed=; for step in lint types pytest; do \
+	@failed=; for step in lint types pytest reference; do \
 		$(MAKE) --no-print-directory $$step ARGS='$(ARGS)' || failed="$$failed $$step"; done; \
 	if [ -n "$$failed" ]; then echo "make test: failed:$$failed"; exit 1; fi; echo "make test: all passed"
 
@@ -46,6 +46,19 @@ types: $(VENV)/dev.stamp  ## mypy, strict
 
 pytest: $(VENV)/dev.stamp  ## the tests alone: kit's examples, tests/, notebooks, browser
 	$(BIN)/python -m pytest -q $(ARGS)
+
+reference: $(VENV)/dev.stamp  ## the tests of the markers and their contract once more, on the dispatcher in Python
+	@echo "KIT_DISPATCH=python, where the tests above had $$($(BIN)/python -c 'import kit; print(kit.dispatcher)')"
+	@KIT_DISPATCH=python $(BIN)/python -m pytest -q tests/markers tests/contract $(ARGS) || { status=$$?; test $$status = 5 || exit $$status; }
+
+sanitize: $(VENV)/dev.stamp  ## the C extension under gcc's sanitizers; ARGS="tests/contract -k words" go to pytest
+	$(BIN)/python -m tests.c.checked sanitize $(ARGS)
+
+valgrind: $(VENV)/dev.stamp  ## the C extension under valgrind, which takes an hour; ARGS as for sanitize
+	$(BIN)/python -m tests.c.checked valgrind $(ARGS)
+
+leaks: $(VENV)/dev.stamp  ## a million connects, records and reads: is anything left behind?
+	$(BIN)/python -m tests.c.leaks $(or $(ARGS),1000000)
 
 bench: $(VENV)/dev.stamp $(VENV)/bench.stamp  ## the table of speed, peers beside it; ARGS=--quick
 	$(BIN)/python -m tests.benchmarks $(ARGS)

@@ -1,9 +1,12 @@
 """What every test shares, and what the end of a run reports."""
 
 import os
+import sys
 
 import pytest
 from hypothesis import settings
+
+import kit
 
 # A slow machine may not fail a test, and a run on CI finds today what it found yesterday.
 settings.register_profile("kit", deadline=None)
@@ -12,7 +15,9 @@ settings.load_profile("ci" if os.environ.get("CI") else "kit")
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say what was measured, and plainly what was not run for want of a browser."""
+    """Say what was tested, what was measured, and what was not run for want of a browser."""
+    python = ".".join(map(str, sys.version_info[:3]))
+    terminalreporter.write_line(f"dispatcher: {kit.dispatcher}, on Python {python}")
     measured = [
         value
         for report in terminalreporter.getreports("passed")

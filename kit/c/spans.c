@@ -303,5 +303,8 @@ kit_init_spans(PyObject *module)
     if (kit_Timing == NULL || add_step((PyObject *)kit_Timing, "__enter__", 0, ENTER) < 0 ||
         add_step((PyObject *)kit_Timing, "__exit__", 3, EXIT) < 0)
         return -1;
+    /* Whole now: as the other types, it stays as it is. */
+    kit_Timing->tp_flags |= Py_TPFLAGS_IMMUTABLETYPE;
+    PyType_Modified(kit_Timing);
     return 0;
 }

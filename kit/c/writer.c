@@ -194,7 +194,10 @@ make_plain(Writer *self, PyObject *value, char kind, PyObject **made, uint8_t *n
                     : kind == 'f' ? PyFloat_CheckExact(plain)
                     : kind == 'b' ? PyBool_Check(plain)
                                   : PyUnicode_CheckExact(plain);
-        if (fits) {
+        int overflow = 0;
+        if (fits && kind == 'd')
+            PyLong_AsLongLongAndOverflow(plain, &overflow);
+        if (fits && !overflow) {
             *made = plain;
             return 0;
         }

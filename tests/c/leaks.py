@@ -150,7 +150,7 @@ def clears() -> Callable[[], object]:
 def frames() -> Callable[[], object]:
     """Make a frame of events."""
     marker = kit.marker("leaks.frames", n=int, text=str)
-    events = kit.record(marker, capacity=1000, mode="overwrite", dispatches=True)
+    events = kit.record(marker, capacity=16, mode="overwrite", dispatches=True)
 
     def step() -> None:
         marker(1, "text")
