@@ -103,28 +103,47 @@ raise_again(PyObject *error)
 #endif
 }
 
-/* A probe has raised: account for it.  0: go on with the others; -1: let it through, it is set. */
+/* Take back the calls that the array's tally counted for closures from a position on, which were
+ * not reached.  The exception that ends the dispatch is set, and stays; no memory is asked for. */
+static COLD void
+missed(Array *array, Py_ssize_t position)
+{
+    PyObject *error = take_error();
+    for (; position < PyTuple_GET_SIZE(array->connections); position++) {
+        PyObject *tally =
+            PyObject_GetAttr(PyTuple_GET_ITEM(array->connections, position), kit_str_missed);
+        if (tally == NULL)
+            PyErr_Clear(); /* no connection of the kit's, which counts */
+        else if (PyObject_TypeCheck(tally, kit_Tally))
+            kit_count(&((Tally *)tally)->n);
+        Py_XDECREF(tally);
+    }
+    raise_again(error);
+}
+
+/* A probe has raised: account for it.  0: go on with the others; -1: let it through, it is set, or
+ * the one that accounting for it has raised. */
 static COLD int
 failed(PyObject *marker, Array *array, Py_ssize_t position, PyObject *error)
 {
     PyObject *at = PyLong_FromSsize_t(position);
     PyObject *through = NULL;
     if (at != NULL) {
-        through = PyObject_CallMethodObjArgs(marker, kit_str_failed, (PyObject *)array, at, error, NULL);
+        through = PyObject_CallMethodObjArgs(marker, kit_str_account, (PyObject *)array, at, error, NULL);
         Py_DECREF(at);
     }
-    if (through == NULL) {
+    if (through == Py_False) {
+        Py_DECREF(through);
         Py_DECREF(error);
-        return -1;
+        return 0;
     }
-    bool raise = through == Py_True;
-    Py_DECREF(through);
-    if (raise) {
+    if (through == NULL)
+        Py_DECREF(error);
+    else {
+        Py_DECREF(through);
         raise_again(error);
-        return -1;
     }
-    Py_DECREF(error);
-    return 0;
+    return -1;
 }
 
 /* Dispatches inside a dispatch, and those that are observed. */
@@ -195,15 +214,6 @@ tell(PyObject *observers, PyObject *marker, Array *array, Reader *reader, int64_
     return 0;
 }
 
-/* Take back the calls that the array's tally counted for closures that were not reached. */
-static int
-miss(PyObject *marker, Array *array, Py_ssize_t position)
-{
-    PyObject *done = PyObject_CallMethod(marker, "_miss", "On", (PyObject *)array, position);
-    Py_XDECREF(done);
-    return done == NULL ? -1 : 0;
-}
-
 /* Call each closure that is not running on this thread; tell observers of each call. */
 static COLD int
 careful(PyObject *marker, Array *array, Frame *frame, Reader *reader, Call *call)
@@ -259,16 +269,13 @@ careful(PyObject *marker, Array *array, Frame *frame, Reader *reader, Call *call
             errors++;
             if (status < 0)
                 Py_DECREF(error);
-            else if (failed(marker, array, at, error) < 0) {
-                status = -1;
-                reached = count; /* failed() has taken back what was not reached */
-            }
+            else
+                status = failed(marker, array, at, error);
         }
     }
     if (status < 0) {
+        missed(array, reached);
         PyObject *error = take_error();
-        if (reached < count && miss(marker, array, reached) < 0)
-            PyErr_Clear();
         if (observers != NULL && tell(observers, marker, array, reader, begin, errors, calls) < 0)
             PyErr_Clear();
         raise_again(error);
@@ -320,8 +327,10 @@ call_all(PyObject *marker, Array *array, Frame *frame, Reader *reader, Call *cal
         frame->at = i;
         if (UNLIKELY(call_one(callable, kind, call, reader) < 0)) {
             frame->at = -1;
-            if (failed(marker, array, i, take_error()) < 0)
+            if (failed(marker, array, i, take_error()) < 0) {
+                missed(array, i + 1);
                 return -1;
+            }
         }
     }
     frame->at = -1;

@@ -4,18 +4,18 @@
 PyTypeObject *kit_Tally, *kit_Stub, *kit_Array, *kit_Dispatcher, *kit_Timing, *kit_Reader,
     *kit_Block, *kit_Store, *kit_Writer, *kit_Rows;
 
-PyObject *kit_str_bind, *kit_str_failed, *kit_str_wrap, *kit_str_probe, *kit_str_private,
+PyObject *kit_str_bind, *kit_str_account, *kit_str_missed, *kit_str_wrap, *kit_str_probe, *kit_str_private,
     *kit_str_left_out, *kit_str_name, *kit_str_fields, *kit_str_is_span;
 
 static const struct {
     PyObject **name;
     const char *text;
 } names[] = {
-    {&kit_str_bind, "_bind"},         {&kit_str_failed, "_failed"},
+    {&kit_str_bind, "_bind"},         {&kit_str_account, "_account"},
     {&kit_str_wrap, "wrap"},          {&kit_str_probe, "probe"},
     {&kit_str_private, "private"},    {&kit_str_left_out, "_left_out"},
     {&kit_str_name, "__name__"},      {&kit_str_fields, "fields"},
-    {&kit_str_is_span, "is_span"},
+    {&kit_str_is_span, "is_span"},    {&kit_str_missed, "_missed"},
 };
 
 PyTypeObject *

@@ -47,17 +47,22 @@ class Accounting:
             return None
 
     def _failed(self, array: ProbeArray, position: int, error: BaseException) -> bool:
+        """Account for a probe that raised and, where the dispatch ends, for those after it."""
+        try:
+            through = self._account(array, position, error)
+        except BaseException:  # of a signal handler, or want of memory
+            self._miss(array, position + 1)
+            raise
+        if through:
+            self._miss(array, position + 1)
+        return through
+
+    def _account(self, array: ProbeArray, position: int, error: BaseException) -> bool:
         """Account for a probe that raised; True: end the dispatch and let it through."""
-        if isinstance(error, Exception):
-            try:
-                self._note_error(array, array.connections[position], error)
-            except BaseException:  # of a signal handler, or want of memory
-                self._miss(array, position + 1)
-                raise
-            if not mode.strict:
-                return False
-        self._miss(array, position + 1)
-        return True
+        if not isinstance(error, Exception):
+            return True
+        self._note_error(array, array.connections[position], error)
+        return mode.strict
 
     def _miss(self, array: ProbeArray, position: int) -> None:
         """Take back the call that the array's tally counted for each closure not reached."""

@@ -22,7 +22,7 @@ import kit
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-BLOCKS = 100
+BLOCKS = 200
 """By how many of the interpreter's blocks a step may end with more: names, caches, free lists."""
 BYTES = 4 << 20
 """By how much of resident memory, which comes and goes in large pieces."""
@@ -182,7 +182,7 @@ STEPS = {
     spans: 1.0,
     reads: 1.0,
     clears: 0.1,
-    frames: 0.0005,
+    frames: 0.01,
     threads: 0.02,
 }
 """The steps, and how many of the times asked for each is gone through."""
@@ -216,7 +216,7 @@ def main(arguments: list[str]) -> int:
         make.__name__
         for make, share in STEPS.items()
         if (not arguments[1:] or make.__name__ in arguments[1:])
-        and grown(make, max(50, int(times * share)))
+        and grown(make, max(400, int(times * share)))
     ]
     return 1 if found else 0
 

@@ -1,4 +1,4 @@
-"""Let every allocation of connect, disconnect, record and read fail in turn, and look what is left.
+"""Let every allocation of connect, disconnect, dispatch, record and read fail in turn.
 
 A program for one dispatcher: ``python -m tests.c.no_memory connect``. It prints what came of how
 many failures and exits with 1 where a promise was broken; a crash is a crash. Bursts end: CPython
@@ -16,6 +16,7 @@ from collections import Counter
 from typing import ClassVar
 
 import kit
+from kit.markers import grace
 
 BURSTS = (1, 2, 5, 20)
 MOST = 3000
@@ -24,6 +25,8 @@ MOST = 3000
 
 class Step:
     """What is done, and what has to hold after it, whichever allocation of it failed."""
+
+    well = "done"
 
     def __init__(self) -> None:
         self.name = f"memory.{type(self).__name__.lower()}"
@@ -113,6 +116,134 @@ class DisconnectLast(Disconnect):
         with self.marker.connect(self.probe):
             self.marker(8)
         assert (self.touched, self.called[-1], bool(self.marker)) == ([], 8, False)
+
+
+class Dispatch(Step):
+    """Several probes, one of them with private data; one that was removed may not be called."""
+
+    outcomes = ("done", "MemoryError")
+
+    def declare(self):
+        return kit.marker(self.name, n=int, text=str)
+
+    def fire(self):
+        self.marker(7, "text")
+
+    def connect(self):
+        return [
+            self.marker.connect(self.note, 0),
+            self.marker.connect(self.note, 1, priority=20),
+            self.marker.connect(self.inner, 2),
+        ]
+
+    def prepare(self):
+        self.marker = self.declare()
+        self.seen, self.depth = Counter(), 0
+        gone = self.marker.connect(self.note, "gone")
+        self.connections = self.connect()
+        gone.disconnect(wait=True)
+
+    def note(self, private, *values):
+        self.seen[private] += 1
+
+    def inner(self, private, *values):
+        self.seen[private] += 1
+
+    def act(self):
+        self.fire()
+
+    def check(self, outcome):
+        assert outcome in self.outcomes, outcome
+        assert not grace.inside()
+        before, uncounted = self.seen.copy(), 0
+        for connection in self.connections:
+            # It was called, or it was not; a call that raised may have begun.
+            number = connection.private
+            least, most = connection.calls - connection.errors, connection.calls
+            uncounted += max(0, least - before[number])
+            assert before[number] <= most, (number, before, connection, outcome)
+            assert connection.connected
+        # The one whose error could not be counted reached the program instead. (In Python there may
+        # be no room for the loop over those just counted.)
+        most = len(self.connections) if kit.dispatcher == "python" else 1
+        assert uncounted <= most * (outcome == "MemoryError"), (uncounted, before, outcome)
+        kit.synchronize()  # nobody is left registered as in a dispatch
+        self.fire()
+        added = Counter(self.seen)
+        added.subtract(before)
+        assert added["gone"] == 0, added
+        assert all(added[each.private] == 1 for each in self.connections), added
+        for connection in self.connections:
+            connection.disconnect(wait=True)
+        self.fire()
+        assert self.seen.total() == before.total() + len(self.connections)
+
+
+class DispatchKeywords(Dispatch):
+    def fire(self):
+        self.marker(text="text", n=7)
+
+
+class DispatchNested(Dispatch):
+    def inner(self, private, *values):
+        """Fire once more: the others are called again, this one is left out."""
+        before = self.seen.copy()
+        try:
+            self.marker(8, "inner")
+        finally:
+            self.seen = before  # what is counted here is the outer dispatch
+            self.seen[private] += 1
+
+    def check(self, outcome):
+        assert outcome in self.outcomes, outcome
+        assert not grace.inside()
+        kit.synchronize()
+        for connection in self.connections:
+            connection.disconnect(wait=True)
+        before = self.seen.total()
+        self.fire()
+        assert self.seen.total() == before
+
+
+class DispatchObserved(Dispatch):
+    def connect(self):
+        self.events = kit.record(self.name, capacity=10, dispatches=True)
+        return super().connect()
+
+    def check(self, outcome):
+        super().check(outcome)
+        self.events.stop()
+
+
+class DispatchErrors(Dispatch):
+    """An error in a probe is counted, whatever it takes to say what it was."""
+
+    def inner(self, private, *values):
+        self.seen[private] += 1
+        raise ValueError(values)
+
+
+class DispatchSpan(Dispatch):
+    def declare(self):
+        return kit.span(self.name, n=int, text=str)
+
+    def fire(self):
+        with self.marker(7, text="text"):
+            pass
+
+
+class DispatchSpanFailing(DispatchSpan):
+    well = "KeyError"
+    # CPython 3.11 itself: no memory for the place from where ``with`` raises again.
+    outcomes = ("KeyError", "MemoryError", "SystemError")
+
+    def fire(self):
+        with self.marker(7, "text"):
+            raise KeyError
+
+    def check(self, outcome):
+        self.fire = super().fire
+        super().check(outcome)
 
 
 class Record(Step):
@@ -225,6 +356,8 @@ STEPS = {
     kind.__name__: kind
     for kind in (
         *(Connect, Disconnect, DisconnectAndWait, DisconnectLast),
+        *(Dispatch, DispatchKeywords, DispatchNested, DispatchObserved, DispatchErrors),
+        *(DispatchSpan, DispatchSpanFailing),
         *(Record, RecordOverwriting, RecordLosing, RecordSlowly, RecordSpan, Observe),
         *(Rows, Columns, Drain),
     )
@@ -250,7 +383,7 @@ def try_all(kind: type[Step], burst: int, every: int) -> Counter[str]:
         step.check(outcome)
         outcomes[outcome] += 1
         # All that a step allocates has been tried when the same goes well for long enough.
-        quiet = quiet + 1 if outcome == "done" else 0
+        quiet = quiet + 1 if outcome == step.well else 0
         if quiet > 60:
             break
     return outcomes

@@ -204,7 +204,7 @@ def test_an_array_replaced_while_it_is_read_is_there_to_the_end(observed):
     seen, marker = [], _c.Dispatcher()
     observers = (Observer(), Observer()) if observed else ()
     marker._array = _c.Array((1, 2), [probe, probe], (False, True), observers, 1, 1)
-    with pytest.raises(AttributeError, match="_failed"):
+    with pytest.raises(AttributeError, match="_account"):
         marker(7)  # the second one is called as (ident, ts, args), and raises
     marker._array = _c.Array((1, 2), [probe, probe], (False, False), observers, 1, 1)
     marker(7)

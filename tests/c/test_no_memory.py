@@ -1,4 +1,4 @@
-"""Every allocation of connect, disconnect, record and read fails in turn: errors or counted losses.
+"""Every allocation of connect, disconnect, dispatch, record and read fails in turn.
 
 Seen to fail when removing needed memory, when a full block stayed the one to be written to, when a
 dispatch was half counted, and when a connection that was out of the array called itself connected.
@@ -13,6 +13,9 @@ import pytest
 
 pytest.importorskip("_testcapi")
 pytest.importorskip("kit._c")
+pytestmark = pytest.mark.skipif(
+    "KIT_CHECKED" in os.environ, reason="another allocator counts there"
+)
 ROOT = Path(__file__).parents[2]
 LONG = bool(os.environ.get("KIT_LONG_TESTS"))
 
@@ -30,6 +33,6 @@ def test_an_allocation_that_fails_breaks_no_promise(dispatcher, record_property)
     )
     assert done.returncode == 0, f"exit {done.returncode}\n{done.stdout}\n{done.stderr[-5000:]}"
     lines = done.stdout.splitlines()
-    assert len(lines) >= 13
+    assert len(lines) >= 20
     if LONG:
         record_property("measured", done.stdout.strip())
