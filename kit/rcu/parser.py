@@ -103,7 +103,7 @@ def _header(source: str, limits: Limits) -> tuple[str, int]:
     if len(name) > limits.identifier:
         raise complaint(source, found.start(1), f"the name exceeds {limits.identifier} characters")
     between = re.compile(
-        r"""\s+ | //[^\n]* | /\*.*?\*/ | "[^"]*" | [A-Za-z][\w-]*\s*=[^\n{]*""",
+        r"""\s+ | //[^\n]* | /\*.*?\*/ | "[^"]*" | (?!P\d+\s*\() [^\n{]+""",
         re.VERBOSE | re.DOTALL,
     )
     at = found.end()
@@ -221,7 +221,8 @@ class _Parser(Propositions, Expressions):
             if self.peek.text != ")":
                 self.expect(",")
         self.parameters = frozenset(names)
-        self.registers = set()
+        own = f"{number}:"
+        self.registers = {key[len(own) :] for key in self.initial if key.startswith(own)}
         self.expect("{")
         body = self._block()
         return Thread(number, tuple(names), body, frozenset(self.registers))

@@ -32,7 +32,8 @@ class Primitive:
     op : str
         The operator of an update.
     result : str
-        What an update returns: old, new, zero (whether the new value is 0) or nothing.
+        What an update returns: old, new, zero (whether the new value is 0), negative (whether it is
+        below 0) or nothing.
     """
 
     action: str
@@ -84,6 +85,8 @@ def _locks() -> dict[str, Primitive]:
     rows = {
         "srcu_read_lock": Primitive("srcu-lock", 1, 0),
         "srcu_read_unlock": Primitive("srcu-unlock", 2, 0),
+        "srcu_down_read": Primitive("srcu-lock", 1, 0),
+        "srcu_up_read": Primitive("srcu-unlock", 2, 0),
         "synchronize_srcu": Primitive("srcu-sync", 1, 0),
         "synchronize_srcu_expedited": Primitive("srcu-sync", 1, 0),
     }
@@ -127,6 +130,10 @@ def _atomics() -> dict[str, Primitive]:
             rows[f"atomic_{name}_and_test"] = Primitive(
                 "update", count, at, order="Mb", op=op, result="zero"
             )
+    for suffix, order in ORDERS.items():
+        rows[f"atomic_add_negative{suffix}"] = Primitive(
+            "update", 2, 1, order=order, op="+", result="negative"
+        )
     return rows
 
 

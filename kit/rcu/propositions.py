@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 
 from kit.rcu.expressions import Expressions
 from kit.rcu.syntax import Condition, Thread, Value
@@ -11,6 +12,8 @@ if TYPE_CHECKING:
     from kit.rcu.lexer import Token
 
 __all__ = ["Propositions"]
+
+THREAD: Final = re.compile(r"P\d+")
 
 
 class Propositions(Expressions):
@@ -55,17 +58,20 @@ class Propositions(Expressions):
         while not self.accept("]"):
             if not self.accept(";"):
                 self.types()
-                out.append(self._variable())
+                out.append(self._variable(listed=True))
         return tuple(out)
 
-    def _variable(self) -> str:
-        """A register as ``1:r0``, or a location."""
+    def _variable(self, listed: bool = False) -> str:
+        """A register as ``1:r0`` or ``P1:r0``, or a location.
+
+        What is only listed may be a register that its thread never uses: it stays 0.
+        """
         token = self.peek
-        if token.kind == "number":
+        if token.kind == "number" or self._of_a_thread():
             self.take()
             self.expect(":")
             register = self.name_token("a register")
-            return self._register(token, register.text)
+            return self._register(token, register.text, listed)
         if self.accept("["):
             name = self._location()
             self.expect("]")
@@ -75,17 +81,21 @@ class Propositions(Expressions):
 
     def _right_side(self) -> Value:
         """A constant, an address, or another thread's register."""
-        number = self.peek
-        if number.kind == "number" and self.tokens[self.index + 1].text == ":":
+        if self.peek.kind in ("number", "name") and self.tokens[self.index + 1].text == ":":
             return self._variable()
         return self.constant()
 
-    def _register(self, token: Token, register: str) -> str:
-        number = int(token.text) if len(token.text) < 6 else -1
+    def _of_a_thread(self) -> bool:
+        """Whether ``P1:`` comes next."""
+        return bool(THREAD.fullmatch(self.peek.text)) and self.tokens[self.index + 1].text == ":"
+
+    def _register(self, token: Token, register: str, listed: bool) -> str:
+        digits = token.text.removeprefix("P")
+        number = int(digits) if len(digits) < 6 else -1
         if not 0 <= number < len(self.threads):
-            self.refuse(token, f"there is no thread P{token.text[:20]}")
+            self.refuse(token, f"there is no thread P{digits[:20]}")
         thread = self.threads[number]
-        if register not in thread.registers and register not in thread.parameters:
+        if not listed and register not in thread.registers and register not in thread.parameters:
             self.refuse(token, f"P{number} has no register {register}")
         return f"{number}:{register}"
 
@@ -104,8 +114,11 @@ class Propositions(Expressions):
         parts = [self._conjunction()]
         while self.accept("\\/") or self.accept("||"):
             parts.append(self._conjunction())
+        out = parts[0] if len(parts) == 1 else Condition("or", tuple(parts))
+        if self.peek.text == "=" and self.tokens[self.index + 1].text == ">":
+            self.refuse(self.peek, "write ~(a) \\/ b for a => b")
         self.depth -= 1
-        return parts[0] if len(parts) == 1 else Condition("or", tuple(parts))
+        return out
 
     def _conjunction(self) -> Condition:
         parts = [self._factor()]

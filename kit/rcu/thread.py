@@ -363,15 +363,16 @@ class Run:
         elif row.action == "unless":
             amount, forbidden = values or ((1, 0), (0, 0))
             if old == forbidden[0]:
-                return 0, self.failed(full, result)[1]
+                return 0, self.failed(full, result)[1] | forbidden[1]
             new = (wrapped(self.number(old) + self.number(amount[0])), behind | amount[1])
-            result = (1, behind)
+            result = (1, behind | forbidden[1])
         else:
             operand, extra = values[0] if values else (1, 0)
             computed = wrapped(NUMERIC[row.op](self.number(old), self.number(operand)))
             new = (computed, behind | extra)
-            if row.result == "zero":
-                result = (int(computed == 0), behind | extra)
+            if row.result in ("zero", "negative"):
+                answer = computed == 0 if row.result == "zero" else computed < 0
+                result = (int(answer), behind | extra)
             elif row.result == "new":
                 result = new
             elif not row.result:

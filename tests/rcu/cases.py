@@ -124,6 +124,23 @@ FEATURES = {
         P1(int *x, int *y, struct srcu_struct *t) { int a; int b; int i; i = srcu_read_lock(t); a = READ_ONCE(*x); b = READ_ONCE(*y);
         srcu_read_unlock(t, i); } exists (1:a=0 /\\ 1:b=1)"""),
     # Conditions.
+    # A section that one thread begins and another one ends: the value finds its way through memory.
+    "srcu-handed-over": ("NNNN", """{} P0(int *y, struct srcu_struct *s, int *i, int *f) { int a; int n; n = srcu_down_read(s);
+        WRITE_ONCE(*i, n); a = READ_ONCE(*y); smp_store_release(f, 1); }
+        P1(int *x, struct srcu_struct *s, int *i, int *f) { int a; int b; int n; a = smp_load_acquire(f);
+        b = READ_ONCE(*x); n = READ_ONCE(*i); srcu_up_read(s, n); }
+        P2(int *x, int *y, struct srcu_struct *s) { WRITE_ONCE(*y, 1); synchronize_srcu(s); WRITE_ONCE(*x, 1); }
+        filter (1:a=1) exists (0:a=0 /\\ 1:b=1)"""),
+    "srcu-not-handed-over": ("SSSS", """{} P0(int *y, struct srcu_struct *s, int *f) { int a; int n; n = srcu_down_read(s);
+        a = READ_ONCE(*y); srcu_up_read(s, n); smp_store_release(f, 1); }
+        P1(int *x, struct srcu_struct *s, int *f) { int a; int b; int n; a = smp_load_acquire(f);
+        n = srcu_down_read(s); b = READ_ONCE(*x); srcu_up_read(s, n); }
+        P2(int *x, int *y, struct srcu_struct *s) { WRITE_ONCE(*y, 1); synchronize_srcu(s); WRITE_ONCE(*x, 1); }
+        filter (1:a=1) exists (0:a=0 /\\ 1:b=1)"""),
+    "add-negative": ("NNNN", """{y=1;} P0(int *x, atomic_t *y) { int a; WRITE_ONCE(*x, 1); a = atomic_add_negative(-1, y); }
+        P1(int *x, atomic_t *y) { int a; int b; a = atomic_add_negative(-1, y); b = READ_ONCE(*x); } exists (0:a=0 /\\ 1:a=1 /\\ 1:b=0)"""),
+    "add-negative-relaxed": ("SSNN", """{y=1;} P0(int *x, atomic_t *y) { int a; WRITE_ONCE(*x, 1); a = atomic_add_negative_relaxed(-1, y); }
+        P1(int *x, atomic_t *y) { int a; int b; a = atomic_add_negative(-1, y); b = READ_ONCE(*x); } exists (0:a=0 /\\ 1:a=1 /\\ 1:b=0)"""),
     "filter": ("AAAA", """{} P0(int *x) { int a; a = READ_ONCE(*x); } P1(int *x) { WRITE_ONCE(*x, 1); }
         filter (0:a=1) forall (0:a=1 /\\ x=1)"""),
     "not": ("SSSS", """{} P0(int *x) { int a; a = READ_ONCE(*x); } P1(int *x) { WRITE_ONCE(*x, 1); }

@@ -68,6 +68,9 @@ def test_what_is_not_of_the_dialect_is_refused(statement: str, message: str) -> 
         ("{} P0(int *x) { } exists (3:r=1)", "no thread P3"),
         ("{} P0(int *x) { } exists (x=y)", "no location y"),
         ("{} P0(int *x) { } exists (x=1) more", "should end here"),
+        ("{} P0(int *x) { } exists (x=1 => x=2)", "write ~(a)"),
+        ("{} P0(int *x) { } exists (P3:r=1)", "no thread P3"),
+        ("forgotten\nP0(int *x) { } exists (x=1)", "line 3, column 1: expected { and the initial"),
         ("(* never closed {} P0(int *x) { } exists (x=1)", "never closed"),
         ("{int x[2];} P0(int *x) { } exists (x=1)", "arrays"),
     ],
@@ -88,6 +91,21 @@ def test_comments_of_both_kinds_and_headers_are_skipped() -> None:
     )
     assert test.initial == {"x": 1}
     assert rcu.judge(test).verdict == "Always"
+
+
+def test_prose_between_the_name_and_the_initial_state_is_skipped() -> None:
+    test = parse("C t\nP1 publishes, (* see below *) and so on;\n{ x=1; }\nP0(int *x) {} exists (x=1)")
+    assert test.initial == {"x": 1}
+
+
+def test_registers_may_come_from_the_initial_state_or_the_list_alone() -> None:
+    test = parse(
+        "C t { int 0:r1 = y; } P0(int *x, int *y) { WRITE_ONCE(*x, r1); }"
+        "locations [0:r1; P0:r9; x] exists (x=y /\\ P0:r1=y)"
+    )
+    verdict = rcu.judge(test)
+    assert verdict.test.observed == ("x", "0:r1", "0:r9")
+    assert verdict.states == {("y", "y", 0): 1}
 
 
 def test_initial_states_in_all_their_forms() -> None:

@@ -68,6 +68,8 @@ ACTIONS: Final[dict[str, Callable[..., Step]]] = {
     "srcu-unlock": read_unlock,
     "srcu-sync": synchronize,
 }
+HANDED_OVER: Final = frozenset({"srcu_down_read", "srcu_up_read"})
+"""Sections that one thread may begin and another one end; the simulator's belong to a thread."""
 
 
 class _Interpreter:
@@ -167,7 +169,7 @@ class _Interpreter:
             values.append((yield from self.value(argument)))
         place = values.pop(row.object)
         make = ACTIONS.get(row.action)
-        if make is None:
+        if make is None or expr.name in HANDED_OVER:
             raise SimulationError(
                 f"{self.test.name}: {expr.name} cannot be stepped; judge it instead"
             )

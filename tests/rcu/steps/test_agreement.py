@@ -51,7 +51,7 @@ PAIRS = [
     (("2→1", "kit", ["no read lock"]), "use after free", ("one pointer", "-section", "freed")),
     (("2→1", "kit", ["wrong flavour"]), "use after free", ("one pointer", "srcu", "freed")),
 ]
-UNKNOWN = re.compile(r"cmpxchg|atomic_(?!read|set|xchg)|trylock|is_locked")
+UNKNOWN = re.compile(r"cmpxchg|atomic_(?!read|set|xchg)|trylock|is_locked|srcu_down")
 SWITCHES = {
     "-gp": {"grace-period": "none"},
     "-section": {"section": "none"},
