@@ -7,7 +7,7 @@ long before the model sees it. A lock is always taken by one thread at a time.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 from typing import TYPE_CHECKING
 
@@ -34,14 +34,19 @@ class Choice:
 
 @dataclass(slots=True)
 class _Place:
-    """The accesses of one location."""
+    """The accesses of one location; ``halves`` pairs what must be read right before it is written.
+
+    Such a pair is an atomic update, or the taking of a lock: its read takes its value from the
+    write just before its own, or somebody got between them.
+    """
 
     first: int
     writes: list[int]
     threads: list[list[int]]
+    halves: dict[int, int] = field(default_factory=dict)
 
 
-def _places(structure: Structure) -> list[_Place]:
+def _places(structure: Structure, coherent: bool, atomic: bool) -> list[_Place]:
     found = {
         structure.location[number]: _Place(number, [], []) for number in range(structure.initial)
     }
@@ -52,6 +57,11 @@ def _places(structure: Structure) -> list[_Place]:
             place = found[structure.location[number]]
             if structure.kind[number] == "W":
                 place.writes.append(number)
+                event = structure.events[number]
+                assert event is not None
+                update = coherent and event.partner >= 0
+                if update and (atomic or "LKW" in event.tags):
+                    place.halves[first + event.partner] = number
             if not place.threads or place.threads[-1][0] < first:
                 place.threads.append([])
             place.threads[-1].append(number)
@@ -64,6 +74,8 @@ def _orders(
     """Every order of the writes, the initial one first."""
     chosen = [place.first]
     left = list(place.writes)
+    thread, value = structure.thread, structure.value
+    wanted = {write: value[read] for read, write in place.halves.items()}
 
     def extend() -> Iterator[list[int]]:
         if not left:
@@ -71,10 +83,9 @@ def _orders(
             return
         deadline.check()
         for write in tuple(left):
-            if coherent and any(
-                other < write and structure.thread[other] == structure.thread[write]
-                for other in left
-            ):
+            if coherent and any(other < write and thread[other] == thread[write] for other in left):
+                continue
+            if write in wanted and wanted[write] != value[chosen[-1]]:
                 continue
             left.remove(write)
             chosen.append(write)
@@ -88,6 +99,7 @@ def _orders(
 
 def _sources(
     structure: Structure,
+    place: _Place,
     order: Sequence[int],
     accesses: Sequence[int],
     coherent: bool,
@@ -97,7 +109,7 @@ def _sources(
 
     Going through the thread, places never go down, and a write lies beyond what was seen before.
     """
-    rank = {write: place for place, write in enumerate(order)}
+    rank = {write: at for at, write in enumerate(order)}
     ways: list[tuple[tuple[tuple[int, int], ...], int]] = [((), 0)]
     for access in accesses:
         more: list[tuple[tuple[tuple[int, int], ...], int]] = []
@@ -107,12 +119,15 @@ def _sources(
             at = rank[access]
             ways = [(reads, at) for reads, floor in ways if at > floor]
             continue
-        value = structure.value[access]
-        fitting = [place for place, write in enumerate(order) if structure.value[write] == value]
+        if access in place.halves:
+            fitting = [rank[place.halves[access]] - 1]
+        else:
+            value = structure.value[access]
+            fitting = [at for at, write in enumerate(order) if structure.value[write] == value]
         for reads, floor in ways:
-            for place in fitting:
-                if place >= floor or not coherent:
-                    more.append(((*reads, (access, place)), place))  # noqa: PERF401
+            for at in fitting:
+                if at >= floor or not coherent:
+                    more.append(((*reads, (access, at)), at))  # noqa: PERF401
             if len(more) > deadline.limits.choices:
                 raise _too_many_choices(structure, access, deadline)
         ways = more
@@ -123,7 +138,10 @@ def _sources(
 def _undisturbed(
     structure: Structure, order: Sequence[int], reads: Sequence[tuple[int, int]], atomic: bool
 ) -> bool:
-    """Whether no other thread writes between the halves of an atomic update, or of a lock."""
+    """Whether no other thread writes between the halves of an atomic update, or of a lock.
+
+    With coherence this is known beforehand, see `_Place`.
+    """
     source = dict(reads)
     for place, write in enumerate(order):
         event = structure.events[write]
@@ -151,11 +169,13 @@ def _choices(
             later[at] = after
             co |= after << (order[at] * n)
             after |= 1 << order[at]
-        threads = [_sources(structure, order, part, coherent, deadline) for part in place.threads]
+        threads = [
+            _sources(structure, place, order, part, coherent, deadline) for part in place.threads
+        ]
         for ways in product(*threads):
             deadline.check()
             reads = [read for way in ways for read in way]
-            if not _undisturbed(structure, order, reads, atomic):
+            if not coherent and not _undisturbed(structure, order, reads, atomic):
                 continue
             rf = fr = 0
             for read, at in reads:
@@ -222,7 +242,7 @@ def candidates(
             f"{deadline.limits.events} (Limits.events)"
         )
     parts: list[list[Choice]] = []
-    for place in _places(structure):
+    for place in _places(structure, coherent, atomic):
         found = _choices(structure, place, coherent, atomic, deadline)
         if not found:
             return

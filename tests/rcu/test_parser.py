@@ -94,7 +94,8 @@ def test_comments_of_both_kinds_and_headers_are_skipped() -> None:
 
 
 def test_prose_between_the_name_and_the_initial_state_is_skipped() -> None:
-    test = parse("C t\nP1 publishes, (* see below *) and so on;\n{ x=1; }\nP0(int *x) {} exists (x=1)")
+    prose = "P1 publishes, (* see below *) and so on;"
+    test = parse(f"C t\n{prose}\n{{ x=1; }}\nP0(int *x) {{}} exists (x=1)")
     assert test.initial == {"x": 1}
 
 
