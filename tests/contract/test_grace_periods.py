@@ -4,11 +4,12 @@ import gc
 import threading
 import weakref
 from collections.abc import Callable
+from threading import get_ident
 
 import pytest
 
 import kit
-from kit.markers import grace, python_dispatch
+from kit.markers import grace, python_dispatch, readers
 from tests.contract.conftest import PATIENCE
 from tests.contract.tools import (
     Gate,
@@ -20,6 +21,17 @@ from tests.contract.tools import (
 )
 
 # Rule 20
+
+KINDS = pytest.mark.parametrize("kind", [kit.marker, kit.span], ids=["a marker", "a span"])
+
+
+def at_a_site(m: kit.Marker, *args: object) -> None:
+    """Fire a marker, or pass through a span: the two places where a thread becomes a reader."""
+    if isinstance(m, kit.Span):
+        with m(*args):
+            pass
+    else:
+        m(*args)
 
 
 def test_rule_20_synchronize_returns_after_every_dispatch_that_began_before(
@@ -52,26 +64,48 @@ def test_rule_20_synchronize_returns_after_every_dispatch_that_began_before(
     assert log == ["dispatch ended", "dispatch ended", "synchronized"]
 
 
-def test_rule_20_it_does_not_wait_where_nothing_runs(unique, background):
+@KINDS
+def test_rule_20_it_does_not_wait_where_nothing_runs(unique, background, kind):
     """Also after dispatches that have ended, failed or gone through with an exception.
 
-    Seen to fail when a dispatch leaves its token behind.
+    Seen to fail, for a marker and for a span, when a dispatch leaves its token behind: at its end,
+    after an error, and where an exception goes through.
     """
-    m = kit.marker(unique("m"))
+    m = kind(unique("m"))
 
-    def leave() -> None:
+    def leave(*_: object) -> None:
         raise SystemExit
 
-    with m.connect(lambda: None):
-        m()
-        with m.connect(lambda: 1 / 0):
-            m()
+    with m.connect(lambda *_: None):
+        at_a_site(m)
+        kit.synchronize(timeout=0)
+        with m.connect(lambda *_: 1 / 0):
+            at_a_site(m)
+            kit.synchronize(timeout=0)
         with m.connect(leave), pytest.raises(SystemExit):
-            m()
-        m("too many")
-    background(m)
+            at_a_site(m)
+        kit.synchronize(timeout=0)
+        at_a_site(m, "too many")
+    background(at_a_site, m)
     background.join()
     kit.synchronize(timeout=0)
+
+
+def test_rule_20_what_a_dispatch_fires_is_not_its_end(unique, background):
+    """Its probe fires other markers and passes through spans, and the dispatch goes on.
+
+    Seen to fail, for a marker and for a span, when a dispatch inside another registers again: its
+    end takes the outer one's token away.
+    """
+    m, inner, span = kit.marker(unique("m")), kit.marker(unique("inner")), kit.span(unique("span"))
+    inner.connect(lambda: None)
+    span.connect(lambda *_: None)
+    for fire in (inner, lambda: at_a_site(span)):
+        with m.connect(fire, priority=20), dispatching(m, background):
+            with pytest.raises(TimeoutError):
+                kit.synchronize(timeout=0)
+        kit.synchronize(timeout=0)
+    assert (inner.fired, span.fired) == (1, 1)
 
 
 def test_rule_20_later_dispatches_do_not_delay_it(unique, background, looked):
@@ -272,16 +306,18 @@ def test_rule_20_the_readers_are_looked_at_after_the_publication(unique, backgro
     assert gate.log == ["dispatch ended", "waited"]
 
 
+@KINDS
 def test_rule_20_a_dispatch_that_has_not_registered_reads_the_new_array(
-    unique, background, monkeypatch, dispatcher
+    unique, background, monkeypatch, dispatcher, kind
 ):
     """It has seen that the marker is on; before it is a reader, its probe is disconnected.
 
-    Seen to fail when a dispatch uses the array that it loaded before it registered.
+    Seen to fail, for a marker and for a span, when a dispatch uses the array that it loaded before
+    it registered.
     """
     if dispatcher != "python":
         pytest.skip("the other dispatchers are not interrupted there")
-    m = kit.marker(unique("m"))
+    m = kind(unique("m"))
     about_to_register, go_on = threading.Event(), threading.Event()
     register = python_dispatch.register
 
@@ -292,12 +328,59 @@ def test_rule_20_a_dispatch_that_has_not_registered_reads_the_new_array(
 
     monkeypatch.setattr(python_dispatch, "register", slowly)
     called: list[int] = []
-    connection = m.connect(lambda: called.append(1))
-    background(m)
+    connection = m.connect(lambda *_: called.append(1))
+    background(at_a_site, m)
     assert about_to_register.wait(PATIENCE)
     connection.disconnect(wait=True)
     go_on.set()
     background.join()
+    assert called == []
+    assert (connection.calls, m.fired) == (0, 0)
+
+
+@KINDS
+def test_rule_20_the_array_is_read_after_the_token_is_stored(
+    unique, background, monkeypatch, dispatcher, kind
+):
+    """At the last moment before the store: the updater finds no reader, so none may call.
+
+    Seen to fail, for a marker and for a span, when the array is loaded first and the token stored
+    after it.
+    """
+    if dispatcher != "python":
+        pytest.skip("the other dispatchers are not interrupted there")
+    m = kind(unique("m"))
+    called: list[int] = []
+    connection = m.connect(lambda *_: called.append(1))
+
+    class Late(readers.Reader):
+        """A record into which nothing is stored before its thread has been overtaken."""
+
+        @property
+        def token(self) -> object:
+            return readers.Reader.token.__get__(self)
+
+        @token.setter
+        def token(self, token: object) -> None:
+            if token is not None and connection.connected:
+                connection.disconnect(wait=True)
+            readers.Reader.token.__set__(self, token)
+
+    def register() -> readers.Reader:
+        readers.local.reader = readers.readers[get_ident()] = Late(get_ident())
+        return readers.local.reader
+
+    def run() -> None:
+        before = readers.readers.pop(get_ident(), None)
+        at_a_site(m)
+        readers.readers.pop(get_ident())
+        if before is not None:
+            readers.readers[get_ident()] = before
+
+    monkeypatch.setattr(python_dispatch, "register", register)
+    background(run)
+    background.join()
+    assert not connection.connected
     assert called == []
     assert (connection.calls, m.fired) == (0, 0)
 

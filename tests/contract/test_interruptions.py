@@ -7,7 +7,7 @@ from threading import get_ident
 import pytest
 
 import kit
-from kit.markers import grace
+from kit.markers import grace, python_dispatch
 from kit.markers import readers as records
 from kit.probes.context import CONTEXT, Context
 from tests.contract.test_publication import by_del, by_gc, interruptions
@@ -167,6 +167,33 @@ def test_rule_27_between_the_probes_of_a_dispatch(unique, by):
         ("third", "interruption", 2),
         ("third", "main", 1),
     ]
+
+
+def test_rule_27_between_the_calls_of_an_observed_dispatch(unique, monkeypatch, dispatcher):
+    """At each look at the clock: a call that has ended is not running any more.
+
+    Seen to fail when the call before the interruption still counts as running.
+    """
+    if dispatcher != "python":
+        pytest.skip("the other dispatchers are not interrupted there")
+    m = kit.marker(unique("m"), depth=int)
+    seen: list[tuple[str, int]] = []
+    first = m.connect(lambda depth: seen.append(("first", depth)), priority=30)
+    second = m.connect(lambda depth: seen.append(("second", depth)), priority=20)
+    clock, looks = python_dispatch.clock, []
+
+    def looking() -> int:
+        looks.append(1)
+        if len(looks) == 3:  # the first call has begun and ended
+            monkeypatch.setattr(python_dispatch, "clock", clock)
+            m(2)
+        return clock()
+
+    with kit.record(m.name, dispatches=True):
+        monkeypatch.setattr(python_dispatch, "clock", looking)
+        m(1)
+    assert seen == [("first", 1), ("first", 2), ("second", 2), ("second", 1)]
+    assert (first.calls, first.skipped, second.calls, second.skipped) == (2, 0, 2, 0)
 
 
 @pytest.mark.parametrize("by", [by_del, by_gc])

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import kit
+from kit.markers import python_dispatch
 from kit.testing import capture, isolated, strict
 
 TYPES = {int: "%d", float: "%f", str: "%s", bool: "%b", kit.Label: "%k"}
@@ -304,6 +305,39 @@ def test_rule_03_a_span_that_is_open_while_its_fields_change_loses_its_event(uni
     assert (seen, query.skipped) == ([], 1)
 
 
+@pytest.mark.parametrize("inside", [False, True], ids=["by itself", "inside a dispatch"])
+def test_rule_03_also_when_they_change_at_the_very_end(unique, monkeypatch, dispatcher, inside):
+    """After the span has compared its values with its fields, before it reads the array.
+
+    Seen to fail, by itself and inside another dispatch, when only `_end` compares them, and when
+    what is left out is not counted.
+    """
+    if dispatcher != "python":
+        pytest.skip("the other dispatchers are not interrupted there")
+    query = run(f"m = kit.span({unique('query')!r}, sql=str)")["m"]
+    seen = []
+    query.connect(lambda *values: seen.append(values))
+    fire_at = python_dispatch.Dispatcher._fire_at
+
+    def late(*args) -> None:
+        monkeypatch.setattr(python_dispatch.Dispatcher, "_fire_at", fire_at)
+        run(f"kit.span({query.name!r}, sql=str, rows=int)")
+        fire_at(*args)
+
+    def passing() -> None:
+        monkeypatch.setattr(python_dispatch.Dispatcher, "_fire_at", late)
+        with query("select 1"):
+            pass
+
+    if inside:
+        outer = kit.marker(unique("outer"))
+        outer.connect(passing)
+        outer()
+    else:
+        passing()
+    assert (seen, query.skipped, query.fired) == ([], 1, 0)
+
+
 # Rule 5
 
 WRONG = [
@@ -341,8 +375,8 @@ def test_rule_05_wrong_arguments_are_skipped_and_counted(unique, args, kwargs, c
 def test_rule_05_also_inside_another_dispatch_and_at_the_end_of_a_span(unique):
     """Nested and span events are checked like any other; a span's body is not disturbed.
 
-    Seen to fail when `_nested` does not bind keywords, and when neither `_end` nor `_fire_at`
-    compares the number of values.
+    Seen to fail when `_nested` does not bind keywords, or values that are too many (strict mode is
+    silent then), and when neither `_end` nor `_fire_at` compares the number of values.
     """
     outer, inner = kit.marker(unique("outer")), kit.marker(unique("inner"), n=int)
     query = kit.span(unique("query"), sql=str)
@@ -360,6 +394,8 @@ def test_rule_05_also_inside_another_dispatch_and_at_the_end_of_a_span(unique):
         with strict(), pytest.raises(TypeError, match="sql"):
             with query():
                 pass
+        with strict(), pytest.raises(TypeError, match="takes 1 values"):
+            outer()
 
 
 def test_rule_05_off_a_marker_looks_at_nothing(unique):

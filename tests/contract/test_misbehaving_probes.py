@@ -377,6 +377,30 @@ def test_rule_25_a_probe_that_fires_its_own_marker_is_not_entered_again(unique):
     assert (before.skipped, c.skipped, after.skipped) == (0, 1, 0)
 
 
+def test_rule_25_also_where_it_passes_through_its_own_span(unique):
+    """A span's event is a dispatch like any other.
+
+    Seen to fail (a recursion without end) when what a span fires at its end does not look whether
+    its thread is in a dispatch.
+    """
+    span = kit.span(unique("span"), depth=int)
+    log: list[int] = []
+
+    def passing(dur: int, error: str | None, depth: int) -> None:
+        log.append(depth)
+        if depth < 50:
+            with span(depth + 1):
+                pass
+
+    c = span.connect(passing)
+    after = span.connect(lambda *_: None)
+    with span(1):
+        pass
+    assert log == [1]
+    assert (span.fired, c.calls, c.skipped, c.errors) == (2, 1, 1, 0)
+    assert (after.calls, after.skipped) == (2, 0)
+
+
 def test_rule_25_also_round_a_loop(unique):
     """a's probe fires b, b's fires c, c's fires a: each is entered once, whatever lies between.
 

@@ -11,6 +11,7 @@ import pytest
 import kit
 from kit.markers import array as arrays
 from kit.markers import grace
+from kit.markers.accounting import Accounting
 from tests.contract.conftest import PATIENCE
 from tests.contract.tools import (
     Gate,
@@ -383,6 +384,29 @@ def test_rule_17_it_is_read_once_a_dispatch(unique):
     assert called == ["0", "1", "2"]
     m()
     assert called == ["0", "1", "2", "new"]
+
+
+def test_rule_17_also_while_its_keywords_are_put_in_order(unique, monkeypatch):
+    """Putting them in order is work in which threads may switch: the array was read before it.
+
+    Seen to fail when the loop loads the array once more.
+    """
+    m = kit.marker(unique("m"), a=int, b=int)
+    called: list[tuple[str, int, int]] = []
+    old = m.connect(lambda private, *values: called.append((private, *values)), "old")
+    bind = Accounting._bind
+
+    def changing(*args):
+        monkeypatch.setattr(Accounting, "_bind", bind)
+        old.disconnect()
+        m.connect(lambda private, *values: called.append((private, *values)), "new")
+        return bind(*args)
+
+    monkeypatch.setattr(Accounting, "_bind", changing)
+    m(b=2, a=1)
+    m(b=4, a=3)
+    assert called == [("old", 1, 2), ("new", 3, 4)]
+    assert (m.fired, old.calls, m.probes[0].calls) == (2, 1, 1)
 
 
 def test_rule_17_a_permanent_probe_is_called_exactly_once_a_dispatch(unique, background, switching):

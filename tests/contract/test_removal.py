@@ -111,6 +111,24 @@ def test_rule_14_a_removal_needs_no_memory(unique, memory, names, position, how)
     assert a.generation == generation + 2
 
 
+def test_rule_14_also_for_dispatches_inside_others_and_observed_ones(unique, memory):
+    """They call the others, and the stub's calls are nobody's.
+
+    Seen to fail when a stub that such a dispatch passes by is not counted.
+    """
+    a, outer, called = kit.marker(unique("a")), kit.marker(unique("outer")), []
+    one, gone = connect(a, "ab", called)
+    outer.connect(a)
+    with kit.record(a.name, dispatches=True):
+        memory.left = False
+        gone.disconnect()
+        a()
+        outer()
+        memory.left = True
+    assert called == ["a", "a"]
+    assert (a.fired, one.calls, gone.calls) == (2, 2, 0)
+
+
 def test_rule_14_the_last_removal_publishes_a_constant(unique, memory):
     """1→0 asks for no memory, also where stubs are all that is left beside it.
 
