@@ -20,13 +20,14 @@ from __future__ import annotations
 
 import sys
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Unpack, overload
 
 from kit.errors import FormatError
 from kit.markers.connection import (
     NO_PRIVATE,
     AnyProbe,
     Connection,
+    ConnectOptions,
 )
 from kit.markers.format import Field, Format, Label
 from kit.markers.grace import barrier, defer, synchronize
@@ -142,7 +143,7 @@ def connect(
     /,
     *,
     format: str | None = ...,
-    **options: Any,
+    **options: Unpack[ConnectOptions],
 ) -> Connection: ...
 @overload
 def connect(
@@ -152,7 +153,7 @@ def connect(
     /,
     *,
     format: str | None = ...,
-    **options: Any,
+    **options: Unpack[ConnectOptions],
 ) -> Connection | PatternConnection: ...
 def connect(
     name: str | Marker,
@@ -161,7 +162,7 @@ def connect(
     /,
     *,
     format: str | None = None,
-    **options: Any,
+    **options: Unpack[ConnectOptions],
 ) -> Connection | PatternConnection:
     """Connect a probe by the marker's name, or by pattern; the marker may come later.
 

@@ -3,7 +3,17 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Any, Final, Protocol, Self, TypeAlias, TypeGuard, cast
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Final,
+    Protocol,
+    Self,
+    TypeAlias,
+    TypedDict,
+    TypeGuard,
+    cast,
+)
 
 from kit.errors import NotConnectedError
 from kit.markers.grace import synchronize
@@ -19,6 +29,7 @@ __all__ = [
     "NO_PRIVATE",
     "Admission",
     "AnyProbe",
+    "ConnectOptions",
     "Connection",
     "Gate",
     "NativeProbe",
@@ -111,6 +122,19 @@ class Admission(Protocol):
 
 
 AnyProbe: TypeAlias = "Callable[..., object] | NativeProbe"
+
+
+class ConnectOptions(TypedDict, total=False):
+    """What `kit.connect` takes by keyword beside ``format``; `Marker.connect` says what each is."""
+
+    name: str | None
+    priority: int
+    error_limit: int | None
+    when: str | None
+    every: int | None
+    limit: int | None
+    per_second: int | None
+    budget: Any
 
 
 def is_native(probe: object) -> TypeGuard[NativeProbe]:

@@ -85,6 +85,10 @@ class Marker(Dispatcher):
         self._hooks = Hooks()
         self._hook_owner: int | None = None
 
+    if TYPE_CHECKING:  # what the dispatchers do with it, as those who fire see it
+
+        def __call__(self, /, *args: Any, **kwargs: Any) -> None: ...
+
     @property
     def fanout(self) -> int:
         """How many probes a dispatch calls."""

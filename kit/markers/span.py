@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, Final, TypeAlias, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, cast, overload
 
 from kit.markers.checks import ASYNC_GENERATOR, COROUTINE, GENERATOR, code_flags
 from kit.markers.dispatch import SpanCall, Timing, called_fast
@@ -40,6 +40,14 @@ class Span(SpanCall, Marker):
     """
 
     __slots__ = ()
+
+    if TYPE_CHECKING:  # as those who pass through it see it; `SpanCall` does it
+
+        @overload
+        def __call__(self, function: F, /) -> F: ...
+        @overload
+        def __call__(self, /, *args: Any, **kwargs: Any) -> Timing: ...
+        def __call__(self, /, *args: Any, **kwargs: Any) -> Any: ...
 
     def wrap(self, function: F, /, **parameters: str) -> F:  # noqa: C901 - four kinds of function
         """Return a function that does the same inside this span.

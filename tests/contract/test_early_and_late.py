@@ -165,6 +165,26 @@ def test_rule_04_a_closure_that_is_off_may_be_connected_again_and_is_called_once
             gone.disconnect()
 
 
+def test_rule_04_what_is_off_is_replaced_by_its_name(unique):
+    """Rule 10 holds for what is off: its place is the new one's, and it never comes back.
+
+    Seen to fail when a name is looked for among what is on only.
+    """
+    early = kit.connect(unique("m"), repr, format="px %f", name="mine")
+    with pytest.warns(kit.FormatMismatchWarning):
+        m = kit.marker(unique("m"), qty=int)
+    other = m.connect(print)
+    new = m.connect(lambda qty: None, name="mine")
+    assert (early.state, m.probes) == ("replaced", (new, other))
+    m.connect(str, name="mine").disconnect()
+    other.disconnect()
+    kit.marker(m.name, px=float)
+    assert m.probes == ()
+    assert "off" not in repr(kit.markers(m.name))
+    with pytest.raises(kit.NotConnectedError):
+        early.disconnect()
+
+
 def test_rule_04_a_declared_marker_refuses_another_format_at_the_connect(unique):
     """Then there is somebody to tell: `FormatMismatchError`, and nothing is connected.
 

@@ -2,9 +2,11 @@
 
 import gc
 import threading
+import time
 import weakref
 from collections.abc import Callable
 from threading import get_ident
+from types import SimpleNamespace
 
 import pytest
 
@@ -240,6 +242,27 @@ def test_rule_20_a_timeout_raises_and_says_which_thread(unique, background):
             kit.barrier(timeout=0.01)
     kit.barrier()
     kit.synchronize(timeout=0)
+
+
+def test_rule_20_it_looks_often(unique, background, monkeypatch):
+    """However long it has waited, it is not asleep when a dispatch ends.
+
+    Seen to fail when the pauses between its looks grow without an end.
+    """
+    m, pauses = kit.marker(unique("m")), []
+    sleep = grace.time.sleep
+
+    def pausing(seconds: float) -> None:
+        pauses.append(seconds)
+        sleep(seconds)
+        if len(pauses) == 20:
+            gate.release.set()
+
+    with dispatching(m, background) as gate, monkeypatch.context() as patch:
+        patch.setattr(grace, "time", SimpleNamespace(sleep=pausing, monotonic=time.monotonic))
+        kit.synchronize()
+    assert pauses[0] < 1e-4
+    assert max(pauses) <= 1e-3
 
 
 def test_rule_20_no_late_call(unique, background, switching):
@@ -511,6 +534,60 @@ def test_rule_21_later_dispatches_do_not_delay_a_callback(unique, background):
         assert done.wait(PATIENCE), "it waited for a dispatch that began later"
 
 
+@pytest.fixture
+def fresh(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread of deferred callbacks that nobody has started."""
+    monkeypatch.setattr(grace, "_worker", grace._Worker())
+
+
+def test_rule_21_a_callback_may_run_before_its_thread_is_known(fresh, monkeypatch):
+    """The thread is faster than who starts it, and yet a barrier inside a callback is refused.
+
+    Seen to fail (to wait for itself) when only the starter notes which thread it is.
+    """
+    start, ran, refused = grace.start_new_thread, threading.Event(), []
+
+    def slowly(*args):
+        ident = start(*args)
+        assert ran.wait(PATIENCE)
+        return ident
+
+    def callback() -> None:
+        try:
+            kit.barrier(timeout=1)
+        except kit.WouldDeadlockError:
+            refused.append(1)
+        finally:
+            ran.set()
+
+    monkeypatch.setattr(grace, "start_new_thread", slowly)
+    kit.defer(callback)
+    kit.barrier(timeout=PATIENCE)
+    assert refused == [1]
+
+
+def test_rule_21_deferring_while_the_thread_is_being_started(fresh, monkeypatch, background):
+    """A signal handler may come in the middle of it; both callbacks run, on one thread.
+
+    Seen to fail (to hang) when `defer` waits for whoever starts the thread, who is itself.
+    """
+    start, threads = grace.start_new_thread, []
+
+    def interrupted(*args):
+        kit.defer(lambda: threads.append(get_ident()))
+        return start(*args)
+
+    def run() -> None:
+        kit.defer(lambda: threads.append(get_ident()))
+        kit.barrier(timeout=PATIENCE)
+
+    monkeypatch.setattr(grace, "start_new_thread", interrupted)
+    background(run)
+    background.join()
+    assert len(threads) == 2
+    assert len(set(threads)) == 1
+
+
 @pytest.mark.parametrize("error", [ValueError, SystemExit, KeyboardInterrupt])
 def test_rule_21_exceptions_of_callbacks_are_counted_and_end_nothing(error):
     """The next callback runs.
@@ -628,6 +705,24 @@ def test_rule_21_private_data_is_freed_with_the_array(unique, going, probe, othe
 
 
 @pytest.mark.usefixtures("no_gc")
+def test_rule_21_counts_of_replaced_arrays_do_not_pile_up(unique):
+    """A marker keeps one number for all arrays that no dispatch holds any more.
+
+    Seen to fail when their counts are never added up, and when what was added up is kept.
+    """
+    m = kit.marker(unique("m"))
+    permanent = m.connect(lambda: None)
+    for _ in range(100):
+        with m.connect(lambda: None):
+            m()
+    gc.collect()
+    m.connect(lambda: None)
+    _, tallies = m._dispatches.now
+    assert len(tallies) <= 3
+    assert len(m._dispatches._retired) <= 2
+    assert m.fired == permanent.calls == 100
+
+
 def test_rule_21_also_when_it_was_switched_off_by_its_errors(unique):
     """The handle, which keeps the text of the errors, keeps its private data; the marker does not.
 

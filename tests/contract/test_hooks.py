@@ -2,13 +2,13 @@
 
 import logging
 import threading
-import time
 
 import pytest
 
 import kit
 from kit.markers import array as arrays
 from tests.contract.conftest import PATIENCE
+from tests.contract.tools import Gate, until
 
 
 class Hooks:
@@ -34,14 +34,6 @@ class Hooks:
 
 def fail() -> None:
     raise OSError("no such device")
-
-
-def until(true) -> None:
-    """Wait for what another thread is about to do."""
-    deadline = time.monotonic() + PATIENCE
-    while not true():
-        assert time.monotonic() < deadline, "it never came"
-        time.sleep(0.001)
 
 
 def test_rule_13_each_is_called_once_from_off_to_on_and_from_on_to_off(unique):
@@ -288,7 +280,8 @@ def test_rule_13_a_loop_across_threads_raises_instead_of_deadlocking(unique, bac
 def test_rule_13_waiting_for_a_grace_period_in_a_hook_raises(unique, which):
     """A dispatch that waits for this hook could be what is waited for.
 
-    Seen to fail when `refuse_inside` looks at dispatches only.
+    Seen to fail when `refuse_inside` looks at dispatches only, and when a hook counts as the
+    middle of an update.
     """
     a, other = kit.marker(unique("a")), kit.marker(unique("other"))
     connection, refused = other.connect(print), []
@@ -297,13 +290,14 @@ def test_rule_13_waiting_for_a_grace_period_in_a_hook_raises(unique, which):
         for wait in (kit.synchronize, kit.barrier, lambda: connection.disconnect(wait=True)):
             try:
                 wait()
-            except kit.WouldDeadlockError:
-                refused.append(wait)
+            except kit.WouldDeadlockError as error:
+                refused.append(str(error))
 
     a.hooks(**{which: hook})
     with a.connect(print):
         pass
     assert len(refused) == 3
+    assert all("inside a marker's hook" in text for text in refused)
     assert connection.connected
     kit.synchronize()
 
@@ -352,6 +346,58 @@ def test_rule_13_updates_of_the_marker_are_held_back_while_its_hook_runs(unique,
     background.join()
     assert order == ["later begins", "hook ends", "later is connected"]
     assert (a.fanout, a.generation, calls) == (2, 2, [1])
+    assert not kit.markers.registry.updater._waiting_for
+
+
+def test_rule_13_an_update_of_several_markers_waits_for_the_hooks_of_all(unique, background):
+    """One after the other, however many there are.
+
+    Seen to fail when an update waits for one hook only, and when a thread that has waited is taken
+    for one that waits.
+    """
+    a, b = kit.marker(unique("a")), kit.marker(unique("b"))
+    gates, calls = {a: Gate(), b: Gate()}, []
+    for marker, gate in gates.items():
+        marker.hooks(on_first=lambda marker=marker, gate=gate: (calls.append(marker), gate()))
+        background(marker.connect, print)
+        assert gate.entered.wait(PATIENCE)
+
+    def later() -> None:
+        with kit.batch():
+            a.connect(repr)
+            b.connect(repr)
+
+    thread = background(later)
+    waiting_for = kit.markers.registry.updater._waiting_for
+    until(lambda: waiting_for.get(thread.ident) is a)
+    gates[a].release.set()
+    until(lambda: waiting_for.get(thread.ident) is b)
+    assert (a.fanout, b.fanout) == (1, 0)
+    gates[b].release.set()
+    background.join()
+    assert (a.fanout, b.fanout, calls) == (2, 2, [a, b])
+    assert not waiting_for
+
+
+def test_rule_13_in_a_hook_that_has_called_another_waiting_is_refused_yet(unique):
+    """The inner one's end is not the outer one's.
+
+    Seen to fail when a thread's innermost hook takes away that it runs one.
+    """
+    a, b, refused = kit.marker(unique("a")), kit.marker(unique("b")), []
+
+    def hook() -> None:
+        b.connect(print)
+        try:
+            kit.synchronize(timeout=0)
+        except kit.WouldDeadlockError:
+            refused.append(1)
+
+    a.hooks(on_first=hook)
+    b.hooks(on_first=lambda: None)
+    a.connect(print)
+    assert refused == [1]
+    kit.synchronize(timeout=0)
 
 
 def test_rule_13_a_dispatch_never_waits_for_a_hook(unique):

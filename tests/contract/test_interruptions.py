@@ -7,7 +7,8 @@ from threading import get_ident
 import pytest
 
 import kit
-from kit.markers import grace, python_dispatch
+from kit.markers import array as arrays
+from kit.markers import grace, python_dispatch, tally
 from kit.markers import readers as records
 from kit.probes.context import CONTEXT, Context
 from tests.contract.test_publication import by_del, by_gc, interruptions
@@ -194,6 +195,37 @@ def test_rule_27_between_the_calls_of_an_observed_dispatch(unique, monkeypatch, 
         m(1)
     assert seen == [("first", 1), ("first", 2), ("second", 2), ("second", 1)]
     assert (first.calls, first.skipped, second.calls, second.skipped) == (2, 0, 2, 0)
+
+
+def test_rule_27_in_the_place_of_a_probe_that_is_gone(unique, monkeypatch, dispatcher):
+    """A stub stands there (rule 14): nothing is running, and everybody is called.
+
+    Seen to fail when a stub that a dispatch took is taken for the first closure.
+    """
+    if dispatcher != "python":
+        pytest.skip("the other dispatchers are not interrupted there")
+    m = kit.marker(unique("m"), n=int)
+    seen: list[int] = []
+    first = m.connect(seen.append)
+    gone = m.connect(print)
+
+    def no_memory(*_):
+        raise MemoryError
+
+    with monkeypatch.context() as patch:
+        patch.setattr(arrays, "build", no_memory)
+        gone.disconnect()
+    call = tally.Stub.__call__
+
+    def interrupted(stub, *args) -> None:
+        monkeypatch.setattr(tally.Stub, "__call__", call)
+        m(2)
+        call(stub, *args)
+
+    monkeypatch.setattr(tally.Stub, "__call__", interrupted)
+    m(1)
+    assert seen == [1, 2]
+    assert (m.fired, first.calls, first.skipped, gone.calls) == (2, 2, 0, 0)
 
 
 @pytest.mark.parametrize("by", [by_del, by_gc])

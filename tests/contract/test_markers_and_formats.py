@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import kit
-from kit.markers import python_dispatch
+from kit.markers import grace, python_dispatch
 from kit.testing import capture, isolated, strict
 
 TYPES = {int: "%d", float: "%f", str: "%s", bool: "%b", kit.Label: "%k"}
@@ -303,6 +303,27 @@ def test_rule_03_a_span_that_is_open_while_its_fields_change_loses_its_event(uni
     with query("select 1"):
         run(f"kit.span({query.name!r}, sql=str, rows=int)")
     assert (seen, query.skipped) == ([], 1)
+
+
+def test_rule_03_fields_and_array_change_together(unique, monkeypatch):
+    """As soon as the new array is published, a span of the new fields reaches the probes.
+
+    Seen to fail when the fields are changed after everything has been published.
+    """
+    query = run(f"m = kit.span({unique('query')!r}, sql=str)")["m"]
+    seen = []
+    query.connect(lambda dur, error, *values: seen.append(values))
+    look = grace.snapshot
+
+    def looking() -> grace.Cookie:
+        monkeypatch.setattr(grace, "snapshot", look)
+        with query("select 1", 2):  # the array is published, and nothing else has happened
+            pass
+        return look()
+
+    monkeypatch.setattr(grace, "snapshot", looking)
+    run(f"kit.span({query.name!r}, sql=str, rows=int)")
+    assert (seen, query.skipped) == ([("select 1", 2)], 0)
 
 
 @pytest.mark.parametrize("inside", [False, True], ids=["by itself", "inside a dispatch"])

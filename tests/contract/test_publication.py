@@ -10,7 +10,7 @@ import pytest
 
 import kit
 from kit.markers import array as arrays
-from kit.markers import grace
+from kit.markers import grace, publication
 from kit.markers.accounting import Accounting
 from tests.contract.conftest import PATIENCE
 from tests.contract.tools import (
@@ -335,6 +335,78 @@ def test_rule_16_what_was_switched_off_is_not_published_again(unique, monkeypatc
     assert m.fanout == 1
 
 
+def test_rule_16_also_when_it_was_switched_off_at_the_last_moment(unique, monkeypatch):
+    """After the updater's last look at who was switched off, before its array is published.
+
+    Seen to fail when it does not look again after the publication.
+    """
+    m = kit.marker(unique("m"))
+    raised: list[int] = []
+
+    def failing() -> None:
+        raised.append(1)
+        raise ValueError
+
+    def late(array, plan) -> None:
+        monkeypatch.setattr(publication, "_leave_out", leave_out)
+        leave_out(array, plan)
+        # Between its look and the store the updater calls nothing and cannot be interrupted; this
+        # stands for another thread, where threads do not take turns.
+        m()
+
+    def published(*args) -> None:
+        m()
+        fanout.append(m.fanout)
+        tell(*args)
+
+    c = m.connect(failing, error_limit=1)
+    leave_out, tell, fanout = publication._leave_out, publication._tell_observers, []
+    monkeypatch.setattr(publication, "_leave_out", late)
+    monkeypatch.setattr(publication, "_tell_observers", published)
+    other = m.connect(lambda: None)
+    assert fanout[0] == 1
+    assert len(raised) == c.calls == 1
+    assert (c.connected, m.probes) == (False, (other,))
+
+
+def test_rule_16_old_arrays_go_when_the_lock_has_been_given_back(unique):
+    """What the last one of them held goes with it: its `__del__` may connect and wait.
+
+    Seen to fail when the updater drops what it replaced before it gives the lock back: the
+    connecting is put off then, and the waiting refused.
+    """
+    m = kit.marker(unique("m"))
+    log: list[object] = []
+
+    class Private:
+        def __del__(self) -> None:
+            log.append(m.connect(print, "from __del__").connected)
+            kit.synchronize(timeout=10)
+            log.append("waited")
+
+    m.connect(lambda private: None, Private(), name="named")
+    m.connect(lambda: None, name="named")
+    gc.collect()
+    assert log == [True, "waited"]
+
+
+def test_rule_16_what_is_declared_in_a_batch_is_declared_at_once(unique):
+    """A site that has its marker may fire it; hooks, too, are set when `hooks` returns.
+
+    Seen to fail when declarations wait for the end of the batch.
+    """
+    called: list[object] = []
+    with kit.batch():
+        m = kit.marker(unique("m"), n=int)
+        assert str(m.format) == "n %d"
+        m.hooks(on_first=lambda: called.append("first"))
+        c = m.connect(called.append)
+        assert called == []
+        m(1)
+    m(2)
+    assert (called, c.calls) == (["first", 2], 1)
+
+
 # Rule 17
 
 
@@ -579,15 +651,25 @@ def test_rule_19_what_fails_or_changes_nothing_publishes_nothing(unique):
     assert (m.generation, m.fanout) == (1, 1)
 
 
-def test_rule_19_an_array_knows_the_generation_it_was_published_as(unique):
+def test_rule_19_an_array_knows_the_generation_it_was_published_as(unique, monkeypatch):
     """So that a recorder can say which array a dispatch saw.
 
-    Seen to fail when an array is built with the generation before its own.
+    Seen to fail when an array is built with the generation before its own, and when an array in
+    which a stub was put keeps the generation that it had.
     """
     m = kit.marker(unique("m"))
+
+    def no_memory(*_):
+        raise MemoryError
+
     with kit.record(m.name, dispatches=True) as recorder:
         for _ in range(3):
             m()
-            m.connect(lambda: None, object())
+            last = m.connect(lambda: None, object())
+        with monkeypatch.context() as patch:
+            patch.setattr(arrays, "build", no_memory)
+            last.disconnect()
+        m()
     generations = [generation for _, _, _, generation, *_ in recorder.snapshot().dispatches]
-    assert generations == [1, 2, 3]
+    assert generations == [1, 2, 3, 5]
+    assert m.generation == 6  # the recorder's own end

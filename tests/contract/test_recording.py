@@ -773,33 +773,43 @@ def test_rule_30_time_stamps_are_nanoseconds_on_the_monotonic_clock(unique):
         assert before <= row[0] <= row[0] + row[1] <= after
 
 
-def test_rule_30_one_time_stamp_a_dispatch(unique):
+@pytest.mark.parametrize("observed", [False, True], ids=["recorded", "observed"])
+@pytest.mark.parametrize("inside", [False, True], ids=["by itself", "inside a dispatch"])
+def test_rule_30_one_time_stamp_a_dispatch(unique, observed, inside):
     """Recorders on one marker agree on when an event was, to the nanosecond.
 
-    Seen to fail when each native probe reads the clock.
+    Seen to fail when each native probe reads the clock, in each of the ways that a dispatch goes.
     """
     m, span = kit.marker(unique("m"), n=int), kit.span(unique("span"), n=int)
     names = [m.name, span.name]
     recorders = [kit.record(names), kit.record(names), kit.record(names, mode="overwrite")]
-    observing = kit.record(names, dispatches=True)
-    for n in range(20):
+    if observed:
+        recorders.append(kit.record(names, dispatches=True))
+
+    def fire(n: int) -> None:
         m(n)
         with span(n):
             pass
+
+    outer = kit.marker(unique("outer"), n=int)
+    outer.connect(fire)
+    for n in range(20):
+        (outer if inside else fire)(n)
     times = []
-    for recorder in [*recorders, observing]:
+    for recorder in recorders:
         recorder.stop()
         (thread,) = recorder.snapshot().threads
         times.append([row[0] for row in thread.rows])
-    assert times[0] == times[1] == times[2] == times[3]
+    assert all(each == times[0] for each in times)
     assert len(times[0]) == 40
 
 
 def test_rule_30_observed_dispatches_agree_with_everything_else(unique, background):
     """Fan-out, generation, errors, the calls within, and publications with their grace periods.
 
-    Seen to fail when a publication's generation is the one before, when stopping does not wait for
-    the last grace periods to be noted, and when a call is attributed to another dispatch.
+    Seen to fail when a publication's generation is the one before, when its grace period is noted
+    before the dispatch that it waits for has ended, when stopping does not wait for the last grace
+    periods to be noted, and when a call is attributed to another dispatch.
     """
     m = kit.marker(unique("m"), n=int)
 
@@ -825,7 +835,8 @@ def test_rule_30_observed_dispatches_agree_with_everything_else(unique, backgrou
     assert [row[2] for row in publications][:4] == ["connect", "connect", "connect", "disconnect"]
     assert all(row[6] is not None and row[6] >= 0 for row in publications)
     waited = next(row for row in publications if row[2:4] == ("disconnect", "bad"))
-    assert waited[6] > 0
+    begin, dur = next(row[:2] for row in capture.dispatches if row[7] == 3)
+    assert waited[0] < begin + dur <= waited[0] + waited[6]
     generations = [row[4] for row in publications]
     assert generations == list(range(generations[0], generations[0] + len(generations)))
     fanout_of = {row[4]: row[5] for row in publications}
