@@ -49,6 +49,11 @@ class Cuts:
     def __bool__(self) -> bool:
         return bool(self.windows)
 
+    @property
+    def open(self) -> bool:
+        """Whether what is completed now is left out."""
+        return bool(self.windows) and self.windows[-1][1] is None
+
     def stopped(self, at: int) -> Cuts:
         """Leave out what is completed after a moment, until further notice."""
         return Cuts((*self.windows, (at, None)))

@@ -203,6 +203,23 @@ class Recorder:
             # be there when it is done.
             pass
 
+    def cut(self, at: int) -> None:
+        """Leave out what is completed after a moment, until `resume`; cut already, do nothing.
+
+        For a recorder whose `probe` was connected by hand; `stop` does this by itself.
+
+        Parameters
+        ----------
+        at : int
+            Nanoseconds on the monotonic clock.
+        """
+        if not self._cuts.open:
+            self._cuts = self._cuts.stopped(at)
+
+    def resume(self) -> None:
+        """Leave out nothing that is completed from now on."""
+        self._cuts = self._cuts.started(time.monotonic_ns())
+
     def clear(self) -> None:
         """Forget what was recorded, and the counts of what was lost."""
         self._sink.clear()

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from kit.markers import Marker
+    from kit.widgets.asked import Asked
 
 __all__ = ["READY", "Choice", "own", "own_functions"]
 
@@ -35,6 +36,9 @@ class Choice:
         Returns the probe for a marker; a new one for each, where a probe keeps numbers.
     function : callable or None
         The user's function, where it is one.
+    tool : callable or None
+        Returns the probe for a marker and what was asked of it, where it is one that can be told
+        what to do.
     """
 
     key: str
@@ -42,6 +46,22 @@ class Choice:
     hint: str
     make: Callable[[], Any]
     function: Callable[..., object] | None = None
+    tool: Callable[[Marker, Asked], Any] | None = None
+
+    def probe(self, marker: Marker, asked: Asked) -> Any:
+        """Return the probe for a marker.
+
+        Parameters
+        ----------
+        marker : Marker
+        asked : Asked
+            What the reader asked of it.
+
+        Returns
+        -------
+        callable
+        """
+        return self.make() if self.tool is None else self.tool(marker, asked)
 
     def misfit(self, marker: Marker) -> str:
         """Tell why it cannot be connected to a marker; empty if it can.

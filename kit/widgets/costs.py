@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from kit.markers.marker import Marker
 from kit.markers.registry import Registry
+from kit.probes.aggregates.making import prepared
 from kit.probes.recorder import Recorder
 from kit.widgets.choices import READY
 
@@ -72,7 +73,7 @@ def measure() -> Costs:
     --------
     >>> costs = measure()
     >>> costs.dispatch > 0 and sorted(costs.probes)
-    ['count', 'observe', 'print', 'record', 'time']
+    ['aggregate', 'count', 'observe', 'print', 'record', 'time']
     """
     registry = Registry()
     fields = {"number": int, "ratio": float, "text": str}
@@ -83,6 +84,7 @@ def measure() -> Costs:
     probes: dict[str, Any] = {"": None, "dispatch": _nothing}
     probes |= {choice.key: choice.make() for choice in READY}
     probes |= {"record": recorder.probe, "observe": observer.probe}
+    probes["aggregate"] = prepared("cost", "number", histogram="log2")
     best = dict.fromkeys(probes, float("inf"))
     # In turns, so that what the machine does besides falls on all of them.
     for _ in range(_ROUNDS):

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from kit.plots import theme, units
+from kit.probes.aggregates import Aggregate
 from kit.probes.ready import Count, Print, Time
+from kit.probes.trigger import Trigger
+from kit.widgets.deeds import event
+from kit.widgets.tools import value_of
 from kit.widgets.wiring import same
 
 if TYPE_CHECKING:
@@ -60,12 +64,29 @@ def _describe(state: PanelState, marker: Marker) -> list[dict[str, Any]]:
                     key, connection = other, others.pop(other, None)
                     parted.pop(other, None)
                     break
-        described.append(
-            _dot(state, key, choice.label, choice.hint, connection, choice.misfit(marker))
-        )
+        dot = _dot(state, key, choice.label, choice.hint, connection, choice.misfit(marker))
+        if key == choice.key and key != "observe":
+            dot |= _asked(state, marker, key)
+        described.append(dot)
+    for key, c in others.items():
+        hint = "connected by the program itself" + (f", when {c.when}" if c.when else "")
+        described.append(_dot(state, key, c.label, hint, c, ""))
     hint = "connected by the program itself"
-    described += [_dot(state, key, c.label, hint, c, "") for key, c in others.items()]
     described += [_dot(state, key, _label(c), hint, None, "") for key, c in parted.items()]
+    return described
+
+
+def _asked(state: PanelState, marker: Marker, key: str) -> dict[str, Any]:
+    """Describe what is asked of a probe, or can be."""
+    asked = state.wiring.asked_of((marker.name, key))
+    wrong = state.wrong.get((marker.name, key))
+    described: dict[str, Any] = {"when": asked.when, "often": asked.often}
+    if wrong is not None:
+        described |= {"when": wrong.text, "wrong": wrong.why, "at": wrong.position}
+    if key == "aggregate":
+        described |= {"value": value_of(marker, asked), "by": asked.by}
+    if key == "trigger":
+        described |= {"action": asked.action, "once": asked.once}
     return described
 
 
@@ -96,6 +117,13 @@ def _dot(
     dot["calls"] = units.count(connection.calls)
     dot["cost"] = units.duration(costs.get(key))
     dot["note"], dot["more"] = _note(connection.probe, connection.calls)
+    kept = connection.filtered_by
+    if kept:
+        dot["kept"], dot["reasons"] = _kept_back(kept)
+        dot["throttled"] = "budget" in kept
+    if connection.first_failure is not None:
+        dot["error"] = units.plain(connection.first_failure)[:300]
+        dot["errors"] = units.count(max(1, kept.get("failed", 0)))
     if connection.errors:
         dot["errors"] = units.count(connection.errors)
         dot["error"] = units.plain(connection.first_error or "")[:300]
@@ -104,8 +132,34 @@ def _dot(
     return dot
 
 
+_REASONS: Final = {
+    "condition": "did not meet the condition",
+    "failed": "could not be compared",
+    "every": "were between two that were let through",
+    "per_second": "were too many in a second",
+    "budget": "came when the budget was used up",
+    "limit": "came after the limit",
+}
+
+
+def _kept_back(kept: dict[str, int]) -> tuple[str, str]:
+    """Say how many events were kept back, in short and in full."""
+    full = "\n".join(f"{count:,} {_REASONS.get(why, why)}" for why, count in kept.items())
+    if "budget" in kept:
+        return f"throttled: {units.count(kept['budget'])} left out", full
+    return f"{units.count(sum(kept.values()))} kept back", full
+
+
 def _note(probe: object, calls: int) -> tuple[str, str]:
     """Say what a ready-made probe has found, in short and in full."""
+    if isinstance(probe, Trigger):
+        if probe.last is None:
+            return ("armed" if probe.armed else ""), ""
+        times = "fired once" if probe.fired == 1 else f"fired {probe.fired:,} times"
+        last = event(probe.last)
+        return f"{times}: {last}", last
+    if isinstance(probe, Aggregate) and probe.dropped:
+        return f"{probe.dropped:,} dropped: more keys than {probe.plan.capacity:,}", ""
     if isinstance(probe, Count) and probe.value != calls:
         return f"{probe.value:,} since cleared", ""
     if isinstance(probe, Time) and probe.count:

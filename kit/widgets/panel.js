@@ -5,6 +5,7 @@ const NUMBERS = [
   ["lost", "lost", "events that found no room"],
   ["rate", "", "dispatches a second of the markers shown"],
   ["overhead", "overhead", "share of one core that dispatching to these probes takes, estimated"],
+  ["throttled", "throttled", "calls that were left out because the probe's budget was used up"],
 ];
 const STATES = { on: "recording", off: "stopped", none: "not recording" };
 
@@ -22,10 +23,15 @@ class Header {
     }
     this.run = this.button("start", "Start", "record the markers shown");
     this.undo = this.button("undo", "Undo", "there is nothing to undo");
+    this.keep = new Chooser("keep", "which events are kept; the newest ones: a flight recorder", (keep) =>
+      act({ action: "keep", keep }),
+    );
+    this.keep.element.tabIndex = 0;
     this.buttons = h(
       "span",
       { class: "kit-buttons", role: "toolbar", "aria-label": "recording" },
       this.run,
+      this.keep.element,
       this.button("clear", "Clear", "forget what was recorded, and begin all counts again"),
       this.button("snapshot", "Snapshot", "freeze what is recorded now, in panel.captures"),
       this.button("save", "Save", "write what is recorded to a file"),
@@ -59,6 +65,8 @@ class Header {
     set(this.run, "data-action", on ? "stop" : "start");
     set(this.run, "title", on ? "stop recording; what was recorded stays" : "record the markers shown");
     put(this.run, on ? "Stop" : "Start");
+    this.numbers.get("throttled").parentElement.hidden = !shown.throttled;
+    this.keep.update(shown.keep.choices, shown.keep.now);
     this.undo.disabled = !shown.undo;
     set(this.undo, "title", shown.undo ? `undo: ${shown.undo}` : "there is nothing to undo");
   }
@@ -78,7 +86,16 @@ class Legend {
       on: { input: () => this.later() },
     });
     this.all = h("div", { class: "kit-legend", role: "group", "aria-label": "connect to all markers shown" });
-    this.element = h("div", { class: "kit-top" }, this.filter, this.all);
+    this.asking = new Asking(act, "what is connected to all from here on");
+    for (const stop of [this.asking.when, this.asking.often.element]) stop.tabIndex = 0;
+    this.asking.element.classList.add("kit-asking-all");
+    this.element = h("div", { class: "kit-top" }, this.filter, this.all, this.asking.element, this.asking.wrong);
+  }
+
+  // Escape gives up what was typed.
+  key(event) {
+    if (event.key === "Escape" && event.target === this.asking.when) this.asking.restore();
+    return false;
   }
 
   later() {
@@ -89,6 +106,7 @@ class Legend {
   update(shown) {
     const typing = document.activeElement === this.filter || this.filter.getRootNode().activeElement === this.filter;
     if (!typing && this.filter.value !== shown.filter) this.filter.value = shown.filter;
+    this.asking.update(shown.all, shown.often);
     for (const choice of shown.palette) {
       let item = this.items.get(choice.key);
       if (!item) {
@@ -343,7 +361,7 @@ function render({ model, el }) {
     const inside = event.composedPath().includes(root);
     if (!inside || event.ctrlKey || event.metaKey || event.altKey || event.key === "Tab") return;
     event.stopImmediatePropagation();
-    if (list.key(event) || tabs.key(event)) event.preventDefault();
+    if (legend.key(event) || list.key(event) || tabs.key(event)) event.preventDefault();
   };
   window.addEventListener("keydown", keys, true);
 

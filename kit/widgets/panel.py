@@ -77,7 +77,7 @@ def panel(
 class _Page(anywidget.AnyWidget):
     """The panel's widget: carries text to the page and clicks back."""
 
-    _esm = script("page.js", "rows.js", "panel.js")
+    _esm = script("page.js", "asked.js", "rows.js", "panel.js")
     _css = script("panel.css")
     shown = traitlets.Unicode("{}", help="What to draw, as JSON.").tag(sync=True)
     panes = traitlets.Dict(help="Identifiers of the panes in each tab.").tag(sync=True)
@@ -290,6 +290,8 @@ class Panel:
                 state.connect_all(probe)
             case "disconnect-all":
                 state.disconnect_all(probe)
+            case "ask" | "keep":
+                self._ask(content, marker, probe)
             case "filter":
                 state.set_filter(str(content["text"]))
             case "tab":
@@ -303,7 +305,23 @@ class Panel:
             case "start" | "stop" | "clear" | "snapshot" | "undo" as name:
                 getattr(state, name)()
 
+    def _ask(self, content: dict[str, Any], marker: str, probe: str) -> None:
+        if content["action"] == "keep":
+            mode, _, capacity = str(content["keep"]).partition(" ")
+            self.state.keep(mode, int(capacity))
+        elif marker:
+            self.state.ask(marker, probe, **_asked(content))
+        else:
+            self.state.ask_all(**_asked(content))
+
     def _do(self, action: Callable[[], None]) -> None:
         action()
         self._push(at_once=True)
         self._drawing.soon()
+
+
+def _asked(content: dict[str, Any]) -> dict[str, Any]:
+    """Return what a message from the page asks."""
+    # The message's own action is "ask"; what a trigger is to do has another name there.
+    names = {name: name for name in ("when", "often", "value", "by", "once")} | {"deed": "action"}
+    return {names[key]: content[key] for key in names if key in content}

@@ -77,6 +77,15 @@ class Recording:
         elif not running and self.started is not None and self.stopped is None:
             self.stopped = now
 
+    def cut(self, at: int) -> None:
+        """Let what is completed after a moment be no part of the recording, until `resume`."""
+        self.recorder.cut(at)
+        self.stopped = at
+
+    def resume(self) -> None:
+        """Let everything that is completed from now on be part of the recording."""
+        self.recorder.resume()
+
     def clear(self) -> None:
         """Forget what was recorded."""
         self.recorder.clear()
@@ -84,14 +93,19 @@ class Recording:
         self.started = time.monotonic_ns() if running else None
         self.stopped = None
 
-    def capture(self) -> Capture:
+    def capture(self, at: int | None = None) -> Capture:
         """Return what is recorded, frozen.
+
+        Parameters
+        ----------
+        at : int, optional
+            Leave out what was completed after this moment.
 
         Returns
         -------
         Capture
         """
-        return self._timed(self.recorder.snapshot())
+        return self._timed(self.recorder.snapshot(at=at))
 
     def newest(self, count: int) -> Capture:
         """Return about as many of the newest events, of all threads together.

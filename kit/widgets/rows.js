@@ -28,7 +28,7 @@ class MarkerRow {
       on: { click: (event) => event.target.closest("button") || this.expand() },
     });
     this.element.append(this.twist, this.label, this.spark.element, this.rate, this.holder);
-    this.more = h("div", { class: "kit-more", hidden: true, role: "group", "aria-label": `probes of ${name}` });
+    this.more = h("div", { class: "kit-more", hidden: true, role: "group", "data-marker": name, "aria-label": `probes of ${name}` });
   }
 
   expand(open = !this.open) {
@@ -59,9 +59,9 @@ class MarkerRow {
     }
     let before = parent.firstElementChild;
     for (const dot of dots) {
-      const item = map.get(dot.key) ?? make();
+      const item = map.get(dot.key) ?? make(dot.key);
       map.set(dot.key, item);
-      item.update(dot);
+      item.update(dot, this.row);
       if (item.element === before) before = before.nextElementSibling;
       else parent.insertBefore(item.element, before);
     }
@@ -69,7 +69,7 @@ class MarkerRow {
 
   updateDetails() {
     if (!this.picker) this.more.append((this.picker = this.makePicker()));
-    this.sync(this.details, this.more, this.row.dots, () => new Detail(this.list.act, this.name));
+    this.sync(this.details, this.more, this.row.dots, (key) => new Detail(this.list, this.name, key));
   }
 
   makePicker() {
@@ -103,20 +103,28 @@ class MarkerRow {
 
   // What arrows stop at, from top to bottom.
   stops() {
-    return this.open ? [this.element, ...this.more.querySelectorAll("button, select")] : [this.element];
+    if (!this.open) return [this.element];
+    const inside = [...this.more.querySelectorAll("button, select, input")];
+    return [this.element, ...inside.filter((stop) => !stop.closest("[hidden]"))];
   }
 }
 
 class Detail {
-  constructor(act, marker) {
-    this.dot = new Dot(act, marker, { withText: true });
+  constructor(list, marker, key) {
+    this.list = list;
+    this.dot = new Dot(list.act, marker, { withText: true });
     this.calls = h("span", { class: "kit-calls kit-num" });
     this.cost = h("span", { class: "kit-cost kit-num", title: "what one call costs" });
     this.note = h("span", { class: "kit-note" });
-    this.element = h("div", { class: "kit-detail" }, this.dot.element, this.calls, this.cost, this.note);
+    this.kept = h("span", { class: "kit-kept kit-num" });
+    this.asking = new Asking(list.act, `${key} on ${marker}`, { marker, probe: key });
+    this.settings = new Settings(list.act, marker, key);
+    const line = h("div", { class: "kit-line" }, this.dot.element, this.calls, this.cost, this.asking.element);
+    this.below = h("div", { class: "kit-below" }, this.settings.element, this.note, this.kept);
+    this.element = h("div", { class: "kit-detail" }, line, this.asking.wrong, this.below);
   }
 
-  update(dot) {
+  update(dot, row) {
     this.dot.update(dot);
     this.element.dataset.probe = dot.key;
     put(this.calls, dot.calls ?? "");
@@ -124,8 +132,16 @@ class Detail {
     put(this.cost, dot.on ? (dot.cost ?? "") : "");
     const bad = Boolean(dot.errors);
     put(this.note, bad ? `${dot.errors} errors` : (dot.off ?? (dot.misfit || dot.note) ?? ""));
+    this.note.hidden = !this.note.textContent;
     this.note.classList.toggle("kit-bad", bad);
-    set(this.note, "title", bad ? `${dot.error}${dot.off ? `\n${dot.off}` : ""}` : dot.more || null);
+    set(this.note, "title", bad ? `${dot.error}${dot.off ? `\n${dot.off}` : ""}` : dot.more || dot.off || null);
+    put(this.kept, dot.kept ?? "");
+    set(this.kept, "title", dot.reasons ?? null);
+    this.kept.classList.toggle("kit-throttled", Boolean(dot.throttled));
+    this.asking.element.hidden = dot.when === undefined;
+    if (dot.when !== undefined) this.asking.update(dot, this.list.often);
+    this.settings.update(dot, row, this.list.deeds);
+    this.below.hidden = this.settings.element.hidden && !this.note.textContent && !dot.kept;
   }
 }
 
@@ -134,6 +150,8 @@ class MarkerList {
     this.act = act;
     this.rows = new Map();
     this.functions = [];
+    this.often = [];
+    this.deeds = [];
     this.element = h("div", {
       class: "kit-list",
       role: "treegrid",
@@ -146,6 +164,8 @@ class MarkerList {
 
   update(shown) {
     this.functions = shown.functions;
+    this.often = shown.often;
+    this.deeds = shown.deeds;
     const names = new Set(shown.rows.map((row) => row.name));
     for (const [name, row] of this.rows) {
       if (names.has(name)) continue;
@@ -200,6 +220,10 @@ class MarkerList {
   }
 
   move(key, target, row) {
+    if (target.matches(".kit-when") && ["Home", "End", "Enter", "Escape"].includes(key)) {
+      if (key === "Escape") row.details.get(target.closest(".kit-detail").dataset.probe).asking.restore();
+      return false;
+    }
     const dots = [...row.holder.children];
     const inRow = target === row.element || dots.includes(target);
     const at = dots.indexOf(target);
@@ -219,7 +243,7 @@ class MarkerList {
       case "End":
         return this.focus(this.stops().at(-1));
       case "Enter":
-        if (target.tagName === "SELECT") return false;
+        if (target.matches("select, input")) return false;
         if (inRow) row.expand();
         else row.expand(false), this.focus(row.element);
         return true;

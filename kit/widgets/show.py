@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from kit.plots import theme, units
 from kit.probes.ready import Print
+from kit.widgets.asked import OFTEN, keys, numbers
 from kit.widgets.dots import connected, dots
 
 if TYPE_CHECKING:
@@ -21,6 +22,13 @@ __all__ = ["show"]
 
 MOST_ROWS: Final = 200
 """How many markers are listed at once; the filter finds the others."""
+
+KEEPING: Final = (
+    ("discard", 1_000_000),
+    ("overwrite", 10_000),
+    ("overwrite", 100_000),
+)
+"""Which events can be kept: modes and capacities of a recorder."""
 
 LATEST: Final = 40
 """How many events the table holds."""
@@ -63,6 +71,10 @@ def show(state: PanelState, *, events: bool = True) -> dict[str, Any]:
                 {"key": key, "label": choice.label, "hint": choice.hint}
                 for key, choice in state.own.items()
             ],
+            "often": [[key, each.label] for key, each in OFTEN.items()],
+            "deeds": [list(each) for each in state.deeds.options()],
+            "all": _for_all(state),
+            "keep": _keeping(state),
             "undo": state.wiring.undoable,
             "message": state.message,
         }
@@ -91,7 +103,36 @@ def _header(state: PanelState, markers: list[Marker]) -> dict[str, Any]:
         "overwritten": units.count(recorder.overwritten) if recorder.overwritten else "",
         "rate": units.rate(rate) if rates else units.MISSING,
         "overhead": _overhead(state, markers),
+        "throttled": _throttled(markers),
     }
+
+
+def _for_all(state: PanelState) -> dict[str, Any]:
+    """What is asked of the probes that are connected to all."""
+    asked, wrong = state.common, state.wrong.get(("", ""))
+    described: dict[str, Any] = {"when": asked.when, "often": asked.often}
+    if wrong is not None:
+        described |= {"when": wrong.text, "wrong": wrong.why, "at": wrong.position}
+    return described
+
+
+def _keeping(state: PanelState) -> dict[str, Any]:
+    """Which events the recorder keeps, and what else could be chosen."""
+    recorder = state.recording.recorder
+    now = (recorder.mode, recorder.capacity)
+    choices = [*KEEPING, now] if now not in KEEPING else [*KEEPING]
+    words = {"discard": "keep first", "overwrite": "keep newest"}
+    return {
+        "now": f"{now[0]} {now[1]}",
+        "choices": [[f"{mode} {size}", f"{words[mode]} {size:,}"] for mode, size in choices],
+    }
+
+
+def _throttled(markers: list[Marker]) -> str:
+    """How many calls were not made because a budget was used up; empty for none."""
+    connections = [c for marker in markers for c in marker.probes if c.gate is not None]
+    left_out = sum(c.filtered_by.get("budget", 0) for c in connections)
+    return units.count(left_out) if left_out else ""
 
 
 def _missing(skipped: int, dispatches: int) -> str:
@@ -153,6 +194,8 @@ def _row(state: PanelState, marker: Marker) -> dict[str, Any]:
         "fired": units.count(marker.fired),
         "fanout": marker.fanout,
         "skipped": marker.skipped,
+        "numbers": numbers(marker),
+        "keys": keys(marker),
         "dots": dots(state, marker),
     }
 

@@ -9,14 +9,18 @@ from __future__ import annotations
 
 import threading
 import time
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kit.probes.aggregates import Aggregate
 from kit.probes.ready import Count, Print, Time
-from kit.widgets import kernel
+from kit.widgets import kernel, tools
+from kit.widgets.asked import OFTEN, Asked, Wrong, wrong
 from kit.widgets.choices import READY, Choice, own_functions
 from kit.widgets.costs import Costs, measure
+from kit.widgets.deeds import Deeds
 from kit.widgets.listing import Listing, passes
 from kit.widgets.rates import Rates
 from kit.widgets.recording import Recording
@@ -34,6 +38,9 @@ OBSERVED = 20_000
 """How many dispatches of each thread are kept for fan-out and publication."""
 
 HELP = "Arrow keys move in the list, Space connects, Enter shows what a marker's probes have done."
+
+COMMON: Pair = ("", "")
+"""Stands for what is asked of all, where a marker and a choice stand for what is asked of one."""
 
 NAMESPACE_INTERVAL = 1.0
 """Seconds between looks at which functions the user has defined."""
@@ -92,12 +99,18 @@ class PanelState:
         self._probes = tuple(probes)
         self._clock = clock
         self._cleared = 0
+        self._asked = 0
+        self.common = Asked()
+        self.wrong: dict[Pair, Wrong] = {}
         self._resting: set[str] = set()
         self._followed: dict[str, str] = {}
         self._looked = -NAMESPACE_INTERVAL
         self.own: dict[str, Choice] = own_functions(self._probes, {})
+        self.deeds = Deeds(self)
+        count, *others = READY
+        offered = (count, tools.aggregate(), tools.trigger(self.deeds.make), *others)
         self._palette: dict[str, Choice] = {
-            choice.key: choice for choice in (self.recording.choice, *READY)
+            choice.key: choice for choice in (self.recording.choice, *offered)
         }
         self._palette.update(self.own)
         self.tick()
@@ -129,6 +142,7 @@ class PanelState:
         """object : differs when something changed that the markers themselves do not tell."""
         return (
             self._cleared,
+            self._asked,
             id(self.costs),
             len(self.wiring.parted),
             tuple(self._palette.values()),
@@ -173,14 +187,128 @@ class PanelState:
                 self.wiring.disconnect([pair], markers, f"disconnect {label} from {name}")
             self._mark()
 
+    def ask(self, name: str, key: str, **asked: Any) -> None:
+        """Ask something of a probe: which events reach it, or what a tool does with them.
+
+        A connected probe is replaced in one publication. A condition that cannot be understood
+        changes nothing; what is wrong with it is shown where it was typed.
+
+        Parameters
+        ----------
+        name : str
+            The marker's name.
+        key : str
+            A choice of the palette.
+        **asked
+            ``when``, ``often``, ``value``, ``by``, ``action`` or ``once``, see `Asked`.
+        """
+        with self.lock:
+            pair: Pair = (name, key)
+            marker, choice = self.listing.all().get(name), self._palette.get(key)
+            if marker is None or choice is None:
+                self.say(f"There is no marker {name} any more.", bad=True)
+                return
+            self._asked += 1
+            new = replace(self.wiring.asked_of(pair), **_cleaned(asked))
+            if "when" in asked:
+                self.wrong.pop(pair, None)
+            problem = wrong(new.when, [marker])
+            if problem is not None:
+                self.wrong[pair] = problem
+                self.say(f"{choice.label} on {name}: {problem.why}", bad=True)
+                return
+            if new != self.wiring.asked_of(pair):
+                if key == "record":
+                    self.recording.resume()
+                text = f"ask something else of {choice.label} on {name}"
+                self._report(self.wiring.ask(marker, choice, new, text))
+            self._mark()
+
+    def ask_all(self, **asked: Any) -> None:
+        """Ask something of what is connected to all from now on: ``when`` and ``often``."""
+        with self.lock:
+            self._asked += 1
+            new = replace(self.common, **_cleaned(asked))
+            if "when" in asked:
+                self.wrong.pop(COMMON, None)
+            problem = wrong(new.when, self.markers())
+            if problem is not None:
+                self.wrong[COMMON] = problem
+                self.say(f"For all: {problem.why}", bad=True)
+                return
+            self.common = new
+
+    def _asked_for_all(self, key: str, markers: list[Marker]) -> list[tuple[Marker, Choice]]:
+        """Ask what is asked of all, of those markers that have the fields for it."""
+        choice = self._palette[key]
+        fitting = [marker for marker in markers if not choice.misfit(marker)]
+        if self.common == Asked():
+            return [(marker, choice) for marker in fitting]
+        fitting = [marker for marker in fitting if wrong(self.common.when, [marker]) is None]
+        self._asked += 1
+        for marker in fitting:
+            pair = (marker.name, key)
+            if not self._is_on(pair):
+                when, often = self.common.when, self.common.often
+                self.wiring.asked[pair] = replace(
+                    self.wiring.asked_of(pair), when=when, often=often
+                )
+        return [(marker, choice) for marker in fitting]
+
+    def keep(self, mode: str, capacity: int) -> None:
+        """Keep the first events, or as a flight recorder the newest ones.
+
+        What was recorded before is frozen into `captures`; markers that are being recorded go on
+        in the new way, in one publication each.
+
+        Parameters
+        ----------
+        mode : str
+            ``"discard"`` or ``"overwrite"``.
+        capacity : int
+            How many events are kept.
+        """
+        with self.lock:
+            old = self.recording
+            if (old.recorder.mode, old.recorder.capacity) == (mode, capacity):
+                return
+            new = Recording("record", self.listing.pattern, capacity, mode)
+            if len(old.recorder):
+                self.snapshot()
+            on = [name for name, key in self.wiring.mine if key == "record"]
+            markers = self.listing.all()
+            self.recording = new
+            self._palette["record"] = new.choice
+            for name in on:
+                pair = (name, "record")
+                if self._is_on(pair) and name in markers:
+                    asked = self.wiring.asked_of(pair)
+                    self._report(self.wiring.ask(markers[name], new.choice, asked, ""))
+            self.wiring.forget_steps()  # they would connect the recorder that is gone
+            self._asked += 1
+            words = "the first" if mode == "discard" else "always the newest"
+            self.say(f"From now on {words} {capacity:,} events are kept.")
+            self._mark()
+
+    def aggregates(self) -> list[Aggregate]:
+        """Return the aggregates on the markers that are shown, the program's own too."""
+        with self.lock:
+            found: dict[int, Aggregate] = {}
+            for marker in self.markers():
+                mine = self.wiring.mine.get((marker.name, "aggregate"))
+                here = [*([mine] if mine is not None else []), *marker.probes]
+                for connection in here:
+                    if isinstance(connection.probe, Aggregate):
+                        found.setdefault(id(connection.probe), connection.probe)
+            return list(found.values())
+
     def connect_all(self, key: str) -> None:
         """Connect a probe to all markers that the filter lets through, and to later ones."""
         with self.lock:
             choice = self._palette[key]
             self._followed[key] = self.listing.filter
             self.listing.new()  # those that are there already are connected here
-            markers = self.markers()
-            wanted = [(marker, choice) for marker in markers if not choice.misfit(marker)]
+            wanted = self._asked_for_all(key, self.markers())
             self.say(f"Connected {choice.label} to {len(wanted):,} markers.")
             self._connect(wanted, f"connect {choice.label} to {len(wanted):,} markers")
             self._mark()
@@ -253,11 +381,16 @@ class PanelState:
             for connection in self.wiring.mine.values():
                 if isinstance(connection.probe, Count | Print | Time):
                     connection.probe.reset()
+                elif isinstance(connection.probe, Aggregate):
+                    connection.probe.clear()
             self.say("Cleared.")
 
     def undo(self) -> None:
         """Take the last connecting or disconnecting back."""
         with self.lock:
+            self._asked += 1
+            self.wrong.clear()
+            self.recording.resume()
             text = self.wiring.undo(self.listing.all())
             self.say(f"Undone: {text}." if text else "There is nothing to undo.")
             self._mark()
@@ -322,6 +455,7 @@ class PanelState:
             if self.closed:
                 return
             now = self._clock()
+            self._hear()
             self._follow()
             self.rates.note(now, {m.name: m.fired for m in self.listing.all().values() if m.fanout})
             self._look_for_functions()
@@ -333,14 +467,23 @@ class PanelState:
         with self.lock:
             self.costs = costs
 
+    def _hear(self) -> None:
+        """Say what the triggers have done since, and tidy up after them."""
+        stopped, self.deeds.stopped = self.deeds.stopped, set()
+        if stopped:
+            self._resting = stopped
+            self._followed.pop("record", None)
+        for text, bad in self.deeds.news():
+            self.say(text, bad=bad)
+
     def _follow(self) -> None:
         """Connect what the reader has connected to all to markers declared since."""
         new = self.listing.new()
         for key, wanted in self._followed.items():
             choice = self._palette[key]
-            fitting = [m for m in new if passes(m.name, wanted) and not choice.misfit(m)]
+            fitting = self._asked_for_all(key, [m for m in new if passes(m.name, wanted)])
             if fitting:
-                self._connect([(m, choice) for m in fitting], f"connect {choice.label} to new ones")
+                self._connect(fitting, f"connect {choice.label} to new ones")
 
     def _look_for_functions(self, *, at_once: bool = False) -> None:
         now = self._clock()
@@ -362,6 +505,8 @@ class PanelState:
     # Small things.
 
     def _connect(self, wanted: list[tuple[Marker, Choice]], text: str) -> None:
+        if any(choice.key == "record" for _, choice in wanted):
+            self.recording.resume()
         self._report(self.wiring.connect(wanted, text))
 
     def _report(self, problems: list[str]) -> None:
@@ -376,3 +521,16 @@ class PanelState:
     def _mark(self) -> None:
         self.recording.mark(self.running)
         self.observing.mark(self.observed)
+
+
+def _cleaned(asked: dict[str, Any]) -> dict[str, Any]:
+    """Return what was asked, with nothing in it that a panel does not know."""
+    known = {field: asked[field] for field in ("value", "by", "action") if field in asked}
+    cleaned: dict[str, Any] = {field: str(value) for field, value in known.items()}
+    if "when" in asked:
+        cleaned["when"] = str(asked["when"]).strip()
+    if "often" in asked:
+        cleaned["often"] = str(asked["often"]) if str(asked["often"]) in OFTEN else ""
+    if "once" in asked:
+        cleaned["once"] = bool(asked["once"])
+    return cleaned

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from kit.errors import FrameError
 from kit.plots import units
 from kit.plots.selection import link
+from kit.widgets.aggregate_plots import AggregatePlots
 from kit.widgets.pane import Pane
 
 if TYPE_CHECKING:
@@ -112,6 +113,7 @@ TABS: Final = (
     Tab("latency", "Latency", ("latency", "latency_over_time", "timeline"), _event_frames),
     Tab("fanout", "Fan-out", ("fanout",), _fanout_frames),
     Tab("publication", "Publication", ("publication",), _publication_frames),
+    Tab("aggregates", "Aggregates"),
 )
 
 
@@ -123,6 +125,7 @@ class Tabs:
         self.current = TABS[0]
         self.shown: dict[str, list[tuple[Plot, Pane]]] = {}
         self.selection: Selection | None = None
+        self.aggregates = AggregatePlots(state)
         self._drawn: object = None
         self._due = 0.0
 
@@ -135,6 +138,8 @@ class Tabs:
     def note(self) -> str:
         """str : what to say above the current tab's plots, or instead of them."""
         state, tab = self.state, self.current
+        if tab.key == "aggregates":
+            return self.aggregates.note
         if tab.key in {"events", "latency"}:
             recorded = len(state.recording.recorder)
             if not recorded and not state.running:
@@ -167,6 +172,8 @@ class Tabs:
             Whether there are new panes to show.
         """
         tab = self.current
+        if tab.key == "aggregates" and now >= self._due:
+            return self._refresh_aggregates(now)
         if tab.frames is None or now < self._due:
             return False
         shown = self.shown.get(tab.key)
@@ -188,6 +195,14 @@ class Tabs:
         spent = time.thread_time() - begin if shown else 0.0
         self._due = now + max(SHORTEST, spent / SHARE)
         return not shown
+
+    def _refresh_aggregates(self, now: float) -> bool:
+        begin = time.thread_time()
+        changed = self.aggregates.refresh()
+        spent = 0.0 if changed else time.thread_time() - begin
+        self._due = now + max(SHORTEST, spent / SHARE)
+        self.shown["aggregates"] = self.aggregates.shown
+        return changed
 
     def _version(self, tab: Tab) -> object:
         """Tell apart what would be drawn now and what was drawn before; None for nothing."""
@@ -211,6 +226,7 @@ class Tabs:
 
     def close(self) -> None:
         """Free all plots."""
+        self.aggregates.close()
         for shown in self.shown.values():
             for _, pane in shown:
                 pane.close()

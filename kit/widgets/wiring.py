@@ -8,9 +8,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from kit.errors import KitError, NotConnectedError
 from kit.markers import NO_PRIVATE, Connection, batch
+from kit.probes.aggregates import Aggregate
+from kit.probes.trigger import Trigger
+from kit.widgets.asked import Asked
+from kit.widgets.tools import TOOLS, switch_off, switch_on
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from kit.markers import Marker
     from kit.widgets.choices import Choice
@@ -21,6 +25,7 @@ Pair = tuple[str, str]
 """A marker's name and a choice's key."""
 
 _REMEMBERED: Final = 100
+_ADMITTED: Final = ("every", "limit", "per_second", "budget")
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +38,12 @@ class Closure:
     name: str | None
     priority: int
     error_limit: int | None
+    options: Mapping[str, Any]
+    tool: bool
 
     @classmethod
-    def of(cls, connection: Connection) -> Closure:
-        """Note how a connection was made."""
+    def of(cls, connection: Connection, *, tool: bool = False) -> Closure:
+        """Note how a connection was made; a tool's of this panel begins and ends by itself."""
         return cls(
             connection.marker,
             connection.probe,
@@ -44,17 +51,30 @@ class Closure:
             None if connection.name_is_default else connection.name,
             connection.priority,
             connection.error_limit,
+            _options(connection),
+            tool,
         )
 
     def connect(self) -> Connection:
         """Connect it."""
+        if self.tool:
+            return switch_on(self.probe)
         return self.marker.connect(
             self.probe,
             self.private,
             name=self.name,
             priority=self.priority,
             error_limit=self.error_limit,
+            **self.options,
         )
+
+
+def _options(connection: Connection) -> dict[str, Any]:
+    """Return which events were let through to a connection."""
+    asked = getattr(connection.gate, "asked", None)
+    if asked is None:
+        return {}
+    return {name: getattr(asked, name) for name in ("when", *_ADMITTED)}
 
 
 @dataclass(slots=True)
@@ -64,6 +84,8 @@ class Step:
     text: str
     connected: dict[Pair, Closure] = field(default_factory=dict)
     disconnected: dict[Pair, Closure] = field(default_factory=dict)
+    asked: dict[Pair, Asked] = field(default_factory=dict)
+    """What was asked before it."""
 
 
 class Wiring:
@@ -90,6 +112,7 @@ class Wiring:
 
     def __init__(self) -> None:
         self.mine: dict[Pair, Connection] = {}
+        self.asked: dict[Pair, Asked] = {}
         self.parted: dict[Pair, Closure] = {}
         self._steps: list[Step] = []
         self._numbers: weakref.WeakKeyDictionary[Connection, str] = weakref.WeakKeyDictionary()
@@ -98,6 +121,10 @@ class Wiring:
     def connection(self, pair: Pair) -> Connection | None:
         """Return the panel's connection of a choice to a marker, also one that was switched off."""
         return self.mine.get(pair)
+
+    def asked_of(self, pair: Pair) -> Asked:
+        """Return what was asked of a choice on a marker."""
+        return self.asked.get(pair) or Asked()
 
     def others(self, marker: Marker) -> Iterator[tuple[str, Connection]]:
         """Yield the connections of a marker that this panel did not make, with their keys."""
@@ -135,16 +162,52 @@ class Wiring:
                     problems.append(f"{choice.label} {problem}")
                     continue
                 try:
-                    # A recorder has no limit to errors: it makes none that are the probe's fault.
-                    limit = None if choice.key in {"record", "observe"} else 100
-                    connection = marker.connect(choice.make(), error_limit=limit)
+                    asked = self.asked_of(pair)
+                    connection = _connected(marker, choice, choice.probe(marker, asked), asked)
                 except (KitError, TypeError) as error:
                     problems.append(str(error))
                     continue
                 self.mine[pair] = connection
-                step.connected[pair] = Closure.of(connection)
+                step.connected[pair] = Closure.of(connection, tool=choice.tool is not None)
         self._remember(step)
         return problems
+
+    def ask(self, marker: Marker, choice: Choice, asked: Asked, text: str) -> list[str]:
+        """Ask something else of a probe; a connected one is replaced in one publication.
+
+        Parameters
+        ----------
+        marker : Marker
+        choice : Choice
+        asked : Asked
+        text : str
+            What to call this when it is undone.
+
+        Returns
+        -------
+        list of str
+            Why it could not be connected so; it is left as it was then.
+        """
+        pair = (marker.name, choice.key)
+        before = self.asked_of(pair)
+        step = Step(text, asked={pair: before})
+        old = self.mine.get(pair)
+        if old is not None and old.connected:
+            tool = choice.tool is not None
+            closure = Closure.of(old, tool=tool)
+            try:
+                probe = choice.probe(marker, asked)
+                with batch():
+                    _disconnect(old, tool=tool)
+                    new = _connected(marker, choice, probe, asked)
+            except (KitError, TypeError) as error:
+                return [str(error)]
+            self.mine[pair] = new
+            step.disconnected[pair] = closure
+            step.connected[pair] = Closure.of(new, tool=tool)
+        self.asked[pair] = asked
+        self._remember(step)
+        return []
 
     def _taken(self, marker: Marker, choice: Choice) -> str:
         """Tell whether the program has connected this function itself.
@@ -160,7 +223,8 @@ class Wiring:
         old = self.mine[pair]
         try:
             # The same name: in one publication, and in the same place.
-            new = old.marker.connect(choice.make(), name=old.name, priority=old.priority)
+            options = self.asked_of(pair).options()
+            new = old.marker.connect(choice.make(), name=old.name, priority=old.priority, **options)
             if old.connected:
                 old.disconnect()
         except KitError:
@@ -185,8 +249,9 @@ class Wiring:
                 connection = self.mine.get(pair) or self._other(pair, markers)
                 if connection is None:
                     continue
-                closure = Closure.of(connection)
-                if not _disconnect(connection):
+                tool = pair in self.mine and pair[1] in TOOLS
+                closure = Closure.of(connection, tool=tool)
+                if not _disconnect(connection, tool=tool):
                     continue
                 if self.mine.pop(pair, None) is None:
                     self.parted[pair] = closure
@@ -222,7 +287,7 @@ class Wiring:
         return next((c for key, c in self.others(marker) if key == pair[1]), None)
 
     def _remember(self, step: Step) -> None:
-        if step.connected or step.disconnected:
+        if step.connected or step.disconnected or step.asked:
             self._steps.append(step)
             del self._steps[:-_REMEMBERED]
 
@@ -245,12 +310,13 @@ class Wiring:
         known = {
             c.marker.name: c.marker for c in (*step.connected.values(), *step.disconnected.values())
         }
+        self.asked |= step.asked
         with batch():
             for pair, closure in step.connected.items():
                 connection = self.mine.pop(pair, None) or self._other(pair, markers or known)
                 if (
                     connection is not None
-                    and _disconnect(connection)
+                    and _disconnect(connection, tool=closure.tool)
                     and pair[1].startswith("other:")
                 ):
                     self.parted[pair] = closure
@@ -261,17 +327,33 @@ class Wiring:
                     pass  # it was connected again by other means
         return step.text
 
+    def forget_steps(self) -> None:
+        """Take nothing back that was done so far."""
+        self._steps.clear()
+
     def close(self) -> None:
         """Disconnect everything that this panel connected, in one publication a marker."""
         with batch():
-            for connection in self.mine.values():
-                _disconnect(connection)
+            for (_, key), connection in self.mine.items():
+                _disconnect(connection, tool=key in TOOLS)
         self.mine.clear()
         self.parted.clear()
         self._steps.clear()
 
 
-def _disconnect(connection: Connection) -> bool:
+def _connected(marker: Marker, choice: Choice, probe: Any, asked: Asked) -> Connection:
+    if choice.tool is not None:
+        return switch_on(probe)
+    # A recorder has no limit to errors: it makes none that are the probe's fault.
+    limit = None if choice.key in {"record", "observe"} else 100
+    return marker.connect(probe, error_limit=limit, **asked.options())
+
+
+def _disconnect(connection: Connection, *, tool: bool = False) -> bool:
+    probe = connection.probe
+    if tool and isinstance(probe, Aggregate | Trigger) and connection.connected:
+        switch_off(probe)
+        return True
     try:
         connection.disconnect()
     except NotConnectedError:

@@ -1,0 +1,89 @@
+"""The plots of a panel's aggregates: one for each, in the order of the markers."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final
+
+from kit.widgets.pane import Pane
+
+if TYPE_CHECKING:
+    from kit.plots.base import Plot
+    from kit.probes.aggregates import Aggregate
+    from kit.widgets.state import PanelState
+
+__all__ = ["MOST", "AggregatePlots"]
+
+MOST: Final = 8
+"""How many aggregates are drawn at once; the filter finds the others."""
+
+PAUSE: Final = 0.01
+"""Seconds between two plots, in which the program makes up for lost time."""
+
+
+class AggregatePlots:
+    """Keeps a plot for each aggregate that is shown.
+
+    Parameters
+    ----------
+    state : PanelState
+    """
+
+    def __init__(self, state: PanelState) -> None:
+        self._state = state
+        # The aggregate is held, so that no other one can have its identity.
+        self._made: dict[int, tuple[Aggregate, Plot, Pane]] = {}
+        self._drawn: dict[int, object] = {}
+        self._gone: list[Pane] = []
+
+    @property
+    def shown(self) -> list[tuple[Plot, Pane]]:
+        """list of (Plot, Pane) : in order."""
+        return [(plot, pane) for _, plot, pane in self._made.values()]
+
+    @property
+    def note(self) -> str:
+        """str : what to say above the plots, or instead of them."""
+        found = len(self._state.aggregates())
+        if not found:
+            return (
+                "Nothing aggregated yet: connect aggregate to a marker; "
+                "a click on the marker's name shows of which field, and by what."
+            )
+        return f"{found - MOST:,} more: filter to see them." if found > MOST else ""
+
+    def refresh(self) -> bool:
+        """Bring the plots up to date; return whether there are others than before."""
+        for pane in self._gone:  # by now the page shows them no more
+            pane.close()
+        self._gone.clear()
+        wanted = {id(each): each for each in self._state.aggregates()[:MOST]}
+        before = list(self._made)
+        for key in [key for key in before if key not in wanted]:
+            self._gone.append(self._made.pop(key)[2])
+            self._drawn.pop(key, None)
+        for key, aggregate in wanted.items():
+            version = (aggregate.count, aggregate.dropped, aggregate.running, aggregate.state)
+            if key not in self._made:
+                self._make(key, aggregate)
+            elif self._drawn[key] != version and self._made[key][2].visible:
+                _, plot, pane = self._made[key]
+                with pane.changes():
+                    plot.update(aggregate)
+                time.sleep(PAUSE)
+            self._drawn[key] = version
+        self._made = {key: self._made[key] for key in wanted}
+        return list(self._made) != before
+
+    def _make(self, key: int, aggregate: Aggregate) -> None:
+        from kit import plots
+
+        plot = plots.aggregate(aggregate)
+        self._made[key] = (aggregate, plot, Pane(plot))
+
+    def close(self) -> None:
+        """Free all plots."""
+        for pane in [*self._gone, *(pane for _, _, pane in self._made.values())]:
+            pane.close()
+        self._gone.clear()
+        self._made.clear()
