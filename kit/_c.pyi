@@ -93,6 +93,44 @@ class Writer:
     ) -> None: ...
     def __call__(self, ident: int, ts: int, args: tuple[Any, ...], /) -> None: ...
 
+class Tables:
+    count: int
+    def __init__(self, capacity: int, hashable: Callable[[object], object]) -> None: ...
+    def cells(self) -> list[tuple[object, tuple[Any, ...]]]: ...
+    def forget(self) -> None: ...
+
+class Adder:
+    dropped: int
+    def __init__(
+        self,
+        tables: Tables,
+        value: tuple[str, object] | None,
+        keys: tuple[tuple[str, object], ...],
+        is_span: bool,
+        log2: tuple[int, int] | None,
+        even: tuple[float, float, float, int, bool] | None,
+        scale: float,
+        plain: Callable[[object], object],
+        odd: Callable[[Any], tuple[int, int]],
+    ) -> None: ...
+    def __call__(self, ident: int, ts: int, args: tuple[Any, ...], /) -> None: ...
+
+class Program:
+    def __init__(self, nodes: tuple[tuple[str, Any, tuple[int, ...]], ...]) -> None: ...
+
+class Gate:
+    behind: Callable[..., object]
+    def __init__(
+        self,
+        program: Program,
+        behind: Callable[..., object],
+        timed: bool,
+        is_span: bool,
+        kept: object,
+        test: Callable[[tuple[Any, ...]], bool],
+    ) -> None: ...
+    def __call__(self, *args: Any) -> None: ...
+
 def clock() -> int: ...
 def called_fast(kind: _Kind, /) -> _Kind: ...
 def forked() -> None: ...

@@ -95,6 +95,17 @@ array_dealloc(Array *self)
     Py_DECREF(type);
 }
 
+char
+kit_kind(PyObject *call, bool timed)
+{
+    return Py_TYPE(call) == kit_Writer  ? CALL_WRITER
+           : Py_TYPE(call) == kit_Adder ? CALL_ADDER
+           : Py_TYPE(call) == kit_Gate  ? CALL_GATE
+           : Py_TYPE(call) == kit_Stub  ? CALL_STUB
+           : timed                      ? CALL_TIMED
+                                        : CALL_PLAIN;
+}
+
 static int
 array_init(Array *self, PyObject *args, PyObject *kwargs)
 {
@@ -133,19 +144,18 @@ array_init(Array *self, PyObject *args, PyObject *kwargs)
     self->plain = self->only_writers = true;
     for (Py_ssize_t i = 0; i < count; i++) {
         PyObject *call = PyTuple_GET_ITEM(originals, i);
-        char kind = Py_TYPE(call) == kit_Writer             ? CALL_WRITER
-                    : Py_TYPE(call) == kit_Stub             ? CALL_STUB
-                    : PyTuple_GET_ITEM(timed, i) == Py_True ? CALL_TIMED
-                                                            : CALL_PLAIN;
+        char kind = kit_kind(call, PyTuple_GET_ITEM(timed, i) == Py_True);
+        char behind = kind == CALL_GATE ? kit_gate_kind(call) : kind;
         places[i] = call;
         kinds[i] = kind;
-        self->plain = self->plain && kind == CALL_PLAIN;
-        self->only_writers = self->only_writers && kind == CALL_WRITER;
+        /* An aggregate wants no time; a single one behind a condition reads it if it wants it. */
+        self->plain = self->plain && (behind == CALL_PLAIN || behind == CALL_ADDER);
+        self->only_writers = self->only_writers && (behind == CALL_WRITER || behind == CALL_ADDER);
     }
     places[count] = NULL;
     kinds[count] = 0;
     if (count == 1 && PyTuple_GET_SIZE(observers) == 0 &&
-        (kinds[0] == CALL_PLAIN || kinds[0] == CALL_WRITER))
+        kinds[0] != CALL_TIMED && kinds[0] != CALL_STUB)
         self->single = kinds[0];
     self->arity = arity;
     self->generation = generation;

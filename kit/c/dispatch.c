@@ -12,7 +12,7 @@
  * No lock is taken.  What ordinary dispatches do not need (keywords, errors) is done in Python, by
  * kit.markers.accounting.
  */
-#include "kit.h"
+#include "gate.h"
 
 typedef struct {
     PyObject_HEAD
@@ -30,22 +30,29 @@ HIDDEN PyObject *kit_span_call(PyObject *self, PyObject *const *args, size_t nar
 
 /* Calling one closure. */
 
-typedef struct {
-    PyObject *const *args; /* what a plain probe is called with */
-    Py_ssize_t nargs;
-    PyObject *tuple;       /* the same, once somebody wants it */
-    Event event;
-} Call;
-
-static int
-as_tuple(Call *call)
+int
+kit_call_tuple(Call *call)
 {
-    if (call->tuple == NULL) {
-        call->tuple = PyTuple_New(call->nargs);
-        if (call->tuple == NULL)
-            return -1;
-        for (Py_ssize_t i = 0; i < call->nargs; i++)
-            PyTuple_SET_ITEM(call->tuple, i, Py_NewRef(call->args[i]));
+    if (call->tuple != NULL)
+        return 0;
+    const Event *event = &call->event;
+    Py_ssize_t shift = event->is_span ? 2 : 0;
+    PyObject *tuple = PyTuple_New(event->count + shift);
+    PyObject *dur = tuple != NULL && event->is_span ? PyLong_FromLongLong(event->dur) : NULL;
+    if (tuple == NULL || (event->is_span && dur == NULL)) {
+        Py_XDECREF(tuple);
+        return -1;
+    }
+    if (event->is_span) {
+        PyTuple_SET_ITEM(tuple, 0, dur);
+        PyTuple_SET_ITEM(tuple, 1, Py_NewRef(event->error));
+    }
+    for (Py_ssize_t i = 0; i < event->count; i++)
+        PyTuple_SET_ITEM(tuple, i + shift, Py_NewRef(event->fields[i]));
+    call->tuple = tuple;
+    if (call->args == NULL) {
+        call->args = ((PyTupleObject *)tuple)->ob_item;
+        call->nargs = event->count + shift;
     }
     return 0;
 }
@@ -57,11 +64,15 @@ call_one(PyObject *callable, char kind, Call *call, Reader *reader)
     switch (kind) {
     case CALL_WRITER:
         return kit_write((Writer *)callable, reader, &call->event);
+    case CALL_ADDER:
+        return kit_add((Adder *)callable, reader, &call->event);
+    case CALL_GATE:
+        return kit_gate((Gate *)callable, reader, call);
     case CALL_STUB:
         kit_count(&((Tally *)callable)->n);
         return 0;
     case CALL_TIMED:
-        if (as_tuple(call) < 0)
+        if (kit_call_tuple(call) < 0)
             return -1;
         result = PyObject_CallFunction(callable, "kLO", reader->ident, (long long)call->event.ts,
                                        call->tuple);
@@ -73,6 +84,12 @@ call_one(PyObject *callable, char kind, Call *call, Reader *reader)
         return -1;
     Py_DECREF(result);
     return 0;
+}
+
+int
+kit_call(PyObject *callable, char kind, Call *call, Reader *reader)
+{
+    return call_one(callable, kind, call, reader);
 }
 
 /* Take the exception that is set, whole, and leave none set. */
@@ -227,6 +244,7 @@ careful(PyObject *marker, Array *array, Frame *frame, Reader *reader, Call *call
     int64_t begin = kit_clock();
     if (!call->event.is_span)
         call->event.ts = begin;
+    call->timed = true;
     long errors = 0;
     int status = 0;
     kit_count(&array->tally->n);
@@ -316,8 +334,10 @@ call_all(PyObject *marker, Array *array, Frame *frame, Reader *reader, Call *cal
 {
     if (UNLIKELY(frame->outer != NULL || PyTuple_GET_SIZE(array->observers) > 0))
         return careful(marker, array, frame, reader, call);
-    if (!array->plain && !call->event.is_span)
+    if (!array->plain && !call->event.is_span) {
         call->event.ts = kit_clock();
+        call->timed = true;
+    }
     Py_ssize_t count = PyTuple_GET_SIZE(array->originals);
     kit_count(&array->tally->n);
     for (Py_ssize_t i = 0; i < count; i++) {
@@ -422,6 +442,17 @@ dispatch(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwna
             Event event = {kit_clock(), args, nargs, false, 0, Py_None};
             status = kit_write((Writer *)probe, reader, &event);
         }
+        else if (kind == CALL_ADDER) {
+            Event event = {0, args, nargs, false, 0, Py_None};
+            status = kit_add((Adder *)probe, reader, &event);
+        }
+        else if (kind == CALL_GATE) {
+            if (!kit_gate_shut((Gate *)probe, args, nargs)) {
+                Call call = {args, nargs, NULL, false, {0, args, nargs, false, 0, Py_None}};
+                status = kit_gate((Gate *)probe, reader, &call);
+                Py_XDECREF(call.tuple);
+            }
+        }
         else { /* or, without a global lock, a stub that has just been put there */
             PyObject *result = PyObject_Vectorcall(probe, args, nargs, NULL);
             status = result == NULL ? -1 : 0;
@@ -434,7 +465,7 @@ dispatch(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwna
     else if (LIKELY(array->single == CALL_WRITER && frame->outer == NULL)) {
         char kind;
         PyObject *probe = kit_call_at(array, 0, &kind);
-        Call call = {NULL, 0, NULL, *span};
+        Call call = {NULL, 0, NULL, true, *span};
         kit_count(&array->tally->n);
         frame->at = 0;
         status = call_one(probe, kind, &call, reader);
@@ -443,27 +474,15 @@ dispatch(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwna
             status = failed(self, array, 0, take_error());
     }
     else if (span == NULL) {
-        Call call = {args, nargs, NULL, {0, args, nargs, false, 0, Py_None}};
+        Call call = {args, nargs, NULL, false, {0, args, nargs, false, 0, Py_None}};
         status = call_all(self, array, frame, reader, &call);
         Py_XDECREF(call.tuple);
     }
     else {
-        Call call = {NULL, 0, NULL, *span};
-        if (!array->only_writers) {
-            call.nargs = nargs + 2;
-            call.tuple = PyTuple_New(call.nargs);
-            PyObject *dur = PyLong_FromLongLong(span->dur);
-            if (call.tuple == NULL || dur == NULL) {
-                Py_XDECREF(call.tuple);
-                Py_XDECREF(dur);
-                status = -1;
-                goto done;
-            }
-            PyTuple_SET_ITEM(call.tuple, 0, dur);
-            PyTuple_SET_ITEM(call.tuple, 1, Py_NewRef(span->error));
-            for (Py_ssize_t i = 0; i < nargs; i++)
-                PyTuple_SET_ITEM(call.tuple, i + 2, Py_NewRef(args[i]));
-            call.args = ((PyTupleObject *)call.tuple)->ob_item;
+        Call call = {NULL, 0, NULL, true, *span};
+        if (!array->only_writers && UNLIKELY(kit_call_tuple(&call) < 0)) {
+            status = -1;
+            goto done;
         }
         status = call_all(self, array, frame, reader, &call);
         Py_XDECREF(call.tuple);

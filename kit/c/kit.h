@@ -53,6 +53,23 @@
 #define KIT_NOT_ALONE() }
 #endif
 
+/* The value of an int of at most one digit, which most are; false: ask further. */
+static inline bool
+kit_small_int(PyObject *number, int64_t *value)
+{
+#if PY_VERSION_HEX >= 0x030C0000
+    if (!PyUnstable_Long_IsCompact((PyLongObject *)number))
+        return false;
+    *value = PyUnstable_Long_CompactValue((PyLongObject *)number);
+#else
+    Py_ssize_t digits = Py_SIZE(number);
+    if (digits < -1 || digits > 1)
+        return false;
+    *value = digits * (int64_t)((PyLongObject *)number)->ob_digit[0];
+#endif
+    return true;
+}
+
 /* Counting. */
 
 typedef struct {
@@ -86,7 +103,8 @@ kit_counted(const long long *n)
 
 extern HIDDEN PyTypeObject *kit_Stub;
 
-enum { CALL_PLAIN = 'p', CALL_TIMED = 't', CALL_WRITER = 'w', CALL_STUB = 's' };
+enum { CALL_PLAIN = 'p', CALL_TIMED = 't', CALL_WRITER = 'w', CALL_STUB = 's',
+       CALL_ADDER = 'a', CALL_GATE = 'g' };
 
 typedef struct {
     PyObject_HEAD
@@ -130,6 +148,7 @@ typedef struct Frame {
 } Frame;
 
 struct Buffer;
+struct Table;
 
 #define CACHED 8
 
@@ -147,6 +166,7 @@ typedef struct Reader {
     _Atomic uint64_t serial; /* which of the threads that had this record it is */
     struct Reader *next;
     struct { uint64_t store; struct Buffer *buffer; } cache[CACHED];
+    struct { uint64_t id; struct Table *table; } tables[CACHED]; /* of aggregates */
 } Reader;
 
 extern HIDDEN _Thread_local Reader *kit_reader
@@ -256,15 +276,47 @@ kit_clock(void)
 
 #endif
 
+/* What a closure is called with. */
+typedef struct {
+    PyObject *const *args; /* of a plain probe; NULL: as the tuple */
+    Py_ssize_t nargs;
+    PyObject *tuple;       /* the same, once somebody wants it */
+    bool timed;            /* the event's time has been read */
+    Event event;
+} Call;
+
+/* How a dispatch calls a closure. */
+HIDDEN char kit_kind(PyObject *call, bool timed);
+
+/* Call a closure of a kind; -1 with an error set. */
+HIDDEN int kit_call(PyObject *callable, char kind, Call *call, Reader *reader);
+HIDDEN int kit_call_tuple(Call *call);
+
+/* The arguments of write(ident, ts, args) as an event; NULL with an error set. */
+HIDDEN Reader *kit_event_of(PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames, bool is_span,
+                            Event *event);
+
 /* The recorder. */
 
 typedef struct Writer Writer;
 HIDDEN int kit_write(Writer *writer, Reader *reader, const Event *event);
 
+/* The aggregate. */
+
+typedef struct Adder Adder;
+HIDDEN int kit_add(Adder *adder, Reader *reader, const Event *event);
+
+/* The condition before a probe. */
+
+typedef struct Gate Gate;
+HIDDEN int kit_gate(Gate *gate, Reader *reader, Call *call);
+HIDDEN char kit_gate_kind(PyObject *gate); /* the kind of the closure behind it */
+
 /* Types, one of each: the module is loaded once in a process. */
 
 extern HIDDEN PyTypeObject *kit_Tally, *kit_Array, *kit_Dispatcher, *kit_Timing,
-    *kit_Reader, *kit_Block, *kit_Store, *kit_Writer, *kit_Rows;
+    *kit_Reader, *kit_Block, *kit_Store, *kit_Writer, *kit_Rows, *kit_Adder, *kit_Program,
+    *kit_Gate;
 
 /* Names that are looked up. */
 
@@ -292,6 +344,10 @@ HIDDEN int kit_init_spans(PyObject *module);
 HIDDEN int kit_init_store(PyObject *module);
 HIDDEN int kit_init_writer(PyObject *module);
 HIDDEN int kit_init_rows(PyObject *module);
+HIDDEN int kit_init_cells(PyObject *module);
+HIDDEN int kit_init_adder(PyObject *module);
+HIDDEN int kit_init_program(PyObject *module);
+HIDDEN int kit_init_gate(PyObject *module);
 
 /* Shared by markers and spans: dispatch an event whose array is not NULL. */
 HIDDEN int kit_dispatch(PyObject *marker, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames,

@@ -100,23 +100,6 @@ copy_text(char *to, const char *from, size_t length)
     }
 }
 
-/* The value of an int of at most one digit, which most are; false: ask further. */
-static inline bool
-small_int(PyObject *number, int64_t *value)
-{
-#if PY_VERSION_HEX >= 0x030C0000
-    if (!PyUnstable_Long_IsCompact((PyLongObject *)number))
-        return false;
-    *value = PyUnstable_Long_CompactValue((PyLongObject *)number);
-#else
-    Py_ssize_t digits = Py_SIZE(number);
-    if (digits < -1 || digits > 1)
-        return false;
-    *value = digits * (int64_t)((PyLongObject *)number)->ob_digit[0];
-#endif
-    return true;
-}
-
 static inline void
 put_text(char *record, char *slot, size_t *end, size_t length)
 {
@@ -367,7 +350,7 @@ write_fast(Writer *self, Store *store, Reader *reader, const Event *event)
             if (UNLIKELY(!PyLong_CheckExact(each)))
                 return SLOWLY;
             int64_t number;
-            if (UNLIKELY(!small_int(each, &number))) {
+            if (UNLIKELY(!kit_small_int(each, &number))) {
                 int overflow;
                 number = PyLong_AsLongLongAndOverflow(each, &overflow);
                 if (UNLIKELY(overflow))
@@ -442,30 +425,10 @@ kit_write(Writer *self, Reader *reader, const Event *event)
 static PyObject *
 writer_call(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *kwnames)
 {
-    Writer *writer = (Writer *)self;
-    if (PyVectorcall_NARGS(nargsf) != 3 || kwnames != NULL || !PyTuple_Check(args[2])) {
-        PyErr_SetString(PyExc_TypeError, "a writer is called as write(ident, ts, args)");
-        return NULL;
-    }
-    Reader *reader = kit_reader != NULL ? kit_reader : kit_register();
-    if (reader == NULL)
-        return NULL;
-    Py_ssize_t skip = writer->is_span ? 2 : 0;
-    if (PyTuple_GET_SIZE(args[2]) < skip) {
-        PyErr_SetString(PyExc_TypeError, "a span's values begin with its duration and error");
-        return NULL;
-    }
-    Event event = {PyLong_AsLongLong(args[1]), ((PyTupleObject *)args[2])->ob_item + skip,
-                   PyTuple_GET_SIZE(args[2]) - skip, writer->is_span, 0, Py_None};
-    if (writer->is_span) {
-        event.dur = PyLong_AsLongLong(PyTuple_GET_ITEM(args[2], 0));
-        event.error = PyTuple_GET_ITEM(args[2], 1);
-    }
-    if (event.error != Py_None && !PyUnicode_CheckExact(event.error)) {
-        PyErr_SetString(PyExc_TypeError, "a span's error is the name of a type, or None");
-        return NULL;
-    }
-    if (PyErr_Occurred() || kit_write(writer, reader, &event) < 0)
+    Event event;
+    Reader *reader = kit_event_of(args, PyVectorcall_NARGS(nargsf), kwnames,
+                                  ((Writer *)self)->is_span, &event);
+    if (reader == NULL || kit_write((Writer *)self, reader, &event) < 0)
         return NULL;
     Py_RETURN_NONE;
 }

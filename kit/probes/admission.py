@@ -14,12 +14,15 @@ from __future__ import annotations
 import itertools
 import operator
 from threading import get_ident
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from kit.markers.choice import dispatcher
 from kit.markers.registry import registry
+from kit.markers.tally import Tally
 from kit.probes import clock
 from kit.probes.budgets import Budget
 from kit.probes.conditions import Condition
+from kit.probes.conditions.program import program_nodes
 from kit.probes.places import known_names, places
 
 if TYPE_CHECKING:
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 
     from kit.markers.connection import Connection
     from kit.markers.format import Format
+    from kit.probes.places import Place
 
 __all__ = ["Admission", "Admitted", "admission"]
 
@@ -34,16 +38,23 @@ _SECOND: Final = 1_000_000_000
 _LONG_AGO: Final = -(1 << 62)
 _REASONS: Final = ("condition", "failed", "every", "per_second", "budget", "limit")
 
+_Maker: TypeAlias = "Callable[[Callable[..., Any]], Callable[..., Any]]"
+
 
 class _Counts:
     """How many events were kept back by each stage."""
 
-    __slots__ = (*_REASONS, "first_failure")
+    __slots__ = (*_REASONS[1:], "first_failure", "unmet")
 
     def __init__(self) -> None:
-        self.condition = self.failed = self.every = self.per_second = 0
+        self.unmet = Tally()  # by a condition, perhaps in C
+        self.failed = self.every = self.per_second = 0
         self.budget = self.limit = 0
         self.first_failure: str | None = None
+
+    @property
+    def condition(self) -> int:
+        return self.unmet.n
 
 
 class _Ring:
@@ -71,10 +82,11 @@ class Admitted:
         self.connection = connection
         self.asked = asked
         self.counts = _Counts()
-        self._makers: dict[tuple[bool, Format], Callable[..., Any]] = {}
+        self._makers: dict[tuple[bool, Format], _Maker] = {}
         self._scope: dict[str, Any] = {
             "__name__": __name__,
             "counts": self.counts,
+            "unmet": self.counts.unmet,
             "clock": clock.now,
             "number_of_event": itertools.count().__next__,
             "number_of_call": itertools.count().__next__,
@@ -114,25 +126,69 @@ class Admitted:
         why = f"off after {self.asked.limit:,} events, its limit"
         registry.switch_off(self.connection, why, self.connection.marker._array, "limit")
 
-    def _maker(self, timed: bool, format: Format) -> Callable[..., Callable[..., object]]:
-        maker: Callable[..., Any] | None = self._makers.get((timed, format))
+    def _maker(self, timed: bool, format: Format) -> _Maker:
+        maker = self._makers.get((timed, format))
         if maker is None:
-            scope = self._scope.copy()
-            source = self._source(timed, format, scope)
-            exec(compile(source, f"<gate of {self.connection.label}>", "exec"), scope)
-            maker = self._makers[timed, format] = scope["make"]
+            maker = self._makers[timed, format] = self._make(timed, format)
         return maker
 
-    def _source(self, timed: bool, format: Format, scope: dict[str, Any]) -> str:
-        """Write the function that stands in the probe's place."""
+    def _make(self, timed: bool, format: Format) -> _Maker:
+        """Make what makes gates: in C where it can say whether a condition is met."""
+        scope = self._scope.copy()
+        condition = self.asked.condition
+        known = {} if condition is None else self._known(condition, format)
+        nodes = None
+        if condition is not None and dispatcher == "c":
+            nodes = program_nodes(condition.node, known)
+        if condition is None or nodes is None:
+            return self._compiled("make", self._source(timed, format, scope, known), scope)
+
+        from kit import _c
+
+        program = _c.Program(nodes)
+        lines = self._condition(condition, known, scope, lambda i: f"args[{i}]", "args")
+        body = "\n".join(f"    {line}" for line in [*lines, "return met"])
+        test = self._compiled("test", f"def test(args):\n{body}\n", scope)
+        rest: _Maker | None = None
+        if any(getattr(self.asked, each) is not None for each in _REASONS[2:]):
+            source = self._source(timed, format, scope, None)
+            rest = self._compiled("make", source, scope)
+
+        def make(call: Callable[..., Any]) -> Callable[..., Any]:
+            behind = call if rest is None else rest(call)
+            return _c.Gate(program, behind, timed, format.is_span, self.counts.unmet, test)
+
+        return make
+
+    def _compiled(self, name: str, source: str, scope: dict[str, Any]) -> Callable[..., Any]:
+        exec(compile(source, f"<gate of {self.connection.label}>", "exec"), scope)
+        made: Callable[..., Any] = scope[name]
+        return made
+
+    def _source(
+        self,
+        timed: bool,
+        format: Format,
+        scope: dict[str, Any],
+        known: dict[str, Place] | None,
+    ) -> str:
+        """Write the function that stands in the probe's place.
+
+        The condition is left out where there is nothing ``known`` for it.
+        """
         values = [f"v{number}" for number in range(format.arity)]
         plain = ", ".join(values)
         whole = "ident, ts, args" if timed else plain
         lines: list[str] = []
-        if self.asked.condition is not None:
+        if self.asked.condition is not None and known is not None:
             arguments = (lambda i: f"args[{i}]") if timed else (lambda i: f"v{i}")
             every = "args" if timed else f"({plain}{',' if values else ''})"
-            lines += self._condition(self.asked.condition, format, scope, arguments, every)
+            lines += [
+                *self._condition(self.asked.condition, known, scope, arguments, every),
+                "if not met:",
+                "    unmet.n += 1",
+                "    return",
+            ]
         if self.asked.every is not None:
             lines += [f"if number_of_event() % {self.asked.every}:", *_kept_back("every")]
         if self.asked.per_second is not None:
@@ -170,15 +226,8 @@ class Admitted:
         body = "\n".join(f"        {line}" for line in lines)
         return f"def make(call):\n    def gate({whole}):\n{body}\n    return gate\n"
 
-    def _condition(
-        self,
-        condition: Condition,
-        format: Format,
-        scope: dict[str, Any],
-        arguments: Callable[[int], str],
-        every: str,
-    ) -> list[str]:
-        """Write the lines that leave where the condition is not met."""
+    def _known(self, condition: Condition, format: Format) -> dict[str, Place]:
+        """Return the places of the names in the condition that the marker has."""
         known = places(self.connection.marker.name, format)
         unknown = [name for name in condition.names if name not in known]
         if unknown and self.counts.first_failure is None:
@@ -186,7 +235,17 @@ class Admitted:
             self.counts.first_failure = (
                 f"{unknown[0]!r} is no field of marker {self.connection.marker.name!r}"
             )
-        used = {name: known[name] for name in condition.names if name in known}
+        return {name: known[name] for name in condition.names if name in known}
+
+    def _condition(
+        self,
+        condition: Condition,
+        used: dict[str, Place],
+        scope: dict[str, Any],
+        arguments: Callable[[int], str],
+        every: str,
+    ) -> list[str]:
+        """Write the lines that find out whether the condition is ``met``."""
         codes = {name: place.code(scope, arguments) for name, place in used.items()}
 
         def value_of(values: tuple[Any, ...], name: str) -> Any:
@@ -214,14 +273,12 @@ class Admitted:
             f"    met = True if ({met}) else False",
             "except Exception:",
             f"    met = slow({every})",
-            "if not met:",
-            *_kept_back("condition"),
         ]
 
     def _note_failure(self, error: Exception) -> None:
         counts = self.counts
         counts.failed += 1
-        counts.condition -= 1  # counted there by whoever asked
+        counts.unmet.n -= 1  # counted there by whoever asked
         if counts.first_failure is None:
             counts.first_failure = f"{type(error).__name__}: {error}"[:1000]
 

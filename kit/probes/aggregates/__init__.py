@@ -3,6 +3,7 @@
 ==============  ========================================================================
 `aggregate`     the probe; `making`, what may be asked of it
 `writer`        the function that adds one event, and where it finds its cell
+`native`        the same in C, where the dispatcher is
 `cells`         what a thread keeps for a key; what all threads' cells say together
 `histogram`     which bucket a value is in
 `sketch`        quantiles with a stated relative error

@@ -14,7 +14,7 @@ from kit.markers import markers as _markers
 from kit.probes.aggregates.cells import merge
 from kit.probes.aggregates.histogram import histogram as understood
 from kit.probes.aggregates.table import Table
-from kit.probes.aggregates.writer import Plan, State, make_writer
+from kit.probes.aggregates.writer import Plan, new_state
 from kit.probes.places import known_names, places
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class Aggregate:
             error if value is not None and quantiles else None,
             _whole(capacity),
         )
-        self.state = State(self.plan.capacity)
+        self.state = new_state(self.plan.capacity)
         self._admission = admission
         self._writers: dict[tuple[str, Format], Callable[[int, int, tuple[Any, ...]], None]] = {}
         self._handles: list[Connection | PatternConnection] = []
@@ -162,10 +162,7 @@ class Aggregate:
 
     def clear(self) -> None:
         """Begin again at nothing."""
-        # A new state: who has loaded the old one finishes its event there.
-        state = State(self.plan.capacity)
-        state.dropped.update(dict.fromkeys([name for name, _ in self._writers], 0))
-        self.state = state
+        self.state = self.state.cleared()
         self._before = 0
         self._since = None if self._since is None else time.monotonic_ns()
 
@@ -180,8 +177,7 @@ class Aggregate:
         """Return what the dispatcher calls for this marker; the same each time."""
         key = (marker.name, format)
         if key not in self._writers:
-            self.state.dropped.setdefault(marker.name, 0)
-            self._writers[key] = make_writer(self.plan, marker.name, format, self)
+            self._writers[key] = self.state.writer(self.plan, marker.name, format, self)
         return self._writers[key]
 
     # Reading.
@@ -196,13 +192,12 @@ class Aggregate:
     @property
     def count(self) -> int:
         """How many events it has counted."""
-        tables = list(self.state.tables.copy().values())
-        return sum(cell.count for table in tables for cell in table.copy().values())
+        return self.state.count
 
     @property
     def dropped(self) -> int:
         """How many events had a key for which there was no room."""
-        return sum(self.state.dropped.copy().values())
+        return sum(self.state.drops.values())
 
     @property
     def filtered(self) -> dict[str, dict[str, int]]:
@@ -224,9 +219,8 @@ class Aggregate:
         """
         state, seconds = self.state, self.seconds
         cells: dict[Any, list[Any]] = {}
-        for table in list(state.tables.copy().values()):
-            for key, cell in table.copy().items():
-                cells.setdefault(key, []).append(cell.copy())
+        for key, cell in state.cells():
+            cells.setdefault(key, []).append(cell)
         merged = {
             key if len(self.by) != 1 else (key,): merge(found, self.plan.error)
             for key, found in cells.items()
@@ -241,7 +235,7 @@ class Aggregate:
             self.plan.histogram,
             self.quantiles if self.value is not None else (),
             self.plan.error,
-            {name: count for name, count in state.dropped.copy().items() if count},
+            {name: count for name, count in state.drops.items() if count},
             self.filtered,
             self.plan.capacity,
             seconds,

@@ -93,11 +93,12 @@ class Linear:
             "else:",
             f"    bucket = (x - {self.low!r}) // {self.step!r}",
             # What rounding lifts over the edge.
-            f"    if bucket > {self._last}: bucket = {self._last}",
+            f"    if bucket > {self.last}: bucket = {self.last}",
         ]
 
     @property
-    def _last(self) -> int:
+    def last(self) -> int:
+        """The number of the last bucket."""
         return math.ceil((self.high - self.low) / self.step) - 1
 
     def edges(self, bucket: int) -> tuple[float, float]:

@@ -6,17 +6,18 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from kit.markers.choice import dispatcher
 from kit.probes.aggregates.cells import Cell, plain
 from kit.probes.aggregates.sketch import grow, scale
 from kit.probes.places import places
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from kit.markers.format import FieldType, Format
     from kit.probes.aggregates.histogram import Histogram
 
-__all__ = ["Plan", "State", "make_writer"]
+__all__ = ["Plan", "State", "hashable", "make_writer", "new_state"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +72,9 @@ class State:
             table = self.tables.setdefault(ident, {})
         try:
             cell = table.get(key)
-        except TypeError:  # it cannot be a key: a list, perhaps
-            key, cell = None, table.get(None)
+        except TypeError:  # it cannot be a key
+            key = hashable(key)
+            cell = table.get(key)
         if cell is not None:
             return cell
         if key not in self.known:
@@ -88,6 +90,61 @@ class State:
                     self._room.append(None)
         # A signal handler may come here in between: whoever is first, there is one cell.
         return table.setdefault(key, Cell())
+
+    def cleared(self) -> State:
+        """Return an empty one; who has loaded this one finishes its event here."""
+        state = State(self.capacity)
+        state.dropped.update(dict.fromkeys(self.dropped, 0))
+        return state
+
+    def cells(self) -> Iterator[tuple[Any, Cell]]:
+        """Yield copies of all threads' cells, with their keys."""
+        for table in list(self.tables.copy().values()):
+            for key, cell in table.copy().items():
+                yield key, cell.copy()
+
+    @property
+    def count(self) -> int:
+        """How many events are in all cells."""
+        tables = list(self.tables.copy().values())
+        return sum(cell.count for table in tables for cell in table.copy().values())
+
+    @property
+    def drops(self) -> dict[str, int]:
+        """For each marker how many events had a key for which there was no room."""
+        return self.dropped.copy()
+
+    def writer(
+        self, plan: Plan, name: str, format: Format, owner: Any
+    ) -> Callable[[int, int, tuple[Any, ...]], None]:
+        """Return what the dispatcher calls for the events of a marker; see `make_writer`."""
+        self.dropped.setdefault(name, 0)
+        return make_writer(plan, name, format, owner)
+
+
+def hashable(key: Any) -> Any:
+    """Return what stands for a key that cannot be one, such as a list: None in its place."""
+    if not isinstance(key, tuple):
+        return None
+    return tuple([part if _can_be_key(part) else None for part in key])
+
+
+def _can_be_key(part: Any) -> bool:
+    try:
+        hash(part)
+    except TypeError:
+        return False
+    return True
+
+
+def new_state(capacity: int) -> State:
+    """Return an empty state: in C where the dispatcher is."""
+    if dispatcher == "c":
+        from kit.probes.aggregates.native import AVAILABLE, NativeState
+
+        if AVAILABLE:
+            return NativeState(capacity)
+    return State(capacity)
 
 
 def make_writer(

@@ -1,0 +1,191 @@
+/* The condition before a probe: an event that does not meet it costs neither a call nor the time. */
+#include "gate.h"
+
+char
+kit_gate_kind(PyObject *gate)
+{
+    return ((Gate *)gate)->kind;
+}
+
+/* Ask Python. */
+static COLD int
+ask(Gate *self, Call *call)
+{
+    if (kit_call_tuple(call) < 0)
+        return -1;
+    PyObject *met = PyObject_CallOneArg(self->test, call->tuple);
+    int result = met == NULL ? -1 : PyObject_IsTrue(met);
+    Py_XDECREF(met);
+    return result;
+}
+
+int
+kit_gate(Gate *self, Reader *reader, Call *call)
+{
+    const Event *event = &call->event;
+    int met = event->is_span ? -1 : kit_simply_met(self->program, event->fields, event->count);
+    if (met < 0)
+        met = kit_program_met(self->program, event);
+    if (UNLIKELY(met < 0)) {
+        met = ask(self, call);
+        if (met < 0)
+            return -1;
+    }
+    if (!met) {
+        kit_count(&self->kept->n);
+        return 0;
+    }
+    if (!call->timed && self->kind != CALL_PLAIN && self->kind != CALL_ADDER) {
+        call->event.ts = kit_clock();
+        call->timed = true;
+    }
+    if (self->kind == CALL_PLAIN && call->args == NULL && kit_call_tuple(call) < 0)
+        return -1;
+    return kit_call(self->behind, self->kind, call, reader);
+}
+
+Reader *
+kit_event_of(PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames, bool is_span, Event *event)
+{
+    if (nargs != 3 || kwnames != NULL || !PyTuple_Check(args[2])) {
+        PyErr_SetString(PyExc_TypeError, "a writer is called as write(ident, ts, args)");
+        return NULL;
+    }
+    Reader *reader = kit_reader != NULL ? kit_reader : kit_register();
+    if (reader == NULL)
+        return NULL;
+    Py_ssize_t skip = is_span ? 2 : 0;
+    if (PyTuple_GET_SIZE(args[2]) < skip) {
+        PyErr_SetString(PyExc_TypeError, "a span's values begin with its duration and error");
+        return NULL;
+    }
+    *event = (Event){PyLong_AsLongLong(args[1]), ((PyTupleObject *)args[2])->ob_item + skip,
+                     PyTuple_GET_SIZE(args[2]) - skip, is_span, 0, Py_None};
+    if (is_span) {
+        event->dur = PyLong_AsLongLong(PyTuple_GET_ITEM(args[2], 0));
+        event->error = PyTuple_GET_ITEM(args[2], 1);
+    }
+    if (event->error != Py_None && !PyUnicode_CheckExact(event->error)) {
+        PyErr_SetString(PyExc_TypeError, "a span's error is the name of a type, or None");
+        return NULL;
+    }
+    return PyErr_Occurred() ? NULL : reader;
+}
+
+/* The type. */
+
+/* Called from Python, as what stands behind it is: with the arguments, or the thread and the time. */
+static PyObject *
+gate_call(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *kwnames)
+{
+    Gate *gate = (Gate *)self;
+    Py_ssize_t nargs = PyVectorcall_NARGS(nargsf);
+    Call call = {args, nargs, NULL, false, {0, args, nargs, false, 0, Py_None}};
+    Reader *reader;
+    if (gate->kind == CALL_PLAIN) {
+        reader = kit_reader != NULL ? kit_reader : kit_register();
+        if (kwnames != NULL || (gate->is_span && nargs < 2)) {
+            PyErr_SetString(PyExc_TypeError, "a gate takes the values of an event, in order");
+            return NULL;
+        }
+        if (gate->is_span) {
+            call.event = (Event){0, args + 2, nargs - 2, true, PyLong_AsLongLong(args[0]), args[1]};
+            call.timed = true;
+            if (PyErr_Occurred())
+                return NULL;
+        }
+    }
+    else {
+        reader = kit_event_of(args, nargs, kwnames, gate->is_span, &call.event);
+        call.args = NULL;
+        call.timed = true;
+    }
+    int status = reader == NULL ? -1 : kit_gate(gate, reader, &call);
+    Py_XDECREF(call.tuple);
+    if (status < 0)
+        return NULL;
+    Py_RETURN_NONE;
+}
+
+static int
+gate_fill(PyObject *made, PyObject *args, PyObject *kwargs)
+{
+    static char *names[] = {"program", "behind", "timed", "is_span", "kept", "test", NULL};
+    Gate *self = (Gate *)made;
+    PyObject *program, *behind, *kept, *test;
+    int timed, is_span;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!OppO!O", names, kit_Program, &program, &behind,
+                                     &timed, &is_span, kit_Tally, &kept, &test))
+        return -1;
+    self->kind = kit_kind(behind, timed);
+    if (self->kind == CALL_GATE) {
+        PyErr_SetString(PyExc_TypeError, "a gate stands before a probe, not before another gate");
+        return -1;
+    }
+    self->call = gate_call;
+    self->is_span = is_span;
+    self->program = (Program *)Py_NewRef(program);
+    self->behind = Py_NewRef(behind);
+    self->kept = (Tally *)Py_NewRef(kept);
+    self->test = Py_NewRef(test);
+    return 0;
+}
+
+static PyObject *
+gate_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+    return kit_make(type, args, kwargs, gate_fill);
+}
+
+static int
+gate_traverse(Gate *self, visitproc visit, void *arg)
+{
+    Py_VISIT(Py_TYPE(self));
+    Py_VISIT(self->behind);
+    Py_VISIT(self->test);
+    return 0;
+}
+
+static void
+gate_dealloc(Gate *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    PyObject_GC_UnTrack(self);
+    Py_XDECREF(self->program);
+    Py_XDECREF(self->behind);
+    Py_XDECREF(self->kept);
+    Py_XDECREF(self->test);
+    type->tp_free(self);
+    Py_DECREF(type);
+}
+
+static PyMemberDef gate_members[] = {
+    {"__vectorcalloffset__", T_PYSSIZET, offsetof(Gate, call), READONLY, NULL},
+    {"behind", T_OBJECT_EX, offsetof(Gate, behind), READONLY, "The closure."},
+    {NULL},
+};
+
+static PyType_Slot gate_slots[] = {
+    {Py_tp_doc, "Lets the events through that meet a condition."},
+    {Py_tp_new, gate_new},
+    {Py_tp_call, PyVectorcall_Call},
+    {Py_tp_dealloc, gate_dealloc},
+    {Py_tp_traverse, gate_traverse}, /* nothing to clear: what it holds does not change */
+    {Py_tp_members, gate_members},
+    {0, NULL},
+};
+
+static PyType_Spec gate_spec = {
+    .name = "kit._c.Gate",
+    .basicsize = sizeof(Gate),
+    .flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_HAVE_GC | Py_TPFLAGS_HAVE_VECTORCALL |
+             Py_TPFLAGS_IMMUTABLETYPE,
+    .slots = gate_slots,
+};
+
+int
+kit_init_gate(PyObject *module)
+{
+    kit_Gate = kit_add_type(module, &gate_spec, NULL);
+    return kit_Gate == NULL ? -1 : 0;
+}
