@@ -142,6 +142,34 @@ def test_both_say_the_same_of_spans(plan: Plan, events: list, value: str) -> Non
     same(plan, events, SPAN)
 
 
+@pytest.mark.parametrize("is_whole", [True, False])
+@pytest.mark.parametrize(
+    "asked",
+    [
+        "log2",
+        (0, 10, 3),
+        (0.1, 0.7, 0.1),
+        (0, 1, 0.1),
+        (2**53, 2**53 + 10, 1),
+        (2**53 + 1, 2**53 + 10, 1),
+        (2**60, 2**60 + 100, 3),
+    ],
+)
+def test_both_find_the_same_bucket_at_every_edge(asked, is_whole: bool) -> None:
+    """Red where an edge is on another side, or a number is rounded before it is compared."""
+    plan = Plan("n", (), histogram(asked, is_whole), 0.01, 1)
+    powers = [2.0**power for power in (*range(-40, -28), *range(-2, 3), *range(60, 68))]
+    steps = [n / 10 for n in range(-2, 110)]
+    if asked != "log2":
+        low, high, step = asked
+        steps += [low + n * step for n in range(12)] + [high]
+    near = [
+        math.nextafter(x, side) for x in (*powers, *map(float, steps)) for side in (-1e99, 1e99)
+    ]
+    for value in [*edges, *(-n for n in edges), *powers, *steps, *near]:
+        same(plan, [(value, "", 0)])
+
+
 def test_sums_of_squares_beyond_128_bits_stay_exact() -> None:
     plan = Plan("n", (), None, None, 1)
     numbers = [2**63 - 1, -(2**63), 2**62, 3] * 20
