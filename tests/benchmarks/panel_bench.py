@@ -1,0 +1,139 @@
+"""What an open panel costs a program that fires 100,000 spans a second, in a real JupyterLab.
+
+The program runs on a thread of the notebook's kernel and fires a thousand spans every 10 ms.  Its
+rounds take turns: recorded by `kit.record` alone, and recorded by an open panel that draws the
+events' latency in a browser.  What is compared is the time that a batch of a thousand takes.
+
+    python -m tests.benchmarks.panel_bench                two seconds a round, five rounds each
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import Page
+
+from tests.browser.lab import (
+    Lab,
+    browse,
+    end_kernels,
+    find_chromium,
+    python,
+    run_all,
+    serve,
+    settle,
+    wait_for_python,
+)
+
+BATCH = 1000
+PACE = 0.01
+"""Seconds from one batch to the next."""
+
+PROGRAM = f"""
+import threading, time
+import kit
+
+tick = kit.span("bench.tick", number=int)
+took, ending = [], threading.Event()
+
+def program():
+    due = time.perf_counter()
+    while not ending.is_set():
+        begin = time.perf_counter()
+        for number in range({BATCH}):
+            with tick(number):
+                pass
+        end = time.perf_counter()
+        took.append(end - begin)
+        due = max(due + {PACE}, end)
+        time.sleep(due - end)
+
+def median(times):
+    return sorted(times)[len(times) // 2]
+
+recorder = kit.record("bench.*", capacity=1_000_000, mode="overwrite")
+recorder.stop()
+thread = threading.Thread(target=program)
+thread.start()
+"""
+
+PANEL = 'panel = kit.panel("bench.*", mode="overwrite")\npanel'
+
+COUNT = """() => {
+  window.updates = 0;
+  const shown = document.querySelector('.kit-number[data-number="events"] .kit-num');
+  const options = { childList: true, characterData: true, subtree: true };
+  new MutationObserver(() => window.updates++).observe(shown, options);
+}"""
+
+
+def measure(page: Page, seconds: float) -> tuple[float, float, int]:
+    """Let the program run; median and mean time of a batch in s, and how many there were."""
+    python(page, "took.clear()")
+    page.wait_for_timeout(1000 * seconds)
+    return python(page, "(median(took), sum(took) / len(took), len(took))")  # type: ignore[return-value]
+
+
+def compare(page: Page, lab: Lab, seconds: float, rounds: int) -> bool:
+    """Print the table; tell whether the panel kept up."""
+    run_all(page, lab, lab.write("bench.ipynb", PROGRAM, PANEL))
+    page.locator(".kit-panel").get_by_role("tab", name="Latency").click()
+    python(page, "panel.start()")
+    page.locator('[data-ready="true"]').first.wait_for()
+    page.evaluate(COUNT)
+    python(page, "panel.stop()")
+    found: dict[str, list[tuple[float, float, int]]] = {"off": [], "record": [], "panel": []}
+    updates = []
+    for _ in range(rounds):
+        found["off"].append(measure(page, seconds))
+        python(page, "recorder.start()")
+        found["record"].append(measure(page, seconds))
+        python(page, "recorder.stop()")
+        python(page, "panel.start()")
+        settle(page)
+        page.evaluate("() => { window.updates = 0; window.began = performance.now() }")
+        found["panel"].append(measure(page, seconds))
+        updates.append(page.evaluate("() => 1000 * updates / (performance.now() - began)"))
+        python(page, "panel.stop()")
+    python(page, "ending.set()")
+    wait_for_python(page, "not thread.is_alive()")
+    python(page, "panel.close()")
+    print(f"{'':<8}{'median':>10}{'mean':>10}   µs a batch of {BATCH:,}; best round")
+    best = {
+        name: (min(r[0] for r in rows), min(r[1] for r in rows)) for name, rows in found.items()
+    }
+    for name, (median, mean) in best.items():
+        fired = max(row[2] for row in found[name]) * BATCH / seconds
+        print(f"{name:<8}{median * 1e6:>10.0f}{mean * 1e6:>10.0f}   {fired:>9,.0f} spans a second")
+    median, mean = (best["panel"][i] / best["record"][i] for i in (0, 1))
+    share = (best["panel"][1] - best["record"][1]) / PACE
+    print(f"panel over record: {median:.2f} of the median, {mean:.2f} of the mean;")
+    print(f"it takes {share:.1%} of the program's time at this rate")
+    most = max(updates)
+    print(
+        f"updates in the page: {most:.1f} a second in the best round, {min(updates):.1f} at worst"
+    )
+    return most >= 4
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run it; fail if the page was updated less than four times a second in every round."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--seconds", type=float, default=2.0)
+    parser.add_argument("--rounds", type=int, default=5)
+    asked = parser.parse_args(argv)
+    if find_chromium() is None:
+        print("no Chromium found: install it, or set CHROMIUM=/path/to/it")
+        return 1
+    with tempfile.TemporaryDirectory() as folder, serve(Path(folder)) as lab, browse() as context:
+        page = context.new_page()
+        kept_up = compare(page, lab, asked.seconds, asked.rounds)
+        end_kernels(page)
+    return 0 if kept_up else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
