@@ -1,6 +1,12 @@
 /* What a reader found in one thread's blocks: rows as Python sees them, or columns without them. */
 #include "store.h"
 
+#ifdef __linux__
+#include <sys/mman.h>
+#endif
+
+#define LARGE (4 << 20)
+
 typedef struct {
     PyObject *owner; /* a block, or the bytes that a file held */
     const char *data;
@@ -273,13 +279,28 @@ rows_tolist(Rows *self, PyObject *number)
 
 /* As columns. */
 
+/* An array that is filled from its beginning to its end.  A large one is touched page by page for
+ * the first time, which takes longer than filling it where the pages are small. */
+static PyObject *
+new_array(Py_ssize_t size)
+{
+    PyObject *made = PyByteArray_FromStringAndSize(NULL, size);
+#if defined(__linux__) && defined(MADV_HUGEPAGE)
+    if (made != NULL && size >= LARGE) {
+        const uintptr_t page = 4096, begin = (uintptr_t)PyByteArray_AS_STRING(made);
+        uintptr_t first = (begin + page - 1) & ~(page - 1), last = (begin + size) & ~(page - 1);
+        (void)madvise((void *)first, last - first, MADV_HUGEPAGE); /* a wish; nothing if unheard */
+    }
+#endif
+    return made;
+}
+
 PyDoc_STRVAR(stamps_doc, "stamps()\n--\n\nThe time stamps and codes of all rows, as int64 each.");
 
 static PyObject *
 rows_stamps(Rows *self, PyObject *Py_UNUSED(none))
 {
-    PyObject *ts = PyByteArray_FromStringAndSize(NULL, 8 * self->events);
-    PyObject *codes = PyByteArray_FromStringAndSize(NULL, 8 * self->events);
+    PyObject *ts = new_array(8 * self->events), *codes = new_array(8 * self->events);
     if (ts != NULL && codes != NULL) {
         int64_t *to_ts = (int64_t *)PyByteArray_AS_STRING(ts);
         int64_t *to_code = (int64_t *)PyByteArray_AS_STRING(codes);
@@ -303,7 +324,9 @@ typedef struct {
     PyObject *data;    /* bytearray: int64 or double a row; of text the offsets, one more than rows */
     PyObject *text;    /* bytearray of UTF-8, or NULL */
     PyObject *notes;   /* bytearray, or NULL while every value is there */
-    size_t bytes;      /* of text */
+    char *to;          /* where the next row's value goes, in data */
+    char *chars;       /* of text */
+    size_t bytes, room;/* of text: used, and in all */
 } Column;
 
 static int
@@ -320,37 +343,40 @@ note_at(Column *column, Py_ssize_t row, Py_ssize_t rows, uint8_t note)
 }
 
 /* Room for more text at the end of a column. */
-static char *
+static COLD int
 text_room(Column *column, size_t length)
 {
-    size_t room = PyByteArray_GET_SIZE(column->text);
-    if (UNLIKELY(room - column->bytes < length)) {
-        room = room + room / 2 + length + 64;
-        if (PyByteArray_Resize(column->text, room) < 0)
-            return NULL;
-    }
-    return PyByteArray_AS_STRING(column->text) + column->bytes;
+    size_t room = column->room + column->room / 2 + length + 64;
+    if (PyByteArray_Resize(column->text, room) < 0)
+        return -1;
+    column->chars = PyByteArray_AS_STRING(column->text);
+    column->room = room;
+    return 0;
 }
 
 static int
 new_column(Column *column, char kind, Py_ssize_t rows)
 {
     bool text = is_text(kind);
-    column->data = PyByteArray_FromStringAndSize(NULL, 8 * (rows + text));
+    column->data = new_array(8 * (rows + text));
     if (column->data == NULL)
         return -1;
+    column->to = PyByteArray_AS_STRING(column->data);
     if (text) {
-        column->text = PyByteArray_FromStringAndSize(NULL, 8 * rows);
+        column->room = 8 * rows;
+        column->text = new_array(column->room);
         if (column->text == NULL)
             return -1;
-        memset(PyByteArray_AS_STRING(column->data), 0, 8);
+        column->chars = PyByteArray_AS_STRING(column->text);
+        memset(column->to, 0, 8);
+        column->to += 8;
     }
     return 0;
 }
 
 /* Take a record's values into the columns. */
 static inline int
-take_record(Column *column, const char *kind, Py_ssize_t columns, Py_ssize_t row, Py_ssize_t rows,
+take_record(Column *column, Py_ssize_t columns, Py_ssize_t row, Py_ssize_t rows,
             const char *record, Head head)
 {
     const char *slot = record + RECORD_HEAD;
@@ -358,24 +384,23 @@ take_record(Column *column, const char *kind, Py_ssize_t columns, Py_ssize_t row
     for (Py_ssize_t c = 0; c < columns; c++, slot += 8) {
         Column *each = &column[c];
         uint8_t note = notes == NULL ? NOTE_VALUE : notes[c];
-        char *data = PyByteArray_AS_STRING(each->data);
-        if (is_text(kind[c])) {
+        if (each->text != NULL) {
             const char *text;
             size_t length = 0;
             if (!text_at(record, slot, &text, &length))
                 note = NOTE_MISSING;
             else {
-                char *to = text_room(each, length);
-                if (to == NULL)
+                if (UNLIKELY(each->room - each->bytes < length) && text_room(each, length) < 0)
                     return -1;
-                memcpy(to, text, length);
+                copy_text(each->chars + each->bytes, text, length);
                 each->bytes += length;
             }
             int64_t end = (int64_t)each->bytes;
-            memcpy(data + 8 * (row + 1), &end, 8);
+            memcpy(each->to, &end, 8);
         }
         else
-            memcpy(data + 8 * row, slot, 8);
+            memcpy(each->to, slot, 8);
+        each->to += 8;
         if (UNLIKELY(note != NOTE_VALUE) && note_at(each, row, rows, note) < 0)
             return -1;
     }
@@ -419,9 +444,8 @@ rows_columns(Rows *self, PyObject *number)
             }
         }
     }
-    ts = PyByteArray_FromStringAndSize(NULL, 8 * rows);
-    positions = rows == self->events ? Py_NewRef(Py_None)
-                                     : PyByteArray_FromStringAndSize(NULL, 8 * rows);
+    ts = new_array(8 * rows);
+    positions = rows == self->events ? Py_NewRef(Py_None) : new_array(8 * rows);
     if (ts == NULL || positions == NULL)
         goto out;
     for (Py_ssize_t c = 0; c < columns; c++) {
@@ -439,7 +463,7 @@ rows_columns(Rows *self, PyObject *number)
                 if (to != NULL)
                     to[row] = position;
                 to_ts[row] = head.ts;
-                if (take_record(column, kind, columns, row, rows, part->data + at, head) < 0)
+                if (take_record(column, columns, row, rows, part->data + at, head) < 0)
                     goto out;
                 row++;
             }

@@ -105,6 +105,27 @@ HIDDEN int kit_seal(Store *store, Buffer *buffer);
 
 HIDDEN Block *kit_new_block(Store *store, Buffer *buffer, size_t room);
 
+/* Copy a few bytes: the usual text is too short for a call of memcpy to be worth its while. */
+static inline void
+copy_text(char *to, const char *from, size_t length)
+{
+    if (length > 16)
+        memcpy(to, from, length);
+    else if (length >= 8) {
+        memcpy(to, from, 8);
+        memcpy(to + length - 8, from + length - 8, 8);
+    }
+    else if (length >= 4) {
+        memcpy(to, from, 4);
+        memcpy(to + length - 4, from + length - 4, 4);
+    }
+    else if (length > 0) {
+        to[0] = from[0];
+        to[length / 2] = from[length / 2];
+        to[length - 1] = from[length - 1];
+    }
+}
+
 /* A record is whole: from here on readers see it. */
 static inline int
 kit_commit(Store *store, Buffer *buffer, Block *block, size_t size)

@@ -79,27 +79,6 @@ encode(PyObject *text, Py_ssize_t length, char *to, bool *odd)
     return to - begin;
 }
 
-/* Copy a few bytes: the usual text is too short for a call of memcpy to be worth its while. */
-static inline void
-copy_text(char *to, const char *from, size_t length)
-{
-    if (length > 16)
-        memcpy(to, from, length);
-    else if (length >= 8) {
-        memcpy(to, from, 8);
-        memcpy(to + length - 8, from + length - 8, 8);
-    }
-    else if (length >= 4) {
-        memcpy(to, from, 4);
-        memcpy(to + length - 4, from + length - 4, 4);
-    }
-    else if (length > 0) {
-        to[0] = from[0];
-        to[length / 2] = from[length / 2];
-        to[length - 1] = from[length - 1];
-    }
-}
-
 static inline void
 put_text(char *record, char *slot, size_t *end, size_t length)
 {

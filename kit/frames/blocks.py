@@ -86,45 +86,55 @@ class BlockRows(Rows):
     ) -> Iterator[tuple[int, Positions, Pick]]:
         """For each marker and thread: the code, the rows in the frame, and their columns."""
         rank = self.rank()
-        for thread, code, positions, columns in self._decoded():
+        for thread, code, count, positions, columns in self._decoded():
             kinds = self._kinds(thread, code)
             context = self._threads[thread].context
             own = len(kinds) - context
-            yield code, self._placed(positions, rank), _pick(columns, kinds, 0, own, len(positions))
+            yield code, self._placed(count, positions, rank), _pick(columns, kinds, 0, own, count)
 
     def contexts(self) -> Iterator[tuple[Positions, Pick]]:
         """Where rows with context are in the frame, and its columns."""
         rank = self.rank()
-        for thread, code, positions, columns in self._decoded():
+        for thread, code, count, positions, columns in self._decoded():
             kinds = self._kinds(thread, code)
             first = len(kinds) - self._threads[thread].context
-            pick = _pick(columns, kinds, first, len(kinds), len(positions))
-            yield self._placed(positions, rank), pick
+            pick = _pick(columns, kinds, first, len(kinds), count)
+            yield self._placed(count, positions, rank), pick
 
     def _kinds(self, thread: int, code: int) -> str:
         return self._threads[thread].blocks.kinds[code].decode()
 
-    def _placed(self, positions: NDArray[np.int64], rank: Positions) -> Positions:
+    def _placed(
+        self, count: int, positions: NDArray[np.int64] | None, rank: Positions
+    ) -> Positions:
         """Return where rows are in the frame; None when they are all of it, in order."""
+        if positions is None:
+            return rank
         if rank is not None:
             return rank[positions]
-        return None if len(positions) == len(self) else positions.astype(np.intp, copy=False)
+        return None if count == len(self) else positions.astype(np.intp, copy=False)
 
-    def _decoded(self) -> Iterator[tuple[int, int, NDArray[np.int64], list[Column]]]:
+    def _decoded(
+        self,
+    ) -> Iterator[tuple[int, int, int, NDArray[np.int64] | None, list[Column]]]:
+        """For each thread and code: how many rows, where they are (None: all), their columns."""
         for number, rows in enumerate(self._threads):
             codes = range(len(rows.blocks.kinds)) if self._codes is None else self._codes
             for code in codes:
                 ts, found, columns = self._columns_of(number, code)
+                count = len(ts) // 8
                 place = self._places[number]
-                positions = (
-                    np.arange(len(ts) // 8) if found is None else np.frombuffer(found, np.int64)
-                )
+                if not count:
+                    continue
+                if found is None and count == len(self):
+                    yield number, code, count, None, columns
+                    continue
+                positions = np.arange(count) if found is None else np.frombuffer(found, np.int64)
                 if isinstance(place, np.ndarray):
                     positions = place[positions]
                 elif place:
                     positions = positions + place
-                if len(positions):
-                    yield number, code, positions, columns
+                yield number, code, count, positions, columns
 
 
 def _pick(columns: list[Column], kinds: str, first: int, stop: int, rows: int) -> Pick:

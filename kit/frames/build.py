@@ -21,7 +21,7 @@ from kit.frames.rows import fields as convert_fields
 from kit.frames.rows import pull
 from kit.frames.schema import ACTIONS, CATEGORIES, FRAMES, Column, FrameKind, check
 from kit.frames.text import escape, name_text
-from kit.frames.values import categorical, column, convert
+from kit.frames.values import categorical, column, convert, smallest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -278,10 +278,11 @@ def _marker_attrs(formats: Iterable[tuple[str, Format]], counts: Counts) -> dict
 def _coded(names: Sequence[str], codes: NDArray[np.int64]) -> pd.Categorical:
     """Marker names by code; one name may have several codes."""
     categories = list(dict.fromkeys(names))
-    place = np.array([categories.index(name) for name in names], np.int64)
-    return pd.Categorical.from_codes(
-        place[codes], categories=pd.Index(categories, dtype=CATEGORIES)
-    )
+    kind = smallest(len(categories))
+    place: NDArray[Any] = np.array([categories.index(name) for name in names], kind)
+    coded: NDArray[Any] = np.zeros(len(codes), kind) if len(categories) == 1 else place[codes]
+    index = pd.Index(categories, dtype=CATEGORIES)
+    return pd.Categorical.from_codes(coded, categories=index, validate=False)
 
 
 def _table(capture: Capture, kind: FrameKind, rows: Sequence[tuple[Any, ...]]) -> pd.DataFrame:

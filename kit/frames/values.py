@@ -215,15 +215,16 @@ def column(
         if kind == "label":
             return categorical(text)
         return pd.array(text, dtype=DTYPES["str"])
-    data: NDArray[Any] = np.zeros(rows, _NUMPY[kind])
-    mask = np.ones(rows, np.bool_)
-    for positions, values in parts:
-        if positions is None:
-            # The only part, in order: its arrays are the column's.
-            data, mask = values.data, _mask(values)
-        else:
-            data[positions] = values.data
-            mask[positions] = _mask(values)
+    if len(parts) == 1 and parts[0][0] is None:
+        # The only part, in order: its arrays are the column's.
+        data: NDArray[Any] = parts[0][1].data
+        mask = _mask(parts[0][1])
+    else:
+        data = np.zeros(rows, _NUMPY[kind])
+        mask = np.ones(rows, np.bool_)
+        for positions, values in parts:
+            data[slice(rows) if positions is None else positions] = values.data
+            mask[slice(rows) if positions is None else positions] = _mask(values)
     if kind == "stamp":
         return data
     if kind == "int":
@@ -270,7 +271,20 @@ def categorical(text: Any, categories: Sequence[str] | None = None) -> pd.Catego
     seen = encoded.dictionary.to_pylist()
     names = sorted(seen) if categories is None else list(categories)
     place = {name: number for number, name in enumerate(names)}
-    codes = np.array([*(place[name] for name in seen), -1], np.int64)
-    # Index -1, the last of `codes`, is where a null goes.
-    indices = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False)
-    return pd.Categorical.from_codes(codes[indices], categories=pd.Index(names, dtype=CATEGORIES))
+    codes = np.array([*(place[name] for name in seen), -1], smallest(len(names)))
+    indices = encoded.indices
+    if indices.null_count:
+        indices = indices.fill_null(-1)  # the last of `codes` is where a null goes
+    return pd.Categorical.from_codes(
+        codes[indices.to_numpy(zero_copy_only=False)],
+        categories=pd.Index(names, dtype=CATEGORIES),
+        validate=False,
+    )
+
+
+def smallest(categories: int) -> type[np.signedinteger[Any]]:
+    """Return the smallest type of codes for so many categories, which pandas would choose."""
+    for kind in (np.int8, np.int16, np.int32):
+        if categories <= np.iinfo(kind).max:
+            return kind
+    return np.int64
