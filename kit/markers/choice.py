@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import sys
-from pathlib import Path
 from typing import Final, Literal
 
 __all__ = ["dispatcher"]
@@ -39,6 +38,8 @@ def _say_once(error: ImportError) -> None:
     Not at each import, where it would be in the way of every notebook, and no warning, since
     nothing is wrong. Where it cannot be noted that it was said, it is not.
     """
+    from pathlib import Path  # only here: importing it costs more than all of this module
+
     state = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
     cause = "not-built" if isinstance(error, ModuleNotFoundError) else "not-loaded"
     try:

@@ -87,7 +87,8 @@ class Marker(Dispatcher):
 
     if TYPE_CHECKING:  # what the dispatchers do with it, as those who fire see it
 
-        def __call__(self, /, *args: Any, **kwargs: Any) -> None: ...
+        def __call__(self, /, *args: Any, **kwargs: Any) -> None:
+            """Fire."""
 
     @property
     def fanout(self) -> int:

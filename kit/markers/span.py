@@ -47,7 +47,8 @@ class Span(SpanCall, Marker):
         def __call__(self, function: F, /) -> F: ...
         @overload
         def __call__(self, /, *args: Any, **kwargs: Any) -> Timing: ...
-        def __call__(self, /, *args: Any, **kwargs: Any) -> Any: ...
+        def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+            """Open a passage, or decorate a function."""
 
     def wrap(self, function: F, /, **parameters: str) -> F:  # noqa: C901 - four kinds of function
         """Return a function that does the same inside this span.

@@ -170,6 +170,8 @@ def swap(
     ...         fill(qty)
     >>> before.value, after.value
     (3, 2)
+    >>> for handle in to_after.handles:
+    ...     handle.disconnect()
     """
     return Connect(probes, handles, options)
 

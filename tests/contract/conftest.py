@@ -98,6 +98,12 @@ def often() -> Iterator[None]:
 
 
 @pytest.fixture
+def frames() -> None:
+    """For tests that look at frames: markers and probes need no pandas, frames do."""
+    pytest.importorskip("pandas", exc_type=ModuleNotFoundError)
+
+
+@pytest.fixture
 def looked(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
     """Say when somebody who waits for a grace period has found a dispatch to wait for."""
     event = threading.Event()

@@ -139,6 +139,7 @@ def test_rule_35_the_capacity_of_keys_and_what_is_dropped(unique, background, of
     assert table.dropped == {fill.name: numbers.dropped}
 
 
+@pytest.mark.usefixtures("frames")
 def test_rule_32_each_gives_what_it_gives_alone(unique, background, often) -> None:
     """Red where one of them sees another's filtered or dropped events, or stops the others."""
 

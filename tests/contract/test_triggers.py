@@ -33,6 +33,7 @@ def everything(marker, connect_first, priority, mode):
     return statistics, recorder, trigger
 
 
+@pytest.mark.usefixtures("frames")
 @pytest.mark.parametrize("mode", ["discard", "overwrite"])
 @pytest.mark.parametrize("priority", [-1000, 10, 1000])
 @pytest.mark.parametrize("order", [("recorder", "trigger"), ("trigger", "recorder")])
@@ -50,6 +51,7 @@ def test_rule_33_x_is_in_it_and_nothing_later(unique, order, priority, mode) -> 
     assert len(recorder) == 61
 
 
+@pytest.mark.usefixtures("frames")
 @pytest.mark.parametrize("mode", ["discard", "overwrite"])
 @pytest.mark.parametrize("order", [("recorder", "trigger"), ("trigger", "recorder")])
 def test_rule_33_whatever_other_threads_do(unique, background, often, order, mode) -> None:
@@ -77,6 +79,7 @@ def test_rule_33_whatever_other_threads_do(unique, background, often, order, mod
     assert statistics.value == THREADS * 3000
 
 
+@pytest.mark.usefixtures("frames")
 def test_rule_33_it_may_be_started_again(unique) -> None:
     """Red where a cut ends the recording for good, or is forgotten."""
     request = kit.marker(unique("request"), n=int)
@@ -101,6 +104,7 @@ def test_rule_33_it_may_be_started_again(unique) -> None:
     assert len(recorder) == 0
 
 
+@pytest.mark.usefixtures("frames")
 def test_rule_33_a_span_that_stops_it_is_there_with_all_that_ended_before_it(unique) -> None:
     """Red where the cut is at the start of a span: what tells why it was slow would be gone."""
     commit, step = kit.span(unique("commit")), kit.marker(unique("step"), n=int)
@@ -122,6 +126,7 @@ def test_rule_33_a_span_that_stops_it_is_there_with_all_that_ended_before_it(uni
     assert frame["marker"].tolist().count(commit.name) == 2
 
 
+@pytest.mark.usefixtures("frames")
 @pytest.mark.parametrize("mode", ["discard", "overwrite"])
 def test_rule_32_recorder_aggregate_and_trigger_each_as_alone(
     unique, background, often, mode
@@ -182,6 +187,7 @@ def test_rule_32_recorder_aggregate_and_trigger_each_as_alone(
     }
 
 
+@pytest.mark.usefixtures("frames")
 def test_rule_33_the_mails_own_scenario(unique, background, often) -> None:
     """Statistics on every event, a flight recorder, and X, which stops it, on eight threads."""
     query = kit.span(unique("query"), who=int, n=int)
@@ -251,6 +257,7 @@ def test_rule_33_a_swap_on_threads_is_seen_once_by_one_set(unique, background, o
     assert trigger.fired == 1
 
 
+@pytest.mark.usefixtures("frames")
 def test_rule_33_two_triggers_and_the_earlier_one_counts(unique) -> None:
     """Red where a second stop moves the cut."""
     request = kit.marker(unique("request"), n=int)
@@ -264,6 +271,7 @@ def test_rule_33_two_triggers_and_the_earlier_one_counts(unique) -> None:
     assert recorder.frame()["n"].tolist() == [0, 1, 2, 3]
 
 
+@pytest.mark.usefixtures("frames")
 def test_rule_24_a_trigger_whose_action_fails_leaves_the_program_alone(unique) -> None:
     """Red where an action's error reaches the program, or keeps the recorder from its event."""
     request = kit.marker(unique("request"), n=int)
