@@ -180,7 +180,9 @@ def test_rule_32_each_gives_what_it_gives_alone(unique, background, often) -> No
             before.min,
             before.max,
         )
-        assert (stats.avg, stats.variance) == (before.avg, before.variance)
+        assert stats.avg == before.avg
+        # Welford's method rounds, and which thread saw which of a key's prices differs by run.
+        assert stats.variance == pytest.approx(before.variance, rel=1e-12)
     assert table.filtered == alone[1].filtered
     assert trigger.fired == alone[2] == sum(px > 50 and sym == "a" for _, px, sym in EVENTS)
 
