@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import os
 import sys
 import time
 from collections import Counter
@@ -133,7 +134,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     -------
     int
         0; 1 when a verdict differs from the recorded one or a test is undecided; 2 when there is
-        nothing to judge.
+        nothing to judge; 130 when interrupted.
     """
     parser = argparse.ArgumentParser(prog="python -m kit.rcu", description="Judge litmus tests.")
     parser.add_argument("paths", nargs="+", type=Path, metavar="PATH", help="files or folders")
@@ -165,10 +166,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     files = _files(options.paths)
     work = [(file, model) for model in chosen for file in files]
     outcomes: list[_Outcome] = []
-    for done, (file, model) in enumerate(work, 1):
-        outcome = _judged(file, model, recorded.get((file.resolve(), model.name)), limits)
-        outcomes.append(outcome)
-        _progress(done, len(work), outcome.file)
+    interrupted = False
+    try:
+        for done, (file, model) in enumerate(work, 1):
+            outcome = _judged(file, model, recorded.get((file.resolve(), model.name)), limits)
+            outcomes.append(outcome)
+            _progress(done, len(work), outcome.file)
+    except KeyboardInterrupt:
+        interrupted = True  # what was judged until then is shown
     width = max((len(outcome.file) for outcome in outcomes), default=0)
     for outcome in outcomes:
         if options.quiet and outcome.remark in ("", "as recorded"):
@@ -180,10 +185,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         sys.stdout.write(line.rstrip() + "\n")
     sys.stdout.write(_summary(outcomes, bool(recorded)) + "\n" if outcomes else "no tests found\n")
+    if interrupted:
+        sys.stderr.write(f"interrupted after {len(outcomes)} of {len(work)}\n")
+        return 130
     if not outcomes:
         return 2
     return int(any(outcome.remark not in ("", "as recorded") for outcome in outcomes))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        code = main()
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read the output has gone; Python would complain once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
+    sys.exit(code)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from kit import rcu
+from kit.rcu import __main__ as command
 from kit.rcu.__main__ import ALIASES, main
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "litmus"
@@ -114,3 +115,38 @@ def test_the_standard_library_is_enough() -> None:
         check=False,
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "Always\n", "")
+
+
+def test_the_command_shows_what_it_has_when_interrupted(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def second(*arguments: object, **options: object) -> object:
+        calls.append(arguments)
+        if len(calls) > 1:
+            raise KeyboardInterrupt
+        return real(*arguments, **options)
+
+    calls: list[object] = []
+    real = command.judge
+    monkeypatch.setattr(command, "judge", second)
+    assert main([str(folder)]) == 130
+    out, err = capsys.readouterr()
+    assert "1 Always" in out
+    assert "Never" not in out
+    assert err == "interrupted after 1 of 2\n"
+
+
+def test_the_command_is_quiet_when_its_reader_goes_away(folder: Path) -> None:
+    """Red where Python complains of a broken pipe, at the write or once more at its end."""
+    for number in range(100):  # more than a pipe holds unread once the table is written
+        text = f"C n{number} {{}} P0(int *x) {{ *x = 1; }} exists (x=1)"
+        (folder / f"n{number:03}{'x' * 200}.litmus").write_text(text)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "kit.rcu", "--model", "all", str(folder)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    process.stdout.close()
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (1, b"")
