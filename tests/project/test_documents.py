@@ -56,3 +56,21 @@ def test_pictures_are_small_used_and_in_both_themes(path: Path) -> None:
 
 def test_there_are_documents_with_code() -> None:
     assert {"README.md", "docs/for-library-authors.md"} <= {name(path) for path in DOCUMENTS}
+
+
+def test_the_contract_lists_each_rule_with_its_tests() -> None:
+    """Red where a rule has no row, or a row names a file that has no test of that rule."""
+    page = (ROOT / "docs" / "contract.md").read_text()
+    rows = {
+        int(number): set(re.findall(r"\((?:\.\./)+(tests/contract/\w+\.py)\)", rest))
+        for number, rest in re.findall(r"^\| (\d+) \|(.*)$", page, re.MULTILINE)
+    }
+    assert sorted(rows) == list(range(1, 36))
+    for number, files in rows.items():
+        shown = {
+            name(path)
+            for path in (ROOT / "tests" / "contract").glob("test_*.py")
+            if f"def test_rule_{number:02}_" in path.read_text()
+        }
+        assert files <= shown, f"rule {number}: no test of it in {files - shown}"
+        assert shown & files, f"rule {number} is shown in {shown}"
