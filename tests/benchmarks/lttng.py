@@ -65,6 +65,12 @@ def _try(command: list[str], quiet: dict, daemon: subprocess.Popen) -> None:
     raise AbsentError(f"{' '.join(command)} fails")
 
 
+def version() -> str:
+    """Return the tracer's version."""
+    done = subprocess.run(["lttng", "--version"], capture_output=True, text=True, check=False)
+    return next((word for word in done.stdout.split() if word[0].isdigit()), "of some version")
+
+
 def rows() -> list[Row]:
     """The row of the table; in a session."""
     sys.path.append(str(DISTRIBUTION))

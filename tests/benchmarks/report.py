@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import os
-import platform
+import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.figures import FIGURES, Figure, written
+from tests.benchmarks.place import machine, today
 
 DASH = "–"
 
@@ -19,7 +19,8 @@ class Results:
     """Everything that one run has measured.
 
     ``values`` holds figures by row and subject: of the kit (``c``, ``python``), of the bare object,
-    and of peers. ``growth`` holds, by dispatcher, what `tests.benchmarks.scaling` found.
+    and of peers. ``growth`` holds, by dispatcher, what `tests.benchmarks.scaling` found;
+    ``machine`` and ``day`` say where and when.
     """
 
     values: dict[str, dict[str, float]] = field(default_factory=dict)
@@ -29,6 +30,17 @@ class Results:
     says: dict[str, str] = field(default_factory=dict)
     call: dict[str, float] = field(default_factory=dict)
     quick: bool = False
+    machine: str = field(default_factory=machine)
+    day: str = field(default_factory=today)
+
+    def save(self, path: Path) -> None:
+        """Keep everything in a file."""
+        path.write_text(json.dumps(asdict(self), indent=1))
+
+    @classmethod
+    def load(cls, path: Path) -> Results:
+        """Return what was kept in a file."""
+        return cls(**json.loads(path.read_text()))
 
     def put(self, figure: str, subject: str, value: float) -> None:
         """Keep a figure."""
@@ -48,17 +60,10 @@ class Results:
             key=lambda each: each[1],
         )
 
-    def machine(self) -> str:
-        """Say what it was measured on."""
-        return (
-            f"CPython {platform.python_version()}, {platform.system()} {platform.machine()}, "
-            f"{processor()}, {os.cpu_count()} cores"
-        )
-
     def versions(self) -> str:
         """Say what was measured, and what was not."""
-        there = [f"{name} {what}" for name, what in self.says.items() if "absent" not in what]
-        return ", ".join(there)
+        there = {name: what for name, what in self.says.items() if "absent" not in what}
+        return ", ".join(f"{name} {what}" for name, what in there.items())
 
     def absent(self) -> list[str]:
         """Say what is not in the table, and why."""
@@ -67,17 +72,6 @@ class Results:
             for name, what in self.says.items()
             if "absent" in what
         ]
-
-
-def processor() -> str:
-    """Return the name of the processor."""
-    try:
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    except OSError:
-        pass
-    return platform.processor() or "an unnamed processor"
 
 
 def verdict(results: Results, figure: Figure) -> str:
@@ -109,17 +103,26 @@ def cells(results: Results, figure: Figure) -> list[str]:
 
 
 HEADS = ["", "reach", "C", "bare C object", "Python", "best peer", "others"]
+SHORT = ["", "C", "Python", "bare C object", "best peer"]
 
 
-def markdown(results: Results, *, others: bool = True) -> str:
+def markdown(results: Results, heads: list[str] = HEADS) -> str:
     """Return the table in Markdown, with what it came from."""
-    heads = HEADS if others else HEADS[:-1]
-    lines = [f"| {' | '.join(heads)} |", "|---|" + "---:|" * 4 + "---|" * (len(heads) - 5)]
+    lines = [f"| {' | '.join(heads)} |", "|---|" + "---:|" * (len(heads) - 1)]
     for figure in FIGURES:
-        lines.append(f"| {' | '.join(cells(results, figure)[: len(heads)])} |")
-    lines += ["", f"{results.machine()}; {results.versions()}."]
-    lines += [f"{line}." for line in results.absent()]
+        row = dict(zip(HEADS, cells(results, figure), strict=True))
+        if heads is SHORT:
+            row["Python"] = row["Python"].partition(" (")[0]
+        lines.append(f"| {' | '.join(row[head] for head in heads)} |")
+    lines += ["", source(results)]
     return "\n".join(lines)
+
+
+def source(results: Results) -> str:
+    """Say where the figures come from."""
+    quick = ", with few repeats" if results.quick else ""
+    said = f"Measured on {results.day}{quick}: {results.machine}; {results.versions()}."
+    return " ".join([said, *(f"{line}." for line in results.absent())])
 
 
 def aligned(rows: Iterable[list[str]]) -> list[str]:
@@ -138,7 +141,7 @@ def aligned(rows: Iterable[list[str]]) -> list[str]:
 def text(results: Results) -> str:
     """Return everything as text for a terminal."""
     calls = ", ".join(f"{name} {ns:.1f} ns" for name, ns in results.call.items())
-    lines = [results.machine(), results.versions(), *results.absent()]
+    lines = [results.machine, results.versions(), *results.absent()]
     lines += [f"x: in calls of an empty function, net of an empty loop (here: {calls})", ""]
     head = ["", "reach", "C", "ok", "bare", "Python", "peers"]
     table = [head]

@@ -130,9 +130,7 @@ def take_turns(results: Results, folder: Path, rounds: int, seconds: float) -> N
             for worker in workers.values():
                 worker.close()
     for name, worker in workers.items():
-        results.says |= {
-            f"kit ({name})" if key == "kit" else key: what for key, what in worker.says.items()
-        }
+        results.says |= worker.says
         results.call[name] = worker.found["call"]
         for figure, subject, ns in worker.found["rows"]:
             if subject == "bare" and name != "c":

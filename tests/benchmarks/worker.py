@@ -23,7 +23,7 @@ def rows(role: str, folder: Path) -> tuple[list[Row], dict[str, str]]:
         from tests.benchmarks import lttng
 
         try:
-            return lttng.rows(), {}
+            return lttng.rows(), {"LTTng's Python agent": lttng.version()}
         except (ImportError, OSError, lttng.AbsentError) as error:
             return [], {"LTTng's Python agent": f"absent: {error}"}
     return _peers()
@@ -34,7 +34,7 @@ def _kit(folder: Path) -> tuple[list[Row], dict[str, str]]:
     from tests.benchmarks import bare, subjects
 
     made = subjects.kit_rows()
-    says = {"kit": f"{kit.__version__}, {kit.dispatcher} dispatcher"}
+    says = {"kit": kit.__version__}
     try:
         made += bare.rows(bare.load(folder))
     except ImportError as error:
