@@ -10,6 +10,7 @@ memory is what the recorder's own blocks, outside of it, would show in.
 from __future__ import annotations
 
 import gc
+import itertools
 import os
 import sys
 import threading
@@ -159,6 +160,56 @@ def frames() -> Callable[[], object]:
     return step
 
 
+def aggregates() -> Callable[[], object]:
+    """Add up by key: keys for which there is room, and keys for which there is none."""
+    marker = kit.marker("leaks.aggregates", n=int, x=float, key=str)
+    numbers = kit.aggregate(marker, "x", by="key", histogram="log2", capacity=20)
+    counts = kit.aggregate(marker, by=("n", "thread"), capacity=20, when="n > 3 and key != 'k7'")
+    turn = itertools.count()
+
+    def step() -> None:
+        n = next(turn) % 40
+        marker(n, n / 8 - 1, f"k{n}")
+        assert numbers.running
+        assert counts.running
+
+    return step
+
+
+def tables() -> Callable[[], object]:
+    """Read an aggregate, begin it anew, and another that comes and goes."""
+    marker = kit.marker("leaks.tables", n=int, key=str)
+    numbers = kit.aggregate(marker, "n", by="key", histogram=(0, 100, 10))
+
+    def step() -> None:
+        marker(7, "a key that is longer than most")
+        numbers.table()
+        numbers.clear()
+        with kit.aggregate(marker, "n", quantiles=()) as short:
+            marker(None, "b")
+            short.table()
+
+    return step
+
+
+def conditions() -> Callable[[], object]:
+    """Connect under a condition; it is true, false, and of a value that is missing."""
+    marker = kit.marker("leaks.conditions", n=int, text=str)
+
+    def step() -> None:
+        with marker.connect(
+            lambda n, text: None,
+            when="n * 2 > 10 and text in ('a', 'b') or text like 'x*'",
+            every=2,
+        ):
+            marker(7, "b")
+            marker(1, "xyz")
+            marker(None, None)
+            marker(1, "c")
+
+    return step
+
+
 def threads() -> Callable[[], object]:
     """Fire and record on a thread that ends."""
     marker = kit.marker("leaks.threads", n=int)
@@ -183,6 +234,9 @@ STEPS = {
     reads: 1.0,
     clears: 0.1,
     frames: 0.01,
+    aggregates: 1.0,
+    tables: 0.05,
+    conditions: 0.1,
     threads: 0.02,
 }
 """The steps, and how many of the times asked for each is gone through."""
