@@ -118,7 +118,8 @@ class Recorder:
         dispatches: bool,
         admission: dict[str, Any] | None = None,
     ) -> None:
-        self._handles: list[Connection | PatternConnection] = []
+        # What connects it, in one piece, while it runs: one operation takes it, whoever stops it.
+        self._running: list[tuple[Connection | PatternConnection, ...]] = []
         # Those of earlier starts, too, which have counted what they kept back.
         self._all_handles: list[Connection | PatternConnection] = []
         self._admission = admission or {}
@@ -142,12 +143,12 @@ class Recorder:
     @property
     def running(self) -> bool:
         """Whether it is recording."""
-        return bool(self._handles)
+        return bool(self._running)
 
     @property
     def handles(self) -> tuple[Connection | PatternConnection, ...]:
         """The connections through which it records."""
-        return tuple(self._handles)
+        return next(iter(self._running), ())
 
     @property
     def probe(self) -> NativeProbe:
@@ -156,7 +157,7 @@ class Recorder:
 
     def start(self) -> None:
         """Record; once more does nothing."""
-        if self._handles:
+        if self._running:
             return
         self._cuts = self._cuts.started(time.monotonic_ns())
         handles: list[Connection | PatternConnection] = []
@@ -165,7 +166,7 @@ class Recorder:
                 handles.append(  # noqa: PERF401 - as far as it came
                     connect(pattern, self._sink, error_limit=None, **self._admission)
                 )
-        self._handles = handles
+        self._running = [tuple(handles)]
         if self._admission:
             self._all_handles += handles
         self._stopped = None
@@ -181,8 +182,9 @@ class Recorder:
             Leave out what is completed after this moment, in nanoseconds on the monotonic clock: a
             trigger passes that of its event, which is then the last one.
         """
-        handles, self._handles = self._handles, []
-        if not handles:
+        try:
+            handles = self._running.pop()
+        except IndexError:
             return
         if at is not None:
             self._cuts = self._cuts.stopped(at)
@@ -240,12 +242,12 @@ class Recorder:
         self.stop()
 
     def __del__(self) -> None:
-        handles = getattr(self, "_handles", None)
-        if not handles or sys.is_finalizing():
+        running = getattr(self, "_running", None)
+        if not running or sys.is_finalizing():
             return  # at the interpreter's end there is nothing left to disconnect from
         message = f"{self!r} was abandoned while it was running; stop it, or use a with block"
         with batch():
-            for handle in handles:
+            for handle in running.pop():
                 try:
                     handle.disconnect()
                 except NotConnectedError:

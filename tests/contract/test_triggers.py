@@ -271,6 +271,41 @@ def test_rule_33_two_triggers_and_the_earlier_one_counts(unique) -> None:
     assert recorder.frame()["n"].tolist() == [0, 1, 2, 3]
 
 
+def test_rule_33_two_triggers_at_the_same_moment(unique, background, often) -> None:
+    """Red where two stops take the recorder's connection, or one trigger's firing is not counted."""
+    markers = [kit.marker(unique(f"request{n}"), n=int) for n in range(2)]
+    both = threading.Barrier(2)
+
+    def run(marker: kit.Marker) -> None:
+        for n in range(5):
+            marker(n)
+
+    for _ in range(40):
+        generations = [each.generation for each in markers]
+        recorder = kit.record(markers)
+        triggers = [
+            kit.trigger(each, [lambda: both.wait(), recorder.stop], when="n == 3")
+            for each in markers
+        ]
+        for each in markers:
+            background(run, each)
+        background.join()
+        assert [(each.fired, each.errors) for each in triggers] == [(1, 0), (1, 0)]
+        # The recorder, the trigger, and the recorder no more.
+        assert [each.generation for each in markers] == [before + 3 for before in generations]
+        end = recorder.snapshot().stopped
+        assert not recorder.running
+        assert end in [each.last.at for each in triggers]
+        recorder.start()  # nothing is left out any more
+        for each in markers:
+            each(7)
+        recorder.stop()
+        rows = [row for each in recorder.snapshot().threads for row in each.rows]
+        assert sorted(row[2][0] for row in rows if row[0] > end) == [7, 7]
+        for trigger in triggers:
+            trigger.disarm()
+
+
 @pytest.mark.usefixtures("frames")
 def test_rule_24_a_trigger_whose_action_fails_leaves_the_program_alone(unique) -> None:
     """Red where an action's error reaches the program, or keeps the recorder from its event."""

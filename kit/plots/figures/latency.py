@@ -199,7 +199,8 @@ class Latency(EventPlot):
     def _draw_marks(self, top: float) -> None:
         view = self.view
         shown = [p for p in view.percentiles if view.low <= max(p.value, 1) <= view.high]
-        x = [max(p.value, 1) for p in shown]
+        # Bokeh warns of integers that the browser cannot hold exactly.
+        x = [float(max(p.value, 1)) for p in shown]
         width = math.log(view.high / view.low)
         points = [
             (

@@ -97,6 +97,10 @@ def _needed_by(operator: str, left: Node | None, right: Node | None, positive: b
     return found
 
 
+def _given(value: object) -> object:
+    return value
+
+
 def _is_truth(node: Node) -> bool:
     return isinstance(node, Comparison | Logic | Not)
 
@@ -121,7 +125,12 @@ class Source:
     def __init__(
         self, node: Node, place_of: Callable[[str], str], patterns: dict[str, Pattern[str]]
     ) -> None:
-        self.scope: dict[str, Any] = {"times": times, "remainder": remainder, "power": power}
+        self.scope: dict[str, Any] = {
+            "times": times,
+            "remainder": remainder,
+            "power": power,
+            "given": _given,
+        }
         self._place_of = place_of
         self._patterns = patterns
         self.text = self._truth(node)
@@ -174,6 +183,8 @@ class Source:
         for operator, right in node.rest:
             value = self._value(left)
             if operator.startswith("is"):
+                # Python warns of a literal beside "is"; what has no name in it is folded to one.
+                value = value if left is not None and any(names(left)) else f"given({value})"
                 pairs.append(f"({value} {operator})")
             elif operator.endswith("like") and isinstance(right, Constant):
                 match = self._keep(self._patterns[str(right.value)].match, "match")
