@@ -272,7 +272,7 @@ def test_rule_33_two_triggers_and_the_earlier_one_counts(unique) -> None:
 
 
 def test_rule_33_two_triggers_at_the_same_moment(unique, background, often) -> None:
-    """Red where two stops take the recorder's connection, or one trigger's firing is not counted."""
+    """Red where two stops take the same connection, or one trigger's firing is not counted."""
     markers = [kit.marker(unique(f"request{n}"), n=int) for n in range(2)]
     both = threading.Barrier(2)
 
@@ -284,8 +284,7 @@ def test_rule_33_two_triggers_at_the_same_moment(unique, background, often) -> N
         generations = [each.generation for each in markers]
         recorder = kit.record(markers)
         triggers = [
-            kit.trigger(each, [lambda: both.wait(), recorder.stop], when="n == 3")
-            for each in markers
+            kit.trigger(each, [both.wait, recorder.stop], when="n == 3") for each in markers
         ]
         for each in markers:
             background(run, each)

@@ -184,7 +184,7 @@ class Source:
             value = self._value(left)
             if operator.startswith("is"):
                 # Python warns of a literal beside "is"; what has no name in it is folded to one.
-                value = value if left is not None and any(names(left)) else f"given({value})"
+                value = value if any(names(left)) else f"given({value})"
                 pairs.append(f"({value} {operator})")
             elif operator.endswith("like") and isinstance(right, Constant):
                 match = self._keep(self._patterns[str(right.value)].match, "match")
