@@ -309,6 +309,19 @@ class Plot(ABC):
     def _where(self) -> object:
         return tuple(window.view for window in self._windows.values())
 
+    def _measure(self, panel: Panel) -> None:
+        """Place anew what depends on a panel's width when a page has said how wide it is."""
+
+        def measured(_attr: str, _old: object, new: object) -> None:
+            with lock:
+                if isinstance(new, int) and panel.measured(new):
+                    self._widen()
+
+        panel.figure.on_change("inner_width", measured)
+
+    def _widen(self) -> None:  # noqa: B027 - most plots have nothing that does
+        """Place anew what depends on the width; headings and keys have been."""
+
     def _watch(self, panel: Panel, x: Window | None = None, y: Window | None = None) -> None:
         """Compute the view anew after gestures in a panel.
 

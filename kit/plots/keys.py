@@ -101,17 +101,19 @@ class Keys:
         )
         panel.figure.add_layout(panel.paint(self._legend, label_text_color="muted"), "above")
 
-    def show(self, entries: Sequence[tuple[str, str]]) -> None:
+    def show(self, entries: Sequence[tuple[str, str]], room: float | None = None) -> None:
         """Show keys.
 
         Parameters
         ----------
         entries : sequence of (text, colour)
             At most `MOST`.
+        room : float, optional
+            px, where it is known.
         """
         texts = [units.plain(text) for text, _ in entries]
         self._legend.visible = bool(texts)
-        self._legend.ncols = columns(texts, self._room) if texts else 1
+        self._legend.ncols = columns(texts, room or self._room) if texts else 1
         for index, (item, mark) in enumerate(zip(self._items, self._marks, strict=True)):
             item.visible = index < len(texts)
             if item.visible:

@@ -37,11 +37,18 @@ if TYPE_CHECKING:
 
     from bokeh.models.renderers import GlyphRenderer
 
-__all__ = ["LEFT", "RIGHT", "ROOM", "Panel", "source", "zoom_tools"]
+__all__ = ["LEFT", "RIGHT", "ROOM", "Panel", "lines_of", "source", "zoom_tools"]
 
 LEFT: Final = 80
 RIGHT: Final = 36
+WIDTH: Final = 500
+"""Width of a narrow notebook's frame in px, until a page has said how wide it is."""
 SMALL: Final = "11px"
+LETTER: Final = 6.0
+"""Width of a letter of a note in px, on the average."""
+
+NOTICED: Final = 8
+"""A smaller change of width, in px, is none."""
 
 Dimensions: TypeAlias = Literal["width", "height", "both"]
 
@@ -55,6 +62,25 @@ def source(*columns: str) -> ColumnDataSource:
     ['x', 'y']
     """
     return ColumnDataSource(data={name: [] for name in columns})
+
+
+def lines_of(note: str, room: float) -> list[str]:
+    """Break a note where one of its parts ends, if it is longer than there is room.
+
+    Examples
+    --------
+    >>> lines_of("2,266 events · 1,981 left out", 120), lines_of("2,266 events · 3 left out", 400)
+    (['2,266 events ·', '1,981 left out'], ['2,266 events · 3 left out'])
+    """
+    lines = [""]
+    for part in note.split(" · "):
+        joined = f"{lines[-1]} · {part}" if lines[-1] else part
+        if not lines[-1] or LETTER * len(joined) <= room:
+            lines[-1] = joined
+        else:
+            lines[-1] += " ·"
+            lines.append(part)
+    return lines
 
 
 class Panel:
@@ -87,6 +113,8 @@ class Panel:
     draw : bokeh.plotting.figure
         The same, for its glyph methods.
     keys : Keys or None
+    width : int
+        Of the frame in px: as the page has measured it, or `WIDTH`.
     """
 
     def __init__(
@@ -106,6 +134,10 @@ class Panel:
         description: str = "",
     ) -> None:
         self.paint = painter
+        self.width = WIDTH
+        self._measured = False
+        self._right = right
+        self._said: tuple[str, str, Sequence[tuple[str, str]]] = ("", "", ())
         self.figure = figure(
             height=height,
             sizing_mode="stretch_width",
@@ -218,11 +250,37 @@ class Panel:
             What this is; what is shown of it, and what is not.
         keys : sequence of (text, colour)
         """
+        self._said = (title, note, keys)
+        self._write()
+
+    def _write(self) -> None:
+        title, note, keys = self._said
+        room = self.width + self._right if self._measured else None
         if self._title is not None and self._note is not None:
-            self._title.text = units.plain(title)
-            self._note.text = units.plain(note)
+            self._title.text = units.plain(title) if room is None else units.short(title, room // 8)
+            lines = [units.plain(note)] if room is None else lines_of(units.plain(note), room)
+            self._note.text = "\n".join(lines)
         if self.keys is not None:
-            self.keys.show(keys)
+            self.keys.show(keys, room)
+
+    def measured(self, width: int) -> bool:
+        """Take note of how wide the frame is in the page.
+
+        Parameters
+        ----------
+        width : int
+            px.
+
+        Returns
+        -------
+        bool
+            Whether it differs so much that what depends on it should be placed anew.
+        """
+        if not width or (self._measured and abs(width - self.width) < NOTICED):
+            return False
+        self.width, self._measured = width, True
+        self._write()
+        return True
 
     def text(self, data: ColumnDataSource, role: str | None = "text", **options: Any) -> Any:
         """Write labels from a source with columns x, y, text and whatever `options` name."""

@@ -1,5 +1,6 @@
 """Plots as a whole: themes, empty states, pages, and how they show themselves."""
 
+import math
 import re
 from pathlib import Path
 
@@ -286,3 +287,53 @@ def test_a_live_recorder_can_be_plotted():
     assert plots.publication(recorder).view.total == 20
     assert plots.publication(recorder).view.late_total == 0
     assert plots.fanout(recorder).view.dispatches == 20
+
+
+def test_a_narrow_frame_is_written_into_without_overlaps():
+    duration = [*range(1_000, 2_000)] * 2 + [770_000_000] * 30 + [2_700_000_000]
+    plot = plots.latency(samples.frame(range(len(duration)), duration))
+    below = plot._below
+    wide = [text for text in plot._marks.data["text"] if text]
+    below.figure.trigger("inner_width", None, 300)
+    assert below.width == 300
+    marks = {name: plot._marks.data[name] for name in ("text", "align", "x")}
+    low, high = plot.view.low, plot.view.high
+    for text, align, x in zip(*marks.values(), strict=True):
+        at = 300 * math.log(x / low) / math.log(high / low)
+        left = at - 6 * len(text) if align == "right" else at
+        assert not text or (left > -80 and left + 6 * len(text) < 300 + 36), text
+    assert len([text for text in marks["text"] if text]) <= len(wide)
+    below.figure.trigger("inner_width", 300, 900)
+    assert len([text for text in plot._marks.data["text"] if text]) >= len(wide)
+
+
+def test_a_note_breaks_between_its_parts_where_there_is_no_room():
+    plot = plots.latency(samples.frame([0, 1, 2], [10, None, 30]))
+    before = texts(plot)
+    assert any("2 events · 1 event without" in text for text in before)
+    plot._above.figure.trigger("inner_width", None, 200)
+    assert any("2 events ·\n1 event without" in text for text in texts(plot))
+
+
+@pytest.mark.parametrize("hours", [1, 300 * 24, 140 * 365 * 24])
+def test_hours_days_and_years_are_durations_too(hours):
+    longest = hours * 3_600 * 10**9
+    frame = samples.frame([0, 1, 5], [1, longest // 2, longest])
+    for plot in (plots.latency(frame), plots.latency_over_time(frame), plots.timeline(frame)):
+        page = plot.to_html()  # a warning is an error here
+        assert page
+        assert plot.view is not None
+    assert plots.latency(frame).view.counts.sum() == 3
+
+
+def test_an_aggregate_without_keys_needs_no_room_for_them():
+    stats = Stats(1, sum=1, min=1, max=1, avg=1.0)
+    left = [
+        plots.aggregate(Table("m", None, int, by, rows))._panel.figure.min_border_left
+        for by, rows in (
+            ({}, {(): stats}),
+            ({"sym": str}, {("A",): stats}),
+            ({"sym": str}, {("A" * 40,): stats}),
+        )
+    ]
+    assert left == [36, 36, 128]

@@ -132,7 +132,7 @@ def test_linked_plots_share_one_selection():
     shared.select(dur=(10**7, 10**9))
     assert all(plot.selection is shared for plot in made)
     assert made[0].view.selected.sum() == len(shared) > 0
-    assert made[1].view.selected.sum() > 0
+    assert np.nansum(made[1].view.selected) > 0
     shared.clear()
     assert made[0].view.selected.sum() == 0
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from bokeh.models import Range1d
 
 from kit.plots import pieces, ticks, units
 from kit.plots.base import Plot, note, several
+from kit.plots.keys import width
 from kit.plots.views import grid
 from kit.plots.views.aggregate import AggregateView, Row, aggregate_view
 
@@ -26,6 +28,11 @@ AROUND = 112
 """Heading, keys and axis, in px."""
 
 LEFT = 128
+"""Room for the keys at most, in px; it grows in steps."""
+
+STEP = 16
+LONGEST = 18
+"""Letters of a key that are shown."""
 
 BARS = ("left", "right", "bottom", "top", "alpha", "key", "what", "count", "share")
 
@@ -73,7 +80,6 @@ class Aggregate(Plot):
             x_range=self._x_range,
             y_range=self._y_range,
             keys=pieces.ROOM,
-            left=LEFT,
             description="Numbers of an aggregate, by key",
         )
         self._named = ticks.named()
@@ -114,6 +120,7 @@ class Aggregate(Plot):
         panel.tips([marks], [key, ("@name", "@exact")])
         panel.tips([middles], [key, ("average", "@exact")])
         self._empty = panel.empty()
+        self._measure(panel)
         self.figure = panel.figure
 
     def _load(self, *frames: Any) -> None:
@@ -162,8 +169,12 @@ class Aggregate(Plot):
         names = {
             -row - (0.5 if view.kind == "counts" else (1 + WORDS / height) / 2): each.key
             for row, each in enumerate(view.rows)
+            if each.key
         }
-        self._panel.y_names({y: units.short(key, 18) for y, key in names.items()})
+        shown = {y: units.short(key, LONGEST) for y, key in names.items()}
+        self._panel.y_names(shown)
+        room = STEP * math.ceil((width(max(shown.values(), key=len, default="")) + 14) / STEP)
+        self._panel.figure.min_border_left = min(max(room, pieces.RIGHT), LEFT)
         self._draw_bars()
         self._draw_marks()
         self._draw_words()

@@ -95,6 +95,8 @@ class Compare(Plot):
         self._build_ratios(right)
         self._empty = left.empty()
         self._watch(left, x=dur)
+        for panel in (left, right):
+            self._measure(panel)
         self.figure = row(left.figure, right.figure, sizing_mode="stretch_width", spacing=0)
 
     def _build_curves(self, panel: pieces.Panel) -> None:

@@ -106,6 +106,8 @@ class Fanout(Plot):
         self._build_costs(above)
         self._build_widths(below)
         self._empty = above.empty()
+        for panel in (above, below):
+            self._measure(panel)
         self.figure = column(above.figure, below.figure, sizing_mode="stretch_width", spacing=8)
 
     def _build_costs(self, panel: pieces.Panel) -> None:

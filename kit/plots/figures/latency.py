@@ -28,9 +28,6 @@ FRAME = 126
 BOTTOM, ABOVE = -0.8, 0.9
 """Where it begins, and its room above the maximum, in nines."""
 
-NARROW = 500
-"""Width of a narrow notebook's frame in px: where there is more room, labels are only further."""
-
 
 def latency(frame: Any) -> Latency:
     """Plot how long things took.
@@ -92,6 +89,7 @@ class Latency(EventPlot):
         for panel in (self._above, self._below):
             self._watch(panel, x=dur)
             self._accept_brush(panel)
+            self._measure(panel)
         panels = (self._above.figure, self._below.figure)
         self.figure = column(*panels, sizing_mode="stretch_width", spacing=0)
 
@@ -189,15 +187,22 @@ class Latency(EventPlot):
         }
         self._counts_range.end = grid.ceiling(1.04 * int(view.counts.max(initial=0)))
         self._curve.data = {"dur": view.curve_dur, "nines": view.curve_nines}
-        top = max(math.log10(max(view.total, 1)), 1.0)
-        self._nines_range.end = top + ABOVE
-        self._below.y_names(ticks.shares(top), grid=True)
-        self._draw_marks(top + ABOVE)
+        self._nines_range.end = self._top + ABOVE
+        self._below.y_names(ticks.shares(self._top), grid=True)
+        self._draw_marks()
         self._empty.visible = not view.total
         self._empty.text = self._nothing()
 
-    def _draw_marks(self, top: float) -> None:
-        view = self.view
+    @property
+    def _top(self) -> float:
+        """The maximum's height, in nines."""
+        return max(math.log10(max(self.view.total, 1)), 1.0)
+
+    def _widen(self) -> None:
+        self._draw_marks()
+
+    def _draw_marks(self) -> None:
+        view, top = self.view, self._top + ABOVE
         shown = [p for p in view.percentiles if view.low <= max(p.value, 1) <= view.high]
         # Bokeh warns of integers that the browser cannot hold exactly.
         x = [float(max(p.value, 1)) for p in shown]
@@ -210,7 +215,7 @@ class Latency(EventPlot):
             )
             for at, p in zip(x, shown, strict=True)
         ]
-        placed = tags(points, NARROW, FRAME)
+        placed = tags(points, self._below.width, FRAME)
         before = [tag.before for tag in placed]
         self._marks.data = {
             "x": x,

@@ -74,6 +74,7 @@ class LatencyOverTime(EventPlot):
         self._build_points(panel)
         self._empty = panel.empty()
         self._watch(panel, x=time, y=dur)
+        self._measure(panel)
         self._accept_brush(panel)
         self.figure = panel.figure
 
@@ -159,9 +160,10 @@ class LatencyOverTime(EventPlot):
         self._cells.data = {
             "image": [view.counts],
             "selected": [view.selected],
-            "x": [first],
+            # As floats: Bokeh warns of integers that the browser cannot hold exactly.
+            "x": [float(first)],
             "y": [low],
-            "dw": [last - first],
+            "dw": [float(last - first)],
             "dh": [high - low],
         }
         for image in self._images:

@@ -87,6 +87,7 @@ class Publication(Plot):
         self._build_bars(panel)
         self._empty = panel.empty()
         self._watch(panel, x=time)
+        self._measure(panel)
         self.figure = panel.figure
 
     def _build_bars(self, panel: pieces.Panel) -> None:

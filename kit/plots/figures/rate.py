@@ -95,6 +95,7 @@ class Rate(EventPlot):
         panel.tips([columns], rows, point_policy="follow_mouse", limit=1)
         self._empty = panel.empty()
         self._watch(panel, x=time)
+        self._measure(panel)
         self._accept_brush(panel)
         self.figure = panel.figure
 
@@ -118,6 +119,7 @@ class Rate(EventPlot):
             "Rate",
             some if view.in_view < view.total else several(view.total, "event"),
             f"counted per {units.duration(view.width)}" if view.total else "",
+            "the last column, not complete, is left out" if view.unfinished else "",
         )
 
     def _draw(self) -> None:
@@ -132,7 +134,7 @@ class Rate(EventPlot):
             "ys": [np.repeat(line, 2) for line in view.rates],
             "color": colors,
         }
-        held = np.flatnonzero(view.selected)
+        held = np.flatnonzero(view.selected > 0)
         self._chosen.data = {"left": left[held], "right": right[held], "top": view.selected[held]}
         filled = np.flatnonzero(view.counts.sum(axis=0))
         self._columns.data = {
@@ -141,7 +143,7 @@ class Rate(EventPlot):
             "at": [units.instant(edge) for edge in view.edges[:-1][filled].tolist()],
             "what": [self._tell(column) for column in filled.tolist()],
         }
-        highest = max(view.rates.max(initial=0.0), view.selected.max(initial=0.0))
+        highest = max(np.nanmax(each, initial=0.0) for each in (view.rates, view.selected))
         self._rates_range.end = grid.ceiling(1.04 * float(highest))
         self._panel.say(*self._heading(), self._keys(colors))
         self._empty.visible = not view.total

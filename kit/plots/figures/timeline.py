@@ -83,6 +83,7 @@ class Timeline(EventPlot):
         self._build_bars(panel)
         self._empty = panel.empty()
         self._watch(panel, x=time)
+        self._measure(panel)
         self._accept_brush(panel)
         self.figure = panel.figure
 

@@ -45,6 +45,9 @@ LINE: Final = 14
 LETTER: Final = 6.5
 """Height of a text and width of a letter, in px."""
 
+LONGEST: Final = 2.0**62
+"""No edge is later, in ns: that is 146 years."""
+
 TAIL: Final = 400
 """So many of the slowest in view are points of the curve, each for itself."""
 
@@ -230,7 +233,7 @@ def bar_edges(low: float, high: float, bars: int = BARS) -> Ints:
     last = math.ceil(math.log10(high) * steps - 1e-9)
     powers = 10.0 ** (np.arange(first, last + 1) / steps)
     # Rounded and freed of doubles: a bar narrower than a nanosecond would always be empty.
-    edges = np.unique(np.rint(powers).astype(np.int64))
+    edges = np.unique(np.rint(np.minimum(powers, LONGEST)).astype(np.int64))
     return edges if len(edges) > 1 else np.array([edges[0], edges[0] + 1])
 
 

@@ -60,9 +60,12 @@ class RateView:
         Lines, busiest first.
     counts : array of int64, shape (lines, columns)
     rates : array of float, shape (lines, columns)
-        Events per second.
+        Events per second; not a number outside the recording, and in a column that the recording
+        did not see to its end.
     selected : array of float, shape (columns,)
-        Selected events per second.
+        Selected events per second; likewise.
+    unfinished : bool
+        Whether there is such a column in view that has events.
     total, in_view : int
     """
 
@@ -73,6 +76,7 @@ class RateView:
     counts: Ints
     rates: Floats
     selected: Floats
+    unfinished: bool
     total: int
     in_view: int
 
@@ -135,9 +139,11 @@ def rate_view(
     chosen = np.zeros(len(edges) - 1, np.int64)
     if selected is not None:
         chosen = np.diff(np.searchsorted(table.ts[selected], stamps))
-    # Outside the recording nothing could be counted; a sliver of a column would tell too little.
-    recorded = np.clip(edges[1:], 0, table.extent) - np.clip(edges[:-1], 0, table.extent)
-    seconds = np.maximum(recorded, width / 2) / 1e9
+    # An event ends the recording more often than not: counting it for a sliver of a column would
+    # make a peak of it. Where no column is complete, there is nothing better.
+    whole = (edges[:-1] >= 0) & (edges[1:] <= table.extent)
+    known = whole | ~whole.any()
+    seconds = np.where(known, width / 1e9, np.nan)
     return RateView(
         time=time,
         edges=edges,
@@ -146,6 +152,7 @@ def rate_view(
         counts=counts,
         rates=counts / seconds,
         selected=chosen / seconds,
+        unfinished=bool(counts[:, ~known].any()),
         total=len(table),
         in_view=int(counts.sum()),
     )
