@@ -10,7 +10,6 @@ is imported when it is first used.
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING, Any, Final
 
 from kit.errors import (
@@ -147,6 +146,8 @@ def __getattr__(name: str) -> Any:
     home = f"kit.{name}" if name in _ROOMS else _LAZY.get(name)
     if home is None:
         raise AttributeError(f"module 'kit' has no attribute {name!r}")
+    import importlib  # only now, as all that is not needed to fire
+
     try:
         module = importlib.import_module(home)
     except ModuleNotFoundError as error:
@@ -166,7 +167,7 @@ def __getattr__(name: str) -> Any:
 def _install_display() -> None:
     """Let plots show themselves through the widgets, which they know nothing of."""
     try:
-        importlib.import_module("kit.widgets")
+        import kit.widgets  # noqa: F401 - it installs itself
     except ModuleNotFoundError:
         pass  # no ipywidgets here: plots show as static pages
 

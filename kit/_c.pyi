@@ -2,7 +2,8 @@
 from collections.abc import Callable
 from typing import Any, Self, TypeAlias, TypeVar
 
-from kit.markers.connection import Connection, Observer
+from kit.markers.connection import Connection
+from kit.markers.protocols import Observer
 
 _Kind = TypeVar("_Kind", bound=type[Any])
 

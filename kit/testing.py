@@ -28,9 +28,9 @@ from kit.markers.registry import registry
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from kit.markers.connection import Observer
     from kit.markers.format import Format
     from kit.markers.marker import Marker
+    from kit.markers.protocols import Observer
 
 __all__ = ["Event", "Events", "capture", "isolated", "strict"]
 

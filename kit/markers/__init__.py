@@ -11,6 +11,7 @@
 `declaration`             the update that declares a marker
 `pattern_changes`         the updates of what is connected by pattern
 `checks`                  what is refused before anything is changed
+`protocols`               the types of what the markers ask of others
 `grace`                   waiting for dispatches that may still see the old one
 `registry`                every marker by name
 ========================  ===================================================================
@@ -20,15 +21,10 @@ from __future__ import annotations
 
 import sys
 from types import ModuleType
-from typing import TYPE_CHECKING, Unpack, overload
+from typing import TYPE_CHECKING, overload
 
 from kit.errors import FormatError
-from kit.markers.connection import (
-    NO_PRIVATE,
-    AnyProbe,
-    Connection,
-    ConnectOptions,
-)
+from kit.markers.connection import NO_PRIVATE, AnyProbe, Connection
 from kit.markers.format import Field, Format, Label
 from kit.markers.grace import barrier, defer, synchronize
 from kit.markers.listing import MarkerList
@@ -39,6 +35,9 @@ from kit.markers.span import Span
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
+    from typing import Unpack
+
+    from kit.markers.protocols import ConnectOptions
 
 __all__ = [
     "NO_PRIVATE",

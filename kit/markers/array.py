@@ -12,8 +12,9 @@ from kit.markers.tally import Tally
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kit.markers.connection import Connection, Observer
+    from kit.markers.connection import Connection
     from kit.markers.format import Format
+    from kit.markers.protocols import Observer
     from kit.markers.tally import Stub
 
 __all__ = ["ProbeArray", "build"]

@@ -7,7 +7,7 @@ dropped, and nothing has happened.
 from __future__ import annotations
 
 import bisect
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from kit.errors import AlreadyConnectedError, FormatMismatchError, NotConnectedError
 from kit.markers.tally import Tally
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from kit.markers.marker import Hooks, Marker
     from kit.markers.patterns import PatternConnection
 
-__all__ = ["Add", "Change", "Plan", "Plans", "Remove", "SetHooks", "same_name", "switched_off"]
+__all__ = ["Add", "Plan", "Plans", "Remove", "SetHooks", "same_name", "switched_off"]
 
 
 switched_off: Final = Tally()
@@ -140,13 +140,6 @@ class Plans(dict["Marker", Plan]):
         if marker not in self:
             self[marker] = Plan(marker)
         return self[marker]
-
-
-class Change(Protocol):
-    """A step of an update."""
-
-    def apply(self, plans: Plans) -> None:
-        """Change the plans, or raise."""
 
 
 class Add(NamedTuple):

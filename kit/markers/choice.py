@@ -3,6 +3,8 @@
 ``KIT_DISPATCH=python`` or ``KIT_DISPATCH=c`` in the environment decides otherwise.
 """
 
+# Paths are text here: importing pathlib takes longer than all of this module.
+# ruff: noqa: PTH103, PTH111, PTH118
 from __future__ import annotations
 
 import os
@@ -38,20 +40,21 @@ def _say_once(error: ImportError) -> None:
     Not at each import, where it would be in the way of every notebook, and no warning, since
     nothing is wrong. Where it cannot be noted that it was said, it is not.
     """
-    from pathlib import Path  # only here: importing it costs more than all of this module
-
-    state = os.environ.get("XDG_STATE_HOME") or "~/.local/state"
+    state = os.environ.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state")
+    if state.startswith("~"):
+        return  # nobody is at home here
+    folder = os.path.join(state, "markers-kit")
     cause = "not-built" if isinstance(error, ModuleNotFoundError) else "not-loaded"
+    note = os.path.join(folder, f"c-{cause}-{sys.implementation.cache_tag}")
     try:
-        folder = Path(state).expanduser() / "markers-kit"
-        folder.mkdir(parents=True, exist_ok=True)
-        (folder / f"c-{cause}-{sys.implementation.cache_tag}").touch(exist_ok=False)
+        os.makedirs(folder, exist_ok=True)
+        os.close(os.open(note, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
         sys.stderr.write(
             f"kit: the C dispatcher is not there ({error}), so markers run in Python: the same, "
             f"only slower. To have it, {_REMEDY}. This is said once; kit.dispatcher tells.\n"
         )
-    except (OSError, RuntimeError, AttributeError):
-        pass  # said before; or there is no home to note it in, or nowhere to say it
+    except (OSError, AttributeError):
+        pass  # said before; or it cannot be noted, or there is nowhere to say it
 
 
 dispatcher: Final = _choose()

@@ -6,7 +6,6 @@ manner of the Linux Kernel Markers (``"qty %d px %f"``). Both make the same `For
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from kit.errors import FormatError
@@ -38,9 +37,7 @@ _CODES: Final[dict[type, str]] = {int: "%d", float: "%f", str: "%s", bool: "%b",
 FIELD_TYPES: Final = tuple(_CODES)
 """What a field can be declared to be."""
 
-_SPECIFIER: Final = re.compile(
-    r"%[#0\- +]*\d*(?:\.\d+)?(?:hh|h|ll|l|z|j|t|q)?(?P<conversion>[a-zA-Z])"
-)
+_SPECIFIER: Final = r"%[#0\- +]*\d*(?:\.\d+)?(?:hh|h|ll|l|z|j|t|q)?(?P<conversion>[a-zA-Z])"
 _CONVERSIONS: Final[dict[str, FieldType]] = {
     **dict.fromkeys("diuxXop", int),
     **dict.fromkeys("feEgGaA", float),
@@ -203,6 +200,8 @@ def _parse(marker: str, text: str) -> tuple[Field, ...]:
             f"marker {marker!r}: the format is {text!r}, not text; "
             "write it as 'name %d name %s', or pass keywords such as qty=int"
         )
+    import re  # only now: keywords need none of it
+
     words = text.split()
     fields = []
     for position in range(0, len(words), 2):
@@ -216,7 +215,7 @@ def _parse(marker: str, text: str) -> tuple[Field, ...]:
                 f"marker {marker!r}: field {name!r} in {text!r} has no type after it, such as %d"
             )
         specifier = words[position + 1]
-        match = _SPECIFIER.fullmatch(specifier)
+        match = re.fullmatch(_SPECIFIER, specifier)
         kind = _CONVERSIONS.get(match["conversion"]) if match else None
         if kind is None:
             raise FormatError(

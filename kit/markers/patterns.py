@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from fnmatch import fnmatchcase
 from typing import Any, NamedTuple, Self, overload
 
 from kit.errors import NotConnectedError
@@ -19,6 +18,8 @@ def is_pattern(name: str) -> bool:
 
 def matches(name: str, pattern: str) -> bool:
     """Whether a marker's name matches a pattern, by the rules of the shell, case counting."""
+    from fnmatch import fnmatchcase  # only now: a program without patterns need not wait for it
+
     return fnmatchcase(name, pattern)
 
 

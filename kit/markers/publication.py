@@ -6,7 +6,6 @@ What can fail fails while they are built, before the first store.
 from __future__ import annotations
 
 import time
-import weakref
 from threading import get_ident
 from typing import TYPE_CHECKING
 
@@ -98,6 +97,8 @@ def _publish(plan: Plan, array: ProbeArray | None) -> ProbeArray | None:
         _leave_out(array, plan)
     marker._dispatches.settle()
     if old is not None and not neutralised:
+        import weakref  # only now: who declares and fires need not wait for it
+
         marker._dispatches.retire(old.tally, weakref.ref(old))
     _tell_observers(plan, told, when, cookie)
     return old

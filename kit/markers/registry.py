@@ -16,7 +16,7 @@ from kit.errors import (
     UnnamedProbeWarning,
 )
 from kit.markers import grace
-from kit.markers.changes import Add, Change, Remove, SetHooks, switched_off
+from kit.markers.changes import Add, Remove, SetHooks, switched_off
 from kit.markers.checks import (
     Place,
     check_name,
@@ -47,8 +47,8 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from kit.markers.array import ProbeArray
-    from kit.markers.connection import Admission
     from kit.markers.marker import Hooks
+    from kit.markers.protocols import Admission, Change
 
 __all__ = ["Registry", "registry"]
 

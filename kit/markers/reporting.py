@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import warnings
 
 __all__ = ["report", "warn"]
 
@@ -33,6 +32,8 @@ def warn(message: str, category: type[Warning]) -> None:
     category : type
         The warning's class.
     """
+    import warnings  # as in `report`
+
     level, frame = 2, sys._getframe(1)
     while frame.f_back is not None and _is_kit(frame.f_globals.get("__name__")):
         level, frame = level + 1, frame.f_back

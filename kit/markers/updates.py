@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from kit.errors import WouldDeadlockError
 from kit.markers import grace
-from kit.markers.changes import Change, Plans
+from kit.markers.changes import Plans
 from kit.markers.publication import publish_all
 from kit.markers.reporting import report
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from kit.markers.array import ProbeArray
     from kit.markers.marker import Hook, Marker
+    from kit.markers.protocols import Change
 
 __all__ = ["Batch", "Updater"]
 

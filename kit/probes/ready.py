@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import TextIO
 
-    from kit.markers.connection import Observer
     from kit.markers.format import Format
     from kit.markers.marker import Marker
+    from kit.markers.protocols import Observer
 
 __all__ = ["Count", "Print", "Time"]
 

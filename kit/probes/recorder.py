@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from kit.markers.connection import NativeProbe
+    from kit.markers.protocols import NativeProbe
     from kit.probes.store import Found, Store
 
 __all__ = ["MODES", "Recorder", "record"]

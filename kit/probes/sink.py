@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from kit.markers import Connection, Marker
-    from kit.markers.connection import Observer
     from kit.markers.format import Format
+    from kit.markers.protocols import Observer
 
     Writer = Callable[[int, int, tuple[Any, ...]], None]
 

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from kit.markers import PatternConnection
-    from kit.markers.connection import Observer
     from kit.markers.format import Format
+    from kit.markers.protocols import Observer
 
 __all__ = ["Firing", "Trigger", "trigger"]
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kit.markers import Format, Marker
-    from kit.markers.connection import NativeProbe
+    from kit.markers.protocols import NativeProbe
     from kit.probes.capture import Capture
 
 __all__ = ["Recording"]

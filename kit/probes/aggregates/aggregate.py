@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from kit.markers import PatternConnection
-    from kit.markers.connection import Observer
     from kit.markers.format import FieldType, Format
+    from kit.markers.protocols import Observer
     from kit.probes.aggregates.histogram import Bucket
 
 __all__ = ["Aggregate"]
