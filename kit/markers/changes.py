@@ -73,9 +73,12 @@ class Plan:
 
     def take_out(self, connection: Connection) -> None:
         """Leave a connection out, where it is in."""
-        if connection in self.after:
-            place = self.after.index(connection)
-            self.after = self.after[:place] + self.after[place + 1 :]
+        after = list(self.after)
+        try:
+            after.remove(connection)
+        except ValueError:
+            return
+        self.after = tuple(after)
 
     def holds(self, probe: object, private: object) -> bool:
         """Whether a closure is to be in the array."""
@@ -90,8 +93,14 @@ class Plan:
                 f"but {new.label} asks for ({asked})"
             )
         replaced: list[Connection] = []
-        if new.name is not None:
-            replaced = [each for each in (*self.after, *self.off) if same_name(each, new)]
+        name = new.name
+        if name is not None:
+            # The names first, in place: this looks at all that is connected.
+            replaced = [
+                each
+                for each in (*self.after, *self.off)
+                if each.name == name and same_name(each, new)
+            ]
         action = "replace" if any(each in self.after for each in replaced) else "connect"
         if replaced:
             new._order = min(each._order for each in replaced)

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from kit.markers.array import ProbeArray
     from kit.markers.changes import Plan, Plans
-    from kit.markers.connection import Connection
+    from kit.markers.protocols import NativeProbe
 
 __all__ = ["publish_all"]
 
@@ -58,8 +58,9 @@ def _publish(plan: Plan, array: ProbeArray | None) -> ProbeArray | None:
     """Publish one marker's new array; return the old one."""
     marker = plan.marker
     old = marker._array
-    before, after = set(plan.before), set(plan.after)
-    gone, come = before - after, after - before
+    before = set(plan.before)
+    changed = before.symmetric_difference(plan.after)  # few, however many are connected
+    gone, come = changed & before, changed - before
     neutralised = array is old and old is not None
     now = marker._dispatches.now
     if array is not None and not neutralised:
@@ -88,7 +89,9 @@ def _publish(plan: Plan, array: ProbeArray | None) -> ProbeArray | None:
     cookie = grace.snapshot()
     # Not those for which a stub stood in the old array: they were told that they are gone.
     told = [
-        each for each in (*gone, *plan.after) if each._state not in ("disconnected", "replaced")
+        each.native
+        for each in (*gone, *plan.after)
+        if each.native is not None and each._state not in ("disconnected", "replaced")
     ]
     for connection in gone:
         if connection.connected:
@@ -117,14 +120,12 @@ def _leave_out(array: ProbeArray, plan: Plan) -> None:
 
 def _tell_observers(
     plan: Plan,
-    told: Iterable[Connection],
+    told: Iterable[NativeProbe],
     when: int,
     cookie: grace.Cookie,
 ) -> None:
     observers = {
-        id(native.observer): native.observer
-        for each in told
-        if (native := each.native) is not None and native.observer is not None
+        id(native.observer): native.observer for native in told if native.observer is not None
     }
     for observer in observers.values():
         ended = observer.published(
