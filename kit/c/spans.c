@@ -13,6 +13,7 @@ typedef struct {
     Py_ssize_t nargs;   /* positional ones */
     Py_ssize_t count;   /* all of them */
     uint8_t bound;      /* which of its steps a `with` statement has looked up */
+    bool tracked;       /* by the garbage collector, see holds_others */
     PyObject *values[1];
 } Timing;
 
@@ -26,6 +27,15 @@ enum { ENTER = 1, EXIT = 2 };
 static Timing *kept[KEPT];
 static int kept_count;
 #endif
+
+/* Whether a value may hold others, and so be part of a cycle. The usual ones do not; a passage with
+ * no others is kept from the collector, which costs as much as reading the clock. */
+static inline bool
+holds_others(PyObject *value)
+{
+    return !(PyUnicode_CheckExact(value) || PyLong_CheckExact(value) || PyFloat_CheckExact(value) ||
+             PyBool_Check(value) || value == Py_None);
+}
 
 static PyObject *timing_call(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *kwnames);
 
@@ -53,9 +63,13 @@ new_timing(PyObject *span, PyObject *const *args, Py_ssize_t nargs, PyObject *kw
     self->nargs = nargs;
     self->count = all;
     self->bound = 0;
-    for (Py_ssize_t i = 0; i < all; i++)
+    self->tracked = false;
+    for (Py_ssize_t i = 0; i < all; i++) {
         self->values[i] = Py_NewRef(args[i]);
-    PyObject_GC_Track(self);
+        self->tracked |= holds_others(args[i]);
+    }
+    if (UNLIKELY(self->tracked))
+        PyObject_GC_Track(self);
     return (PyObject *)self;
 }
 
@@ -247,29 +261,37 @@ timing_clear(Timing *self)
     return 0;
 }
 
-static void
-timing_dealloc(Timing *self)
+static inline void
+give_back(Timing *self)
 {
     PyTypeObject *type = Py_TYPE(self);
-    PyObject_GC_UnTrack(self);
-    /* A value may be another passage, and so on for as long as memory lasts. */
-    Py_TRASHCAN_BEGIN(self, timing_dealloc)
     Py_DECREF(self->span);
     Py_XDECREF(self->kwnames);
     for (Py_ssize_t i = 0; i < self->count; i++)
         Py_XDECREF(self->values[i]);
 #ifdef KEPT
-    if (LIKELY(Py_SIZE(self) == USUAL && kept_count < KEPT))
-        kept[kept_count++] = self; /* no return: the bin counts how deep it is */
-    else
-#endif
-    {
-        PyObject_GC_Del(self);
-        Py_DECREF(type);
+    if (LIKELY(Py_SIZE(self) == USUAL && kept_count < KEPT)) {
+        kept[kept_count++] = self;
+        return;
     }
-    Py_TRASHCAN_END
+#endif
+    PyObject_GC_Del(self);
+    Py_DECREF(type);
 }
 
+static void
+timing_dealloc(Timing *self)
+{
+    if (LIKELY(!self->tracked)) {
+        give_back(self);
+        return;
+    }
+    PyObject_GC_UnTrack(self);
+    /* A value may be another passage, and so on for as long as memory lasts. */
+    Py_TRASHCAN_BEGIN(self, timing_dealloc)
+    give_back(self); /* no return: the bin counts how deep it is */
+    Py_TRASHCAN_END
+}
 
 static PyMemberDef timing_members[] = {
     {"__vectorcalloffset__", T_PYSSIZET, offsetof(Timing, call), READONLY, NULL},
