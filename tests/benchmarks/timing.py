@@ -43,10 +43,14 @@ class Row:
         self.timer = timeit.Timer(self.statement, timer=time.thread_time, globals=dict(self.names))
 
     def time(self, loops: int) -> float:
-        """Return the seconds that so many loops take."""
+        """Return the seconds that so many loops take, after a few that are not counted.
+
+        Between two samples of a row, others and other processes have filled the caches.
+        """
         if self.before is not None:
             self.before()
         try:
+            self.timer.timeit(max(1, loops // 10))
             return self.timer.timeit(loops)
         finally:
             if self.after is not None:
@@ -58,6 +62,7 @@ class Row:
         while took < seconds / 4 and loops < self.most:
             loops = min(4 * loops, self.most)
             took = self.time(loops)
+        took = min(took, self.time(loops), self.time(loops))  # one may have been disturbed
         self.loops = max(1, min(self.most, int(loops * seconds / max(took, 1e-9))))
 
     def sample(self) -> None:
