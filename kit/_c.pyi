@@ -1,5 +1,6 @@
 # The types of the C extension; kit/c holds it.
 from collections.abc import Callable
+from mmap import mmap
 from typing import Any, Self, TypeAlias, TypeVar
 
 from kit.markers.connection import Connection
@@ -53,6 +54,8 @@ class Rows:
     def __init__(
         self, kinds: list[bytes], parts: list[tuple[object, int, int, int]], /
     ) -> None: ...
+    @staticmethod
+    def whole(kinds: tuple[bytes, ...], data: bytes, /) -> tuple[int, int]: ...
     def __len__(self) -> int: ...
     def tolist(self, context: int, /) -> list[tuple[Any, ...]]: ...
     def stamps(self) -> tuple[bytearray, bytearray]: ...
@@ -61,6 +64,22 @@ class Rows:
     ) -> tuple[
         bytearray, bytearray | None, list[tuple[bytearray, bytearray | None, bytearray | None]]
     ]: ...
+
+class File:
+    def __init__(
+        self,
+        memory: mmap,
+        key: int,
+        live: int,
+        threads: int,
+        most_threads: int,
+        counts: int,
+        most_counts: int,
+        arena: int,
+        cell: int,
+        cells: int,
+        /,
+    ) -> None: ...
 
 Piece: TypeAlias = tuple[int, str, int, Rows, dict[int, int], dict[int, int]]
 
@@ -75,7 +94,9 @@ class Store:
         sub_buffer: int,
         name_of: Callable[[int], str],
         plain: Callable[[str, object], object],
+        file: File = ...,
     ) -> None: ...
+    def rotate(self, file: File, /) -> None: ...
     def __len__(self) -> int: ...
     def clear(self) -> None: ...
     def copy(self, newest: int, /) -> list[Piece]: ...

@@ -47,11 +47,12 @@ is_text(char kind)
     return kind == 's' || kind == 'k';
 }
 
-/* Foreign bytes are looked through before anything in them is believed. */
-static int
-check(Rows *self, Part *part, Py_ssize_t *events)
+/* Foreign bytes are looked through before anything in them is believed: how many of them are whole
+ * records, how many these are, and what is wrong with the next one, or NULL. */
+static const char *
+look(PyObject *all_kinds, const Part *part, size_t *end, Py_ssize_t *events)
 {
-    Py_ssize_t codes = PyTuple_GET_SIZE(self->kinds), found = 0;
+    Py_ssize_t codes = PyTuple_GET_SIZE(all_kinds), found = 0;
     const char *wrong = NULL;
     size_t at = part->begin;
     while (at < part->end && wrong == NULL) {
@@ -67,7 +68,7 @@ check(Rows *self, Part *part, Py_ssize_t *events)
         else if (head.flags & ~NOTED)
             wrong = "has unknown flags";
         else {
-            PyObject *kinds = PyTuple_GET_ITEM(self->kinds, head.code);
+            PyObject *kinds = PyTuple_GET_ITEM(all_kinds, head.code);
             size_t columns = PyBytes_GET_SIZE(kinds), fixed = RECORD_HEAD + 8 * columns;
             size_t notes = head.flags & NOTED ? (columns + 7) / 8 * 8 : 0;
             if (fixed + notes > head.size)
@@ -100,12 +101,39 @@ check(Rows *self, Part *part, Py_ssize_t *events)
             found += wrong == NULL;
         }
     }
+    *end = at;
     *events = found;
-    if (wrong != NULL) {
+    return wrong;
+}
+
+static int
+check(Rows *self, const Part *part, Py_ssize_t *events)
+{
+    size_t at;
+    const char *wrong = look(self->kinds, part, &at, events);
+    if (wrong != NULL)
         PyErr_Format(PyExc_ValueError, "the record at byte %zu %s", at, wrong);
-        return -1;
+    return wrong == NULL ? 0 : -1;
+}
+
+/* whole(kinds, data): how many bytes of foreign data are whole records, and how many records. */
+static PyObject *
+rows_whole(PyObject *Py_UNUSED(type), PyObject *args)
+{
+    PyObject *kinds, *data;
+    if (!PyArg_ParseTuple(args, "O!S", &PyTuple_Type, &kinds, &data))
+        return NULL;
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(kinds); i++) {
+        if (!PyBytes_Check(PyTuple_GET_ITEM(kinds, i))) {
+            PyErr_SetString(PyExc_TypeError, "the columns of a code are bytes");
+            return NULL;
+        }
     }
-    return 0;
+    Part part = {data, PyBytes_AS_STRING(data), 0, PyBytes_GET_SIZE(data)};
+    size_t end;
+    Py_ssize_t events;
+    (void)look(kinds, &part, &end, &events);
+    return Py_BuildValue("nn", (Py_ssize_t)end, events);
 }
 
 static int
@@ -142,7 +170,7 @@ rows_fill(PyObject *made, PyObject *args, PyObject *Py_UNUSED(kwargs))
         part->begin = begin;
         part->end = end;
         if (Py_TYPE(owner) == kit_Block && begin >= 0 && begin <= end &&
-            (size_t)end <= ((Block *)owner)->used)
+            (uint64_t)end <= *kit_used((Block *)owner))
             part->data = ((Block *)owner)->data;
         else if (PyBytes_CheckExact(owner) && begin >= 0 && begin <= end &&
                  end <= PyBytes_GET_SIZE(owner)) {
@@ -507,6 +535,8 @@ static PyMethodDef rows_methods[] = {
     {"tolist", (PyCFunction)rows_tolist, METH_O, tolist_doc},
     {"stamps", (PyCFunction)rows_stamps, METH_NOARGS, stamps_doc},
     {"columns", (PyCFunction)rows_columns, METH_O, columns_doc},
+    {"whole", rows_whole, METH_VARARGS | METH_STATIC,
+     "whole(kinds, data)\n--\n\nHow many bytes of some data are whole records, and how many records."},
     {NULL},
 };
 

@@ -16,33 +16,51 @@ static char *spare[SPARE];
 static int spare_count;
 #endif
 
+/* Memory for records, after the number of bytes in use, or NULL; `old` gives way to it. */
+static char *
+new_memory(char *old, size_t room)
+{
+    uint64_t *made = PyMem_RawRealloc(old == NULL ? NULL : old - sizeof(uint64_t),
+                                      room + sizeof(uint64_t));
+    if (made == NULL)
+        return NULL;
+    *made = 0;
+    return (char *)(made + 1);
+}
+
 static char *
 take_memory(size_t room)
 {
 #ifdef SPARE
-    if (room == BLOCK_BYTES && spare_count > 0)
-        return spare[--spare_count];
+    if (room == BLOCK_BYTES && spare_count > 0) {
+        char *data = spare[--spare_count];
+        memset(data - sizeof(uint64_t), 0, sizeof(uint64_t));
+        return data;
+    }
 #endif
-    return PyMem_RawMalloc(room);
+    return new_memory(NULL, room);
 }
 
 static void
 give_memory(char *data, size_t room)
 {
 #ifdef SPARE
-    if (data != NULL && room == BLOCK_BYTES && spare_count < SPARE) {
+    if (room == BLOCK_BYTES && spare_count < SPARE) {
         spare[spare_count++] = data;
         return;
     }
 #endif
-    PyMem_RawFree(data);
+    PyMem_RawFree(data - sizeof(uint64_t));
 }
 
 static void
 block_dealloc(Block *self)
 {
     PyTypeObject *type = Py_TYPE(self);
-    give_memory(self->data, self->room);
+    if (self->file != NULL)
+        Py_DECREF(self->file); /* what is in it stays there */
+    else if (self->data != NULL)
+        give_memory(self->data, self->room);
     type->tp_free(self);
     Py_DECREF(type);
 }
@@ -60,22 +78,60 @@ static PyType_Spec block_spec = {
     .slots = block_slots,
 };
 
+static int drop_oldest(Store *store);
+
+/* The same in the store's file: there is only so much, so the oldest gives way where it may. */
+static char *
+file_piece(Store *store, Buffer *buffer, size_t *room)
+{
+    File *file = store->file;
+    if (buffer->slot < 0)
+        buffer->slot = kit_file_thread(file, buffer->tid, buffer->name, buffer->events);
+    if (buffer->slot < 0 || *room > file->cell * file->cells - PIECE_HEAD)
+        return NULL;
+    size_t wanted = *room;
+    char *data;
+    while ((data = kit_file_piece(file, buffer->slot, buffer->events, wanted, room)) == NULL) {
+        if (store->oldest_full == NULL || drop_oldest(store) < 0)
+            return NULL;
+    }
+    return data;
+}
+
 Block *
 kit_new_block(Store *store, Buffer *buffer, size_t room)
 {
     Block *block = (Block *)kit_Block->tp_alloc(kit_Block, 0);
     if (block == NULL)
         return NULL;
-    block->room = room;
-    block->data = take_memory(room);
+    block->data = store->file == NULL ? take_memory(room) : file_piece(store, buffer, &room);
     if (block->data == NULL) {
         Py_DECREF(block);
         PyErr_NoMemory();
         return NULL;
     }
+    block->file = store->file == NULL ? NULL : (File *)Py_NewRef(store->file);
+    block->room = room;
     block->first = buffer->events;
     block->buffer = buffer;
     return block;
+}
+
+/* Another piece for a block that holds nothing yet. */
+static int
+enlarge(Store *store, Buffer *buffer, Block *block, size_t room)
+{
+    char *data = store->file == NULL ? new_memory(block->data, room)
+                                     : file_piece(store, buffer, &room);
+    if (data == NULL) {
+        PyErr_NoMemory();
+        return -1;
+    }
+    if (store->file != NULL)
+        kit_file_release(store->file, block->data);
+    block->data = data;
+    block->room = room;
+    return 0;
 }
 
 /* Buffers. */
@@ -87,37 +143,78 @@ count_codes(Buffer *buffer, size_t codes)
     if (codes <= buffer->codes)
         return 0;
     codes += 16;
-    long long *lost = PyMem_RawCalloc(codes, sizeof(long long));
-    long long *overwritten = PyMem_RawCalloc(codes, sizeof(long long));
-    if (lost == NULL || overwritten == NULL) {
-        PyMem_RawFree(lost);
-        PyMem_RawFree(overwritten);
+    /* All in one, so that there is one thing to fail. */
+    long long *lost = PyMem_RawCalloc(4 * codes, sizeof(long long));
+    if (lost == NULL) {
         PyErr_NoMemory();
         return -1;
     }
+    long long *overwritten = lost + codes, *gone = overwritten + codes;
+    int64_t *slots = (int64_t *)(gone + codes);
+    memset(slots, 0xFF, codes * sizeof(int64_t));
     if (buffer->codes > 0) {
         memcpy(lost, buffer->lost, buffer->codes * sizeof(long long));
         memcpy(overwritten, buffer->overwritten, buffer->codes * sizeof(long long));
+        memcpy(gone, buffer->gone, buffer->codes * sizeof(long long));
+        memcpy(slots, buffer->slots, buffer->codes * sizeof(int64_t));
     }
     PyMem_RawFree(buffer->lost);
-    PyMem_RawFree(buffer->overwritten);
     buffer->lost = lost;
     buffer->overwritten = overwritten;
+    buffer->gone = gone;
+    buffer->slots = slots;
     buffer->codes = codes;
     return 0;
 }
 
+/* Where the file counts a thread's events of a marker, or NULL: there is no room. */
+static CountSlot *
+count_slot(File *file, Buffer *buffer, size_t code)
+{
+    if (buffer->slot < 0)
+        buffer->slot = kit_file_thread(file, buffer->tid, buffer->name, buffer->events);
+    if (buffer->slots[code] < 0 && buffer->slot >= 0)
+        buffer->slots[code] = kit_file_count(file, buffer->slot, code);
+    return buffer->slots[code] < 0 ? NULL : &file->counts[buffer->slots[code]];
+}
+
+static void
+note_lost(File *file, Buffer *buffer, size_t code, uint64_t more)
+{
+    CountSlot *slot = count_slot(file, buffer, code);
+    _Atomic uint64_t *count = slot == NULL ? &file->live->lost : &slot->lost;
+    atomic_store_explicit(count, atomic_load_explicit(count, memory_order_relaxed) + more,
+                          memory_order_relaxed);
+}
+
 int
-kit_count_lost(Buffer *buffer, uint16_t code)
+kit_count_lost(Store *store, Buffer *buffer, uint16_t code)
 {
     if (count_codes(buffer, (size_t)code + 1) < 0)
         return -1;
     buffer->lost[code]++;
+    if (store->file != NULL)
+        note_lost(store->file, buffer, code, 1);
     return 0;
 }
 
+/* What was in the oldest block of a thread has given way, in one step. */
 static void
-free_buffer(Buffer *buffer)
+note_gone(File *file, Buffer *buffer, const Block *block)
+{
+    ThreadSlot *thread = &file->threads[buffer->slot];
+    uint64_t which = ~atomic_load_explicit(&thread->gone, memory_order_relaxed) & 1;
+    for (size_t code = 0; code < buffer->codes; code++) {
+        CountSlot *slot = buffer->gone[code] == 0 ? NULL : count_slot(file, buffer, code);
+        if (slot != NULL)
+            atomic_store_explicit(&slot->gone[which], buffer->gone[code], memory_order_relaxed);
+    }
+    atomic_store_explicit(&thread->gone, 2 * (uint64_t)(block->first + block->events) + which,
+                          memory_order_release);
+}
+
+static void
+forget_blocks(Buffer *buffer)
 {
     for (Block *block = buffer->oldest, *next; block != NULL; block = next) {
         next = block->next;
@@ -125,9 +222,14 @@ free_buffer(Buffer *buffer)
         block->buffer = NULL;
         Py_DECREF(block);
     }
+}
+
+static void
+free_buffer(Buffer *buffer)
+{
+    forget_blocks(buffer);
     Py_XDECREF(buffer->name);
     PyMem_RawFree(buffer->lost);
-    PyMem_RawFree(buffer->overwritten);
     PyMem_RawFree(buffer);
 }
 
@@ -158,6 +260,7 @@ new_buffer(Store *store, Reader *reader, PyObject *name)
     buffer->serial = reader->serial;
     buffer->tid = PyThread_get_thread_native_id();
     buffer->name = name;
+    buffer->slot = -1;
     /* What threads that have ended wrote may give way from now on. */
     for (Buffer *each = store->buffers; store->overwrite && each != NULL; each = each->next) {
         bool ended = each->serial != each->reader->serial || atomic_load(&each->reader->gone);
@@ -219,6 +322,8 @@ append(Buffer *buffer, Block *block)
 static size_t
 next_room(const Store *store, const Block *last)
 {
+    if (store->file != NULL)
+        return store->file->cell - PIECE_HEAD;
     size_t events = store->overwrite ? (size_t)store->sub_buffer : (size_t)store->capacity;
     size_t most = events < BLOCK_BYTES / 256 ? events * 256 : BLOCK_BYTES;
     size_t room = last == NULL ? FIRST_BYTES : 4 * last->room;
@@ -238,14 +343,7 @@ kit_make_room(Store *store, Buffer *buffer, size_t size)
         /* Nobody has seen anything of it. */
         if (block->room >= size)
             return 0;
-        char *data = PyMem_RawRealloc(block->data, room);
-        if (data == NULL) {
-            PyErr_NoMemory();
-            return -1;
-        }
-        block->data = data;
-        block->room = room;
-        return 0;
+        return enlarge(store, buffer, block, room);
     }
     block = kit_new_block(store, buffer, room);
     if (block == NULL)
@@ -259,14 +357,19 @@ drop_oldest(Store *store)
 {
     Block *block = store->oldest_full;
     Buffer *buffer = block->buffer;
-    size_t used = atomic_load_explicit(&block->used, memory_order_relaxed);
-    for (size_t at = block->taken; at < used;) {
+    size_t used = atomic_load_explicit(kit_used(block), memory_order_relaxed);
+    for (size_t at = store->file == NULL ? block->taken : 0; at < used;) {
         Head head;
         memcpy(&head, block->data + at, sizeof(head));
         if (count_codes(buffer, (size_t)head.code + 1) < 0)
             return -1;
-        buffer->overwritten[head.code]++;
+        buffer->overwritten[head.code] += at >= block->taken;
+        buffer->gone[head.code]++;
         at += head.size;
+    }
+    if (store->file != NULL) {
+        note_gone(store->file, buffer, block);
+        kit_file_release(store->file, block->data);
     }
     store->oldest_full = block->next_full;
     if (store->oldest_full == NULL)
@@ -324,6 +427,8 @@ forget_all(Store *self)
     self->last = &self->buffers;
     self->oldest_full = self->newest_full = NULL;
     self->held = 0;
+    if (self->file != NULL)
+        kit_file_clear(self->file);
     self->id = atomic_fetch_add(&ids, 1) + 1; /* nobody's cache holds it */
     KIT_UNLOCK(&self->lock);
     for (Buffer *next; buffer != NULL; buffer = next) {
@@ -336,12 +441,12 @@ static int
 store_fill(PyObject *made, PyObject *args, PyObject *kwargs)
 {
     Store *self = (Store *)made;
-    static char *names[] = {"capacity", "sub_buffer", "name_of", "plain", NULL};
-    PyObject *name_of, *plain;
+    static char *names[] = {"capacity", "sub_buffer", "name_of", "plain", "file", NULL};
+    PyObject *name_of, *plain, *file = NULL;
     long long capacity;
     Py_ssize_t sub_buffer;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "LnOO", names, &capacity, &sub_buffer, &name_of,
-                                     &plain))
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "LnOO|O!", names, &capacity, &sub_buffer,
+                                     &name_of, &plain, kit_File, &file))
         return -1;
     if (capacity < 1 || sub_buffer < 0) {
         PyErr_SetString(PyExc_ValueError, "a store has a capacity of 1 or more");
@@ -355,6 +460,7 @@ store_fill(PyObject *made, PyObject *args, PyObject *kwargs)
     self->sub_buffer = sub_buffer;
     self->name_of = Py_NewRef(name_of);
     self->plain = Py_NewRef(plain);
+    self->file = (File *)Py_XNewRef(file);
     self->last = &self->buffers;
     self->id = atomic_fetch_add(&ids, 1) + 1;
     return 0;
@@ -381,6 +487,7 @@ store_dealloc(Store *self)
 {
     PyTypeObject *type = Py_TYPE(self);
     PyObject_GC_UnTrack(self);
+    Py_CLEAR(self->file); /* what is in it stays there */
     forget_all(self);
     Py_XDECREF(self->name_of);
     Py_XDECREF(self->plain);
@@ -452,6 +559,24 @@ by_code(const long long *counts, size_t codes)
     return dict;
 }
 
+/* What a file holds may give way while somebody still looks at it, so they are given a copy. */
+static PyObject *
+copy_of(const Block *block, size_t begin, size_t end)
+{
+    Block *copy = (Block *)kit_Block->tp_alloc(kit_Block, 0);
+    if (copy == NULL)
+        return NULL;
+    copy->data = take_memory(end - begin);
+    if (copy->data == NULL) {
+        Py_DECREF(copy);
+        return PyErr_NoMemory();
+    }
+    memcpy(copy->data, block->data + begin, end - begin);
+    copy->room = end - begin;
+    *kit_used(copy) = end - begin;
+    return (PyObject *)copy;
+}
+
 /* (tid, name, number of the first, rows, lost, overwritten) of one buffer; `newest` < 0 for all. */
 static PyObject *
 piece(Store *self, Buffer *buffer, Py_ssize_t newest)
@@ -470,13 +595,16 @@ piece(Store *self, Buffer *buffer, Py_ssize_t newest)
             continue;
         }
         size_t begin = block->taken;
-        size_t end = atomic_load_explicit(&block->used, memory_order_acquire);
+        size_t end = atomic_load_explicit(kit_used(block), memory_order_acquire);
         for (; skip > 0; skip--, events--) {
             Head head;
             memcpy(&head, block->data + begin, sizeof(head));
             begin += head.size;
         }
-        PyObject *part = Py_BuildValue("Onnn", block, (Py_ssize_t)begin, (Py_ssize_t)end, events);
+        PyObject *part = block->file == NULL
+                             ? Py_BuildValue("Onnn", block, (Py_ssize_t)begin, (Py_ssize_t)end, events)
+                             : Py_BuildValue("Nnnn", copy_of(block, begin, end), (Py_ssize_t)0,
+                                             (Py_ssize_t)(end - begin), events);
         if (part == NULL || PyList_Append(parts, part) < 0)
             Py_CLEAR(parts);
         Py_XDECREF(part);
@@ -531,7 +659,7 @@ store_copy(Store *self, PyObject *newest)
     return found;
 }
 
-PyDoc_STRVAR(take_doc, "take()\n--\n\nThe same as copy(-1), and it is taken once.");
+PyDoc_STRVAR(take_doc, "take()\n--\n\nThe same as copy(-1), and it is taken once; a file keeps it.");
 
 static PyObject *
 store_take(Store *self, PyObject *Py_UNUSED(none))
@@ -541,11 +669,11 @@ store_take(Store *self, PyObject *Py_UNUSED(none))
     for (Buffer *buffer = self->buffers; taken != NULL && buffer != NULL; buffer = buffer->next) {
         for (Block *block = buffer->oldest, *next; block != NULL; block = next) {
             next = block->next;
-            if (!self->overwrite)
+            if (!self->overwrite && self->file == NULL)
                 self->held -= block->events - block->events_taken;
-            block->taken = atomic_load_explicit(&block->used, memory_order_relaxed);
+            block->taken = atomic_load_explicit(kit_used(block), memory_order_relaxed);
             block->events_taken = block->events;
-            if (!self->overwrite && block != buffer->current) {
+            if (!self->overwrite && self->file == NULL && block != buffer->current) {
                 buffer->oldest = next;
                 block->next = NULL;
                 block->buffer = NULL;
@@ -555,6 +683,39 @@ store_take(Store *self, PyObject *Py_UNUSED(none))
     }
     KIT_UNLOCK(&self->lock);
     return taken;
+}
+
+PyDoc_STRVAR(rotate_doc, "rotate(file)\n--\n\nGo on in another file; what was recorded stays in the old one.");
+
+static PyObject *
+store_rotate(Store *self, PyObject *made)
+{
+    if (self->file == NULL || Py_TYPE(made) != kit_File) {
+        PyErr_SetString(PyExc_TypeError, "a store that has a file goes on in another one");
+        return NULL;
+    }
+    KIT_LOCK(&self->lock);
+    File *old = self->file;
+    self->file = (File *)Py_NewRef(made);
+    self->oldest_full = self->newest_full = NULL;
+    self->held = 0;
+    for (Buffer *buffer = self->buffers; buffer != NULL; buffer = buffer->next) {
+        forget_blocks(buffer);
+        buffer->oldest = buffer->current = NULL;
+        buffer->slot = -1;
+        for (size_t code = 0; code < buffer->codes; code++) {
+            buffer->gone[code] = 0;
+            buffer->slots[code] = -1;
+        }
+        /* These are counted from the beginning, in each file. */
+        for (size_t code = 0; code < buffer->codes; code++) {
+            if (buffer->lost[code] > 0)
+                note_lost(self->file, buffer, code, buffer->lost[code]);
+        }
+    }
+    KIT_UNLOCK(&self->lock);
+    Py_DECREF(old);
+    Py_RETURN_NONE;
 }
 
 PyDoc_STRVAR(describe_doc, "describe(code, kinds)\n--\n\nSay which columns the records of a code have.");
@@ -602,6 +763,7 @@ static PyMethodDef store_methods[] = {
     {"clear", (PyCFunction)store_clear, METH_NOARGS, clear_doc},
     {"copy", (PyCFunction)store_copy, METH_O, copy_doc},
     {"take", (PyCFunction)store_take, METH_NOARGS, take_doc},
+    {"rotate", (PyCFunction)store_rotate, METH_O, rotate_doc},
     {"describe", (PyCFunction)store_describe, METH_VARARGS, describe_doc},
     {NULL},
 };

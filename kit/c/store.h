@@ -14,7 +14,7 @@
 #ifndef KIT_STORE_H
 #define KIT_STORE_H
 
-#include "kit.h"
+#include "file.h"
 
 enum { NOTED = 1 };
 enum { NOTE_VALUE = 0, NOTE_MISSING = 1, NOTE_MISFIT = 2, NOTE_CUT = 3, NOTE_ODD = 4 };
@@ -33,9 +33,8 @@ typedef struct {
 
 typedef struct Block {
     PyObject_HEAD
-    char *data;
+    char *data;             /* behind the number of bytes in use, see kit_used() */
     size_t room;            /* bytes */
-    _Atomic size_t used;    /* raised once a record is whole, see kit_commit() */
     size_t taken;           /* bytes of the records that a reader has taken away */
     Py_ssize_t events;
     Py_ssize_t events_taken;
@@ -43,7 +42,7 @@ typedef struct Block {
     struct Buffer *buffer;
     struct Block *next;     /* of the same thread */
     struct Block *next_full;/* of any thread, in the order in which they were filled */
-    void *owner;            /* who provides the memory, where that is not the heap */
+    File *file;             /* who provides the memory, where that is not the heap */
 } Block;
 
 /* What one thread writes. */
@@ -56,8 +55,11 @@ typedef struct Buffer {
     Block *oldest, *current;
     long long events;       /* ever written */
     long long *lost;        /* by code */
-    long long *overwritten; /* by code */
-    size_t codes;           /* how long those two are */
+    long long *overwritten; /* by code; without those that were taken away */
+    size_t codes;           /* how long these are */
+    int64_t slot;           /* of the thread in the file, or -1 */
+    long long *gone;        /* by code: what gave way in the file */
+    int64_t *slots;         /* by code: of the count in the file, or -1 */
 } Buffer;
 
 /* A store's buffers, blocks and counts are changed and read under its lock; see KIT_LOCK.  Python
@@ -76,6 +78,7 @@ typedef struct Store {
     PyObject *name_of;      /* called for the name of a thread that writes for the first time */
     PyObject *plain;        /* called for what a value of an unusual type stands for */
     PyObject *kinds;        /* list of bytes: the columns of each code */
+    File *file;             /* where blocks are, or NULL: on the heap */
     Buffer *buffers, **last;
     Block *oldest_full, *newest_full;
 } Store;
@@ -97,8 +100,8 @@ HIDDEN Buffer *kit_buffer(Store *store, Reader *reader);
 /* Make room for a record of so many bytes in the current block. */
 HIDDEN int kit_make_room(Store *store, Buffer *buffer, size_t size);
 
-/* Count one event as lost, or as overwritten. */
-HIDDEN int kit_count_lost(Buffer *buffer, uint16_t code);
+/* Count one event as lost. */
+HIDDEN int kit_count_lost(Store *store, Buffer *buffer, uint16_t code);
 
 /* A full block gives the oldest one of all up. */
 HIDDEN int kit_seal(Store *store, Buffer *buffer);
@@ -126,14 +129,22 @@ copy_text(char *to, const char *from, size_t length)
     }
 }
 
+/* How many bytes of a block are in use; raised once a record is whole.  It lies before the records, in
+ * memory as in a file. */
+static inline _Atomic uint64_t *
+kit_used(const Block *block)
+{
+    return (_Atomic uint64_t *)block->data - 1;
+}
+
 /* A record is whole: from here on readers see it. */
 static inline int
 kit_commit(Store *store, Buffer *buffer, Block *block, size_t size)
 {
     /* Everything in the record is stored before this, so that a reader that sees the new length,
      * also one that finds the memory of a program that was killed, sees a whole record. */
-    atomic_store_explicit(&block->used,
-                          atomic_load_explicit(&block->used, memory_order_relaxed) + size,
+    atomic_store_explicit(kit_used(block),
+                          atomic_load_explicit(kit_used(block), memory_order_relaxed) + size,
                           memory_order_release);
     block->events++;
     buffer->events++;

@@ -107,9 +107,9 @@ finish(char *record, size_t end, uint16_t code, uint16_t flags, int64_t ts)
 /* The slow way. */
 
 static int
-lose(Buffer *buffer, uint16_t code)
+lose(Store *store, Buffer *buffer, uint16_t code)
 {
-    if (kit_count_lost(buffer, code) < 0)
+    if (kit_count_lost(store, buffer, code) < 0)
         PyErr_Clear(); /* no memory for a first count: the event is lost, and so is the count */
     return 0;
 }
@@ -272,15 +272,15 @@ write_slowly(Writer *self, Reader *reader, const Event *event)
     status = 0;
     Block *block = buffer->current;
     if ((!store->overwrite && store->held >= store->capacity) || most > INT32_MAX)
-        lose(buffer, self->code);
-    else if ((block == NULL || block->room - block->used < most) &&
+        lose(store, buffer, self->code);
+    else if ((block == NULL || block->room - *kit_used(block) < most) &&
              kit_make_room(store, buffer, most) < 0) {
         PyErr_Clear();
-        lose(buffer, self->code);
+        lose(store, buffer, self->code);
     }
     else {
         block = buffer->current;
-        size_t size = write_plain(self, block->data + block->used, event->ts, made, notes);
+        size_t size = write_plain(self, block->data + *kit_used(block), event->ts, made, notes);
         if (kit_commit(store, buffer, block, size) < 0)
             PyErr_Clear(); /* the event is kept; there was no memory for what comes after it */
     }
@@ -303,9 +303,9 @@ write_fast(Writer *self, Store *store, Reader *reader, const Event *event)
     if (UNLIKELY(buffer == NULL))
         return SLOWLY;
     if (UNLIKELY(!store->overwrite && store->held >= store->capacity))
-        return lose(buffer, self->code);
+        return lose(store, buffer, self->code);
     Block *block = buffer->current;
-    size_t used = block == NULL ? 0 : atomic_load_explicit(&block->used, memory_order_relaxed);
+    size_t used = block == NULL ? 0 : atomic_load_explicit(kit_used(block), memory_order_relaxed);
     if (UNLIKELY(block == NULL || block->room - used < self->fixed))
         return SLOWLY;
     char *record = block->data + used;

@@ -19,6 +19,8 @@ key                             value
 ``skipped``                     by marker, events that arose while the recorder was writing another
                                 on that thread: a garbage collection, a signal, a ``__del__``
 ``lost_dispatches``             dispatches that found no room, or gave way to newer ones
+``damaged``                     of a recorder's file, what could not be read: ``events``, ``bytes``,
+                                ``pieces``, ``entries``; only where something could not
 ``formats``, ``spans``          of the markers in the frame: format strings by name; which are spans
 ``misfits``, ``cut``            by marker and column: values that did not fit their field and are
                                 missing here, texts that were too long and are cut here
@@ -66,6 +68,8 @@ def capture_attrs(capture: Capture) -> dict[Any, Any]:
             of_thread = total.setdefault(tid, {})
             for name, count in zip(name_text(counts), counts.values(), strict=True):
                 of_thread[name] = of_thread.get(name, 0) + count
+    if capture.lost_elsewhere:
+        lost.setdefault("*", {})["*"] = capture.lost_elsewhere
     return {
         "clock": "monotonic",
         "wall": capture.wall,
@@ -89,6 +93,7 @@ def capture_attrs(capture: Capture) -> dict[Any, Any]:
             if count
         },
         "lost_dispatches": capture.lost_dispatches,
+        **({"damaged": capture.damaged} if capture.damaged else {}),
     }
 
 

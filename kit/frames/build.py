@@ -19,7 +19,7 @@ from kit.frames.attributes import capture_attrs, per_marker
 from kit.frames.layout import layout
 from kit.frames.rows import fields as convert_fields
 from kit.frames.rows import pull
-from kit.frames.schema import ACTIONS, CATEGORIES, FRAMES, Column, FrameKind, check
+from kit.frames.schema import ACTIONS, CATEGORIES, FRAMES, KINDS_OF, Column, FrameKind, check
 from kit.frames.text import escape, name_text
 from kit.frames.values import categorical, column, convert, smallest
 
@@ -76,7 +76,7 @@ def events(capture: Capture, name: str | None = None) -> pd.DataFrame:
     [100]
     """
     formats = _formats(capture)
-    laid_out = layout(formats, capture.context)
+    laid_out = layout(formats, _context(capture))
     if name is not None:
         name = known(name, laid_out.markers)
     columns = laid_out.columns(name)
@@ -100,7 +100,7 @@ def stored_events(capture: Capture) -> tuple[pd.DataFrame, Layout]:
         Which column is whose.
     """
     formats = _formats(capture)
-    laid_out = layout(formats, capture.context)
+    laid_out = layout(formats, _context(capture))
     stored = [*laid_out.payload]
     columns = laid_out.columns(stored=True)
     return _events(capture, formats, laid_out, columns, stored, None), laid_out
@@ -233,6 +233,12 @@ def known(name: str, names: Iterable[str]) -> str:
         f"no marker {name!r} was recorded"
         + (f"; there is: {', '.join(close)}" if close else ", nor any other")
     )
+
+
+def _context(capture: Capture) -> Iterable[str]:
+    """The context columns: as they are registered here, or as a file says."""
+    types = capture.context_types
+    return {name: KINDS_OF[letter] for name, letter in types.items()} or capture.context
 
 
 def _formats(capture: Capture) -> list[tuple[str, Format]]:

@@ -142,7 +142,7 @@ def layout(formats: Iterable[tuple[str, Format]], context: Iterable[str] = ()) -
     formats : iterable of (str, Format)
         Marker names and formats. A name may occur twice, when it was declared anew in between: then
         it has the fields of both, and the later type counts.
-    context : iterable of str
+    context : iterable of str, or mapping of str to kind
         The names of the context columns.
 
     Returns

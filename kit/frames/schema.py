@@ -38,6 +38,7 @@ import pandas as pd
 
 from kit.errors import FrameError
 from kit.markers.format import Label
+from kit.probes.checks import KINDS
 from kit.probes.context import context_type
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ __all__ = [
     "DTYPES",
     "FIELD_KINDS",
     "FRAMES",
+    "KINDS_OF",
     "Column",
     "Dur",
     "FrameKind",
@@ -85,6 +87,9 @@ FIELD_KINDS: Final[dict[type, Kind]] = {
     str: "str",
     Label: "label",
 }
+
+KINDS_OF: Final[dict[str, Kind]] = {KINDS[type]: kind for type, kind in FIELD_KINDS.items()}
+"""By the letter that a recorder has for them."""
 
 ACTIONS: Final = ("connect", "disconnect", "replace", "declare", "batch", "error-limit", "limit")
 """The categories that the column ``action`` of a publications frame always has."""
@@ -168,13 +173,16 @@ def context_kinds(names: Iterable[str]) -> dict[str, Kind]:
 
     Parameters
     ----------
-    names : iterable of str
+    names : iterable of str, or mapping of str to kind
+        Of a mapping, the kinds are those that it says.
 
     Returns
     -------
     dict of str to str
         A field that nobody has registered in this process is text.
     """
+    if isinstance(names, Mapping):
+        return dict(names)
     kinds: dict[str, Kind] = {}
     for name in names:
         registered = context_type(name)

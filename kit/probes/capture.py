@@ -114,6 +114,12 @@ class Capture:
         a limit or a budget.
     host, pid, python : str, int, str
         Where it was recorded.
+    context_types : dict of str to str
+        The letters of the context fields' types, where the capture was read from a file.
+    lost_elsewhere : int
+        How many events found no room of which the recorder's file does not say more.
+    damaged : dict of str to int
+        What of a recorder's file could not be read, see `kit.probes.capture_reading.Damage`.
     """
 
     markers: tuple[MarkerInfo, ...]
@@ -133,6 +139,9 @@ class Capture:
     host: str = field(default_factory=socket.gethostname)
     pid: int = field(default_factory=os.getpid)
     python: str = field(default_factory=platform.python_version)
+    context_types: dict[str, str] = field(default_factory=dict)
+    lost_elsewhere: int = 0
+    damaged: dict[str, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return sum(len(thread.rows) for thread in self.threads)
@@ -140,7 +149,7 @@ class Capture:
     @property
     def lost(self) -> int:
         """How many events found no room."""
-        return sum(sum(thread.lost.values()) for thread in self.threads)
+        return self.lost_elsewhere + sum(sum(thread.lost.values()) for thread in self.threads)
 
     @property
     def overwritten(self) -> int:

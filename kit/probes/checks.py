@@ -10,13 +10,13 @@ from kit.markers.format import Label
 from kit.markers.mode import mode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from kit.markers.format import Format
 
     Writer = Callable[[int, int, tuple[Any, ...]], None]
 
-__all__ = ["KINDS", "fits", "plain", "strictly", "whole"]
+__all__ = ["KINDS", "columns", "fits", "plain", "strictly", "whole"]
 
 KINDS: Final[dict[type, str]] = {int: "d", float: "f", bool: "b", str: "s", Label: "k"}
 """A letter for each type of a field."""
@@ -92,6 +92,19 @@ def fits(value: object, kind: type) -> bool:
     (True, False, False, True, True)
     """
     return plain(KINDS[kind], value) is not ...
+
+
+def columns(format: Format, context: Iterable[str]) -> bytes:
+    """Return the kinds of a record's columns, a letter each.
+
+    Parameters
+    ----------
+    format : Format
+    context : iterable of str
+        The letters of the context fields, which are the last columns.
+    """
+    span = "dk" if format.is_span else ""
+    return "".join([span, *(KINDS[field.type] for field in format.fields), *context]).encode()
 
 
 def strictly(write: Writer, name: str, format: Format) -> Writer:

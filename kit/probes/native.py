@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 from kit import _c
 from kit.probes.capture import TEXT_LIMIT, Row, ThreadEvents
-from kit.probes.checks import KINDS, plain
+from kit.probes.checks import KINDS, columns, plain
 from kit.probes.context import CONTEXT, thread_name_of
 from kit.probes.sink import Sink
 from kit.probes.store import Store, by_name, sub_buffer
@@ -19,6 +19,7 @@ from kit.probes.store import Store, by_name, sub_buffer
 if TYPE_CHECKING:
     from kit.markers import Marker
     from kit.markers.format import Format
+    from kit.probes.capture_file import CaptureFile
 
 __all__ = ["BlockRows", "NativeSink", "NativeStore"]
 
@@ -152,16 +153,26 @@ class NativeSink(Sink):
         Whether dispatches and publications are recorded, too.
     overwrite : bool
         Whether the newest events are kept, and not the first.
+    file : CaptureFile, optional
+        Where the blocks are.
     """
 
     store: NativeStore
 
     def __init__(
-        self, capacity: int, context: Iterable[str], observe: bool, *, overwrite: bool
+        self,
+        capacity: int,
+        context: Iterable[str],
+        observe: bool,
+        *,
+        overwrite: bool,
+        file: CaptureFile | None = None,
     ) -> None:
         self.overwrite = overwrite
+        self.file = file
         size = sub_buffer(capacity) if overwrite else 0
-        self._blocks = _c.Store(capacity, size, thread_name_of, plain)
+        memory = () if file is None else (_memory(file),)
+        self._blocks = _c.Store(capacity, size, thread_name_of, plain, *memory)
         super().__init__(capacity, context, observe)
         # As they are registered now: a record's columns are what they are.
         self._types = {name: CONTEXT[name].type for name in self.context}
@@ -180,19 +191,29 @@ class NativeSink(Sink):
         # Several threads may come here at once; what is described already stays as it is.
         for number in range(len(self._blocks.kinds), len(self.recorded)):
             self._blocks.describe(number, self._kinds(number))
+        if self.file is not None:
+            self.file.declare(self.recorded)
         return code
 
     def _kinds(self, code: int) -> bytes:
         """Return the kinds of a record's columns, a letter each."""
         _, format = self.recorded[code]
-        span = [b"d", b"k"] if format.is_span else []
-        fields = [KINDS[field.type].encode() for field in format.fields]
-        context = [KINDS[self._types[name]].encode() for name in self.context]
-        return b"".join([*span, *fields, *context])
+        return columns(format, [KINDS[self._types[name]] for name in self.context])
 
     def _writer(self, code: int) -> Callable[[int, int, tuple[Any, ...]], None]:
+        if self.file is not None and not self.file.knows(code):
+            return self.losing
         is_span = self.recorded[code][1].is_span
         context = tuple(self._context_functions)
         return _c.Writer(self._blocks, code, self._kinds(code), is_span, context, TEXT_LIMIT)
 
     _writer_with_context = _writer
+
+
+def _memory(file: CaptureFile) -> _c.File:
+    from kit.probes.capture_file import PAGE
+
+    layout = file.layout
+    parts = (layout.threads, layout.most_threads, layout.counts, layout.most_counts)
+    arena = (layout.arena, layout.cell, layout.cells)
+    return _c.File(file.memory, layout.key, PAGE, *parts, *arena)

@@ -12,19 +12,22 @@ from typing import TYPE_CHECKING, Any, Final
 from kit.errors import NotConnectedError, WouldDeadlockError
 from kit.markers import Connection, Marker, PatternConnection, batch, connect, grace
 from kit.probes.capture import Capture, MarkerInfo, Row, missing_text, wall_offset
-from kit.probes.checks import whole
+from kit.probes.checks import KINDS, whole
+from kit.probes.context import CONTEXT, context_functions
 from kit.probes.cutoff import Cuts
 from kit.probes.sink import new_sink
 from kit.probes.stream import Stream
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from pathlib import Path
     from types import TracebackType
     from typing import Self
 
     import pandas as pd
 
     from kit.markers.protocols import NativeProbe
+    from kit.probes.capture_file import CaptureFile
     from kit.probes.store import Found, Store
 
 __all__ = ["MODES", "Recorder", "record"]
@@ -39,6 +42,8 @@ def record(
     mode: str = "discard",
     context: Iterable[str] = (),
     dispatches: bool = False,
+    path: str | os.PathLike[str] | None = None,
+    size: int | None = None,
     **admission: Any,
 ) -> Recorder:
     """Record events from now on.
@@ -60,6 +65,12 @@ def record(
     dispatches : bool
         Also record every dispatch, the time of each probe in it, and every publication with its
         grace period. Costs something at each dispatch.
+    path : path, optional
+        Keep the events in this file, which is made here and mapped into memory: `kit.open` reads it
+        while the program runs, after it, and after the program was killed. Not with ``dispatches``.
+    size : int, optional
+        How many bytes of the file are for events; by default 128 for each. Events that need more
+        may fill it before there are ``capacity`` of them.
     **admission
         Which events are recorded: ``when``, ``every``, ``limit``, ``per_second``, ``budget``, as
         in `Marker.connect`. The others are counted, see `Recorder.filtered`.
@@ -73,6 +84,10 @@ def record(
     ------
     ValueError
         For a capacity below 1, an unknown mode or context field.
+    FileExistsError
+        When there is a file of that name.
+    OSError
+        When the file cannot be made, or the disk has no room for all of it.
 
     Warns
     -----
@@ -91,7 +106,7 @@ def record(
     >>> events.frame("recorded.fill")["qty"].tolist()
     [100, 200]
     """
-    recorder = Recorder(pattern, capacity, mode, context, dispatches, admission)
+    recorder = Recorder(pattern, capacity, mode, context, dispatches, admission, path, size)
     recorder.start()
     return recorder
 
@@ -117,6 +132,8 @@ class Recorder:
         context: Iterable[str],
         dispatches: bool,
         admission: dict[str, Any] | None = None,
+        path: str | os.PathLike[str] | None = None,
+        size: int | None = None,
     ) -> None:
         # What connects it, in one piece, while it runs: one operation takes it, whoever stops it.
         self._running: list[tuple[Connection | PatternConnection, ...]] = []
@@ -131,12 +148,42 @@ class Recorder:
             raise ValueError("there is nothing to record: give a marker's name or a pattern")
         self.capacity = whole(capacity)
         self.mode = mode
-        self._sink = new_sink(self.capacity, context, dispatches, overwrite=mode == "overwrite")
         self._wall = wall_offset()
+        context = (context,) if isinstance(context, str) else tuple(context)
+        self._file = None if path is None else self._new_file(path, size, context, dispatches)
+        self._sink = new_sink(
+            self.capacity, context, dispatches, overwrite=mode == "overwrite", file=self._file
+        )
         self._started = time.monotonic_ns()
         self._stopped: int | None = self._started
         self._cuts = Cuts()
+        if self._file is not None:
+            self._file.started(self._started, {})
         _recorders.add(self)
+
+    def _new_file(
+        self,
+        path: str | os.PathLike[str],
+        size: int | None,
+        context: tuple[str, ...],
+        dispatches: bool,
+    ) -> CaptureFile:
+        if dispatches:
+            raise ValueError(
+                "dispatches are not kept in a file; record without path= or dispatches="
+            )
+        from kit.probes.capture_file import CaptureFile, plan
+
+        chosen, _ = context_functions(context)
+        size = None if size is None else whole(size, "size")
+        return CaptureFile(
+            path,
+            plan(self.capacity, size, overwrite=self.mode == "overwrite"),
+            self.capacity,
+            self.mode,
+            {name: KINDS[CONTEXT[name].type] for name in chosen},
+            self._wall,
+        )
 
     # Start and stop.
 
@@ -144,6 +191,11 @@ class Recorder:
     def running(self) -> bool:
         """Whether it is recording."""
         return bool(self._running)
+
+    @property
+    def path(self) -> Path | None:
+        """The file that it writes; None for memory alone, and in the child of a fork."""
+        return None if self._file is None else self._file.path
 
     @property
     def handles(self) -> tuple[Connection | PatternConnection, ...]:
@@ -170,6 +222,8 @@ class Recorder:
         if self._admission:
             self._all_handles += handles
         self._stopped = None
+        if self._file is not None:
+            self._file.running(self._summary())
 
     def stop(self, *, at: int | None = None) -> None:
         """Stop recording and wait for events that are being recorded; once more does nothing.
@@ -204,6 +258,18 @@ class Recorder:
             # A probe elsewhere takes its time, or this is one: what is still being recorded will
             # be there when it is done.
             pass
+        if self._file is not None:
+            self._file.stopped(self._stopped, self._summary())
+
+    def _summary(self) -> dict[str, Any]:
+        """Return what the file does not say by itself."""
+        recorded = [marker for marker, _ in self._sink.recorded]
+        return {
+            "markers": [(each.fanout, each.generation, each.fired) for each in recorded],
+            "skipped": self._sink.skipped(),
+            "filtered": self.filtered,
+            "windows": self._cuts.windows,
+        }
 
     def cut(self, at: int) -> None:
         """Leave out what is completed after a moment, until `resume`; cut already, do nothing.
@@ -228,6 +294,15 @@ class Recorder:
         if self._stopped is None:
             self._started = time.monotonic_ns()
             self._cuts = Cuts()
+        if self._file is not None:
+            self._file.started(self._started, self._summary())
+
+    def _detach(self) -> None:
+        """Go on without the file and what was recorded, which are those of another process."""
+        if self._file is not None:
+            self._sink.detach()
+            self._file = None
+        self.clear()
 
     def __enter__(self) -> Self:
         self.start()
@@ -266,7 +341,7 @@ class Recorder:
     @property
     def lost(self) -> int:
         """How many events found no room."""
-        return self._sink.store.lost()
+        return self._sink.store.lost() + (self._file.undeclared if self._file else 0)
 
     @property
     def overwritten(self) -> int:
@@ -473,14 +548,16 @@ class Recorder:
             stopped=self._stopped,
             wall=self._wall,
             filtered=self.filtered,
+            lost_elsewhere=self._file.undeclared if self._file else 0,
         )
 
     def __repr__(self) -> str:
         state = "running" if self.running else "stopped"
         missing = missing_text(self.lost, self.overwritten, self.skipped, self.lost_dispatches)
+        where = "" if self._file is None else f", in {os.fspath(self._file.path)}"
         return (
             f"<Recorder of {', '.join(self.patterns)}: {state}, "
-            f"{len(self):,} of {self.capacity:,} events{missing}>"
+            f"{len(self):,} of {self.capacity:,} events{missing}{where}>"
         )
 
 
@@ -490,7 +567,7 @@ _recorders: weakref.WeakSet[Recorder] = weakref.WeakSet()
 def _after_fork() -> None:
     # What was recorded is the parent's.
     for recorder in list(_recorders):
-        recorder.clear()
+        recorder._detach()
 
 
 if hasattr(os, "register_at_fork"):

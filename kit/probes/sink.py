@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from kit.markers import Connection, Marker
     from kit.markers.format import Format
     from kit.markers.protocols import Observer
+    from kit.probes.capture_file import CaptureFile
 
     Writer = Callable[[int, int, tuple[Any, ...]], None]
 
@@ -43,6 +44,7 @@ class Sink(ABC):
 
     kit_label = "record"
     store: Store
+    file: CaptureFile | None = None
 
     def __init__(self, capacity: int, context: Iterable[str], observe: bool) -> None:
         self.capacity = capacity
@@ -64,6 +66,15 @@ class Sink(ABC):
     @abstractmethod
     def begin(self) -> None:
         """Begin an empty store."""
+
+    def detach(self) -> None:
+        """Go on without the file, which is another process's; `clear` comes next."""
+        self.file = None
+
+    def losing(self, ident: int, ts: int, args: tuple[Any, ...]) -> None:  # noqa: ARG002
+        """Lose an event of a marker that the file had no room to describe."""
+        if self.file is not None:
+            self.file.lose()
 
     def entered(self, connection: Connection) -> None:
         """Take note of a connection that dispatches are about to call."""
@@ -242,7 +253,14 @@ def _nothing(now: int) -> None:
     """Note nothing about a marker that has no fields yet."""
 
 
-def new_sink(capacity: int, context: Iterable[str], observe: bool, *, overwrite: bool) -> Sink:
+def new_sink(
+    capacity: int,
+    context: Iterable[str],
+    observe: bool,
+    *,
+    overwrite: bool,
+    file: CaptureFile | None = None,
+) -> Sink:
     """Make the sink of a recorder, in C where the dispatcher is.
 
     Parameters
@@ -255,6 +273,8 @@ def new_sink(capacity: int, context: Iterable[str], observe: bool, *, overwrite:
         Whether dispatches and publications are recorded, too.
     overwrite : bool
         Whether the newest events are kept, and not the first.
+    file : CaptureFile, optional
+        Where they are kept; in the program's own memory otherwise.
 
     Returns
     -------
@@ -263,6 +283,10 @@ def new_sink(capacity: int, context: Iterable[str], observe: bool, *, overwrite:
     if dispatcher == "c":
         from kit.probes.native import NativeSink
 
-        return NativeSink(capacity, context, observe, overwrite=overwrite)
+        return NativeSink(capacity, context, observe, overwrite=overwrite, file=file)
+    if file is not None:
+        from kit.probes.mapped_store import MappedSink
+
+        return MappedSink(capacity, context, observe, overwrite=overwrite, file=file)
     kind = OverwriteSink if overwrite else DiscardSink
     return kind(capacity, context, observe)

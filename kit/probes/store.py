@@ -177,7 +177,7 @@ class Store(ABC):
         buffer = self.buffers.get(ident)
         if buffer is None:
             # A signal handler may come here in between: whoever is first, there is one buffer.
-            new = Buffer(ident, self._kept)
+            new = self.make(ident)
             buffer = self.buffers.setdefault(ident, new)
             if buffer is new:
                 try:
@@ -189,6 +189,10 @@ class Store(ABC):
                     self.leave(ident)
                     raise
         return buffer
+
+    def make(self, ident: int) -> Buffer:
+        """Return a new buffer for the calling thread."""
+        return Buffer(ident, self._kept)
 
     def leave(self, ident: int) -> Buffer | None:
         """Forget which buffer a thread writes; what it wrote stays."""

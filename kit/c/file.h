@@ -1,0 +1,86 @@
+/* The file of a recorder, mapped into memory: docs/capture-format.md says what is where.
+ *
+ * The header and the declarations of markers are written by Python; this is what a recording thread
+ * changes.  All of it is done with the store's lock held, and no Python code runs.  A program may be
+ * killed between any two stores, so whatever a reader must find together is published by one.
+ */
+#ifndef KIT_FILE_H
+#define KIT_FILE_H
+
+#include "kit.h"
+
+#define PIECE_MAGIC 0x5049544Bu /* "KTIP" as it lies in a little-endian file, read "KITP" */
+#define PIECE_HEAD 64
+#define THREAD_NAME 96
+
+typedef struct {
+    _Atomic uint64_t epoch;   /* odd while everything is being forgotten */
+    _Atomic uint64_t names;   /* bytes of declarations */
+    _Atomic uint64_t threads; /* slots in use */
+    _Atomic uint64_t counts;  /* slots in use */
+    _Atomic uint64_t lost;    /* events lost that found no slot for their count */
+} Live;
+
+typedef struct {
+    _Atomic uint64_t gone; /* twice the number of the first event that is still there, and which of
+                            * two counts of what gave way holds */
+    int64_t base;          /* the number of the thread's first event in this file */
+    int64_t tid;
+    uint32_t sum, length;  /* CRC of base, tid and name; bytes of the name */
+    char name[THREAD_NAME];
+} ThreadSlot;
+
+typedef struct {
+    uint32_t thread, code;
+    _Atomic uint64_t lost;
+    _Atomic uint64_t gone[2]; /* events that gave way; see ThreadSlot.gone */
+} CountSlot;
+
+typedef struct {
+    _Atomic uint32_t magic; /* 0: free, or about to be something else */
+    uint32_t sum;           /* CRC of the next four, begun with the file's key */
+    uint32_t cells, thread;
+    int64_t first;          /* the number of its first event */
+    uint64_t serial;        /* no other piece of this file has had it */
+    uint32_t records_sum, summed;
+    char zero[16];
+    _Atomic uint64_t used;  /* right before the records, see kit_used() */
+} PieceHead;
+
+typedef struct File {
+    PyObject_HEAD
+    Py_buffer view;
+    char *base;
+    Live *live;
+    ThreadSlot *threads;
+    CountSlot *counts;
+    char *arena;
+    uint64_t most_threads, most_counts;
+    size_t cell, cells, free, next; /* bytes of a cell; how many; how many free; where to look */
+    char *taken;                    /* a byte a cell */
+    uint32_t key;
+    uint64_t serial;
+    struct File *following;         /* of all files, for the child of a fork */
+    struct File **place;
+} File;
+
+extern HIDDEN PyTypeObject *kit_File;
+
+/* A piece with room for so many bytes of records, whose room it says; NULL: there is none. */
+HIDDEN char *kit_file_piece(File *file, uint32_t thread, int64_t first, size_t size, size_t *room);
+
+/* A piece is free again; what was in it is not to be found any more. */
+HIDDEN void kit_file_release(File *file, char *data);
+
+/* The number of a slot for a thread, or -1. */
+HIDDEN int64_t kit_file_thread(File *file, unsigned long tid, PyObject *name, int64_t base);
+
+/* The number of a slot for a count, or -1. */
+HIDDEN int64_t kit_file_count(File *file, uint32_t thread, uint32_t code);
+
+/* Everything is free. */
+HIDDEN void kit_file_clear(File *file);
+
+HIDDEN int kit_init_file(PyObject *module);
+
+#endif

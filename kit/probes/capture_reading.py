@@ -1,0 +1,553 @@
+"""Reading a recorder's file: while it is written, after its end, and after the program was killed.
+
+The file is read, never mapped: nothing that anybody does to it can be worse than an error here. No
+length or place in it is believed before it was compared with the file. What the reader holds is at
+most what the file holds.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import zlib
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from kit.errors import CaptureError, FormatError
+from kit.markers.choice import dispatcher
+from kit.markers.format import declare_format
+from kit.probes.capture import Capture, MarkerInfo, ThreadEvents
+from kit.probes.capture_file import (
+    COUNT,
+    HEADER,
+    LIVE,
+    MAGIC,
+    NAME,
+    ORDER,
+    PAGE,
+    PIECE,
+    PIECE_MAGIC,
+    THREAD,
+    VERSION,
+    Layout,
+)
+from kit.probes.checks import KINDS, columns
+from kit.probes.cutoff import Cuts
+from kit.probes.records import decode
+from kit.probes.store import by_name
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from kit.probes.capture import Row
+
+__all__ = ["Damage", "read"]
+
+TRIES: Final = 20
+MOST_CELLS: Final = 1 << 20
+MOST_COLUMNS: Final = 1000
+_INT64: Final = range(-(1 << 63), 1 << 63)
+_COUNT: Final = range(1 << 62)
+_STATIC: Final = PIECE.size - 32
+"""Of the head of a piece what does not change while records are added."""
+_WRONG: Final = (
+    ArithmeticError,
+    AttributeError,
+    FormatError,
+    LookupError,
+    RecursionError,
+    TypeError,
+    ValueError,
+)
+
+
+@dataclass(slots=True)
+class Damage:
+    """What could not be read.
+
+    Attributes
+    ----------
+    events : int
+        Events of which their numbers say that they are missing.
+    bytes : int
+        Bytes in use that are not whole records.
+    pieces, entries : int
+        Pieces, and declarations or counts, that are not what their checksum says.
+    """
+
+    events: int = 0
+    bytes: int = 0
+    pieces: int = 0
+    entries: int = 0
+
+    def counts(self) -> dict[str, int]:
+        """Return those that are not 0."""
+        found = {name: getattr(self, name) for name in ("events", "bytes", "pieces", "entries")}
+        return {name: count for name, count in found.items() if count}
+
+
+class _Piece(NamedTuple):
+    at: int
+    room: int
+    thread: int
+    first: int
+    head: bytes
+
+
+@dataclass(slots=True)
+class _Thread:
+    gone: int
+    base: int
+    tid: int
+    name: str
+    counted: int
+    """0 or 1: which of two counts of what gave way holds."""
+    lost: dict[int, int] = field(default_factory=dict)
+    overwritten: dict[int, int] = field(default_factory=dict)
+
+
+def read(path: str | os.PathLike[str]) -> Capture:
+    """Read a recorder's file.
+
+    Parameters
+    ----------
+    path : path
+
+    Returns
+    -------
+    Capture
+        What the recorder would give; `Capture.damaged` says what could not be read.
+
+    Raises
+    ------
+    CaptureError
+        When it is foreign, of another version or machine, or its first pages are damaged.
+    OSError
+        When it cannot be read.
+    """
+    name = os.fspath(path)
+    number = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0))
+    try:
+        for _ in range(TRIES):
+            reader = _Reader(name, number)
+            capture = reader.read()
+            if not reader.cleared():
+                break
+            time.sleep(0.001)  # it was cleared in between
+        return capture
+    finally:
+        os.close(number)
+
+
+class _Reader:
+    """Reads a file once."""
+
+    def __init__(self, name: str, number: int) -> None:
+        self.name = name
+        self.number = number
+        self.size = os.fstat(number).st_size
+        self.damage = Damage()
+        self.about, self.layout = self._header()
+        # What must be there at all is as long as the file says.
+        if self.size < self.layout.arena:
+            raise CaptureError(
+                f"{name!r} is cut off after {self.size:,} of {self.layout.size:,} bytes; copy it "
+                "again from where it was recorded"
+            )
+        self.epoch = self._live()[0]
+
+    def _damaged(self, what: object) -> CaptureError:
+        return CaptureError(
+            f"{self.name!r} is damaged ({what}); copy it again from where it was recorded"
+        )
+
+    def at(self, place: int, length: int) -> bytes:
+        """Return as many bytes as there are."""
+        if hasattr(os, "pread"):
+            return os.pread(self.number, length, place)
+        os.lseek(self.number, place, os.SEEK_SET)
+        return os.read(self.number, length)
+
+    def settled(self, place: int, length: int) -> bytes:
+        """Return bytes that somebody may be writing: as they were at some moment, each word whole.
+
+        A number is stored in one step, but nobody says in how many steps it is copied to here.
+        """
+        last = self.at(place, length)
+        for _ in range(TRIES):
+            again = self.at(place, length)
+            if again == last:
+                break
+            last = again
+        return last
+
+    def _header(self) -> tuple[dict[str, Any], Layout]:
+        page = self.at(0, PAGE)
+        if not page.startswith(MAGIC):
+            raise CaptureError(f"{self.name!r} is not a capture that a recorder wrote")
+        if len(page) < PAGE:
+            raise CaptureError(f"{self.name!r} is cut off after {len(page)} bytes")
+        _, version, order, length, check = HEADER.unpack_from(page)
+        if order != ORDER:
+            raise CaptureError(
+                f"{self.name!r} is damaged, or was written on a machine of another byte order; "
+                "read it there and save it with kit.frames.save"
+            )
+        if version != VERSION:
+            raise CaptureError(
+                f"{self.name!r} has version {version} of the format of recorders, and this is "
+                f"version {VERSION}; open it with a markers-kit of that version"
+            )
+        text = page[HEADER.size : HEADER.size + length]
+        if len(text) != length or zlib.crc32(text) != check:
+            raise self._damaged("its first page has another checksum")
+        try:
+            about = json.loads(text)
+            layout = Layout(**about["layout"])
+            _check(layout)
+            for key, kind in (("capacity", int), ("mode", str), ("wall", int), ("host", str),
+                              ("pid", int), ("python", str)):  # fmt: skip
+                if type(about[key]) is not kind or (kind is int and about[key] not in _INT64):
+                    raise ValueError(f"{key} is {about[key]!r:.100}")
+        except _WRONG as error:
+            raise self._damaged(f"{type(error).__name__}: {error!s:.200}") from error
+        return about, layout
+
+    def _live(self) -> tuple[int, ...]:
+        return LIVE.unpack(self.settled(PAGE, LIVE.size))
+
+    def cleared(self) -> bool:
+        """Whether what was read was being forgotten meanwhile."""
+        return self._live()[0] != self.epoch or bool(self.epoch & 1)
+
+    # Declarations.
+
+    def _names(self, used: int) -> Iterator[dict[str, Any]]:
+        at, end = self.layout.names, self.layout.names + min(used, self.layout.names_room)
+        while at < end:
+            head = self.at(at, NAME.size)
+            length, check = NAME.unpack(head)
+            text = self.at(at + NAME.size, length) if length <= end - at else b""
+            if len(text) != length or zlib.crc32(text) != check:
+                self.damage.entries += 1
+                return  # where the next one begins is not known
+            try:
+                entry = json.loads(text)
+                (kind,) = entry
+            except _WRONG:
+                self.damage.entries += 1
+            else:
+                yield {kind: entry[kind]}
+            at += -(-(NAME.size + length) // 8) * 8
+
+    def _declared(self, used: int) -> tuple[dict[str, str], list[MarkerInfo], dict[str, Any]]:
+        context: dict[str, str] = {}
+        markers: list[MarkerInfo] = []
+        summary: dict[str, Any] = {}
+        for entry in self._names(used):
+            try:
+                if "context" in entry:
+                    context = _context(entry["context"])
+                elif "marker" in entry:
+                    markers.append(_marker(entry["marker"]))
+                elif "summary" in entry:
+                    summary = _summary(entry["summary"])
+            except _WRONG:
+                self.damage.entries += 1
+                if "marker" in entry:
+                    break  # those after it would have other codes
+        for info, (fanout, generation, fired) in zip(
+            markers, summary.get("markers", ()), strict=False
+        ):
+            place = markers.index(info)
+            markers[place] = replace(info, fanout=fanout, generation=generation, fired=fired)
+        return context, markers, summary
+
+    # Pieces.
+
+    def _pieces(self) -> list[_Piece]:
+        """Return the pieces there are, oldest first for each thread, and none left out.
+
+        While it is looked through, pieces are begun and give way. A piece of a thread that is older
+        than one that was found, but was not found itself, was begun where the first look had been
+        already; the second one finds it, unless it has given way.
+        """
+        found = self._look()
+        damage = replace(self.damage)
+        newest: dict[int, int] = {}
+        for piece in found:
+            newest[piece.thread] = max(piece.first, newest.get(piece.thread, 0))
+        known = {(piece.thread, piece.first) for piece in found}
+        for piece in self._look():
+            place = (piece.thread, piece.first)
+            if place not in known and piece.first < newest.get(piece.thread, 0):
+                found.append(piece)
+        self.damage = damage
+        return sorted(found, key=lambda piece: (piece.thread, piece.first))
+
+    def _look(self) -> list[_Piece]:
+        found, at, layout = [], 0, self.layout
+        while at < layout.cells:
+            place = layout.arena + at * layout.cell
+            head = self.at(place, PIECE.size)
+            at += 1
+            if len(head) < PIECE.size:
+                self.damage.pieces += layout.cells - at + 1 if place > self.size else 1
+                break
+            magic, check, cells, thread, first = PIECE.unpack(head)[:5]
+            if magic != PIECE_MAGIC:
+                continue  # free
+            if zlib.crc32(head[8:32], layout.key) != check:
+                if self.at(place, 32) == head[:32]:  # or it is becoming another one right now
+                    self.damage.pieces += 1
+                continue
+            if not 1 <= cells <= layout.cells - at + 1 or first not in _COUNT:
+                self.damage.pieces += 1
+                continue
+            room = cells * layout.cell - PIECE.size
+            found.append(_Piece(place, room, thread, first, head[:_STATIC]))
+            at += cells - 1
+        return found
+
+    def _records(self, piece: _Piece) -> bytes | None:
+        """Return the records of a piece; None where another one has taken its place."""
+        head = self.settled(piece.at, PIECE.size)
+        used = PIECE.unpack(head)[-1] if len(head) == PIECE.size else 0
+        if head[:_STATIC] != piece.head:
+            return None
+        if used > piece.room:
+            self.damage.bytes += used - piece.room if used - piece.room in _COUNT else 0
+            used = piece.room
+        data = self.at(piece.at + PIECE.size, used)
+        self.damage.bytes += used - len(data)
+        return data if self.at(piece.at, _STATIC) == piece.head else None
+
+    def _slots(self, threads: int) -> tuple[bytes, bytes, set[int]]:
+        """Return the slots of threads and of counts, and for which threads they do not agree."""
+        place, length = self.layout.threads, threads * THREAD.size
+        for _ in range(TRIES):
+            before = self.at(place, length)
+            count = min(self._live()[3], self.layout.most_counts)
+            counts = self.at(self.layout.counts, count * COUNT.size)
+            after = self.at(place, length)
+            if before == after:
+                return after, counts, set()
+        words = range(0, length, THREAD.size)
+        changed = {at // THREAD.size for at in words if before[at : at + 8] != after[at : at + 8]}
+        return after, counts, changed
+
+    def _threads(self, slots: bytes) -> list[_Thread]:
+        found = []
+        for place in range(0, len(slots), THREAD.size):
+            slot = slots[place : place + THREAD.size]
+            gone, base, tid, check, length, name = THREAD.unpack(slot)
+            name = name[:length]
+            if zlib.crc32(name, zlib.crc32(slot[8:24], self.layout.key)) != check:
+                self.damage.entries += 1
+                gone, base, tid, name = 0, -1, 0, b""
+            elif base not in _COUNT or gone >> 1 not in _COUNT or gone >> 1 < base:
+                self.damage.entries += 1
+                gone = 2 * max(base, 0)
+            shown = name.decode("utf-8", "replace") or f"thread {tid}"
+            found.append(_Thread(gone >> 1, base, tid, shown, gone & 1))
+        return found
+
+    def _counts(self, slots: bytes, threads: list[_Thread], changed: set[int], codes: int) -> None:
+        for place in range(0, len(slots), COUNT.size):
+            thread, code, lost, *gone = COUNT.unpack(slots[place : place + COUNT.size])
+            if thread >= len(threads) or code >= codes or lost not in _COUNT:
+                self.damage.entries += thread < len(threads) or not changed
+                continue
+            of = threads[thread]
+            if lost:
+                of.lost[code] = lost
+            way = gone[of.counted]
+            if way and thread not in changed:
+                if way <= of.gone - of.base:
+                    of.overwritten[code] = way
+                else:
+                    self.damage.entries += 1
+
+    # All of it.
+
+    def read(self) -> Capture:
+        """Return what the file holds."""
+        live = self._live()
+        cleared = live[0] & 1  # its program was killed when it was being cleared
+        every = [] if cleared else self._pieces()
+        # Threads that began meanwhile are among these.
+        slots = 0 if cleared else min(self._live()[2], self.layout.most_threads)
+        pieces = [piece for piece in every if piece.thread < slots]
+        self.damage.pieces += len(every) - len(pieces)
+        # The newest first: what is older was full by then.
+        records = {piece: self._records(piece) for piece in reversed(pieces)}
+        # These afterwards: every event found is one of a marker and a thread that are known, and
+        # what gave way meanwhile is counted.
+        slotted, counted, changed = (b"", b"", set()) if cleared else self._slots(slots)
+        _, names, _, _, lost, undeclared, started, stopped = self._live()
+        context, markers, summary = self._declared(names)
+        found = self._threads(slotted)
+        self._counts(counted, found, changed, len(markers))
+        formats = [info.format for info in markers]
+        letters = [*context.values()]
+        rows = _rows_of([columns(format, letters) for format in formats], len(context))
+        events = self._events(found, pieces, records, [info.name for info in markers], rows)
+        cuts = Cuts(tuple(summary.get("windows", ())))
+        return Capture(
+            markers=tuple(markers),
+            threads=tuple(part for each in events for part in cuts.apply(each, formats)),
+            context=tuple(context),
+            context_types=context,
+            skipped=summary.get("skipped", {}),
+            filtered=summary.get("filtered", {}),
+            lost_elsewhere=sum(each for each in (lost, undeclared) if each in _COUNT),
+            capacity=self.about["capacity"],
+            mode=self.about["mode"],
+            started=started,
+            stopped=stopped or None,
+            wall=self.about["wall"],
+            host=self.about["host"],
+            pid=self.about["pid"],
+            python=self.about["python"],
+            damaged=self.damage.counts(),
+        )
+
+    def _events(
+        self,
+        threads: list[_Thread],
+        pieces: list[_Piece],
+        records: dict[_Piece, bytes | None],
+        names: list[str],
+        rows: _Rows,
+    ) -> list[ThreadEvents]:
+        found = []
+        for number, thread in enumerate(threads):
+            runs: list[tuple[int, list[Any]]] = []
+            expected = max(thread.gone, thread.base)
+            for piece in pieces:
+                data = records[piece] if piece.thread == number else None
+                if data is None or piece.first < thread.gone:
+                    continue  # it has given way, and is counted as such
+                if thread.base < 0:
+                    thread.base = thread.gone = expected = piece.first  # nobody knows better
+                if piece.first < expected:
+                    self.damage.pieces += 1
+                    continue
+                self.damage.events += piece.first - expected
+                part, good, count = rows.look(data)
+                self.damage.bytes += len(data) - good
+                if not runs or piece.first != expected:
+                    runs.append((piece.first, []))
+                runs[-1][1].append(part)
+                expected = piece.first + count
+            lost, gone = by_name(thread.lost, names), by_name(thread.overwritten, names)
+            rest = thread.gone - thread.base - sum(gone.values())
+            if rest > 0:
+                gone["*"] = rest  # of which markers, there was no room to say
+            for place, (first, parts) in enumerate(runs or [(expected, [])]):
+                counts = ({}, {}) if place else (lost, gone)
+                found.append(
+                    ThreadEvents(thread.tid, thread.name, first, rows.join(parts), *counts)
+                )
+        return found
+
+
+class _Rows(NamedTuple):
+    """How records are looked through, and made rows."""
+
+    look: Callable[[bytes], tuple[Any, int, int]]
+    """What the records of a piece are, how many bytes of it they are, and how many there are."""
+    join: Callable[[list[Any]], Sequence[Row]]
+    """All of a thread's pieces that follow one another."""
+
+
+def _rows_of(kinds: list[bytes], context: int) -> _Rows:
+    if dispatcher == "c":
+        from kit import _c
+        from kit.probes.native import BlockRows
+
+        known = tuple(kinds)
+
+        def look_at(data: bytes) -> tuple[Any, int, int]:
+            good, count = _c.Rows.whole(known, data)
+            return (data, 0, good, count), good, count
+
+        return _Rows(look_at, lambda parts: BlockRows(_c.Rows(kinds, parts), context))
+
+    def look(data: bytes) -> tuple[Any, int, int]:
+        found = decode(data, kinds, context)
+        return found.rows, found.end, len(found.rows)
+
+    return _Rows(look, lambda parts: [row for rows in parts for row in rows])
+
+
+def _check(layout: Layout) -> None:
+    """Say what is wrong with a layout."""
+    if not all(type(value) is int and 0 <= value < 1 << 62 for value in layout):
+        raise ValueError("a place or a length is no number that one can be")
+    places = (
+        (layout.names, layout.names_room),
+        (layout.threads, THREAD.size * layout.most_threads),
+        (layout.counts, COUNT.size * layout.most_counts),
+        (layout.arena, 0),
+    )
+    end = PAGE + LIVE.size
+    for place, length in places:
+        if place < end:
+            raise ValueError("its parts lie one over the other")
+        end = place + length
+    if not (1024 <= layout.cell <= 1 << 30 and layout.cell % 8 == 0 and layout.key < 1 << 32):
+        raise ValueError("a cell has an impossible size")
+    if not 1 <= layout.cells <= MOST_CELLS or layout.most_threads > MOST_CELLS:
+        raise ValueError("it has more parts than a file can have")
+
+
+def _context(entry: Any) -> dict[str, str]:
+    kinds = dict(entry)
+    for name, kind in kinds.items():
+        if not str.isidentifier(name) or kind not in KINDS.values() or len(kinds) > MOST_COLUMNS:
+            raise ValueError(name)
+    return kinds
+
+
+def _marker(entry: Any) -> MarkerInfo:
+    name, module, line = entry["name"], entry["module"], entry["line"]
+    if type(name) is not str or type(module) is not str or type(line) is not int:
+        raise TypeError(name)
+    if type(entry["fields"]) is not str or type(entry["span"]) is not bool or line not in _INT64:
+        raise TypeError(name)
+    format = declare_format(name, entry["fields"], {}, is_span=entry["span"])
+    if len(format.fields) > MOST_COLUMNS:
+        raise ValueError(name)
+    return MarkerInfo(name, format, module, line, 0, 0, 0)
+
+
+def _summary(entry: Any) -> dict[str, Any]:
+    counted = [tuple(map(_count, each)) for each in entry["markers"]]
+    if any(len(each) != 3 for each in counted):
+        raise ValueError("a marker has three counts")
+    windows = [
+        (_stamp(since), None if to is None else _stamp(to)) for since, to in entry["windows"]
+    ]
+    return {
+        "markers": counted,
+        "windows": windows,
+        "skipped": {str(name): _count(count) for name, count in entry["skipped"].items()},
+        "filtered": {
+            str(name): {str(reason): _count(count) for reason, count in counts.items()}
+            for name, counts in entry["filtered"].items()
+        },
+    }
+
+
+def _count(value: Any) -> int:
+    if type(value) is not int or value not in _COUNT:
+        raise ValueError("not a count")
+    return value
+
+
+def _stamp(value: Any) -> int:
+    if type(value) is not int or value not in _INT64:
+        raise ValueError("not a time stamp")
+    return value

@@ -1,0 +1,495 @@
+"""The recorder's file, written in Python: the twin of ``kit/c/file.c`` and of the blocks in C.
+
+One lock, which a writer holds while it puts a record into its place. A signal handler that records
+in the middle of that finds it taken by its own thread: what it recorded is put after the record
+that it interrupted.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+import struct
+import threading
+import zlib
+from collections import Counter, deque
+from typing import TYPE_CHECKING, Any, Final
+
+from kit.probes.capture_file import (
+    COUNT,
+    COUNTS,
+    EPOCH,
+    LOST,
+    PAGE,
+    PIECE,
+    PIECE_MAGIC,
+    THREAD,
+    THREADS,
+    WORD,
+)
+from kit.probes.checks import KINDS, columns
+from kit.probes.context import CONTEXT
+from kit.probes.records import HEAD, decode, encode
+from kit.probes.sink import Sink
+from kit.probes.store import Buffer, Piece, Store, sub_buffer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from kit.markers import Marker
+    from kit.markers.format import Format
+    from kit.probes.capture import Row
+    from kit.probes.capture_file import CaptureFile
+
+    Writer = Callable[[int, int, tuple[Any, ...]], None]
+
+__all__ = ["MappedSink", "MappedStore"]
+
+LONGEST_NAME: Final = 96
+FREE: Final = bytes(PIECE.size)
+MAGIC_WORD: Final = struct.Struct("=I")
+
+
+class _Block:
+    """Consecutive records of one thread, in one piece of the file."""
+
+    __slots__ = ("buffer", "cell", "cells", "events", "first", "place", "room", "taken", "used")
+
+    def __init__(self, buffer: _MappedBuffer, cell: int, cells: int, place: int, room: int) -> None:
+        self.buffer = buffer
+        self.cell, self.cells = cell, cells
+        self.place, self.room = place, room  # of the records
+        self.first = buffer.events
+        self.used = self.events = 0
+        self.taken = (0, 0)  # bytes and events that a reader has taken away
+
+
+class _MappedBuffer(Buffer):
+    """What one thread writes."""
+
+    __slots__ = ("blocks", "current", "events", "gone", "overwritten", "slot", "slots")
+
+    def __init__(self, ident: int) -> None:
+        super().__init__(ident, None)
+        self.events = 0
+        self.blocks: deque[_Block] = deque()
+        self.current: _Block | None = None
+        self.overwritten: Counter[int] = Counter()
+        self.forget_file()
+
+    def forget_file(self) -> None:
+        """Begin in another file."""
+        self.blocks.clear()
+        self.current = None
+        self.slot: int | None = None
+        self.slots: dict[int, int] = {}
+        self.gone: Counter[int] = Counter()
+
+
+class MappedStore(Store):
+    """The events of a recorder, in its file.
+
+    Parameters
+    ----------
+    file : CaptureFile
+    capacity : int
+        How many events are kept.
+    overwrite : bool
+        Whether the newest events are kept, and not the first.
+    kinds : list of bytes
+        The letters of the columns, by code; it grows.
+    context : int
+        How many of a row's last columns are context.
+    """
+
+    def __init__(
+        self, file: CaptureFile, capacity: int, overwrite: bool, kinds: list[bytes], context: int
+    ) -> None:
+        super().__init__(capacity, 0)
+        self.sub_buffer = sub_buffer(capacity) if overwrite else 0
+        self._kinds = kinds
+        self._context = context
+        self._pid = os.getpid()
+        self._use(file)
+        self._fresh()
+
+    def _use(self, file: CaptureFile) -> None:
+        self._memory, self._layout = file.memory, file.layout
+        self._taken = bytearray(file.layout.cells)
+        self._serial = 0
+        self._full: deque[_Block] = deque()
+        self._held = 0
+
+    def _fresh(self) -> None:
+        self._writing = threading.RLock()
+        self._busy = False
+        self._later: deque[tuple[int, int, bytes]] = deque()
+        self._ended: deque[_MappedBuffer] = deque()
+        self._forget = False
+
+    # Writing.
+
+    def make(self, ident: int) -> Buffer:
+        """Return a buffer for the calling thread."""
+        return _MappedBuffer(ident)
+
+    def leave(self, ident: int) -> Buffer | None:
+        """Forget which buffer a thread writes; what it wrote may give way from now on."""
+        buffer = super().leave(ident)
+        if isinstance(buffer, _MappedBuffer):
+            self._ended.append(buffer)
+        return buffer
+
+    def keep(self, ident: int, code: int, record: bytes) -> None:
+        """Keep an event of the calling thread where there is room, or count it as lost."""
+        if self._pid != os.getpid():
+            self.detach()
+        with self._writing:
+            self._later.append((ident, code, record))
+            if self._busy:
+                return  # a signal handler, in the middle of what follows
+            self._busy = True
+            try:
+                while self._later:
+                    self._put(*self._later.popleft())
+            finally:
+                self._busy = False
+                if self._forget:
+                    self._forget_all()
+
+    def _put(self, ident: int, code: int, record: bytes) -> None:
+        buffer = self.buffer(ident)
+        assert isinstance(buffer, _MappedBuffer)
+        block: _Block | None = None
+        if self.sub_buffer or self._held < self.capacity:
+            block = self._block_for(buffer, len(record))
+        if block is None:
+            buffer.lost[code] += 1
+            self._count_lost(buffer, code, 1)
+            return
+        begin = block.place + block.used
+        self._memory[begin : begin + len(record)] = record
+        block.used += len(record)
+        # From here on it is there.
+        WORD.pack_into(self._memory, block.place - WORD.size, block.used)
+        block.events += 1
+        buffer.events += 1
+        if not self.sub_buffer:
+            self._held += 1
+        elif block.events >= self.sub_buffer:
+            self._seal(buffer, block)
+
+    def _block_for(self, buffer: _MappedBuffer, size: int) -> _Block | None:
+        block = buffer.current
+        if block is not None and block.room - block.used >= size:
+            return block
+        while self._ended:
+            ended = self._ended.popleft()
+            if self.sub_buffer and ended.current is not None and ended.current.events:
+                self._seal(ended, ended.current)
+        if block is not None and self.sub_buffer:
+            self._seal(buffer, block)
+        if buffer.slot is None:
+            buffer.slot = self._thread(buffer)
+        if buffer.slot is None or size > self._layout.cell * self._layout.cells - PIECE.size:
+            return None
+        while (block := self._piece(buffer, size)) is None:
+            if not self._full:
+                return None
+            self._drop_oldest()
+        buffer.blocks.append(block)
+        buffer.current = block
+        return block
+
+    def _seal(self, buffer: _MappedBuffer, block: _Block) -> None:
+        buffer.current = None
+        self._full.append(block)
+        self._held += block.events
+        while self._full and self._held - self.sub_buffer >= self.capacity:
+            self._drop_oldest()
+
+    def _drop_oldest(self) -> None:
+        block = self._full.popleft()
+        buffer = block.buffer
+        self._held -= block.events
+        data = bytes(self._memory[block.place : block.place + block.used])
+        buffer.gone += Counter(_codes(data, 0))
+        buffer.overwritten += Counter(_codes(data, block.taken[0]))
+        self._note_gone(buffer, block)
+        self._release(block)
+        buffer.blocks.remove(block)
+
+    # The file.
+
+    def _piece(self, buffer: _MappedBuffer, size: int) -> _Block | None:
+        cell = self._layout.cell
+        wanted = -(-(size + PIECE.size) // cell)
+        at = self._taken.find(bytes(wanted))
+        if at < 0:
+            return None
+        self._taken[at : at + wanted] = b"\1" * wanted
+        place = self._layout.arena + at * cell
+        self._serial += 1
+        numbers = (wanted, buffer.slot, buffer.events, self._serial)
+        head = PIECE.pack(0, 0, *numbers, 0, 0, 0)
+        check = zlib.crc32(head[8:32], self._layout.key)
+        # It says that it is free until it is whole again.
+        self._memory[place : place + PIECE.size] = PIECE.pack(0, check, *numbers, 0, 0, 0)
+        self._memory[place : place + 4] = MAGIC_WORD.pack(PIECE_MAGIC)
+        return _Block(buffer, at, wanted, place + PIECE.size, wanted * cell - PIECE.size)
+
+    def _release(self, block: _Block) -> None:
+        head = block.place - PIECE.size
+        self._memory[head : head + 4] = bytes(4)
+        for number in range(1, block.cells):
+            inside = head + number * self._layout.cell
+            self._memory[inside : inside + PIECE.size] = FREE
+        self._taken[block.cell : block.cell + block.cells] = bytes(block.cells)
+
+    def _live(self, place: int) -> int:
+        found: int = WORD.unpack_from(self._memory, PAGE + place)[0]
+        return found
+
+    def _set(self, place: int, value: int) -> None:
+        WORD.pack_into(self._memory, PAGE + place, value)
+
+    def _thread(self, buffer: _MappedBuffer) -> int | None:
+        number = self._live(THREADS)
+        if number >= self._layout.most_threads:
+            return None
+        name = buffer.name.encode("utf-8", "replace")[:LONGEST_NAME]
+        name = name.decode("utf-8", "ignore").encode()
+        start = (2 * buffer.events, buffer.events, buffer.tid)
+        slot = THREAD.pack(*start, 0, len(name), name)
+        check = zlib.crc32(name, zlib.crc32(slot[8:24], self._layout.key))
+        place = self._layout.threads + number * THREAD.size
+        THREAD.pack_into(self._memory, place, *start, check, len(name), name)
+        self._set(THREADS, number + 1)
+        return number
+
+    def _count(self, buffer: _MappedBuffer, code: int) -> int | None:
+        """Return the place of a count, or None: there is no room."""
+        if buffer.slot is None:
+            buffer.slot = self._thread(buffer)
+        if code not in buffer.slots and buffer.slot is not None:
+            number = self._live(COUNTS)
+            if number < self._layout.most_counts:
+                place = self._layout.counts + number * COUNT.size
+                COUNT.pack_into(self._memory, place, buffer.slot, code, 0, 0, 0)
+                self._set(COUNTS, number + 1)
+                buffer.slots[code] = place
+        return buffer.slots.get(code)
+
+    def _count_lost(self, buffer: _MappedBuffer, code: int, more: int) -> None:
+        place = self._count(buffer, code)
+        at = PAGE + LOST if place is None else place + 8
+        WORD.pack_into(self._memory, at, WORD.unpack_from(self._memory, at)[0] + more)
+
+    def _note_gone(self, buffer: _MappedBuffer, block: _Block) -> None:
+        """Say what has given way, in one step."""
+        assert buffer.slot is not None
+        slot = self._layout.threads + buffer.slot * THREAD.size
+        which = ~WORD.unpack_from(self._memory, slot)[0] & 1
+        for code, count in buffer.gone.items():
+            place = self._count(buffer, code)
+            if place is not None:
+                WORD.pack_into(self._memory, place + 16 + 8 * which, count)
+        WORD.pack_into(self._memory, slot, 2 * (block.first + block.events) + which)
+
+    # What holds for all of it.
+
+    def forget(self) -> None:
+        """Forget everything that was recorded."""
+        with self._writing:
+            if self._busy:
+                self._forget = True  # a signal handler, in the middle of a write
+            else:
+                self._forget_all()
+
+    def _forget_all(self) -> None:
+        self._forget = False
+        self.buffers, self.appends, self.every = {}, {}, []
+        self._full.clear()
+        self._held = 0
+        self._ended.clear()
+        epoch = self._live(EPOCH) | 1
+        self._set(EPOCH, epoch)
+        for cell in range(self._layout.cells):
+            place = self._layout.arena + cell * self._layout.cell
+            self._memory[place : place + PIECE.size] = FREE
+        self._taken = bytearray(self._layout.cells)
+        for place in (THREADS, COUNTS, LOST):
+            self._set(place, 0)
+        self._set(EPOCH, epoch + 1)
+
+    def rotate(self, file: CaptureFile) -> None:
+        """Go on in another file; what was recorded stays in the old one."""
+        with self._writing:
+            self._use(file)
+            for buffer in self.every:
+                assert isinstance(buffer, _MappedBuffer)
+                buffer.forget_file()
+                # These are counted from the beginning, in each file.
+                for code, count in buffer.lost.items():
+                    self._count_lost(buffer, code, count)
+
+    def detach(self) -> None:
+        """In the child of a fork: go on in memory of its own."""
+        if self._pid == os.getpid():
+            return
+        self._pid = os.getpid()
+        self._memory = mmap.mmap(-1, self._layout.size)
+        self._fresh()  # the lock may be held by a thread that is not here
+        self._forget_all()
+
+    # Reading.
+
+    def copy(self, newest: int | None = None) -> list[Piece]:
+        """Copy every thread's rows, or as many of its newest."""
+        return self._read(newest, take=False)
+
+    def take(self) -> list[Piece]:
+        """Take every thread's rows away; each row is taken once. The file keeps them."""
+        return self._read(None, take=True)
+
+    def _read(self, newest: int | None, *, take: bool) -> list[Piece]:
+        found = []
+        with self._writing:
+            for buffer in self.every.copy():
+                assert isinstance(buffer, _MappedBuffer)
+                parts: list[bytes] = []
+                count = 0
+                for block in reversed(buffer.blocks):
+                    if newest is not None and count >= newest:
+                        break
+                    begin, end = block.place + block.taken[0], block.place + block.used
+                    parts.append(bytes(self._memory[begin:end]))
+                    count += block.events - block.taken[1]
+                    if take:
+                        block.taken = (block.used, block.events)
+                found.append(
+                    (buffer, buffer.events, parts, buffer.lost.copy(), buffer.overwritten.copy())
+                )
+        pieces = []
+        for buffer, events, parts, lost, overwritten in found:
+            rows: list[Row] = []
+            for data in reversed(parts):
+                rows += decode(data, self._kinds, self._context).rows
+            if newest is not None:
+                rows = rows[max(0, len(rows) - newest) :]
+            pieces.append(Piece(buffer, events - len(rows), rows, lost, overwritten))
+        return pieces
+
+    def __len__(self) -> int:
+        with self._writing:
+            return sum(
+                block.events - block.taken[1]
+                for buffer in self.every
+                if isinstance(buffer, _MappedBuffer)
+                for block in buffer.blocks
+            )
+
+    def overwritten(self) -> int:
+        """How many events gave way to newer ones."""
+        return sum(
+            buffer.overwritten.total()
+            for buffer in self.every.copy()
+            if isinstance(buffer, _MappedBuffer)
+        )
+
+
+class MappedSink(Sink):
+    """Writes events into a file.
+
+    Parameters
+    ----------
+    capacity : int
+        How many events are kept.
+    context : iterable of str
+        What is recorded with each event.
+    observe : bool
+        Whether dispatches are recorded, too: they are not, in a file.
+    overwrite : bool
+        Whether the newest events are kept, and not the first.
+    file : CaptureFile
+        Where they are kept.
+    """
+
+    store: MappedStore
+
+    def __init__(
+        self,
+        capacity: int,
+        context: Iterable[str],
+        observe: bool,
+        *,
+        overwrite: bool,
+        file: CaptureFile,
+    ) -> None:
+        self.overwrite = overwrite
+        self.file = file
+        self._kinds: list[bytes] = []
+        super().__init__(capacity, context, observe)
+
+    def begin(self) -> None:
+        """Begin an empty store."""
+        if hasattr(self, "store"):
+            self.store.forget()  # one store: what is in the middle of an event finishes it there
+            return
+        assert self.file is not None
+        self._letters = [KINDS[CONTEXT[name].type] for name in self.context]
+        self.store = MappedStore(
+            self.file, self.capacity, self.overwrite, self._kinds, len(self.context)
+        )
+
+    def detach(self) -> None:
+        """Go on without the file, which is another process's; `clear` comes next."""
+        self.store.detach()
+        super().detach()
+
+    def rotate(self, file: CaptureFile) -> None:
+        """Go on in another file."""
+        file.declare(self.recorded)
+        self.file = file
+        self.store.rotate(file)
+
+    def code(self, marker: Marker, format: Format) -> int:
+        """Return the number that stands for a marker with a format."""
+        code = super().code(marker, format)
+        for _, each in self.recorded[len(self._kinds) :]:
+            self._kinds.append(columns(each, self._letters))
+        if self.file is not None:
+            self.file.declare(self.recorded)
+        return code
+
+    def _writer(self, code: int) -> Writer:
+        if self.file is not None and not self.file.knows(code):
+            return self.losing
+        sink, kinds = self, self._kinds[code]
+
+        def write(ident: int, ts: int, args: tuple[Any, ...]) -> None:
+            sink.store.keep(ident, code, encode(code, ts, kinds, args))
+
+        return write
+
+    def _writer_with_context(self, code: int) -> Writer:
+        if self.file is not None and not self.file.knows(code):
+            return self.losing
+        sink, kinds, functions = self, self._kinds[code], self._context_functions
+        arity = len(kinds) - len(functions)
+
+        def write(ident: int, ts: int, args: tuple[Any, ...]) -> None:
+            values = [*args[:arity], *[...] * (arity - len(args))]
+            values += [function() for function in functions]
+            sink.store.keep(ident, code, encode(code, ts, kinds, values))
+
+        return write
+
+
+def _codes(data: bytes, begin: int) -> list[int]:
+    found, at = [], begin
+    while at < len(data):
+        size, code, _, _ = HEAD.unpack_from(data, at)
+        found.append(code)
+        at += size
+    return found
