@@ -9,7 +9,7 @@ from kit.widgets.pane import Pane
 
 if TYPE_CHECKING:
     from kit.plots.base import Plot
-    from kit.probes.aggregates import Aggregate
+    from kit.probes.aggregates import Aggregate, Table
     from kit.widgets.state import PanelState
 
 __all__ = ["MOST", "AggregatePlots"]
@@ -32,7 +32,7 @@ class AggregatePlots:
     def __init__(self, state: PanelState) -> None:
         self._state = state
         # The aggregate is held, so that no other one can have its identity.
-        self._made: dict[int, tuple[Aggregate, Plot, Pane]] = {}
+        self._made: dict[int, tuple[Aggregate | Table, Plot, Pane]] = {}
         self._drawn: dict[int, object] = {}
         self._gone: list[Pane] = []
 
@@ -44,7 +44,7 @@ class AggregatePlots:
     @property
     def note(self) -> str:
         """str : what to say above the plots, or instead of them."""
-        found = len(self._state.aggregates())
+        found = len(self._wanted())
         if not found:
             return (
                 "Nothing aggregated yet: connect aggregate to a marker; "
@@ -57,13 +57,13 @@ class AggregatePlots:
         for pane in self._gone:  # by now the page shows them no more
             pane.close()
         self._gone.clear()
-        wanted = {id(each): each for each in self._state.aggregates()[:MOST]}
+        wanted = {id(each): each for each in self._wanted()[:MOST]}
         before = list(self._made)
         for key in [key for key in before if key not in wanted]:
             self._gone.append(self._made.pop(key)[2])
             self._drawn.pop(key, None)
         for key, aggregate in wanted.items():
-            version = (aggregate.count, aggregate.dropped, aggregate.running, aggregate.state)
+            version = _version(aggregate)
             if key not in self._made:
                 self._make(key, aggregate)
             elif self._drawn[key] != version and self._made[key][2].visible:
@@ -75,7 +75,11 @@ class AggregatePlots:
         self._made = {key: self._made[key] for key in wanted}
         return list(self._made) != before
 
-    def _make(self, key: int, aggregate: Aggregate) -> None:
+    def _wanted(self) -> list[Aggregate | Table]:
+        opened = self._state.sessions.opened
+        return [*self._state.aggregates()] if opened is None else [*opened.aggregates]
+
+    def _make(self, key: int, aggregate: Aggregate | Table) -> None:
         from kit import plots
 
         plot = plots.aggregate(aggregate)
@@ -87,3 +91,9 @@ class AggregatePlots:
             pane.close()
         self._gone.clear()
         self._made.clear()
+
+
+def _version(numbers: Aggregate | Table) -> object:
+    """Tell apart what would be drawn; what was saved stays what it is."""
+    running = getattr(numbers, "running", False)
+    return (numbers.count, numbers.dropped, running, getattr(numbers, "state", ""))

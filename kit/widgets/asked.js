@@ -80,6 +80,8 @@ class Settings {
       type: "checkbox",
       tabindex: "-1",
       "data-asks": "once",
+      title: "the first event disarms it",
+      "aria-label": `the first event disarms ${probe} on ${marker}`,
       on: { change: () => send({ once: this.once.checked }) },
     });
     const word = (text) => h("span", { class: "kit-word", text });

@@ -52,8 +52,8 @@ OFTEN: Final = {
         Often("per_second=100", "100/s", {"per_second": 100}),
         Often("limit=1", "the first", {"limit": 1}),
         Often("limit=100", "first 100", {"limit": 100}),
-        Often("budget=0.01", "1 % of time", {"budget": 0.01}),
-        Often("budget=0.1", "10 % of time", {"budget": 0.1}),
+        Often("budget=0.01", "1 % time", {"budget": 0.01}),
+        Often("budget=0.1", "10 % time", {"budget": 0.1}),
     )
 }
 """What can be chosen in the panel, by key."""

@@ -82,6 +82,7 @@ class Legend {
       type: "search",
       placeholder: "filter: text, or orders.*",
       "aria-label": "filter markers",
+      title: "show markers whose name contains a text, or matches it: * and ? stand for anything",
       spellcheck: "false",
       on: { input: () => this.later() },
     });
@@ -149,15 +150,7 @@ class Events {
   update(shown) {
     const latest = shown.latest ?? [];
     this.table.hidden = !latest.length;
-    while (this.body.rows.length > latest.length) this.body.deleteRow(-1);
-    latest.forEach((texts, index) => {
-      const row = this.body.rows[index] ?? this.body.insertRow();
-      texts.forEach((text, column) => {
-        const cell = row.cells[column] ?? row.insertCell();
-        put(cell, text);
-        if (column === 4 || column === 1) set(cell, "title", text);
-      });
-    });
+    rows(this.body, latest, [1, 4]);
     const printed = shown.printed ?? [];
     this.printed.hidden = !printed.length;
     const { scrollTop, scrollHeight, clientHeight } = this.printed;
@@ -175,6 +168,7 @@ class Tabs {
     this.bodies = new Map();
     this.children = new Map();
     this.events = new Events();
+    this.session = new SessionTab(act);
     this.bar = h("div", { class: "kit-bar", role: "tablist", "aria-label": "views" });
     this.note = h("p", { class: "kit-empty", role: "note" });
     this.observe = h("button", {
@@ -184,14 +178,23 @@ class Tabs {
       on: { click: () => act({ action: "observe" }) },
     });
     this.selected = h("span", { class: "kit-num" });
-    const clear = h("button", { class: "kit-button", type: "button", "data-action": "deselect", text: "Deselect", on: { click: () => act({ action: "deselect" }) } });
+    const clear = h("button", {
+      class: "kit-button",
+      type: "button",
+      "data-action": "deselect",
+      "aria-label": "Deselect",
+      title: "select nothing any more; so does a double click in a plot",
+      text: "Deselect",
+      on: { click: () => act({ action: "deselect" }) },
+    });
     this.selection = h("p", { class: "kit-selection", hidden: true }, this.selected, clear);
     this.holder = h("div", { class: "kit-bodies" });
-    this.element = h("div", { class: "kit-tabs" }, this.bar, this.observe, this.note, this.holder, this.selection);
+    const said = h("div", { class: "kit-said" }, this.note, this.session.leave);
+    this.element = h("div", { class: "kit-tabs" }, this.bar, this.observe, said, this.holder, this.selection);
   }
 
   update(shown) {
-    for (const { key, title } of shown.tabs) if (!this.buttons.has(key)) this.add(key, title);
+    for (const tab of shown.tabs) if (!this.buttons.has(tab.key)) this.add(tab);
     this.current = shown.tab;
     for (const [key, button] of this.buttons) {
       set(button, "aria-selected", String(key === shown.tab));
@@ -200,20 +203,32 @@ class Tabs {
     }
     put(this.note, shown.note);
     this.note.hidden = !shown.note;
-    this.observe.hidden = !["fanout", "publication"].includes(shown.tab);
+    this.observe.hidden = !["fanout", "publication"].includes(shown.tab) || Boolean(shown.session.opened);
+    set(this.buttons.get("session"), "data-running", shown.session.running ? "" : null);
     put(this.observe, shown.observed ? "Stop observing" : "Observe");
     set(this.observe, "title", shown.observed ? "observe no more" : "time every probe of every dispatch of the markers shown");
     set(this.observe, "aria-pressed", String(shown.observed));
     this.selection.hidden = shown.selection === null || shown.tab !== "latency";
     put(this.selected, `selection: ${(shown.selection ?? 0).toLocaleString("en-US")} events → panel.selection `);
     if (shown.tab === "events") this.events.update(shown);
+    this.session.update(shown.session);
     this.showPanes(shown.tab);
   }
 
-  add(key, title) {
-    const button = h("button", { class: "kit-tab", type: "button", role: "tab", "data-tab": key, text: title, on: { click: () => this.choose(key) } });
+  add({ key, title, hint }) {
+    const button = h("button", {
+      class: "kit-tab",
+      type: "button",
+      role: "tab",
+      "data-tab": key,
+      "aria-label": title,
+      title: hint,
+      text: title,
+      on: { click: () => this.choose(key) },
+    });
     const body = h("div", { class: "kit-body", role: "tabpanel", "data-tab": key, "aria-label": title, hidden: true });
     if (key === "events") body.append(this.events.element);
+    if (key === "session") body.append(this.session.element);
     this.buttons.set(key, button);
     this.bodies.set(key, body);
     this.bar.append(button);
@@ -225,10 +240,12 @@ class Tabs {
   }
 
   key(event) {
+    if (event.target.parentElement !== this.bar) return false;
     const keys = [...this.buttons.keys()];
-    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-    if (!step || event.target.parentElement !== this.bar) return false;
-    const next = keys[(keys.indexOf(event.target.dataset.tab) + step + keys.length) % keys.length];
+    const at = keys.indexOf(event.target.dataset.tab);
+    const wanted = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: keys.length - 1 }[event.key];
+    if (wanted === undefined) return false;
+    const next = keys[(wanted + keys.length) % keys.length];
     this.buttons.get(next).focus();
     this.choose(next);
     return true;

@@ -27,7 +27,10 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from kit.frames.recording import Recording
+    from kit.frames.sessions import SavedSession
     from kit.probes.capture import Capture
+    from kit.probes.session import Session
 
 __all__ = ["Panel", "panel"]
 
@@ -77,7 +80,7 @@ def panel(
 class _Page(anywidget.AnyWidget):
     """The panel's widget: carries text to the page and clicks back."""
 
-    _esm = script("page.js", "asked.js", "rows.js", "panel.js")
+    _esm = script("page.js", "asked.js", "rows.js", "session.js", "panel.js")
     _css = script("panel.css")
     shown = traitlets.Unicode("{}", help="What to draw, as JSON.").tag(sync=True)
     panes = traitlets.Dict(help="Identifiers of the panes in each tab.").tag(sync=True)
@@ -178,6 +181,40 @@ class Panel:
         self._refresh.soon()
         return target
 
+    @property
+    def session(self) -> Session | None:
+        """Session or None : the newest session that was begun here."""
+        return self.state.sessions.session
+
+    @property
+    def opened(self) -> Recording | SavedSession | None:
+        """What `open` has opened: what the tabs show; None while they show what is recorded."""
+        opened = self.state.sessions.opened
+        return None if opened is None else opened.kept
+
+    def begin_session(self, folder: str | Path) -> Session | None:
+        """Save everything that is connected now in a folder, as a `kit.session`.
+
+        Parameters
+        ----------
+        folder : str or Path
+
+        Returns
+        -------
+        Session or None
+            Running; None where it could not be begun, and the panel says why.
+        """
+        self._do(lambda: self.state.sessions.begin(str(folder)))
+        return self.session if not self.state.sessions.wrong else None
+
+    def end_session(self) -> None:
+        """Stop the session and write what is left of it."""
+        self._do(self.state.sessions.end)
+
+    def open(self, path: str | Path) -> None:
+        """Show what was saved in the tabs: a session's folder, or a file."""
+        self._do(lambda: self.state.sessions.open(str(path)))
+
     def undo(self) -> None:
         """Take the last connecting or disconnecting back."""
         self._do(self.state.undo)
@@ -246,7 +283,7 @@ class Panel:
             shown = {
                 **show(self.state, events=self._tabs.current.key == "events"),
                 "tab": self._tabs.current.key,
-                "tabs": [{"key": tab.key, "title": tab.title} for tab in TABS],
+                "tabs": [{"key": tab.key, "title": tab.title, "hint": tab.hint} for tab in TABS],
                 "note": self._tabs.note,
                 "observed": self.state.observed,
                 "selection": len(selection) if selection else None,
@@ -304,6 +341,20 @@ class Panel:
                 self._tabs.selection.clear()
             case "start" | "stop" | "clear" | "snapshot" | "undo" as name:
                 getattr(state, name)()
+            case _:
+                self._act_on_session(content)
+
+    def _act_on_session(self, content: dict[str, Any]) -> None:
+        sessions, folder = self.state.sessions, str(content.get("folder", ""))
+        match content.get("action"):
+            case "begin-session":
+                sessions.begin(folder)
+            case "end-session":
+                sessions.end()
+            case "open":
+                sessions.open(folder)
+            case "leave":
+                sessions.leave()
 
     def _ask(self, content: dict[str, Any], marker: str, probe: str) -> None:
         if content["action"] == "keep":

@@ -24,6 +24,7 @@ class MarkerRow {
       role: "row",
       tabindex: "-1",
       "data-marker": name,
+      "aria-label": name,
       "aria-expanded": "false",
       on: { click: (event) => event.target.closest("button") || this.expand() },
     });
@@ -35,7 +36,10 @@ class MarkerRow {
     this.open = open;
     set(this.element, "aria-expanded", String(open));
     this.more.hidden = !open;
-    if (open) this.updateDetails();
+    if (!open) return;
+    this.updateDetails();
+    this.more.scrollIntoView({ block: "nearest" });
+    this.element.scrollIntoView({ block: "nearest" });
   }
 
   update(row) {

@@ -12,6 +12,7 @@ from kit.plots import theme, units
 from kit.probes.ready import Print
 from kit.widgets.asked import OFTEN, keys, numbers
 from kit.widgets.dots import connected, dots
+from kit.widgets.opened import LATEST
 
 if TYPE_CHECKING:
     from kit.markers import Connection, Marker
@@ -29,9 +30,6 @@ KEEPING: Final = (
     ("overwrite", 100_000),
 )
 """Which events can be kept: modes and capacities of a recorder."""
-
-LATEST: Final = 40
-"""How many events the table holds."""
 
 _LONGEST: Final = 80
 
@@ -76,10 +74,12 @@ def show(state: PanelState, *, events: bool = True) -> dict[str, Any]:
             "all": _for_all(state),
             "keep": _keeping(state),
             "undo": state.wiring.undoable,
+            "session": state.sessions.shown(),
             "message": state.message,
         }
         if events:
-            shown["latest"] = latest(state)
+            opened = state.sessions.opened
+            shown["latest"] = latest(state) if opened is None else opened.latest
             shown["printed"] = _printed(state)
     return shown
 

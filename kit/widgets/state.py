@@ -24,6 +24,7 @@ from kit.widgets.deeds import Deeds
 from kit.widgets.listing import Listing, passes
 from kit.widgets.rates import Rates
 from kit.widgets.recording import Recording
+from kit.widgets.sessions import Sessions
 from kit.widgets.wiring import Pair, Wiring
 
 if TYPE_CHECKING:
@@ -107,6 +108,7 @@ class PanelState:
         self._looked = -NAMESPACE_INTERVAL
         self.own: dict[str, Choice] = own_functions(self._probes, {})
         self.deeds = Deeds(self)
+        self.sessions = Sessions(self)
         count, *others = READY
         offered = (count, tools.aggregate(), tools.trigger(self.deeds.make), *others)
         self._palette: dict[str, Choice] = {
@@ -298,8 +300,9 @@ class PanelState:
                 mine = self.wiring.mine.get((marker.name, "aggregate"))
                 here = [*([mine] if mine is not None else []), *marker.probes]
                 for connection in here:
-                    if isinstance(connection.probe, Aggregate):
-                        found.setdefault(id(connection.probe), connection.probe)
+                    probe = connection.probe
+                    if isinstance(probe, Aggregate) and not self.sessions.owns(probe):
+                        found.setdefault(id(probe), probe)
             return list(found.values())
 
     def connect_all(self, key: str) -> None:
@@ -446,6 +449,7 @@ class PanelState:
             self._followed.clear()
             self._mark()
             self.say("Closed: everything that this panel connected is disconnected.")
+        self.sessions.end()
 
     # What time does.
 
@@ -473,7 +477,7 @@ class PanelState:
         if stopped:
             self._resting = stopped
             self._followed.pop("record", None)
-        for text, bad in self.deeds.news():
+        for text, bad in (*self.deeds.news(), *self.sessions.news()):
             self.say(text, bad=bad)
 
     def _follow(self) -> None:

@@ -10,10 +10,10 @@ import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from kit.errors import FrameError
 from kit.plots import units
 from kit.plots.selection import link
 from kit.widgets.aggregate_plots import AggregatePlots
+from kit.widgets.opened import apart, together
 from kit.widgets.pane import Pane
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from kit.plots.base import Plot
     from kit.plots.selection import Selection
     from kit.probes.capture import Capture
+    from kit.widgets.opened import Opened
     from kit.widgets.state import PanelState
 
 __all__ = ["TABS", "Tabs"]
@@ -43,22 +44,28 @@ PAUSE: Final = 0.01
 
 @dataclass(frozen=True, slots=True)
 class Tab:
-    """A tab: what it is called, and which plots of `kit.plots` it holds."""
+    """A tab: what it is called, what it shows, and which plots of `kit.plots` it holds."""
 
     key: str
     title: str
+    hint: str
     plots: tuple[str, ...] = ()
     frames: Callable[[PanelState], tuple[Any, ...]] | None = None
 
 
 def _event_frames(state: PanelState) -> tuple[Any, ...]:
-    recording = state.recording
+    opened, recording = state.sessions.opened, state.recording
+    if opened is not None:
+        return (opened.events,)
     return (events(recording.newest(LIVE) if state.running else recording.capture()),)
 
 
 def _fanout_frames(state: PanelState) -> tuple[Any, ...]:
     from kit import frames
 
+    opened = state.sessions.opened
+    if opened is not None:
+        return opened.dispatches, opened.probe_calls
     capture = state.observing.capture()
     calls = frames.probe_calls(capture)
     _note_costs(state, calls)
@@ -71,6 +78,9 @@ def _fanout_frames(state: PanelState) -> tuple[Any, ...]:
 def _publication_frames(state: PanelState) -> tuple[Any, ...]:
     from kit import frames
 
+    opened = state.sessions.opened
+    if opened is not None:
+        return opened.dispatches, opened.publications
     capture = state.observing.capture()
     return frames.dispatches(capture), frames.publications(capture)
 
@@ -95,25 +105,37 @@ def events(capture: Capture) -> pd.DataFrame:
     -------
     pandas.DataFrame
     """
-    import pandas as pd
-
     from kit import frames
 
-    try:
-        return frames.events(capture)
-    except FrameError:
-        parts = [frames.events(capture, name) for name in {m.name for m in capture.markers}]
-        common = [c for c in ("ts", "dur", "marker", "tid", "seq") if any(c in p for p in parts)]
-        joined = pd.concat([part.reindex(columns=common) for part in parts], ignore_index=True)
-        return joined.sort_values("ts", kind="stable", ignore_index=True)
+    names = [marker.name for marker in capture.markers]
+    return together(apart(lambda name: frames.events(capture, name), names))
 
 
 TABS: Final = (
-    Tab("events", "Events"),
-    Tab("latency", "Latency", ("latency", "latency_over_time", "timeline"), _event_frames),
-    Tab("fanout", "Fan-out", ("fanout",), _fanout_frames),
-    Tab("publication", "Publication", ("publication",), _publication_frames),
-    Tab("aggregates", "Aggregates"),
+    Tab("events", "Events", "the newest events, as text"),
+    Tab(
+        "latency",
+        "Latency",
+        "how long the recorded spans took, when, and on which thread",
+        ("latency", "latency_over_time", "timeline"),
+        _event_frames,
+    ),
+    Tab(
+        "fanout",
+        "Fan-out",
+        "what each probe of a dispatch takes",
+        ("fanout",),
+        _fanout_frames,
+    ),
+    Tab(
+        "publication",
+        "Publication",
+        "which dispatches saw which probes, and how long old ones had to be waited for",
+        ("publication",),
+        _publication_frames,
+    ),
+    Tab("aggregates", "Aggregates", "counts, averages and histograms, as they grow"),
+    Tab("session", "Session", "save everything that is connected in a folder, and open it again"),
 )
 
 
@@ -138,6 +160,10 @@ class Tabs:
     def note(self) -> str:
         """str : what to say above the current tab's plots, or instead of them."""
         state, tab = self.state, self.current
+        if tab.key == "session":
+            return state.sessions.says()
+        if state.sessions.opened is not None:
+            return self._note_opened(state.sessions.opened)
         if tab.key == "aggregates":
             return self.aggregates.note
         if tab.key in {"events", "latency"}:
@@ -157,6 +183,21 @@ class Tabs:
                 "It costs more than recording, so it is off until you ask for it."
             )
         return ""
+
+    def _note_opened(self, opened: Opened) -> str:
+        missing = {
+            "fanout": "no dispatches in it: press Observe before a session is begun.",
+            "publication": "no publications in it: press Observe before a session is begun.",
+            "aggregates": "no aggregates in it.",
+        }
+        there = {
+            "fanout": len(opened.dispatches),
+            "publication": len(opened.dispatches) or len(opened.publications),
+            "aggregates": len(opened.aggregates),
+        }
+        if not there.get(self.current.key, 1):
+            return f"Opened: {opened.title}; {missing[self.current.key]}"
+        return f"Opened: {opened.title}."
 
     def refresh(self, now: float) -> bool:
         """Bring the plots of the current tab up to date, if it is time.
@@ -206,10 +247,16 @@ class Tabs:
 
     def _version(self, tab: Tab) -> object:
         """Tell apart what would be drawn now and what was drawn before; None for nothing."""
+        opened = self.state.sessions.opened
+        if opened is not None:
+            return (tab.key, id(opened))
         recording = self.state.recording if tab.key == "latency" else self.state.observing
         recorder = recording.recorder
         count = len(recorder) + recorder.overwritten
-        return (tab.key, id(recorder), count, recording.stopped) if count else None
+        # What was opened is not left standing where nothing is recorded.
+        if not count and tab.key not in self.shown:
+            return None
+        return (tab.key, id(recorder), count, recording.stopped)
 
     def _make(self, tab: Tab, frames: tuple[Any, ...]) -> None:
         from kit import plots

@@ -96,6 +96,61 @@ def test_the_keyboard_stops_at_every_control(page: Page, panel: Locator) -> None
                      && !e.getAttribute('aria-label')).map(e => e.outerHTML)"""
     )
     assert nameless == []
+    unexplained = page.evaluate(
+        """() => [...document.querySelectorAll('.kit-panel :is(button, input, select)')]
+        .filter(e => !e.title).map(e => e.outerHTML)"""
+    )
+    assert unexplained == []
+
+
+def test_the_tab_key_comes_by_every_part_in_the_order_of_the_eye(
+    page: Page, panel: Locator
+) -> None:
+    panel.locator('[data-action="start"]').focus()
+    met = []
+    for _ in range(40):
+        met.append(
+            page.evaluate(
+                """() => {
+                  const e = document.activeElement;
+                  return e.dataset.action ?? e.dataset.asks ?? e.dataset.tab ?? e.dataset.probe
+                    ?? e.dataset.marker ?? (e.className || e.tagName);
+                }"""
+            )
+        )
+        if met[-1] == "events":
+            break
+        page.keyboard.press("Tab")
+    assert met == [
+        *("start", "keep", "clear", "snapshot", "save"),  # nothing to undo yet
+        "kit-filter",
+        *("record", "count", "aggregate", "trigger", "print", "time"),
+        *("kit-when", "often"),
+        "shop.fill",
+        "events",
+    ]
+    page.keyboard.press("End")
+    expect(panel.locator(".kit-tab[aria-selected=true]")).to_be_focused()
+    page.keyboard.press("Home")
+    expect(panel.get_by_role("tab", name="Events")).to_be_focused()
+
+
+@pytest.mark.parametrize("width", [700, 1100])
+def test_an_opened_row_is_seen_whole(page: Page, panel: Locator, width: int) -> None:
+    page.evaluate("() => jupyterapp.commands.execute('application:toggle-left-area')")
+    page.set_viewport_size({"width": width + 140, "height": 1300})
+    size = panel.evaluate("e => e.getBoundingClientRect().width")
+    assert abs(size - width) < 60
+    cut = panel.evaluate(
+        """panel => {
+          const list = panel.querySelector('.kit-list'), more = panel.querySelector('.kit-more');
+          const outer = list.getBoundingClientRect(), inner = more.getBoundingClientRect();
+          const wide = [...more.querySelectorAll('*')].filter(
+            e => e.getBoundingClientRect().right > outer.right + 1).map(e => e.className);
+          return [inner.bottom > outer.bottom + 1, inner.top < outer.top - 1, wide];
+        }"""
+    )
+    assert cut == [False, False, []]
 
 
 def test_an_aggregate_is_drawn_as_it_grows(
@@ -145,3 +200,57 @@ def test_a_trigger_stops_the_flight_recorder_at_its_event(
         change_theme(page, theme)
         shot(f"panel-trigger-{theme}")
     change_theme(page, "light")
+
+
+def test_a_session_is_saved_stopped_and_opened_again(
+    page: Page, panel: Locator, shot: Callable[[str], None]
+) -> None:
+    dot(page, "record").click()
+    dot(page, "aggregate").click()
+    ask(page, "trigger", "qty == 7")
+    dot(page, "trigger").click()
+    wait_for_python(page, "fill.fanout == 3")
+    panel.get_by_role("tab", name="Session").click()
+    expect(panel.locator(".kit-tabs .kit-empty").first).to_contain_text(
+        "record on 1, aggregate on 1, trigger on 1"
+    )
+    button = {
+        name: panel.locator(f'.kit-tabs [data-action="{name}"]')
+        for name in ("begin-session", "end-session", "open", "leave")
+    }
+    wrong = panel.locator(".kit-session .kit-wrong")
+    button["begin-session"].click()
+    expect(wrong).to_contain_text("Name a folder")
+    page.get_by_label("folder of a session").fill("runs/<b>monday")
+    button["begin-session"].focus()
+    page.keyboard.press("Enter")
+    expect(button["end-session"]).to_be_focused()
+    expect(wrong).to_be_hidden()
+    wait_for_python(page, "fill.fanout == 6 and panel.session.running")
+    python(page, "run(5)")
+    facts = panel.locator(".kit-facts tbody tr")
+    expect(facts).to_have_count(3)
+    expect(facts.first).to_contain_text("5 events")
+    for theme in ("light", "dark"):
+        change_theme(page, theme)
+        shot(f"panel-session-{theme}")
+    change_theme(page, "light")
+    button["end-session"].click()
+    expect(button["begin-session"]).to_be_visible()
+    wait_for_python(page, "fill.fanout == 3 and panel.session.join(0)")
+    python(page, "panel.clear() or run(3)")
+
+    button["open"].click()
+    expect(button["leave"]).to_be_visible()
+    assert python(page, "panel.opened.frame()['qty'].tolist()") == [0, 1, 2, 3, 4]
+    panel.get_by_role("tab", name="Events").click()
+    rows = panel.locator(".kit-events tbody tr")
+    expect(rows).to_have_count(5)
+    expect(rows.first).to_contain_text("qty=4 px=2.0 sym=BOLT")
+    panel.get_by_role("tab", name="Aggregates").click()
+    expect(panel.locator('.kit-body:not([hidden]) [data-ready="true"]')).to_have_count(1)
+    button["leave"].click()
+    expect(button["leave"]).to_be_hidden()
+    panel.get_by_role("tab", name="Events").click()
+    expect(rows).to_have_count(3)
+    assert python(page, "panel.opened is None")

@@ -1,0 +1,267 @@
+"""A panel's session: what is connected, saved as it comes; and what was saved, opened again.
+
+A session has probes of its own, beside the panel's.  It begins with what is connected then, and
+goes on with that whatever is clicked later.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from kit.errors import KitError
+from kit.probes.sessions import session as new_session
+from kit.widgets.asked import EVENTS, Asked
+from kit.widgets.deeds import event
+from kit.widgets.opened import Opened, open_saved
+from kit.widgets.tools import value_of
+
+if TYPE_CHECKING:
+    from kit.probes.session import Session
+    from kit.widgets.state import PanelState
+
+__all__ = ["Sessions"]
+
+_LONGEST_WAIT: Final = 60.0
+
+KINDS: Final = ("record", "aggregate", "trigger")
+"""Keys of the choices that can be saved."""
+
+NOTHING: Final = (
+    "Nothing is connected that could be saved: connect record, aggregate or trigger first."
+)
+
+
+class Sessions:
+    """The session of one panel.
+
+    Parameters
+    ----------
+    state : PanelState
+
+    Attributes
+    ----------
+    folder : str
+        Where a session is saved or was opened, as it was typed in.
+    wrong : str
+        Why that could not be done; empty where nothing is wrong.
+    session : Session or None
+        The newest one that was begun here.
+    opened : Opened or None
+        What the tabs show instead of what is recorded.
+    """
+
+    def __init__(self, state: PanelState) -> None:
+        self._state = state
+        self.folder = ""
+        self.wrong = ""
+        self.session: Session | None = None
+        self.opened: Opened | None = None
+        self._over = True
+
+    @property
+    def running(self) -> bool:
+        """bool : whether a session is being saved."""
+        return self.session is not None and self.session.running
+
+    def begin(self, folder: str) -> None:
+        """Save everything that is connected now, from now on.
+
+        Parameters
+        ----------
+        folder : str
+            Made where there is none; one that holds a session is refused.
+        """
+        with self._state.lock:
+            self.folder, self.wrong = folder.strip(), ""
+            if self.running:
+                self._refuse("A session is being saved already: stop it first.")
+            elif not self.folder:
+                self._refuse("Name a folder, such as runs/monday.")
+            elif not self.connected():
+                self._refuse(NOTHING)
+            else:
+                self._begin()
+
+    def _begin(self) -> None:
+        try:
+            made = self._made()
+            made.start()
+        except (KitError, OSError, TypeError, ValueError, ImportError) as error:
+            self._refuse(str(error))
+            return
+        self.session, self._over = made, False
+        self._state.say(f"Session: what is connected is saved in {made.folder} from now on.")
+
+    def end(self) -> None:
+        """Stop the session; all of it is written then."""
+        if self.session is None:
+            return
+        # Without the panel's lock: writing takes its time, also where a trigger was faster.
+        self.session.stop()
+        self.session.join(_LONGEST_WAIT)
+        with self._state.lock:
+            for text, bad in self.news():
+                self._state.say(text, bad=bad)
+
+    def open(self, path: str) -> None:
+        """Show what was saved in the tabs, until `leave`.
+
+        Parameters
+        ----------
+        path : str
+            A session's folder, or a file that was saved.
+        """
+        with self._state.lock:
+            self.folder, self.wrong = path.strip(), ""
+            if not self.folder:
+                self._refuse("Name the folder of a session, or a file that was saved.")
+                return
+            try:
+                self.opened = open_saved(Path(self.folder).expanduser())
+            except (KitError, OSError, ImportError) as error:
+                self._refuse(str(error))
+                return
+            self._state.say(f"Opened: the tabs show {self.opened.title}.")
+
+    def leave(self) -> None:
+        """Show what is recorded again."""
+        with self._state.lock:
+            self.opened = None
+            self._state.say("The tabs show what is recorded.")
+
+    def _refuse(self, why: str) -> None:
+        self.wrong = why
+        self._state.say(why, bad=True)
+
+    # What is in it.
+
+    def connected(self) -> list[tuple[str, str, Asked]]:
+        """Return what a session would hold: marker, choice and what is asked of it."""
+        wiring = self._state.wiring
+        return [
+            (name, key, wiring.asked_of((name, key)))
+            for (name, key), connection in wiring.mine.items()
+            if key in KINDS and connection.connected
+        ]
+
+    def _made(self) -> Session:
+        """Make the session, and everything in it."""
+        state = self._state
+        made = new_session(Path(self.folder).expanduser())
+        markers = state.listing.all()
+        alike: dict[tuple[str, str], list[str]] = {}
+        for name, key, asked in self.connected():
+            if key == "record":
+                # Markers of which the same is asked are recorded together.
+                alike.setdefault((asked.when, asked.often), []).append(name)
+            elif key == "aggregate":
+                self._add_aggregate(made, name, asked, markers[name])
+            else:
+                # What else a trigger does is done once, by the panel's own.
+                action = made.stop if asked.action == "stop" else _noted
+                named = _named(name, key)
+                made.trigger(name, action, once=asked.once, name=named, **asked.options())
+        recorder = state.recording.recorder
+        for number, ((when, often), names) in enumerate(alike.items(), 1):
+            made.record(
+                names,
+                name="events" if number == 1 else f"events-{number}",
+                mode=recorder.mode,
+                capacity=recorder.capacity,
+                dispatches=state.observed,
+                **Asked(when=when, often=often).options(),
+            )
+        return made
+
+    @staticmethod
+    def _add_aggregate(made: Session, name: str, asked: Asked, marker: Any) -> None:
+        value = value_of(marker, asked)
+        made.aggregate(
+            name,
+            None if value == EVENTS else value,
+            (asked.by,) if asked.by else (),
+            histogram=None if value == EVENTS else "log2",
+            name=_named(name, "aggregate"),
+            **asked.options(),
+        )
+
+    def owns(self, probe: object) -> bool:
+        """Tell whether a probe is one of the session's."""
+        session = self.session
+        return session is not None and any(
+            probe is each for each in (*session.aggregates.values(), *session.triggers.values())
+        )
+
+    # What is shown.
+
+    def news(self) -> list[tuple[str, bool]]:
+        """Return what has happened since the last look, as sentences; and whether it is bad."""
+        session = self.session
+        if session is None or self._over or session.running or not session.join(0):
+            return []
+        self._over = True
+        if session.last_error is not None:
+            return [(f"The session could not be written: {session.last_error}", True)]
+        written = sum(session.written.values())
+        return [(f"Session saved in {session.folder}: {written:,} events.", False)]
+
+    def shown(self) -> dict[str, Any]:
+        """Describe it for the page."""
+        return {
+            "folder": self.folder,
+            "wrong": self.wrong,
+            "running": self.running,
+            "opened": "" if self.opened is None else self.opened.title,
+            "facts": self._facts(),
+        }
+
+    def says(self) -> str:
+        """Say what a session is, or would be."""
+        session = self.session
+        if self.running and session is not None:
+            return f"Saving in {session.folder}; what is written is safe, whatever happens."
+        if self.opened is not None:
+            return f"Opened: {self.opened.title}. The other tabs show what it holds."
+        if session is not None:
+            return f"Saved in {session.folder}: {len(session.files):,} files of events."
+        held = self.connected()
+        if not held:
+            return NOTHING
+        counts = {key: sum(each == key for _, each, _ in held) for key in KINDS}
+        parts = [f"{key} on {count:,}" for key, count in counts.items() if count]
+        return f"A session saves what is connected now: {', '.join(parts)} of the markers."
+
+    def _facts(self) -> list[list[str]]:
+        """What is in the session: name, how much, what it is."""
+        session = self.session
+        if not self.running and self.opened is not None:
+            return self.opened.facts
+        if session is None:
+            return []
+        facts = [
+            [name, f"{session.written.get(name, 0) + len(each):,} events", ", ".join(each.patterns)]
+            for name, each in session.recorders.items()
+        ]
+        facts += [
+            [name, f"{each.count:,} events", "aggregate"]
+            for name, each in session.aggregates.items()
+        ]
+        for name, trigger in session.triggers.items():
+            state = "armed" if trigger.armed else "disarmed"
+            when = f"trigger when {trigger.when}" if trigger.when else "trigger"
+            last = f", {event(trigger.last)}" if trigger.last is not None else ""
+            facts.append(
+                [name, f"fired {trigger.fired:,}×{last}" if trigger.fired else state, when]
+            )
+        return facts
+
+
+def _named(name: str, key: str) -> str:
+    """Return a name in a session, which is of letters, digits and few signs."""
+    return re.sub(r"[^A-Za-z0-9_.-]", "_", name)[-80:].lstrip(".-") + f".{key}"
+
+
+def _noted() -> None:
+    """Do nothing: what set the trigger off is kept in any case."""
