@@ -276,7 +276,7 @@ def categorical(text: Any, categories: Sequence[str] | None = None) -> pd.Catego
     if indices.null_count:
         indices = indices.fill_null(-1)  # the last of `codes` is where a null goes
     return pd.Categorical.from_codes(
-        codes[indices.to_numpy(zero_copy_only=False)],
+        codes.take(indices.to_numpy(zero_copy_only=False)),  # faster than by index
         categories=pd.Index(names, dtype=CATEGORIES),
         validate=False,
     )

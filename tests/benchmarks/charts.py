@@ -17,6 +17,7 @@ from tests.benchmarks.figures import FIGURES, written
 from tests.benchmarks.report import Results
 
 BLUE, ORANGE, GREEN, PINK, SKY, *_ = CATEGORIES
+ON_DARK = {BLUE: "#4FA8E0"}  # text in it could hardly be read
 COLORS = {"C": BLUE, "Python": ORANGE, "int": GREEN, "float": PINK, "str": SKY}
 COLORS |= {"off": GREEN, "one probe": PINK, "record": SKY}
 HEADING = 62  # px of a panel that are not its frame
@@ -120,7 +121,8 @@ def _names(axis: Any, panel: Panel, names: dict[float, str]) -> None:
 def _color(paint: Painter, glyph: Any, color: str, *names: str) -> None:
     """Give a colour of its own, or that of a role of the theme."""
     if color.startswith("#"):
-        glyph.update(**dict.fromkeys(names, color))
+        shade = ON_DARK.get(color, color) if paint.theme.name == "dark" else color
+        glyph.update(**dict.fromkeys(names, shade))
     else:
         paint(glyph, **dict.fromkeys(names, color))
 
@@ -163,7 +165,7 @@ def bars(
         height=HEADING + 34 + BAR * len(names),
         x_range=Range1d(0, x_range.end * 1.18),
         y_range=Range1d(-0.6, len(names) - 0.4),
-        left=190,
+        left=204,
         description=f"{title}, {note}",
     )
     panel.say(title, note)
@@ -316,15 +318,21 @@ def compared(paint: Painter, results: Results) -> list[Any]:
     if grace:
         note = "median of waiting for it"
         made.append(bars(paint, "A grace period", note, "µs", grace, colors))
+    frames = {
+        name.replace("kit, c", "kit, C").replace("kit, python", "kit, Python"): got
+        for name, got in results.frames.items()
+    }
     own = {
-        name: COLORS["C" if ", c" in name else "Python"] for name in results.frames if "kit" in name
+        name: COLORS["C" if name.startswith("kit, C") else "Python"]
+        for name in frames
+        if name.startswith("kit")
     }
     for key, title, unit in (
         ("bytes", "Memory of a recorded event", "bytes"),
         ("frame", "1 M recorded events to a frame", "ms"),
         ("frame of 10 M", "10 M recorded events to a frame", "ms"),
     ):
-        values = {name: got[key] for name, got in results.frames.items() if key in got}
+        values = {name: got[key] for name, got in frames.items() if key in got}
         if values:
             made.append(bars(paint, title, "an int, a float, a text", unit, values, own))
     if results.first:

@@ -104,7 +104,7 @@ def everything(*, quick: bool = False) -> Results:
         note("memory and frames")
         memory_and_frames(results, folder, quick=quick)
         note("imports")
-        starts(results, rounds=3 if quick else 12)
+        starts(results, rounds=3 if quick else 20)
         for dispatcher in ("c", "python"):
             note(f"how costs grow, {dispatcher}")
             more = ["--quick"] if quick else []
@@ -151,7 +151,7 @@ def memory_and_frames(results: Results, folder: Path, *, quick: bool) -> None:
             try:
                 found = job("kept", way, str(million), repeats, **surroundings)
                 if not quick and way.startswith(("kit", "numpy", "bare")):
-                    more = job("kept", way, str(ten), "2", **surroundings)
+                    more = job("kept", way, str(ten), "4", **surroundings)
                     found["frame of 10 M"] = more["frame"]
             except RuntimeError as error:
                 note(f"{way}: {error}")
