@@ -125,6 +125,9 @@ gate_fill(PyObject *made, PyObject *args, PyObject *kwargs)
     self->call = gate_call;
     self->is_span = is_span;
     self->program = (Program *)Py_NewRef(program);
+    self->first.at = PY_SSIZE_T_MAX;
+    if (self->program->simple_count > 0)
+        self->first = self->program->simple[0];
     self->behind = Py_NewRef(behind);
     self->kept = (Tally *)Py_NewRef(kept);
     self->test = Py_NewRef(test);

@@ -13,14 +13,20 @@ struct Gate {
     Tally *kept;           /* counts the events that are kept back */
     char kind;             /* of the closure behind */
     bool is_span;
+    Simple first;          /* a copy of what the condition begins with, at hand; or of no field */
 };
 
 /* Whether a marker's event is kept back, as far as that can be said at once; it is counted then. */
 static inline bool
 kit_gate_shut(Gate *gate, PyObject *const *fields, Py_ssize_t count)
 {
-    if (kit_simply_met(gate->program, fields, count) != 0)
-        return false;
+    const Simple *first = &gate->first;
+    if (first->at >= count || kit_simple_holds(first, fields[first->at]) != 0) {
+        /* It holds, or cannot be told: then the others have their say. */
+        if (LIKELY(gate->program->simple_count < 2) ||
+            kit_simply_met(gate->program, fields, count) != 0)
+            return false;
+    }
     kit_count(&gate->kept->n);
     return true;
 }
