@@ -64,8 +64,6 @@ typedef struct File {
     struct File **place;
 } File;
 
-extern HIDDEN PyTypeObject *kit_File;
-
 /* A piece with room for so many bytes of records, whose room it says; NULL: there is none. */
 HIDDEN char *kit_file_piece(File *file, uint32_t thread, int64_t first, size_t size, size_t *room);
 
@@ -80,7 +78,5 @@ HIDDEN int64_t kit_file_count(File *file, uint32_t thread, uint32_t code);
 
 /* Everything is free. */
 HIDDEN void kit_file_clear(File *file);
-
-HIDDEN int kit_init_file(PyObject *module);
 
 #endif

@@ -315,7 +315,7 @@ HIDDEN char kit_gate_kind(PyObject *gate); /* the kind of the closure behind it 
 /* Types, one of each: the module is loaded once in a process. */
 
 extern HIDDEN PyTypeObject *kit_Tally, *kit_Array, *kit_Dispatcher, *kit_Timing,
-    *kit_Reader, *kit_Block, *kit_Store, *kit_Writer, *kit_Rows, *kit_Adder, *kit_Program,
+    *kit_Reader, *kit_File, *kit_Block, *kit_Store, *kit_Writer, *kit_Rows, *kit_Adder, *kit_Program,
     *kit_Gate;
 
 /* Names that are looked up. */
@@ -341,6 +341,7 @@ HIDDEN int kit_init_readers(PyObject *module);
 HIDDEN int kit_init_arrays(PyObject *module);
 HIDDEN int kit_init_dispatch(PyObject *module);
 HIDDEN int kit_init_spans(PyObject *module);
+HIDDEN int kit_init_file(PyObject *module);
 HIDDEN int kit_init_store(PyObject *module);
 HIDDEN int kit_init_writer(PyObject *module);
 HIDDEN int kit_init_rows(PyObject *module);

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from kit.errors import CaptureError
 from kit.frames import store
 from kit.frames.recording import recording
 from kit.frames.sessions import SavedSession, open_session
@@ -12,11 +14,14 @@ from kit.probes.capture_file import MAGIC
 from kit.probes.capture_reading import read
 
 if TYPE_CHECKING:
-    import os
-
     from kit.frames.recording import Recording
 
 __all__ = ["open", "open_file"]
+
+SPARE_BYTES: Final = 256 << 20
+"""Opening a recorder's file takes less than this and 128 times its size."""
+MOST_STEPS: Final = 10_000_000_000
+"""Each marker's events are looked for among all."""
 
 
 def open(path: str | os.PathLike[str]) -> Recording | SavedSession:
@@ -58,5 +63,18 @@ def open(path: str | os.PathLike[str]) -> Recording | SavedSession:
 def open_file(path: str | os.PathLike[str]) -> Recording:
     """Open a file, whichever of the two forms it has; see `open`."""
     with Path(path).open("rb") as file:
-        recorded = file.read(len(MAGIC)) == MAGIC
-    return recording(read(path)) if recorded else store.open(path)
+        if file.read(len(MAGIC)) != MAGIC:
+            return store.open(path)
+        size = os.fstat(file.fileno()).st_size
+    capture = read(path)
+    fields = {(of.name, field) for of in capture.markers for field in of.format.names}
+    codes = len(capture.markers)
+    columns = len(fields) + len(capture.context) + 8
+    needed = 24 * columns * (len(capture) + 2000)
+    if needed > 128 * size + SPARE_BYTES or codes * len(capture) > MOST_STEPS:
+        raise CaptureError(
+            f"{os.fspath(path)!r} has {len(capture):,} events of markers with {len(fields):,} "
+            "fields, more than one frame should hold; make one of each marker, with "
+            "kit.frames.events(kit.probes.capture_reading.read(path), name)"
+        )
+    return recording(capture)

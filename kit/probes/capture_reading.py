@@ -33,6 +33,7 @@ from kit.probes.capture_file import (
     Layout,
 )
 from kit.probes.checks import KINDS, columns
+from kit.probes.context import BUILT_IN, CONTEXT, TAKEN
 from kit.probes.cutoff import Cuts
 from kit.probes.records import decode
 from kit.probes.store import by_name
@@ -40,12 +41,15 @@ from kit.probes.store import by_name
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from kit.markers.format import Format
     from kit.probes.capture import Row
 
 __all__ = ["Damage", "read"]
 
 TRIES: Final = 20
 MOST_CELLS: Final = 1 << 20
+MOST_THREADS: Final = 1 << 14
+MOST_NAMES: Final = 1 << 20
 MOST_COLUMNS: Final = 1000
 _INT64: Final = range(-(1 << 63), 1 << 63)
 _COUNT: Final = range(1 << 62)
@@ -164,6 +168,9 @@ class _Reader:
 
     def at(self, place: int, length: int) -> bytes:
         """Return as many bytes as there are."""
+        length = min(length, self.size - place)
+        if length <= 0:
+            return b""
         if hasattr(os, "pread"):
             return os.pread(self.number, length, place)
         os.lseek(self.number, place, os.SEEK_SET)
@@ -226,10 +233,10 @@ class _Reader:
     def _names(self, used: int) -> Iterator[dict[str, Any]]:
         at, end = self.layout.names, self.layout.names + min(used, self.layout.names_room)
         while at < end:
-            head = self.at(at, NAME.size)
+            head = self.at(at, NAME.size).ljust(NAME.size, b"\0")
             length, check = NAME.unpack(head)
             text = self.at(at + NAME.size, length) if length <= end - at else b""
-            if len(text) != length or zlib.crc32(text) != check:
+            if not length or len(text) != length or zlib.crc32(text) != check:
                 self.damage.entries += 1
                 return  # where the next one begins is not known
             try:
@@ -393,10 +400,10 @@ class _Reader:
         letters = [*context.values()]
         rows = _rows_of([columns(format, letters) for format in formats], len(context))
         events = self._events(found, pieces, records, [info.name for info in markers], rows)
-        cuts = Cuts(tuple(summary.get("windows", ())))
+        cut = self._cut(events, Cuts(tuple(summary.get("windows", ()))), formats)
         return Capture(
             markers=tuple(markers),
-            threads=tuple(part for each in events for part in cuts.apply(each, formats)),
+            threads=tuple(cut),
             context=tuple(context),
             context_types=context,
             skipped=summary.get("skipped", {}),
@@ -412,6 +419,15 @@ class _Reader:
             python=self.about["python"],
             damaged=self.damage.counts(),
         )
+
+    def _cut(
+        self, events: list[ThreadEvents], cuts: Cuts, formats: list[Format]
+    ) -> list[ThreadEvents]:
+        try:
+            return [part for each in events for part in cuts.apply(each, formats)]
+        except TypeError:  # the duration of a span is none
+            self.damage.entries += 1
+            return events
 
     def _events(
         self,
@@ -499,14 +515,19 @@ def _check(layout: Layout) -> None:
         end = place + length
     if not (1024 <= layout.cell <= 1 << 30 and layout.cell % 8 == 0 and layout.key < 1 << 32):
         raise ValueError("a cell has an impossible size")
-    if not 1 <= layout.cells <= MOST_CELLS or layout.most_threads > MOST_CELLS:
+    if not 1 <= layout.cells <= MOST_CELLS or layout.names_room > MOST_NAMES:
         raise ValueError("it has more parts than a file can have")
+    if layout.most_threads > MOST_THREADS or layout.most_counts > 16 * MOST_THREADS:
+        raise ValueError("it has more slots than a file can have")
 
 
 def _context(entry: Any) -> dict[str, str]:
     kinds = dict(entry)
     for name, kind in kinds.items():
-        if not str.isidentifier(name) or kind not in KINDS.values() or len(kinds) > MOST_COLUMNS:
+        known = CONTEXT[name].type if name in BUILT_IN else None
+        if not str.isidentifier(name) or name in TAKEN or kind not in KINDS.values():
+            raise ValueError(name)
+        if len(kinds) > MOST_COLUMNS or (known and KINDS[known] != kind):
             raise ValueError(name)
     return kinds
 
@@ -518,7 +539,7 @@ def _marker(entry: Any) -> MarkerInfo:
     if type(entry["fields"]) is not str or type(entry["span"]) is not bool or line not in _INT64:
         raise TypeError(name)
     format = declare_format(name, entry["fields"], {}, is_span=entry["span"])
-    if len(format.fields) > MOST_COLUMNS:
+    if len(format.fields) + 2 > MOST_COLUMNS:
         raise ValueError(name)
     return MarkerInfo(name, format, module, line, 0, 0, 0)
 

@@ -17,7 +17,15 @@ if TYPE_CHECKING:
 
     from kit.markers.format import FieldType
 
-__all__ = ["BUILT_IN", "CONTEXT", "Context", "context", "context_functions", "context_type"]
+__all__ = [
+    "BUILT_IN",
+    "CONTEXT",
+    "TAKEN",
+    "Context",
+    "context",
+    "context_functions",
+    "context_type",
+]
 
 
 class Context(NamedTuple):
@@ -128,7 +136,7 @@ CONTEXT: Final[dict[str, Context]] = {
 BUILT_IN: Final = frozenset(CONTEXT)
 """Those that no program has registered."""
 
-_TAKEN: Final = frozenset(("ts", "dur", "marker", "error", "tid", "seq"))
+TAKEN: Final = frozenset(("ts", "dur", "marker", "error", "tid", "seq"))
 
 
 def context(name: str, function: Callable[[], Any], type: FieldType = str) -> None:
@@ -160,7 +168,7 @@ def context(name: str, function: Callable[[], Any], type: FieldType = str) -> No
     """
     if not str.isidentifier(name):
         raise FormatError(f"a context field's name is one such as 'request', got {name!r}")
-    if name in BUILT_IN or name in _TAKEN:
+    if name in BUILT_IN or name in TAKEN:
         raise FormatError(f"{name!r} is a name of the kit's own; choose another")
     if not callable(function):
         raise TypeError(f"context field {name!r} needs a function, got {function!r}")
