@@ -11,7 +11,7 @@ import os
 import sys
 from typing import Final, Literal
 
-__all__ = ["dispatcher"]
+__all__ = ["dispatcher", "unlocked"]
 
 _REMEDY = "install a C compiler and Python's headers, then the kit once more"
 
@@ -59,3 +59,7 @@ def _say_once(error: ImportError) -> None:
 
 dispatcher: Final = _choose()
 """``"c"`` or ``"python"``."""
+
+unlocked: Final[bool] = not getattr(sys, "_is_gil_enabled", lambda: True)()
+"""Whether threads run Python code at the same time: a free-threaded build, and no extension that
+was loaded before the kit has brought the global lock back."""

@@ -9,6 +9,7 @@ from kit.errors import NotConnectedError
 from kit.markers import batch, defer
 from kit.markers import connect as _connect
 from kit.markers.reporting import report
+from kit.markers.tally import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -43,14 +44,13 @@ class Snapshot:
     def __init__(self, recorder: Recorder, path: str | os.PathLike[str]) -> None:
         self.recorder = recorder
         self.path = os.fspath(path)
-        self.taken = 0
+        self._taken = Tally()
         self.saved: list[Path] = []
         self.last_error: str | None = None
 
     def __call__(self, *, at: int) -> None:
         """Take the events up to a moment; they are written on another thread."""
-        self.taken += 1
-        path = self.path.replace("{n}", str(self.taken))
+        path = self.path.replace("{n}", str(self._taken.up()))
         capture = self.recorder.snapshot(at=at)
 
         def save() -> None:

@@ -6,17 +6,22 @@ in the probe's place. A connection of which nothing was asked has none, and cost
 Each stage counts the events that it keeps back, so that with the calls they add up to the
 dispatches. That is exact when several threads fire at once: a place or a number is taken by one
 operation on a built-in object, and between the load and the store of a count, or of a ring's place,
-nothing switches threads (see `kit.markers.tally.Tally`).
+nothing switches threads (see `kit.markers.tally.Tally`). Where there is no global lock to see to
+that, a connection's stages have a lock of their own; the condition is evaluated, and the probe is
+called, without it.
 """
 
 from __future__ import annotations
 
 import itertools
 import operator
-from threading import get_ident
+import os
+import weakref
+from contextlib import nullcontext
+from threading import RLock, get_ident
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from kit.markers.choice import dispatcher
+from kit.markers.choice import dispatcher, unlocked
 from kit.markers.registry import registry
 from kit.markers.tally import Tally
 from kit.probes import clock
@@ -38,6 +43,9 @@ _SECOND: Final = 1_000_000_000
 _LONG_AGO: Final = -(1 << 62)
 _REASONS: Final = ("condition", "failed", "every", "per_second", "budget", "limit")
 
+_NOTHING: Final = nullcontext()
+_locks: weakref.WeakSet[Any] = weakref.WeakSet()
+
 _Maker: TypeAlias = "Callable[[Callable[..., Any]], Callable[..., Any]]"
 
 
@@ -47,14 +55,14 @@ class _Counts:
     __slots__ = (*_REASONS[1:], "first_failure", "unmet")
 
     def __init__(self) -> None:
-        self.unmet = Tally()  # by a condition, perhaps in C
+        self.unmet = Tally()  # by a condition, perhaps in C; those that failed are among them
         self.failed = self.every = self.per_second = 0
         self.budget = self.limit = 0
         self.first_failure: str | None = None
 
     @property
     def condition(self) -> int:
-        return self.unmet.n
+        return self.unmet.n - self.failed
 
 
 class _Ring:
@@ -83,9 +91,12 @@ class Admitted:
         self.asked = asked
         self.counts = _Counts()
         self._makers: dict[tuple[bool, Format], _Maker] = {}
+        self._lock = RLock()  # a signal handler may fire in the middle of a stage
+        _locks.add(self._lock)
         self._scope: dict[str, Any] = {
             "__name__": __name__,
             "counts": self.counts,
+            "lock": self._lock,
             "unmet": self.counts.unmet,
             "clock": clock.now,
             "number_of_event": itertools.count().__next__,
@@ -186,9 +197,24 @@ class Admitted:
             lines += [
                 *self._condition(self.asked.condition, known, scope, arguments, every),
                 "if not met:",
-                "    unmet.n += 1",
+                *_indented(_alone(["unmet.up()"]) if unlocked else ["unmet.n += 1"]),
                 "    return",
             ]
+        stages, after = self._stages(timed)
+        lines += [*_alone(stages), *after] if unlocked and stages else [*stages, *after]
+        if self.asked.budget is None:
+            lines.append(f"call({whole})")
+        else:
+            charge = ["meter.charge(account, began)"]
+            charge = _alone(charge) if unlocked else charge
+            lines += ["try:", f"    call({whole})", "finally:", *_indented(charge)]
+        body = "\n".join(f"        {line}" for line in lines)
+        return f"def make(call):\n    def gate({whole}):\n{body}\n    return gate\n"
+
+    def _stages(self, timed: bool) -> tuple[list[str], list[str]]:
+        """Write what decides on an event that met the condition, and what is done after that."""
+        lines: list[str] = []
+        after: list[str] = []
         if self.asked.every is not None:
             lines += [f"if number_of_event() % {self.asked.every}:", *_kept_back("every")]
         if self.asked.per_second is not None:
@@ -216,15 +242,9 @@ class Admitted:
                 "number = number_of_call()",
                 f"if number >= {self.asked.limit}:",
                 *_kept_back("limit"),
-                f"if number == {self.asked.limit - 1}:",
-                "    reached()",
             ]
-        if self.asked.budget is None:
-            lines.append(f"call({whole})")
-        else:
-            lines += ["try:", f"    call({whole})", "finally:", "    meter.charge(account, began)"]
-        body = "\n".join(f"        {line}" for line in lines)
-        return f"def make(call):\n    def gate({whole}):\n{body}\n    return gate\n"
+            after += [f"if number == {self.asked.limit - 1}:", "    reached()"]
+        return lines, after
 
     def _known(self, condition: Condition, format: Format) -> dict[str, Place]:
         """Return the places of the names in the condition that the marker has."""
@@ -277,10 +297,18 @@ class Admitted:
 
     def _note_failure(self, error: Exception) -> None:
         counts = self.counts
-        counts.failed += 1
-        counts.unmet.n -= 1  # counted there by whoever asked
+        with self._lock if unlocked else _NOTHING:
+            counts.failed += 1
         if counts.first_failure is None:
             counts.first_failure = f"{type(error).__name__}: {error}"[:1000]
+
+
+def _alone(lines: list[str]) -> list[str]:
+    return ["with lock:", *_indented(lines)]
+
+
+def _indented(lines: list[str]) -> list[str]:
+    return [f"    {line}" for line in lines]
 
 
 def _kept_back(reason: str) -> list[str]:
@@ -377,3 +405,14 @@ def _whole(option: str, value: int | None) -> int | None:
     if whole < 1:
         raise ValueError(f"{option} is a whole number of at least 1, got {value!r}")
     return whole
+
+
+def _after_fork() -> None:
+    # Other threads do not exist here, and give back no lock.
+    for lock in list(_locks):
+        if not lock._is_owned():
+            lock._at_fork_reinit()
+
+
+if unlocked and hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

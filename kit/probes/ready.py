@@ -3,7 +3,7 @@
 They need no memory that grows, so they can stay connected for as long as a program runs.  Each is
 exact when several threads fire at once: what one event changes is changed by one operation on a
 built-in object, or between two places where the interpreter may switch threads (see
-`kit.markers.tally.Tally`).
+`kit.markers.tally.Tally`), or, where threads run at the same time, under a lock.
 """
 
 from __future__ import annotations
@@ -11,7 +11,11 @@ from __future__ import annotations
 import time
 from collections import deque
 from reprlib import Repr
+from threading import RLock
 from typing import TYPE_CHECKING, Any, Final
+
+from kit.markers.choice import unlocked
+from kit.markers.tally import Tally
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,11 +34,6 @@ _BUCKETS: Final = 64
 class Count:
     """Counts events.
 
-    Attributes
-    ----------
-    value : int
-        How many there have been since the last `reset`.
-
     Examples
     --------
     >>> import kit
@@ -48,18 +47,23 @@ class Count:
     """
 
     kit_label = "count"
-    __slots__ = ("value",)
+    __slots__ = ("_tally",)
 
     def __init__(self) -> None:
-        self.value = 0
+        self._tally = Tally()
 
     def __call__(self, *args: Any) -> None:  # noqa: ARG002 - any marker will do
         """Count one event."""
-        self.value += 1
+        self._tally.up()
+
+    @property
+    def value(self) -> int:
+        """int : how many there have been since the last `reset`."""
+        return self._tally.n
 
     def reset(self) -> None:
         """Begin again at 0."""
-        self.value = 0
+        self._tally = Tally()
 
     def __repr__(self) -> str:
         return f"<Count: {self.value:,}>"
@@ -90,8 +94,6 @@ class Print:
     ----------
     lines : deque of str
         The newest lines, oldest first.
-    omitted : int
-        How many events were not printed.
 
     Raises
     ------
@@ -116,7 +118,7 @@ class Print:
             raise ValueError(f"Print needs at least 1 line, got {per_second=} and {keep=}")
         self.observer: Observer | None = None
         self.lines: deque[str] = deque(maxlen=keep)
-        self.omitted = 0
+        self._omitted = Tally()
         self._to = to
         # When the newest lines were printed: full of younger ones, there is no room for another.
         self._printed: deque[int] = deque(maxlen=per_second)
@@ -131,7 +133,7 @@ class Print:
             printed = self._printed
             now = time.monotonic_ns()  # not ts: that of a span is its start
             if len(printed) == printed.maxlen and now - printed[0] < _SECOND:
-                self.omitted += 1
+                self._omitted.up()
                 return
             printed.append(now)
             took, failed, values = "", None, args
@@ -148,10 +150,15 @@ class Print:
         if self._to is not None:
             self._to.write(line + "\n")
 
+    @property
+    def omitted(self) -> int:
+        """int : how many events were not printed."""
+        return self._omitted.n
+
     def reset(self) -> None:
         """Forget the lines and the count of those not printed."""
         self.lines.clear()
-        self.omitted = 0
+        self._omitted = Tally()
 
     def __repr__(self) -> str:
         more = f", {self.omitted:,} not printed" if self.omitted else ""
@@ -188,6 +195,7 @@ class Time:
 
     def __init__(self) -> None:
         self.observer: Observer | None = None
+        self._lock = RLock()
         self.reset()
 
     def reset(self) -> None:
@@ -210,11 +218,17 @@ class Time:
             # Two threads may come here in another order than that of their time stamps.
             self._note(abs(ts - last))
 
-    def _note(self, ns: int) -> None:
+    def _add(self, ns: int) -> None:
         digits = min(ns.bit_length(), _BUCKETS)
         self.buckets[digits] += 1
         if ns > self.longest:  # no switch of threads between this and the store
             self.longest = ns
+
+    def _add_alone(self, ns: int) -> None:
+        with self._lock:
+            self._add(ns)
+
+    _note = _add_alone if unlocked else _add
 
     @property
     def count(self) -> int:

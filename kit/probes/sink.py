@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from abc import ABC, abstractmethod
 from collections import Counter
 from threading import get_native_id
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from kit.markers.choice import dispatcher
 from kit.markers.mode import mode
+from kit.markers.tally import Tally
 from kit.probes.checks import strictly
 from kit.probes.context import context_functions
 from kit.probes.store import DiscardStore, OverwriteStore, Store
@@ -50,7 +50,7 @@ class Sink(ABC):
         self.capacity = capacity
         self.context, self._context_functions = context_functions(context)
         self.observer: Observer | None = self if observe else None
-        self._numbers = itertools.count()
+        self._numbers = Tally()
         # What the codes in the rows mean; a marker declared anew has a second code.
         self._codes: dict[tuple[str, Format], int] = {}
         self.recorded: list[tuple[Marker, Format]] = []
@@ -134,20 +134,19 @@ class Sink(ABC):
             return
         store = self.store
         buffer = store.buffer(ident)
-        for _ in store.dispatch_room:
-            code, tid, number = self.code(marker, marker.format), buffer.tid, next(self._numbers)
-            buffer.dispatches.append(
-                (begin, end - begin, code, generation, fanout, errors, tid, number)
-            )
-            buffer.observed += 1
-            buffer.calls.extend(
-                [
-                    (start, stop - start, code, connection.label, position, number, error, tid)
-                    for start, stop, connection, position, error in calls
-                ]
-            )
+        if not store.has_room_for_dispatch():
             return
-        store.dispatches_without_room += 1
+        code, tid, number = self.code(marker, marker.format), buffer.tid, self._numbers.up() - 1
+        buffer.dispatches.append(
+            (begin, end - begin, code, generation, fanout, errors, tid, number)
+        )
+        buffer.observed += 1
+        buffer.calls.extend(
+            [
+                (start, stop - start, code, connection.label, position, number, error, tid)
+                for start, stop, connection, position, error in calls
+            ]
+        )
 
     def _was_called(
         self, marker: Marker, calls: list[tuple[int, int, Connection, int, str | None]]

@@ -15,11 +15,12 @@ from collections import Counter, deque
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
+from kit.markers.tally import Tally
 from kit.probes.capture import Row, ThreadEvents
 from kit.probes.context import thread_name_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
 __all__ = [
     "Buffer",
@@ -163,11 +164,9 @@ class Store(ABC):
         # The same buffers' way of adding a row, at hand for whoever only adds.
         self.appends: dict[int, Callable[[Row], None]] = {}
         self.every: list[Buffer] = []
-        self.dispatch_room: Iterator[None] = (
-            itertools.repeat(None) if dispatches is None else itertools.repeat(None, dispatches)
-        )
+        self._dispatches = Tally()
+        self._most_dispatches = dispatches
         self._kept = capacity if dispatches is None else None
-        self.dispatches_without_room = 0
         self.publications: deque[list[Any]] = deque(maxlen=100_000)
         self._local = threading.local()
         self._reading = threading.RLock()
@@ -214,10 +213,17 @@ class Store(ABC):
         """How many events found no room."""
         return sum(sum(buffer.lost.copy().values()) for buffer in self.every.copy())
 
+    def has_room_for_dispatch(self) -> bool:
+        """Take a place for an observed dispatch, or count it as lost."""
+        return self._most_dispatches is None or self._dispatches.up() <= self._most_dispatches
+
     def lost_dispatches(self) -> int:
         """How many dispatches found no room among those observed, or gave way to newer ones."""
-        gave_way = sum(max(0, each.observed - len(each.dispatches)) for each in self.every.copy())
-        return self.dispatches_without_room + gave_way
+        most = self._most_dispatches
+        lost = 0 if most is None else max(0, self._dispatches.n - most)
+        return lost + sum(
+            max(0, each.observed - len(each.dispatches)) for each in self.every.copy()
+        )
 
     def overwritten(self) -> int:
         """How many events gave way to newer ones."""

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import inspect
-import itertools
 from collections import deque
 from html import escape
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from kit.errors import NotConnectedError
 from kit.markers import Connection, Marker, connect
+from kit.markers.tally import Tally
 from kit.probes.cutoff import completed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from kit.markers import PatternConnection
     from kit.markers.format import Format
@@ -145,13 +145,13 @@ class Trigger:
         self.once = once
         self.actions: tuple[Callable[..., object], ...] = tuple(given)
         self.kit_label = name or "trigger"
-        self.fired = 0
+        self._fired = Tally()
         self.firings: deque[Firing] = deque(maxlen=_KEPT)
         self._options = options
         self._run = [_caller(each) for each in given]
         self._handle: Connection | PatternConnection | None = None
         self._earlier: list[Connection | PatternConnection] = []
-        self._places: Iterator[None] = iter(())
+        self._places: list[None] = []
 
     # Arming.
 
@@ -169,8 +169,8 @@ class Trigger:
         """Let events set it off; armed already, do nothing."""
         if self.armed:
             return
-        # A place for each time that it may fire; taking one is one operation, whoever is first.
-        self._places = itertools.repeat(None, 1) if self.once else itertools.repeat(None)
+        # The place of the one time that it may fire: taking it is one operation, whoever is first.
+        self._places = [None]
         self._handle = connect(self.pattern, self, **self._options)
         self._earlier.append(self._handle)
 
@@ -198,15 +198,18 @@ class Trigger:
         fields = (*(("dur", "error") if is_span else ()), *format.names)
 
         def write(ident: int, ts: int, args: tuple[Any, ...]) -> None:  # noqa: ARG001
-            for _ in self._places:
-                values = dict(zip(fields, args, strict=False))
-                self._fire(Firing(name, completed(ts, args, is_span), values))
-                return
+            if self.once:
+                try:
+                    self._places.pop()
+                except IndexError:
+                    return
+            values = dict(zip(fields, args, strict=False))
+            self._fire(Firing(name, completed(ts, args, is_span), values))
 
         return write
 
     def _fire(self, firing: Firing) -> None:
-        self.fired += 1
+        self._fired.up()
         self.firings.append(firing)
         if self.once:
             self.disarm()
@@ -220,6 +223,11 @@ class Trigger:
             raise failed[0]  # counted on the connection, as any probe's
 
     # What is shown.
+
+    @property
+    def fired(self) -> int:
+        """How many events have set it off."""
+        return self._fired.n
 
     @property
     def last(self) -> Firing | None:

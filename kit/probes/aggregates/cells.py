@@ -2,7 +2,8 @@
 
 What one event changes in a cell is changed between two places where the interpreter may switch
 threads (see `kit.markers.tally.Tally`): everything that is called is called before. Nobody else
-writes a thread's cells, so counts and sums are exact without a lock.
+writes a thread's cells, so counts and sums are exact without a lock. Where threads run Python code
+at the same time, each cell has one, for its thread and for who copies it.
 
 Whole numbers are added up as they are: sum and variance are exact. Floats are added with what
 rounding loses kept beside (Neumaier), their variance by Welford's method; cells are merged in
@@ -14,8 +15,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from fractions import Fraction
+from threading import RLock
 from typing import TYPE_CHECKING, Any
 
+from kit.markers.choice import unlocked
 from kit.probes.aggregates.sketch import Sketch
 
 if TYPE_CHECKING:
@@ -46,6 +49,9 @@ class Cell:
         The histogram; the sketch by sign.
     zero : int
         How many values are zero, for the sketch.
+    lock : threading.RLock or None
+        Held while an event is added and while the cell is copied, where there is no global lock; it
+        may be taken again, as by a signal handler of the thread that adds.
     """
 
     __slots__ = (
@@ -53,6 +59,7 @@ class Cell:
         "count",
         "deviations",
         "high",
+        "lock",
         "low",
         "max",
         "mean",
@@ -69,6 +76,7 @@ class Cell:
     def __init__(self) -> None:
         self.count = self.missing = self.wholes = self.total = self.squares = self.zero = 0
         self.high = self.low = self.mean = self.deviations = 0.0
+        self.lock = RLock() if unlocked else None
         self.min: float = math.inf
         self.max: float = -math.inf
         self.buckets: dict[float, int] = {}
@@ -77,6 +85,12 @@ class Cell:
 
     def copy(self) -> Cell:
         """Return a copy that is whole: of an event it has everything or nothing."""
+        if self.lock is not None:
+            with self.lock:
+                return self._copy()
+        return self._copy()
+
+    def _copy(self) -> Cell:
         twin = Cell()
         for _ in range(_PATIENCE):
             count = self.count
@@ -94,7 +108,9 @@ class Cell:
         return sum(self.buckets.values()) in (0, values) and sketched in (0, values)
 
 
-_NUMBERS = [name for name in Cell.__slots__ if name not in ("buckets", "positive", "negative")]
+_NUMBERS = [
+    name for name in Cell.__slots__ if name not in ("buckets", "positive", "negative", "lock")
+]
 
 
 @dataclass(frozen=True, slots=True)

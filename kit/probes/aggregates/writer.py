@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from contextlib import nullcontext
 from dataclasses import dataclass
+from threading import RLock
 from typing import TYPE_CHECKING, Any
 
-from kit.markers.choice import dispatcher
+from kit.markers.choice import dispatcher, unlocked
 from kit.probes.aggregates.cells import Cell, plain
 from kit.probes.aggregates.sketch import grow, scale
 from kit.probes.places import places
@@ -55,13 +57,14 @@ class State:
         For each marker how many events had a key for which there was no room.
     """
 
-    __slots__ = ("_room", "capacity", "dropped", "known", "tables")
+    __slots__ = ("_lock", "_room", "capacity", "dropped", "known", "tables")
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
         self.tables: dict[int, dict[Any, Cell]] = {}
         self.dropped: dict[str, int] = {}
         self.known: dict[Any, object] = {}
+        self._lock = RLock() if unlocked else nullcontext()
         # A place for each key, taken and given back by one operation on a built-in object.
         self._room: list[None] = [None] * capacity
 
@@ -82,7 +85,8 @@ class State:
                 self._room.pop()
             except IndexError:
                 if key not in self.known:  # another thread may have been faster with this key
-                    self.dropped[marker] += 1
+                    with self._lock:
+                        self.dropped[marker] += 1
                     return None
             else:
                 mine = object()
@@ -193,9 +197,16 @@ def make_writer(
         "        return",
     ]
     if plan.value is None:
-        lines.append("cell.count += 1")
+        add = ["cell.count += 1"]
     else:
-        lines += [f"x = {value_of(plan.value)}", *_add(plan, _type(known, plan.value))]
+        lines += [
+            f"x = {value_of(plan.value)}",
+            "if x.__class__ is not int and x.__class__ is not float:",
+            "    x = plain(x)",
+        ]
+        add = _add(plan, _type(known, plan.value))
+    # Where threads run at the same time, whoever copies the cell is kept out meanwhile.
+    lines += ["with cell.lock:", *_indented(add)] if unlocked else add
     body = "\n".join(f"    {line}" for line in lines)
     source = f"def write(ident, ts, args):\n{body}\n"
     exec(compile(source, f"<aggregate of {name}>", "exec"), scope)
@@ -221,8 +232,6 @@ def _add(plan: Plan, declared: FieldType) -> list[str]:
         *_indented(branches[second]),
     ]
     return [
-        "if x.__class__ is not int and x.__class__ is not float:",
-        "    x = plain(x)",
         *number,
         "else:",
         "    cell.missing += 1",
