@@ -6,7 +6,7 @@ import threading
 import pytest
 
 import kit
-from kit.probes import clock
+from kit.probes import admission, clock
 from kit.probes.budgets import Budget
 from kit.testing import isolated
 
@@ -17,6 +17,12 @@ names = itertools.count()
 def _registry_as_it_was():
     with isolated():
         yield
+
+
+@pytest.fixture(autouse=True, params=[False, True], ids=["locked", "unlocked"])
+def _with_and_without_a_global_lock(request, monkeypatch):
+    """The same with the locks that stages have where threads run Python at the same time."""
+    monkeypatch.setattr(admission, "unlocked", request.param)
 
 
 @pytest.fixture

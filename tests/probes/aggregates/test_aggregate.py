@@ -2,11 +2,13 @@
 
 import math
 import os
+import sys
 
 import pytest
 
 import kit
 from kit.frames.aggregates import buckets as buckets_frame
+from kit.probes.aggregates import cells, writer
 from kit.probes.aggregates.writer import State
 from kit.testing import isolated
 
@@ -237,3 +239,34 @@ def test_two_threads_that_bring_one_key_take_one_place() -> None:
     state.known = OtherThreadIsFaster()
     assert state.cell(1, "a", "marker") is not None
     assert len(state._room) == 1
+
+
+def test_without_a_global_lock_a_cell_has_one_of_its_own(
+    fill: kit.Marker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Red where an event is added, or a cell copied, without taking the cell's lock."""
+
+    class Noting:
+        def __enter__(self) -> None:
+            taken.append(1)
+
+        def __exit__(self, *exc: object) -> None: ...
+
+    taken: list[int] = []
+    for module in (cells, writer):
+        monkeypatch.setattr(module, "unlocked", True)
+    monkeypatch.setattr(cells, "RLock", Noting)
+    monkeypatch.setattr(sys.modules["kit.probes.aggregates.aggregate"], "new_state", State)
+    with (
+        kit.aggregate(fill, "px", by="sym", histogram="log2") as numbers,
+        kit.aggregate(fill, capacity=1, by="qty") as counts,
+    ):
+        for n in range(4):
+            fill(n, float("nan") if n == 3 else float(n), "A", True)
+    assert len(taken) == 5  # one event of the second finds room
+    assert (numbers.count, counts.count, counts.dropped) == (4, 1, 3)
+    taken.clear()
+    (stats,) = numbers.table().rows.values()
+    assert len(taken) == 1
+    assert (stats.count, stats.missing, stats.sum) == (4, 1, 3.0)
+    assert sum(stats.buckets.values()) == stats.sketch.count == 3
