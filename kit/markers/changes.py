@@ -6,7 +6,6 @@ dropped, and nothing has happened.
 
 from __future__ import annotations
 
-import bisect
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from kit.errors import AlreadyConnectedError, FormatMismatchError, NotConnectedError
@@ -25,6 +24,11 @@ __all__ = ["Add", "Plan", "Plans", "Remove", "SetHooks", "same_name", "switched_
 
 switched_off: Final = Tally()
 """How many connections dispatches have switched off."""
+
+
+def _rank(connection: Connection) -> tuple[int, int]:
+    """Return what connections are called in the order of."""
+    return -connection.priority, connection._order
 
 
 class Plan:
@@ -68,7 +72,12 @@ class Plan:
     def insert(self, connection: Connection) -> None:
         """Put a connection in its place: higher priority first, then order of connection."""
         after = list(self.after)
-        bisect.insort(after, connection, key=lambda each: (-each.priority, each._order))
+        if not after or _rank(after[-1]) <= _rank(connection):
+            after.append(connection)  # where most belong
+        else:
+            import bisect
+
+            bisect.insort(after, connection, key=_rank)
         self.after = tuple(after)
 
     def take_out(self, connection: Connection) -> None:
