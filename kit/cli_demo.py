@@ -1,9 +1,11 @@
 """What ``python -m kit demo`` does: run the order book, record it, write down what was seen."""
 
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -117,14 +119,30 @@ def _progress() -> Iterator[Callable[[float, float], object] | None]:
     if not sys.stderr.isatty():
         yield None
         return
-    form = "{desc} {bar} {n:.0f} of {total:.0f} s"
-    with tqdm(total=1, desc="order book", bar_format=form, leave=False, file=sys.stderr) as bar:
+    bars: list[tqdm[Any]] = []  # none before it is known how long it will take
 
-        def show(done: float, total: float) -> None:
-            bar.total = total
-            bar.update(done - bar.n)
+    def show(done: float, total: float) -> None:
+        if not bars:
+            # Some terminals say that they have no lines and no columns, and would get nothing.
+            size = shutil.get_terminal_size()
+            bar = tqdm(
+                total=total,
+                desc="order book",
+                bar_format="{desc} {bar} {n:.0f} of {total:g} s",
+                mininterval=0.0,
+                ncols=min(size.columns, 80),
+                nrows=size.lines,
+                leave=False,
+                file=sys.stderr,
+            )
+            bars.append(bar)
+        bars[0].update(done - bars[0].n)
 
+    try:
         yield show
+    finally:
+        for bar in bars:
+            bar.close()
 
 
 def _latencies(spans: pd.DataFrame) -> tuple[str, list[str], list[list[str]]]:

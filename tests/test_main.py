@@ -272,13 +272,18 @@ class Terminal:
         pass
 
 
-def test_a_terminal_gets_a_bar(monkeypatch):
+@pytest.mark.parametrize("columns", ["0", "100"])
+def test_a_terminal_gets_a_bar(monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", columns)
     terminal = Terminal()
     monkeypatch.setattr(sys, "stderr", terminal)
     with cli_demo._progress() as progress:
         for done in (1.0, 2.0, 4.0):
             progress(done, 4.0)
-    assert "order book" in "".join(terminal.written)
+    text = "".join(terminal.written)
+    assert re.search("order book [█#]+", text)
+    assert "of 4 s" in text
+    assert "of 1 s" not in text
 
 
 def test_without_tqdm_there_is_no_bar(monkeypatch):
