@@ -30,7 +30,7 @@ help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 lab: $(VENV)/lab.stamp  ## open the tour in JupyterLab; ARGS="--no-browser --port=9000" go to jupyter
-	$(BIN)/jupyter lab $(ROOT_MAY) $(ARGS) notebooks/01-tour.ipynb
+	$(BIN)/jupyter lab $(ROOT_MAY) --LabApp.default_url=/lab/tree/01-tour.ipynb $(ARGS) notebooks/01-tour.ipynb
 
 test: $(VENV)/dev.stamp  ## style, types and every test; ARGS="-k words" go to pytest
 	@failed=; for step in lint types pytest reference; do \

@@ -135,6 +135,7 @@ def _lab(options: argparse.Namespace) -> int:
             " and run `make lab` or `python -m kit lab` there"
         )
     command = [sys.executable, "-m", "jupyter", "lab", str(tour)]
+    command.append(f"--LabApp.default_url=/lab/tree/{tour.name}")  # in the address that is printed
     if options.no_browser:
         command.append("--no-browser")
     if options.port is not None:

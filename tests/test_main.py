@@ -151,6 +151,7 @@ def test_lab_opens_the_tour(calls):
     folder, arguments = calls
     assert arguments[:4] == [sys.executable, "-m", "jupyter", "lab"]
     assert arguments[4] == str(ROOT / "notebooks" / "01-tour.ipynb")
+    assert arguments[5] == "--LabApp.default_url=/lab/tree/01-tour.ipynb"
     assert {"--no-browser", "--port=9000"} <= set(arguments)
     assert ("--allow-root" in arguments) == (os.geteuid() == 0)
     assert folder == ROOT
