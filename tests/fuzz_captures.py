@@ -15,9 +15,9 @@ import zlib
 from pathlib import Path
 
 from kit.probes import capture_file
-from kit.probes.capture_file import COUNT, HEADER, MAGIC, NAME, PAGE, PIECE_MAGIC, THREAD
+from kit.probes.capture_file import COUNT, HEADER, LIVE, MAGIC, NAME, PAGE, PIECE_MAGIC, THREAD
 
-NAMES = PAGE + 64
+NAMES = PAGE + LIVE.size
 SMALL = capture_file.Layout(
     key=7,
     names=NAMES,

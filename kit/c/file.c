@@ -256,10 +256,16 @@ file_dealloc(File *self)
     Py_DECREF(type);
 }
 
+static PyMemberDef file_members[] = {
+    {"free", T_PYSSIZET, offsetof(File, free), READONLY, "How many cells are free."},
+    {NULL},
+};
+
 static PyType_Slot file_slots[] = {
     {Py_tp_doc, "The memory of a capture's file."},
     {Py_tp_new, file_new},
     {Py_tp_dealloc, file_dealloc},
+    {Py_tp_members, file_members},
     {0, NULL},
 };
 

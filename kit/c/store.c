@@ -685,7 +685,9 @@ store_take(Store *self, PyObject *Py_UNUSED(none))
     return taken;
 }
 
-PyDoc_STRVAR(rotate_doc, "rotate(file)\n--\n\nGo on in another file; what was recorded stays in the old one.");
+PyDoc_STRVAR(rotate_doc, "rotate(file)\n--\n\n"
+                         "Go on in another file; what was recorded stays in the old one.\n\n"
+                         "How many events that are, and how many of its cells hold them.");
 
 static PyObject *
 store_rotate(Store *self, PyObject *made)
@@ -696,10 +698,16 @@ store_rotate(Store *self, PyObject *made)
     }
     KIT_LOCK(&self->lock);
     File *old = self->file;
+    long long events = 0;
+    size_t cells = old->cells;
+    while (cells > 0 && !old->taken[cells - 1])
+        cells--;
     self->file = (File *)Py_NewRef(made);
     self->oldest_full = self->newest_full = NULL;
     self->held = 0;
     for (Buffer *buffer = self->buffers; buffer != NULL; buffer = buffer->next) {
+        for (Block *block = buffer->oldest; block != NULL; block = block->next)
+            events += block->events;
         forget_blocks(buffer);
         buffer->oldest = buffer->current = NULL;
         buffer->slot = -1;
@@ -715,7 +723,7 @@ store_rotate(Store *self, PyObject *made)
     }
     KIT_UNLOCK(&self->lock);
     Py_DECREF(old);
-    Py_RETURN_NONE;
+    return Py_BuildValue("Ln", events, (Py_ssize_t)cells);
 }
 
 PyDoc_STRVAR(describe_doc, "describe(code, kinds)\n--\n\nSay which columns the records of a code have.");

@@ -1,6 +1,7 @@
 """Sessions opened again: the numbered files of each recorder as one frame.
 
-What a killed process leaves behind is opened as well: every file that has its name is whole.
+What a killed process leaves behind is opened as well: its last file holds every event whose call
+had returned.
 """
 
 from __future__ import annotations
@@ -18,6 +19,8 @@ from kit.probes.aggregates.saving import from_json
 from kit.probes.files import FORMAT, VERSION
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     import pandas as pd
 
     from kit.frames.recording import Recording
@@ -77,9 +80,9 @@ class SavedSession:
         CaptureError
             When there is no such recorder, or a file is damaged.
         """
-        from kit.frames.store import open
+        from kit.frames.opening import open_file
 
-        return [open(path) for path in self.files[self._name(recorder)]]
+        return [open_file(path) for path in self.files[self._name(recorder)]]
 
     def frame(self, marker: str | None = None, recorder: str | None = None) -> pd.DataFrame:
         """The events of a recorder, of all its files.
@@ -107,7 +110,14 @@ class SavedSession:
         if marker is not None:
             known = [each for each in opened if marker in each.names]
             opened = known or opened[-1:]
-        return join([each.events(marker) for each in opened])
+        frames = [each.events(marker) for each in opened]
+        joined = join(frames)
+        # A recorder counts what is lost from its beginning; what gave way, in each file.
+        joined.attrs["overwritten"] = _summed(frame.attrs["overwritten"] for frame in frames)
+        damaged = _summed({"": frame.attrs.get("damaged", {})} for frame in frames)[""]
+        if damaged:
+            joined.attrs["damaged"] = damaged
+        return joined
 
     def events(self, marker: str | None = None, recorder: str | None = None) -> pd.DataFrame:
         """The same as `frame`, by the name that a recording has for it."""
@@ -115,22 +125,28 @@ class SavedSession:
 
     def dispatches(self, recorder: str | None = None) -> pd.DataFrame:
         """The dispatches, where they were asked for; see `kit.frames.dispatches`."""
-        return self._last(recorder).dispatches()
+        return self._observed(recorder).dispatches()
 
     def probe_calls(self, recorder: str | None = None) -> pd.DataFrame:
         """The calls of single probes; see `kit.frames.probe_calls`."""
-        return self._last(recorder).probe_calls()
+        return self._observed(recorder).probe_calls()
 
     def publications(self, recorder: str | None = None) -> pd.DataFrame:
         """The publications; see `kit.frames.publications`."""
-        return self._last(recorder).publications()
+        return self._observed(recorder).publications()
 
     def markers(self, recorder: str | None = None) -> pd.DataFrame:
         """The markers, as they were at the end; see `kit.frames.markers`."""
         return self._last(recorder).markers()
 
+    def _observed(self, recorder: str | None) -> Recording:
+        """What a recorder observed of dispatches, which it kept until its end."""
+        from kit.frames.store import open
+
+        path = self.folder / f"{self._name(recorder)}.dispatches.parquet"
+        return open(path) if path.exists() else self._last(recorder)
+
     def _last(self, recorder: str | None) -> Recording:
-        """The last file's: what a recorder observes is kept until its end."""
         return self._opened(recorder)[-1]
 
     def _opened(self, recorder: str | None) -> list[Recording]:
@@ -196,9 +212,19 @@ def open_session(folder: str | os.PathLike[str]) -> SavedSession:
 
 def _files(place: Path, recorder: str) -> list[Path]:
     # By what there is, not by the manifest, which is written after the file that it names.
-    pattern = re.compile(re.escape(recorder) + r"-(\d{6,})\.parquet")
+    pattern = re.compile(re.escape(recorder) + r"-(\d{6,})\.kit")
     matched = [(pattern.fullmatch(path.name), path) for path in place.iterdir()]
     return [path for _, path in sorted((int(m[1]), path) for m, path in matched if m)]
+
+
+def _summed(counts: Iterable[dict[str, dict[str, int]]]) -> dict[str, dict[str, int]]:
+    total: dict[str, dict[str, int]] = {}
+    for each in counts:
+        for key, found in each.items():
+            of = total.setdefault(key, {})
+            for name, count in found.items():
+                of[name] = of.get(name, 0) + count
+    return total
 
 
 def _table(place: Path, name: str) -> Table | None:

@@ -40,10 +40,11 @@ ORDER: Final = 0x01020304
 
 PAGE: Final = 4096
 HEADER: Final = struct.Struct("=8sIIII")  # magic, version, order, length and CRC of the JSON
-LIVE: Final = struct.Struct("=QQQQQQqq")
+LIVE: Final = struct.Struct("=QQQQQQqqQ")
 """Epoch; bytes of names; slots of threads and of counts in use; events lost that found no slot for
-their count, and of markers that are not declared; started; stopped."""
-EPOCH, NAMES, THREADS, COUNTS, LOST, UNDECLARED, STARTED, STOPPED = range(0, 64, 8)
+their count, and of markers that are not declared; started; stopped; one more than the cells that
+a finished file has."""
+EPOCH, NAMES, THREADS, COUNTS, LOST, UNDECLARED, STARTED, STOPPED, CELLS = range(0, 72, 8)
 """Where each of these is in the live page."""
 NAME: Final = struct.Struct("=II")  # length and CRC of the JSON that follows
 THREAD: Final = struct.Struct("=QqqII96s")  # gone, base, tid, CRC, length, name
@@ -61,7 +62,7 @@ LARGEST_CELL: Final = 65536
 SMALLEST_CELL: Final = 4096
 SPARE_CELLS: Final = 64
 """One for each of so many threads, which record little."""
-NAMES_ROOM: Final = 256 * 1024
+NAMES_ROOM: Final = 128 * 1024
 
 
 class Layout(NamedTuple):
@@ -116,14 +117,14 @@ def plan(capacity: int, size: int | None, *, overwrite: bool) -> Layout:
     if overwrite and size is None:
         cells = max(cells, capacity // sub_buffer(capacity) + 2)
     cells += SPARE_CELLS
-    most_threads = min(max(256, cells), 8192)
+    most_threads = min(max(256, cells // 2), 4096)
     places = [2 * PAGE]
-    for room in (NAMES_ROOM, THREAD.size * most_threads, COUNT.size * 4 * most_threads):
+    for room in (NAMES_ROOM, THREAD.size * most_threads, COUNT.size * 2 * most_threads):
         places.append(places[-1] + -(-room // PAGE) * PAGE)
     names, threads, counts, arena = places
     key = secrets.randbits(32)
     return Layout(
-        key, names, NAMES_ROOM, threads, most_threads, counts, 4 * most_threads, arena, cell, cells
+        key, names, NAMES_ROOM, threads, most_threads, counts, 2 * most_threads, arena, cell, cells
     )
 
 
@@ -132,7 +133,8 @@ class CaptureFile:
 
     Parameters
     ----------
-    path : path
+    path : path or None
+        None for memory alone, until there is a file.
     layout : Layout
     capacity : int
     mode : str
@@ -151,27 +153,59 @@ class CaptureFile:
 
     def __init__(
         self,
-        path: str | os.PathLike[str],
+        path: str | os.PathLike[str] | None,
         layout: Layout,
         capacity: int,
         mode: str,
         context: dict[str, str],
         wall: int,
     ) -> None:
-        self.path = Path(path)
+        self.path = None if path is None else Path(path)
         self.layout = layout
         self.context = context
-        self._about = {"capacity": capacity, "mode": mode, "wall": wall}
+        self._capacity, self._mode, self._wall = capacity, mode, wall
         self._lock = threading.Lock()
         self._declared = 0
         self._full = False
         self._summary: dict[str, Any] | None = None
-        self.memory = _make(self.path, layout.size, self._header())
+        if self.path is None:
+            self.memory = mmap.mmap(-1, layout.size)
+            self.memory[:PAGE] = self._header()
+        else:
+            self.memory = _make(self.path, layout.size, self._header())
         self.add({"context": context})
+
+    def next(self, path: str | os.PathLike[str] | None) -> CaptureFile:
+        """Return another file like this one; what is counted from the beginning goes on there."""
+        new = CaptureFile(path, self.layout, self._capacity, self._mode, self.context, self._wall)
+        WORD.pack_into(new.memory, PAGE + UNDECLARED, self.undeclared)
+        return new
+
+    def finish(self, cells: int) -> None:
+        """Give back what nobody has needed; nobody writes here any more.
+
+        Parameters
+        ----------
+        cells : int
+            So many hold all there is.
+        """
+        if self.path is None:
+            return
+        WORD.pack_into(self.memory, PAGE + CELLS, cells + 1)
+        # From here on nothing of ours reaches what is cut off.
+        with self.path.open("r+b") as file:
+            self.memory = mmap.mmap(file.fileno(), self.layout.arena)
+            file.truncate(self.layout.arena + cells * self.layout.cell)
 
     def _header(self) -> bytes:
         """Return the first page."""
-        about = {"layout": self.layout._asdict(), **self._about, **process()}
+        about = {
+            "layout": self.layout._asdict(),
+            "capacity": self._capacity,
+            "mode": self._mode,
+            "wall": self._wall,
+            **process(),
+        }
         text = json.dumps(about).encode()
         header = HEADER.pack(MAGIC, VERSION, ORDER, len(text), zlib.crc32(text)) + text
         if len(header) > PAGE:
@@ -224,13 +258,13 @@ class CaptureFile:
 
     def started(self, at: int, summary: dict[str, Any]) -> None:
         """Note when the recording began, with nothing in it."""
-        self._correct(summary)
+        self.correct(summary)
         WORD.pack_into(self.memory, PAGE + UNDECLARED, 0)
         SIGNED.pack_into(self.memory, PAGE + STARTED, at)
 
     def running(self, summary: dict[str, Any]) -> None:
         """Note that it goes on."""
-        self._correct(summary)
+        self.correct(summary)
         SIGNED.pack_into(self.memory, PAGE + STOPPED, 0)
 
     def stopped(self, at: int, summary: dict[str, Any]) -> None:
@@ -239,7 +273,7 @@ class CaptureFile:
             self._summary = summary
         SIGNED.pack_into(self.memory, PAGE + STOPPED, at)
 
-    def _correct(self, summary: dict[str, Any]) -> None:
+    def correct(self, summary: dict[str, Any]) -> None:
         """Replace what was said at a stop, if anything was."""
         if self._summary is not None and summary != self._summary:
             self.add({"summary": summary})

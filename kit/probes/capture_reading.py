@@ -159,7 +159,10 @@ class _Reader:
                 f"{name!r} is cut off after {self.size:,} of {self.layout.size:,} bytes; copy it "
                 "again from where it was recorded"
             )
-        self.epoch = self._live()[0]
+        live = self._live()
+        self.epoch = live[0]
+        if 0 < live[8] <= self.layout.cells:
+            self.layout = self.layout._replace(cells=live[8] - 1)  # it was finished
 
     def _damaged(self, what: object) -> CaptureError:
         return CaptureError(
@@ -392,7 +395,7 @@ class _Reader:
         # These afterwards: every event found is one of a marker and a thread that are known, and
         # what gave way meanwhile is counted.
         slotted, counted, changed = (b"", b"", set()) if cleared else self._slots(slots)
-        _, names, _, _, lost, undeclared, started, stopped = self._live()
+        _, names, _, _, lost, undeclared, started, stopped, _ = self._live()
         context, markers, summary = self._declared(names)
         found = self._threads(slotted)
         self._counts(counted, found, changed, len(markers))
@@ -515,7 +518,7 @@ def _check(layout: Layout) -> None:
         end = place + length
     if not (1024 <= layout.cell <= 1 << 30 and layout.cell % 8 == 0 and layout.key < 1 << 32):
         raise ValueError("a cell has an impossible size")
-    if not 1 <= layout.cells <= MOST_CELLS or layout.names_room > MOST_NAMES:
+    if not 0 <= layout.cells <= MOST_CELLS or layout.names_room > MOST_NAMES:
         raise ValueError("it has more parts than a file can have")
     if layout.most_threads > MOST_THREADS or layout.most_counts > 16 * MOST_THREADS:
         raise ValueError("it has more slots than a file can have")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 __all__ = ["FORMAT", "VERSION", "process", "sync_folder", "write_json"]
 
 FORMAT: Final = "markers-kit session"
-VERSION: Final = 1
+VERSION: Final = 2
 
 
 def write_json(path: Path, data: Any) -> None:

@@ -100,12 +100,20 @@ class MappedStore(Store):
         The letters of the columns, by code; it grows.
     context : int
         How many of a row's last columns are context.
+    dispatches : int or None
+        How many observed dispatches are kept before others are lost; ``None`` for the newest.
     """
 
     def __init__(
-        self, file: CaptureFile, capacity: int, overwrite: bool, kinds: list[bytes], context: int
+        self,
+        file: CaptureFile,
+        capacity: int,
+        overwrite: bool,
+        kinds: list[bytes],
+        context: int,
+        dispatches: int | None,
     ) -> None:
-        super().__init__(capacity, 0)
+        super().__init__(capacity, dispatches)
         self.sub_buffer = sub_buffer(capacity) if overwrite else 0
         self._kinds = kinds
         self._context = context
@@ -322,16 +330,34 @@ class MappedStore(Store):
             self._set(place, 0)
         self._set(EPOCH, epoch + 1)
 
-    def rotate(self, file: CaptureFile) -> None:
-        """Go on in another file; what was recorded stays in the old one."""
+    def rotate(self, file: CaptureFile) -> tuple[int, int]:
+        """Go on in another file; what was recorded stays in the old one.
+
+        Returns
+        -------
+        tuple of int
+            How many events that are, and how many of its cells hold them.
+        """
         with self._writing:
+            events, cells = self._events(), self._taken.rfind(b"\1") + 1
             self._use(file)
-            for buffer in self.every:
-                assert isinstance(buffer, _MappedBuffer)
+            for buffer in self._mapped():
                 buffer.forget_file()
                 # These are counted from the beginning, in each file.
                 for code, count in buffer.lost.items():
                     self._count_lost(buffer, code, count)
+        return events, cells
+
+    def cells_free(self) -> int:
+        """How many cells of the file are free."""
+        return self._taken.count(0)
+
+    def _events(self) -> int:
+        """How many events there are, those included that a reader has taken away."""
+        return sum(block.events for buffer in self._mapped() for block in buffer.blocks)
+
+    def _mapped(self) -> list[_MappedBuffer]:
+        return [each for each in self.every.copy() if isinstance(each, _MappedBuffer)]
 
     def detach(self) -> None:
         """In the child of a fork: go on in memory of its own."""
@@ -355,8 +381,7 @@ class MappedStore(Store):
     def _read(self, newest: int | None, *, take: bool) -> list[Piece]:
         found = []
         with self._writing:
-            for buffer in self.every.copy():
-                assert isinstance(buffer, _MappedBuffer)
+            for buffer in self._mapped():
                 parts: list[bytes] = []
                 count = 0
                 for block in reversed(buffer.blocks):
@@ -382,20 +407,12 @@ class MappedStore(Store):
 
     def __len__(self) -> int:
         with self._writing:
-            return sum(
-                block.events - block.taken[1]
-                for buffer in self.every
-                if isinstance(buffer, _MappedBuffer)
-                for block in buffer.blocks
-            )
+            taken = (block.taken[1] for buffer in self._mapped() for block in buffer.blocks)
+            return self._events() - sum(taken)
 
     def overwritten(self) -> int:
         """How many events gave way to newer ones."""
-        return sum(
-            buffer.overwritten.total()
-            for buffer in self.every.copy()
-            if isinstance(buffer, _MappedBuffer)
-        )
+        return sum(buffer.overwritten.total() for buffer in self._mapped())
 
 
 class MappedSink(Sink):
@@ -408,7 +425,7 @@ class MappedSink(Sink):
     context : iterable of str
         What is recorded with each event.
     observe : bool
-        Whether dispatches are recorded, too: they are not, in a file.
+        Whether dispatches are recorded, too; these are not in the file.
     overwrite : bool
         Whether the newest events are kept, and not the first.
     file : CaptureFile
@@ -438,8 +455,9 @@ class MappedSink(Sink):
             return
         assert self.file is not None
         self._letters = [KINDS[CONTEXT[name].type] for name in self.context]
+        kept = None if self.overwrite else self.capacity if self.observer else 0
         self.store = MappedStore(
-            self.file, self.capacity, self.overwrite, self._kinds, len(self.context)
+            self.file, self.capacity, self.overwrite, self._kinds, len(self.context), kept
         )
 
     def detach(self) -> None:
@@ -447,19 +465,24 @@ class MappedSink(Sink):
         self.store.detach()
         super().detach()
 
-    def rotate(self, file: CaptureFile) -> None:
+    def rotate(self, file: CaptureFile) -> tuple[int, int]:
         """Go on in another file."""
-        file.declare(self.recorded)
-        self.file = file
-        self.store.rotate(file)
+        with self.declaring:
+            file.declare(self.recorded)
+            left = self.store.rotate(file)
+            self.file = file
+        return left
+
+    def cells_free(self) -> int:
+        """How many cells of the file are free."""
+        return self.store.cells_free()
 
     def code(self, marker: Marker, format: Format) -> int:
         """Return the number that stands for a marker with a format."""
         code = super().code(marker, format)
         for _, each in self.recorded[len(self._kinds) :]:
             self._kinds.append(columns(each, self._letters))
-        if self.file is not None:
-            self.file.declare(self.recorded)
+        self.declare()
         return code
 
     def _writer(self, code: int) -> Writer:

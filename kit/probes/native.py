@@ -171,7 +171,8 @@ class NativeSink(Sink):
         self.overwrite = overwrite
         self.file = file
         size = sub_buffer(capacity) if overwrite else 0
-        memory = () if file is None else (_memory(file),)
+        self._memory = None if file is None else _memory(file)
+        memory = () if self._memory is None else (self._memory,)
         self._blocks = _c.Store(capacity, size, thread_name_of, plain, *memory)
         super().__init__(capacity, context, observe)
         # As they are registered now: a record's columns are what they are.
@@ -191,9 +192,21 @@ class NativeSink(Sink):
         # Several threads may come here at once; what is described already stays as it is.
         for number in range(len(self._blocks.kinds), len(self.recorded)):
             self._blocks.describe(number, self._kinds(number))
-        if self.file is not None:
-            self.file.declare(self.recorded)
+        self.declare()
         return code
+
+    def rotate(self, file: CaptureFile) -> tuple[int, int]:
+        """Go on in another file."""
+        memory = _memory(file)
+        with self.declaring:
+            file.declare(self.recorded)
+            left = self._blocks.rotate(memory)
+            self.file, self._memory = file, memory
+        return left
+
+    def cells_free(self) -> int:
+        """How many cells of the file are free."""
+        return 0 if self._memory is None else self._memory.free
 
     def _kinds(self, code: int) -> bytes:
         """Return the kinds of a record's columns, a letter each."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,14 +11,13 @@ from kit.probes.files import sync_folder
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from kit.probes.capture import Capture
     from kit.probes.recorder import Recorder
 
 __all__ = ["NumberedFiles"]
 
 
 class NumberedFiles:
-    """The files of a session's recorders: ``events-000001.parquet`` and so on.
+    """The files of a session's recorders: ``events-000001.kit`` and so on.
 
     Parameters
     ----------
@@ -25,73 +25,116 @@ class NumberedFiles:
 
     Attributes
     ----------
-    written : dict of str to int
-        For each recorder how many events are safe on the disk.
     removed : dict of str to int
-        How many of these were removed again.
+        For each recorder how many events were removed again.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.written: dict[str, int] = {}
         self.removed: dict[str, int] = {}
+        # Those that are finished, and for each recorder the one that it writes.
         self._entries: list[dict[str, Any]] = []
+        self._current: dict[str, Path] = {}
         self._numbers: dict[str, int] = {}
-        self._unsaved: dict[str, Capture] = {}
+        self._failed: set[str] = set()
+        self._finished: dict[str, int] = {}
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The files there are, oldest first."""
+        """The files that are finished, oldest first."""
         return tuple(each["file"] for each in self._entries.copy())
 
-    def waits(self, name: str) -> bool:
-        """Whether what was taken from a recorder could not be written yet."""
-        return name in self._unsaved
+    def failed(self, name: str) -> bool:
+        """Whether the last try to begin a file for a recorder failed."""
+        return name in self._failed
 
-    def write(self, name: str, recorder: Recorder, last: bool) -> None:
-        """Take a recorder's events away and write them into its next file.
+    def begin(self, name: str, recorder: Recorder) -> None:
+        """Have a recorder begin in its first file.
 
         Parameters
         ----------
         name : str
             The recorder's, and its files'.
         recorder : Recorder
-        last : bool
-            Whether it is stopped. The last file is written also where it has no events.
 
         Raises
         ------
-        Exception
-            Whatever writing raises. What was taken is written first the next time, and nothing
-            more is taken until then: the recorder fills, and counts what it loses.
+        OSError
+            When the file cannot be made.
         """
-        from kit import frames
+        path = self._next(name)
+        recorder.rotate(path)
+        self._numbers[name] += 1
+        self._current[name] = path
 
-        again = name in self._unsaved
-        if not again:
-            capture = recorder.take()
-            if not last:  # dispatches are not taken away, so they are in the last file alone
-                capture = replace(capture, dispatches=[], probe_calls=[], publications=[])
-            if not len(capture) and not last:
-                return
-            self._unsaved[name] = capture
-        number = self._numbers.get(name, 0) + 1
-        path = self.folder / f"{name}-{number:06d}.parquet"
-        frames.save(self._unsaved[name], path)
+    def abandon(self, recorders: dict[str, Recorder]) -> None:
+        """Remove the files of recorders that have not been started."""
+        for name, path in self._current.items():
+            recorders[name].rotate(None)
+            path.unlink()
+        self._current.clear()
+        self._numbers.clear()
+
+    def rotate(self, name: str, recorder: Recorder, last: bool) -> None:
+        """Have a recorder go on in the next file, where there is something in the last one.
+
+        Parameters
+        ----------
+        name : str
+        recorder : Recorder
+        last : bool
+            Whether it is stopped, and no file is to follow.
+
+        Raises
+        ------
+        OSError
+            When the next file cannot be made. The recorder stays in its file.
+        """
+        current = self._current.get(name)
+        if current is None or not (last or len(recorder)):
+            return
+        if last and recorder.probe.observer is not None:
+            self._save_dispatches(name, recorder)
+        path = None if last else self._next(name)
+        self._failed.add(name)
+        events = recorder.rotate(path)
+        self._failed.discard(name)
         sync_folder(self.folder)
-        self._numbers[name] = number
-        count = len(self._unsaved.pop(name))
-        self._entries.append({"file": path.name, "recorder": name, "events": count})
-        self.written[name] = self.written.get(name, 0) + count
-        if again:
-            self.write(name, recorder, last)
+        self._entries.append({"file": current.name, "recorder": name, "events": events})
+        self._finished[name] = self._finished.get(name, 0) + events
+        if path is None:
+            del self._current[name]
+        else:
+            self._numbers[name] += 1
+            self._current[name] = path
+
+    def _next(self, name: str) -> Path:
+        number = self._numbers.setdefault(name, 0) + 1
+        return self.folder / f"{name}-{number:06d}.kit"
+
+    def _save_dispatches(self, name: str, recorder: Recorder) -> None:
+        """Save what was observed of dispatches, which was in memory until now."""
+        frames = importlib.import_module("kit.frames")
+        capture = recorder.snapshot()
+        threads = tuple(replace(each, rows=[]) for each in capture.threads)
+        path = self.folder / f"{name}.dispatches.parquet"
+        frames.save(replace(capture, threads=threads), path)
+
+    def written(self, recorders: dict[str, Recorder]) -> dict[str, int]:
+        """For each recorder how many events are in its files."""
+        counts = {}
+        for name, recorder in recorders.copy().items():
+            if name in self._current or name in self._finished:
+                now = len(recorder) if name in self._current else 0
+                counts[name] = self._finished.get(name, 0) + now
+        return counts
 
     def size(self) -> int:
-        """How many bytes they have together."""
+        """How many bytes the finished files have together."""
         return sum((self.folder / name).stat().st_size for name in self.names)
 
     def remove_oldest(self) -> bool:
-        """Remove the oldest file, unless it is the only one; whether it did."""
+        """Remove the oldest finished file, unless it is the only one; whether it did."""
         if len(self._entries) < 2:
             return False
         oldest = self._entries.pop(0)
@@ -112,7 +155,7 @@ class NumberedFiles:
         -------
         dict
             Its patterns, policy and capacity; counts of what was written and removed, and for each
-            marker of what was lost, gave way, or was kept back; its files.
+            marker of what was lost, gave way, or was kept back; its finished files.
         """
         counts: dict[str, dict[str, int]] = {"lost": {}, "overwritten": {}}
         for thread in recorder.newest(1).threads:
@@ -123,9 +166,9 @@ class NumberedFiles:
             "patterns": list(recorder.patterns),
             "mode": recorder.mode,
             "capacity": recorder.capacity,
-            "written": self.written.get(name, 0),
+            "written": self.written({name: recorder}).get(name, 0),
             "removed": self.removed.get(name, 0),
             **counts,
             "filtered": recorder.filtered,
-            "files": [each for each in self._entries if each["recorder"] == name],
+            "files": [each for each in self._entries.copy() if each["recorder"] == name],
         }

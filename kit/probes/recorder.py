@@ -134,6 +134,7 @@ class Recorder:
         admission: dict[str, Any] | None = None,
         path: str | os.PathLike[str] | None = None,
         size: int | None = None,
+        mapped: bool = False,
     ) -> None:
         # What connects it, in one piece, while it runs: one operation takes it, whoever stops it.
         self._running: list[tuple[Connection | PatternConnection, ...]] = []
@@ -150,7 +151,14 @@ class Recorder:
         self.mode = mode
         self._wall = wall_offset()
         context = (context,) if isinstance(context, str) else tuple(context)
-        self._file = None if path is None else self._new_file(path, size, context, dispatches)
+        if path is not None and dispatches:
+            raise ValueError(
+                "dispatches are not kept in a file; record without path= or dispatches="
+            )
+        # With `mapped` alone it is memory, until `rotate` names a file.
+        in_file = mapped or path is not None
+        self._file = self._new_file(path, size, context) if in_file else None
+        self._finished: CaptureFile | None = None
         self._sink = new_sink(
             self.capacity, context, dispatches, overwrite=mode == "overwrite", file=self._file
         )
@@ -163,15 +171,10 @@ class Recorder:
 
     def _new_file(
         self,
-        path: str | os.PathLike[str],
+        path: str | os.PathLike[str] | None,
         size: int | None,
         context: tuple[str, ...],
-        dispatches: bool,
     ) -> CaptureFile:
-        if dispatches:
-            raise ValueError(
-                "dispatches are not kept in a file; record without path= or dispatches="
-            )
         from kit.probes.capture_file import CaptureFile, plan
 
         chosen, _ = context_functions(context)
@@ -196,6 +199,68 @@ class Recorder:
     def path(self) -> Path | None:
         """The file that it writes; None for memory alone, and in the child of a fork."""
         return None if self._file is None else self._file.path
+
+    @property
+    def filling(self) -> bool:
+        """Whether half of its file is full, where that matters."""
+        file = self._file
+        if file is None or self.mode != "discard":
+            return False
+        few = self._sink.cells_free() * 2 < file.layout.cells
+        return few or len(self._sink.store) * 2 >= self.capacity
+
+    def rotate(self, path: str | os.PathLike[str] | None) -> int:
+        """Go on in another file, in one step: each event is in one of the two.
+
+        Parameters
+        ----------
+        path : path or None
+            The next file; as large as this one. None for memory alone, where no file is to follow.
+
+        Returns
+        -------
+        int
+            How many events are in the file that is finished now. It takes no more room than it
+            needs from here on.
+
+        Raises
+        ------
+        ValueError
+            When the recorder has no file.
+        FileExistsError
+            When there is a file of that name.
+        OSError
+            When the file cannot be made, or the disk has no room for it; recording goes on in the
+            old one.
+
+        Examples
+        --------
+        >>> import kit, tempfile
+        >>> tick = kit.marker("recorded.rotated", n=int)
+        >>> folder = tempfile.TemporaryDirectory()
+        >>> with kit.record("recorded.rotated", path=folder.name + "/1.kit") as events:
+        ...     tick(1)
+        ...     finished = events.rotate(folder.name + "/2.kit")
+        ...     tick(2)
+        >>> finished, kit.open(folder.name + "/2.kit").frame()["n"].tolist()
+        (1, [2])
+        >>> folder.cleanup()
+        """
+        old = self._file
+        if old is None:
+            raise ValueError("this recorder has no file to go on from; record with path=")
+        new = old.next(path)
+        now = time.monotonic_ns()
+        new.started(now, {})
+        events, cells = self._sink.rotate(new)
+        self._file = new
+        if self._stopped is None:
+            old.stopped(now, self._summary())
+        else:
+            new.stopped(self._stopped, self._summary())
+        old.finish(cells)
+        self._finished = old
+        return events
 
     @property
     def handles(self) -> tuple[Connection | PatternConnection, ...]:
@@ -260,6 +325,8 @@ class Recorder:
             pass
         if self._file is not None:
             self._file.stopped(self._stopped, self._summary())
+            if at is not None and self._finished is not None:
+                self._finished.correct(self._summary())  # it may have gone on a little too long
 
     def _summary(self) -> dict[str, Any]:
         """Return what the file does not say by itself."""
@@ -554,7 +621,7 @@ class Recorder:
     def __repr__(self) -> str:
         state = "running" if self.running else "stopped"
         missing = missing_text(self.lost, self.overwritten, self.skipped, self.lost_dispatches)
-        where = "" if self._file is None else f", in {os.fspath(self._file.path)}"
+        where = "" if self.path is None else f", in {os.fspath(self.path)}"
         return (
             f"<Recorder of {', '.join(self.patterns)}: {state}, "
             f"{len(self):,} of {self.capacity:,} events{missing}{where}>"

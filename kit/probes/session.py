@@ -1,10 +1,10 @@
 """Sessions: recorders, aggregates and triggers that start, stop and are saved together.
 
-A session has a folder. While it runs, a thread of its own takes the recorders' events away every so
-often and writes them into numbered Parquet files; each event is in one of them. A file appears
-whole or not at all, also when the process is killed: it is written beside, forced to the disk, and
-then given its name. ``manifest.json`` says what the session is and how far it has come; it is
-replaced in the same way, after the files that it names.
+A session has a folder. Each recorder writes a file there, mapped into memory: an event is in it
+once its call has returned, also when the process is killed. Every so often, and when that file is
+half full, a thread of the session's own makes the next one and has the recorder go on there, in one
+step: each event is in one file. ``manifest.json`` says what the session is and how far it has come;
+it is replaced whole, after the files that it names were made.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ __all__ = ["Session"]
 M = TypeVar("M", Recorder, "Aggregate", Trigger)
 
 _GLANCE: Final = 0.05
+_SAVED_EVERY: Final = 5.0
 _NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 _LONGEST_WAIT: Final = 60.0
 
@@ -50,7 +51,8 @@ class Session:
     recorders, aggregates, triggers : dict
         By name.
     last_error : str or None
-        With what writing failed the last time. What could not be written is tried again.
+        With what writing failed the last time. It is tried again; until then a recorder stays in
+        its file, and counts what it loses when that is full.
     """
 
     def __init__(
@@ -113,7 +115,10 @@ class Session:
         self._refuse_name(name)
         own = {"capacity": 1_000_000, "mode": "discard", "context": (), "dispatches": False}
         taken = {key: options.pop(key, value) for key, value in own.items()}
-        recorder = Recorder(pattern, **taken, admission=options)
+        if options.pop("path", None) is not None:
+            raise ValueError("a session's recorders have files in its folder; leave path= out")
+        size = options.pop("size", None)
+        recorder = Recorder(pattern, **taken, admission=options, size=size, mapped=True)
         return self._added(self.recorders, name, recorder)
 
     def aggregate(self, *args: Any, name: str = "aggregate", **options: Any) -> Aggregate:
@@ -151,9 +156,11 @@ class Session:
             raise RuntimeError("this session is over; make another one")
 
     def _added(self, members: dict[str, M], name: str, member: M) -> M:
-        members[name] = member
         if self.running:
+            if isinstance(member, Recorder):
+                self._events.begin(name, member)
             _start(member)
+        members[name] = member
         return member
 
     # Start and stop.
@@ -165,8 +172,8 @@ class Session:
 
     @property
     def written(self) -> dict[str, int]:
-        """For each recorder how many events are safe on the disk."""
-        return self._events.written
+        """For each recorder how many events are in its files."""
+        return self._events.written(self.recorders)
 
     @property
     def removed(self) -> dict[str, int]:
@@ -202,12 +209,15 @@ class Session:
         self._end = None if self.max_seconds is None else time.monotonic() + self.max_seconds
         self._write_manifest()
         try:
+            for name, recorder in self.recorders.items():
+                self._events.begin(name, recorder)
             with batch():
                 for member in self._members():
                     _start(member)
         except BaseException:
             # Nothing was connected, so there is nothing to be saved.
             self._stop_members(None)
+            self._events.abandon(self.recorders)
             self._started = None
             (self.folder / "manifest.json").unlink()
             raise
@@ -275,10 +285,14 @@ class Session:
     def _run(self) -> None:
         while self.running:
             due = time.monotonic() + self.every
+            saved = time.monotonic()
             while not self._is_time(due):
                 time.sleep(min(_GLANCE, self.every))
                 if self._end is not None and time.monotonic() >= self._end:
                     self.stop()
+                if time.monotonic() >= saved + _SAVED_EVERY and self.running:
+                    self._save(over=False)
+                    saved = time.monotonic()
             if self.running:
                 self._write(last=False)
                 self._keep_within_limits()
@@ -292,27 +306,30 @@ class Session:
         if time.monotonic() >= due or not self.running:
             return True
         return any(
-            not self._events.waits(name) and len(each) * 2 >= each.capacity
-            for name, each in self.recorders.items()
+            each.filling and not self._events.failed(name) for name, each in self.recorders.items()
         )
 
     def _write(self, last: bool) -> bool:
-        """Write what there is; whether all of it could be written."""
+        """Finish the files that hold something; whether everything could be written."""
         fine = True
-        for name, recorder in self.recorders.items():
+        for name, recorder in self.recorders.copy().items():
             try:
-                self._events.write(name, recorder, last)
+                self._events.rotate(name, recorder, last)
             except Exception as error:  # noqa: BLE001 - a full disk, no pyarrow, whatever
                 fine = False
-                self._note(f"session {self.folder} could not write the events of {name}", error)
+                self._note(f"session {self.folder} could not begin a file for {name}", error)
+        return self._save(over=last and fine) and fine
+
+    def _save(self, over: bool) -> bool:
+        """Write what is not in the recorders' files; whether that could be done."""
         try:
-            for name, each in self.aggregates.items():
+            for name, each in self.aggregates.copy().items():
                 write_json(self.folder / f"{name}.aggregate.json", each.table().to_json())
-            self._write_manifest(over=last and fine)
+            self._write_manifest(over)
         except Exception as error:  # noqa: BLE001
-            fine = False
             self._note(f"session {self.folder} could not write its manifest", error)
-        return fine
+            return False
+        return True
 
     def _note(self, what: str, error: Exception) -> None:
         if self.last_error is None:

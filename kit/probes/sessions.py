@@ -15,7 +15,7 @@ __all__ = ["session"]
 def session(
     folder: str | os.PathLike[str],
     *,
-    every: float = 5.0,
+    every: float = 60.0,
     max_seconds: float | None = None,
     max_bytes: int | None = None,
     full: str = "stop",
@@ -27,12 +27,12 @@ def session(
     folder : path
         Where it is saved. Made where there is none; one that holds a session is refused.
     every : float
-        Seconds from one file of events to the next. It is written earlier when a recorder is half
-        full.
+        Seconds from one file of events to the next, where there were any. It comes earlier when the
+        file is half full.
     max_seconds : float, optional
         For how long it runs at most.
     max_bytes : int, optional
-        How large the files of events may become together.
+        How large the files of events may become together, without those that are being written.
     full : str
         What happens then: ``"stop"``, or ``"oldest"``, which removes the oldest files.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from abc import ABC, abstractmethod
 from collections import Counter
 from threading import get_native_id
@@ -56,6 +57,7 @@ class Sink(ABC):
         self.recorded: list[tuple[Marker, Format]] = []
         self._writers: dict[int, Writer] = {}
         self._connections: tuple[Connection, ...] = ()
+        self.declaring = threading.RLock()
         self.clear()
 
     def clear(self) -> None:
@@ -67,9 +69,24 @@ class Sink(ABC):
     def begin(self) -> None:
         """Begin an empty store."""
 
+    def declare(self) -> None:
+        """Say in the file what the codes mean, before there is an event of one."""
+        if self.file is not None:
+            with self.declaring:
+                self.file.declare(self.recorded)
+
+    def rotate(self, file: CaptureFile) -> tuple[int, int]:
+        """Go on in another file; return how many events and cells of the old one are in use."""
+        raise NotImplementedError
+
+    def cells_free(self) -> int:
+        """How many cells of the file are free."""
+        return 0
+
     def detach(self) -> None:
         """Go on without the file, which is another process's; `clear` comes next."""
         self.file = None
+        self.declaring = threading.RLock()
 
     def losing(self, ident: int, ts: int, args: tuple[Any, ...]) -> None:  # noqa: ARG002
         """Lose an event of a marker that the file had no room to describe."""

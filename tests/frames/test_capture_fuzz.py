@@ -101,7 +101,7 @@ def made(markers, records, **layout):
     about = {"layout": {**place, **layout}, "capacity": 1, "mode": "discard", "wall": 0}
     text = json.dumps({**about, "host": "h", "pid": 1, "python": "3"}).encode()
     page = HEADER.pack(MAGIC, 1, 0x01020304, len(text), 0) + text
-    live = LIVE.pack(0, len(names), 1, 0, 0, 0, 0, 0)
+    live = LIVE.pack(0, len(names), 1, 0, 0, 0, 0, 0, 0)
     head = PIECE.pack(PIECE_MAGIC, 0, 1, 0, 0, 1, 0, 0, len(records))
     data = page.ljust(PAGE, b"\0") + live + names.ljust(room, b"\0") + bytes(3 * 128 + 4 * 32)
     data = bytearray(data + head + records)
@@ -172,7 +172,7 @@ def test_lengths_that_are_much_larger_than_the_file(path):
         ({"name": 5}, None),
         ([], None),
     ],
-    ids=str,
+    ids=["common names", "surrogate", "nothing", "twice", "no format", "many", "number", "list"],
 )
 def test_odd_declarations(path, entry, says):
     """They are shown as frames show them, or counted as damage."""

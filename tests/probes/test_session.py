@@ -13,6 +13,7 @@ import pytest
 
 import kit
 from kit.frames.sessions import SavedSession
+from kit.probes import capture_file
 from kit.testing import isolated
 
 ROOT = Path(kit.__file__).resolve().parents[1]
@@ -105,7 +106,7 @@ def test_what_comes_later_has_its_columns(fill: kit.Marker, tmp_path) -> None:
     events = run.record("session.*", context="thread")
     with run:
         fill(1, "A")
-        while run.written.get("events") != 1:
+        while len(run.files) != 1:
             assert run.last_error is None
         nap = kit.span("session.nap", why=str)
         with nap("tired"):
@@ -158,7 +159,7 @@ def test_limits_of_time_and_size(fill: kit.Marker, tmp_path) -> None:
     with run:
         for qty in range(5):
             fill(qty, "A")
-            while run.written.get("events") != qty + 1:
+            while len(run.files) + sum(run.removed.values()) != qty + 1:
                 assert run.last_error is None
     kept = opened(tmp_path / "oldest")
     described = kept.manifest["recorders"]["events"]
@@ -168,31 +169,35 @@ def test_limits_of_time_and_size(fill: kit.Marker, tmp_path) -> None:
     assert described["removed"] >= 3
 
 
-def test_what_cannot_be_written_is_tried_again(
+def test_what_cannot_be_made_is_tried_again(
     fill: kit.Marker, tmp_path, monkeypatch, caplog
 ) -> None:
-    from kit import frames
-
-    fails = [OSError(28, "No space left on device")] * 2
-    save = frames.save
+    """The recorder stays in its file until the next one can be made."""
+    reserve = capture_file._reserve
+    fails = []
 
     def full_disk(*args):
         if fails:
             raise fails.pop()
-        return save(*args)
+        reserve(*args)
 
-    monkeypatch.setattr(frames, "save", full_disk)
+    monkeypatch.setattr(capture_file, "_reserve", full_disk)
     run = kit.session(tmp_path / "run", every=0.01)
     run.record(fill.name)
     with run:
+        fails += [OSError(28, "No space left on device")] * 2
         fill(1, "A")
-        while fails:
+        while fails or not run.files:
             pass
         fill(2, "A")
     assert "No space left" in run.last_error
-    assert "could not write the events" in caplog.text
+    assert "could not begin a file" in caplog.text
     assert opened(tmp_path / "run").frame()["qty"].tolist() == [1, 2]
     assert run.written == {"events": 2}
+    assert [path.name for path in sorted((tmp_path / "run").glob("*.kit"))] == [
+        "events-000001.kit",
+        "events-000002.kit",
+    ]
 
 
 def test_what_says_nothing_is_refused(fill: kit.Marker, tmp_path) -> None:
@@ -262,7 +267,7 @@ def test_a_child_process_leaves_the_session_alone(fill: kit.Marker, tmp_path) ->
             fill(2, "A")
             run.stop()
             os._exit(len(list((tmp_path / "run").iterdir())))
-        assert os.waitpid(child, 0)[1] >> 8 == 1  # the manifest
+        assert os.waitpid(child, 0)[1] >> 8 == 2  # the manifest, and the parent's file
     assert opened(tmp_path / "run").frame()["qty"].tolist() == [1]
 
 
@@ -306,7 +311,7 @@ def test_killed_in_the_middle_each_event_reported_as_written_is_there_once(tmp_p
     reported = 0
     for line in program.stdout:
         reported = int(line)
-        if reported and len(list(folder.glob("events-*.parquet"))) >= 3:
+        if reported and len(list(folder.glob("events-*.kit"))) >= 3:
             break
     program.send_signal(signal.SIGKILL)
     # What it said before the kill reached it counts as well.
@@ -333,12 +338,11 @@ def test_what_was_observed_of_dispatches_is_there_once(fill: kit.Marker, tmp_pat
     with run:
         for qty in range(4):
             fill(qty, "A")
-            while run.written.get("events") != qty + 1:
+            while len(run.files) + sum(run.removed.values()) != qty + 1:
                 assert run.last_error is None
     kept = opened(tmp_path / "run")
     assert len(kept.files["events"]) > 3
     assert len(kept.dispatches()) == len(kept.probe_calls()) == 4
-    assert sum(len(each.dispatches()) for each in kept.recordings()) == 4
     assert len(kept.publications()) == 2
     assert kept.markers()["marker"].tolist() == [fill.name]
     assert kept.events(fill.name).equals(kept.frame(fill.name))
