@@ -55,7 +55,10 @@ def picture(page: Page, element: Locator, name: str) -> None:
         page.mouse.move(0, 0)
         element.screenshot(path=path, animations="disabled")
         with Image.open(path) as image:
-            small = image.convert("RGB").quantize(COLORS, dither=Image.Dither.NONE)
+            # By coverage: a colour that only a few dots have is still that colour.
+            small = image.convert("RGB").quantize(
+                COLORS, method=Image.Quantize.MAXCOVERAGE, kmeans=1, dither=Image.Dither.NONE
+            )
         small.save(path, optimize=True)
         print(f"{path.relative_to(REPOSITORY)}: {path.stat().st_size / 1000:.0f} kB")
 
