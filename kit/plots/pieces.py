@@ -263,6 +263,11 @@ class Panel:
         if self.keys is not None:
             self.keys.show(keys, room)
 
+    def margins(self, left: int, right: int) -> None:
+        """Set the margins beside the frame, in px."""
+        self.figure.update(min_border_left=left, min_border_right=right)
+        self._right = right
+
     def measured(self, width: int) -> bool:
         """Take note of how wide the frame is in the page.
 

@@ -189,8 +189,8 @@ class Tabs {
     });
     this.selection = h("p", { class: "kit-selection", hidden: true }, this.selected, clear);
     this.holder = h("div", { class: "kit-bodies" });
-    const said = h("div", { class: "kit-said" }, this.note, this.session.leave);
-    this.element = h("div", { class: "kit-tabs" }, this.bar, this.observe, said, this.holder, this.selection);
+    const said = h("div", { class: "kit-said" }, this.note, this.observe, this.session.leave);
+    this.element = h("div", { class: "kit-tabs" }, this.bar, said, this.holder, this.selection);
   }
 
   update(shown) {

@@ -337,3 +337,37 @@ def test_an_aggregate_without_keys_needs_no_room_for_them():
         )
     ]
     assert left == [36, 36, 128]
+
+
+def test_a_narrow_fan_out_has_its_markers_above_their_probes():
+    calls = samples.probe_calls([(n, "db.commit", "count", 0, None) for n in range(9)])
+    plot = plots.fanout(samples.dispatches([(0, 5, "db.commit", 1, 1, 1)]), calls)
+    figure = plot._above.figure
+    y = [list(each.data["y"]) for each in (plot._markers, plot._costs)]
+    assert y[0] == y[1]
+    figure.trigger("inner_width", None, 440 - 224 - 142)
+    assert (figure.min_border_left, figure.min_border_right) == (104, 76)
+    assert plot._markers.data["y"] == [y[1][0] + 1]
+    assert plot._calls.data["text"] == ["9"]
+    figure.trigger("inner_width", None, 440 - 104 - 76)  # the same room: no way back
+    assert figure.min_border_left == 104
+    figure.trigger("inner_width", None, 900 - 104 - 76)
+    assert figure.min_border_left == 224
+    assert plot._calls.data["text"] == ["9 calls"]
+
+
+def test_an_aggregate_tells_fewer_numbers_where_there_is_no_room():
+    sketch = Sketch(0.01, dict.fromkeys(range(9), 1), {}, 0)
+    stats = Stats(1_234_567, sum=1, min=1, max=9, avg=1.0, sketch=sketch)
+    table = Table("m", "px", int, {}, {(): stats}, None, (0.5, 0.9, 0.99), 0.01, seconds=7.0)
+    plot = plots.aggregate(table)
+    seen = []
+    for width in (900, 300, 200):
+        plot._panel.figure.trigger("inner_width", None, width)
+        [text] = plot._words.data["text"]
+        assert 6 * len(text) <= width + 36
+        seen.append("/s" in text)
+        assert text.startswith("1,234,567")
+        assert "max 9" in text
+        assert "p99" in text
+    assert seen == [True, False, False]

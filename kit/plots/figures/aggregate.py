@@ -264,13 +264,22 @@ class Aggregate(Plot):
             "text": [self._told(row) for row in view.rows],
         }
 
+    def _widen(self) -> None:
+        self._draw_words()
+
     def _told(self, row: Row) -> str:
+        """The numbers of a row; where there is no room for all, the quantiles before the rest."""
         view, stats = self.view, row.stats
-        words = [units.count(stats.count), units.rate(row.rate)]
+        count, rate = units.count(stats.count), units.rate(row.rate)
+        average, marks, most = [], [], []
         if view.kind != "counts" and stats.avg is not None:
-            words += [f"avg {view.number(stats.avg)}"]
-            words += [f"{name} {view.number(value)}" for name, _, value in row.marks]
-            words += [f"max {view.number(stats.max)}"]
-        if stats.missing:
-            words.append(f"{units.count(stats.missing)} without a number")
-        return "   ".join(words)
+            average = [f"avg {view.number(stats.avg)}"]
+            marks = [f"{name} {view.number(value)}" for name, _, value in row.marks]
+            most = [f"max {view.number(stats.max)}"]
+        missing = [f"{units.count(stats.missing)} without a number"] if stats.missing else []
+        told = "   ".join([count, rate, *average, *marks, *most, *missing])
+        for fewer in ([*average, *marks, *most], [*marks, *most], [*marks[-1:], *most]):
+            if not most or pieces.LETTER * len(told) <= self._panel.width + pieces.RIGHT:
+                break
+            told = "   ".join([count, *fewer, *missing])
+        return told

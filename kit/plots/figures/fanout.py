@@ -30,6 +30,12 @@ GAP = 0.45
 LEFT = 224
 RIGHT = 142
 
+NARROW = 620
+"""Where there is less room than this in px, markers stand above their probes, not beside them."""
+
+NARROW_LEFT = 104
+NARROW_RIGHT = 76
+
 _MARKS = "■ median, bar to 99 %, ○ longest"
 _COSTS = ("p50", "p99", "longest", "calls", "total", "exact_p50", "exact_p99", "exact_longest")
 _ROWS = (
@@ -75,6 +81,7 @@ class Fanout(Plot):
     view: FanoutView
 
     def _build(self) -> None:
+        self._narrow = False
         self._cost_range, self._rows_range = Range1d(start=100.0, end=1e6), Range1d(start=-0.5)
         self._width_range, self._time_range = Range1d(start=-0.5), Range1d(start=100.0, end=1e6)
         above = self._above = pieces.Panel(
@@ -131,13 +138,13 @@ class Fanout(Plot):
             level="annotation",
         )
         self._markers = pieces.source("x", "y", "text")
-        panel.text(
+        self._names = panel.text(
             self._markers,
             text_font_style="bold",
             text_baseline="middle",
             x_offset=4 - LEFT,
             level="annotation",
-        )
+        ).glyph
         rows = (("probe", "@probe"), ("marker", "@marker"), ("called as number", "@position"))
         panel.tips([bars, middles, ends], [*rows, *_ROWS, ("errors", "@errors")])
 
@@ -178,14 +185,31 @@ class Fanout(Plot):
             several(view.calls, "call"),
         )
 
+    def _widen(self) -> None:
+        left, right = self._margins
+        narrow = self._above.width + left + right < NARROW
+        if narrow == self._narrow:
+            return
+        self._narrow = narrow
+        for panel in (self._above, self._below):
+            panel.margins(*self._margins)
+        self._names.x_offset = 4 - self._margins[0]
+        self._draw()
+
+    @property
+    def _margins(self) -> tuple[int, int]:
+        return (NARROW_LEFT, NARROW_RIGHT) if self._narrow else (LEFT, RIGHT)
+
     def _draw(self) -> None:
-        view, rows = self.view, _places(self.view.probes)
+        view = self.view
+        gap, top = (1.0, 1.5) if self._narrow else (GAP, 0.5)
+        rows = _places(view.probes, gap)
         lowest = min((y for y, _ in rows), default=0.0)
-        high = ROW * (max(-lowest, 2.0) + 1)
+        high = ROW * (max(-lowest, 2.0) + 0.5 + top)
         self._above.figure.height = round(96 + high)
         self._below.figure.visible = bool(view.fanouts)
         self.height = round(96 + high) + (8 + BELOW if view.fanouts else 0)
-        self._rows_range.update(start=0.5 - high / ROW, end=0.5)
+        self._rows_range.update(start=top - high / ROW, end=top)
         self._above.y_names({y: units.short(row.probe, 14) for y, row in rows})
         self._draw_costs(rows)
         self._draw_widths()
@@ -211,15 +235,15 @@ class Fanout(Plot):
         first = {row.marker: y for y, row in reversed(rows)}
         self._markers.data = {
             "x": [low] * len(first),
-            "y": list(first.values()),
-            "text": [units.short(marker, 16) for marker in first],
+            "y": [y + self._narrow for y in first.values()],
+            "text": [units.short(marker, 34 if self._narrow else 16) for marker in first],
         }
         bad, muted = self._painter.color("bad"), self._painter.color("muted")
         self._calls.data = {
             "x": [high] * len(rows),
             "y": [y for y, _ in rows],
             "text": [
-                several(row.cost.calls, "call")
+                (units.count if self._narrow else _calls)(row.cost.calls)
                 + (f", {several(row.errors, 'error')}" if row.errors else "")
                 for _, row in rows
             ],
@@ -242,13 +266,17 @@ class Fanout(Plot):
         }
 
 
-def _places(probes: Sequence[ProbeCost]) -> list[tuple[float, ProbeCost]]:
+def _calls(number: int) -> str:
+    return several(number, "call")
+
+
+def _places(probes: Sequence[ProbeCost], gap: float) -> list[tuple[float, ProbeCost]]:
     """Place of each probe on the y axis, with a gap between markers."""
     places: list[tuple[float, ProbeCost]] = []
     y = 0.0
     for index, probe in enumerate(probes):
         if index:
-            y -= 1.0 if probes[index - 1].marker == probe.marker else 1.0 + GAP
+            y -= 1.0 if probes[index - 1].marker == probe.marker else 1.0 + gap
         places.append((y, probe))
     return places
 
