@@ -309,6 +309,13 @@ class Answers {
     this.visible = visible;
   }
 
+  // Say that somebody is there, who sees this update.  A page that was loaded again would hear
+  // nothing more otherwise: the view that it had before has said that it is out of sight.
+  join(number) {
+    const heard = this.send({ type: "joined", number, visible: this.visible });
+    if (!heard) this.retry = setTimeout(() => this.join(this.number ?? number), 1000);
+  }
+
   // Every few updates, after the page has been painted.
   painted(number) {
     this.number = number;
@@ -325,6 +332,7 @@ class Answers {
   }
 
   close() {
+    clearTimeout(this.retry);
     this.observer.disconnect();
     document.removeEventListener("visibilitychange", this.onVisibility);
     this.send({ type: "left" });
@@ -371,6 +379,7 @@ function render({ model, el }) {
   model.on("change:shown", update);
   model.on("change:panes", () => tabs.showPanes(tabs.current));
   update();
+  answers.join(JSON.parse(model.get("shown")).number ?? 0);
 
   // JupyterLab takes keys before any element hears of them: here plain ones are ours, or "d d" in
   // the list would delete the cell.  Keys with a modifier, such as the one that saves, are its own.

@@ -301,6 +301,8 @@ class Panel:
         view = str(content.get("view", ""))
         with self._lock:
             match content.get("type"):
+                case "joined":
+                    self._flow.joined(view, int(content["number"]), bool(content["visible"]))
                 case "painted":
                     self._flow.painted(view, int(content["number"]))
                 case "shown":

@@ -158,6 +158,24 @@ def test_a_page_that_is_loaded_again_is_live(lab: Lab, page: Page, panel: Locato
     expect(connected(page)).to_have_count(0)
 
 
+def test_a_page_that_is_loaded_again_before_much_has_happened_is_live(lab: Lab, page: Page) -> None:
+    declare = "import kit\nquiet = kit.marker('quiet.one', n=int)"
+    run_all(page, lab, lab.write("quiet.ipynb", declare, "panel = kit.panel('quiet.*'); panel"))
+    expect(row(page, "quiet.one")).to_be_visible()
+    page.evaluate("() => jupyterapp.commands.execute('docmanager:save')")
+    # As if the first updates were the last ones: a view answers only every third.
+    wait_for_python(page, "panel.state.costs is not None")
+    quiet(page)
+    python(page, "setattr(panel._flow, 'number', 0)")
+    python(page, "panel.state.toggle('quiet.one', 'count')")
+    expect(dot(page, "count", "quiet.one")).to_have_attribute("aria-checked", "true")
+    page.goto(lab.address("quiet.ipynb").replace("?reset", ""))
+    expect(row(page, "quiet.one")).to_be_visible()
+    page.evaluate("() => jupyterapp.shell.currentWidget.sessionContext.ready")
+    python(page, "panel.state.toggle('quiet.one', 'time')")
+    expect(dot(page, "time", "quiet.one")).to_have_attribute("aria-checked", "true")
+
+
 def test_a_kernel_that_ended_is_said_and_not_an_error(page: Page, panel: Locator) -> None:
     dot(page, "count").click()
     wait_for_python(page, "submit.fanout == 1")

@@ -253,3 +253,13 @@ def test_the_public_name():
     assert kit.panel is panel
     with panel("panel.nothing.*") as shown:
         assert isinstance(shown, Panel)
+
+
+def test_a_view_that_joins_is_sent_what_changes(shown, fill):
+    shown.widget.comm.send_up({"type": "joined", "view": "a", "number": 1, "visible": True})
+    shown.widget.comm.send_up({"type": "shown", "view": "a", "visible": False})
+    # The page was loaded again: the old view is out of sight for good, and the new one has joined.
+    assert not shown._flow.visible
+    shown.widget.comm.send_up({"type": "joined", "view": "b", "number": 1, "visible": True})
+    assert shown._flow.views == ("a", "b")
+    assert shown._flow.visible
