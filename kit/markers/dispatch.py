@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from kit.markers.accounting import Accounting
 from kit.markers.choice import dispatcher
-from kit.markers.python_dispatch import Dispatcher
-from kit.markers.python_span import SpanCall, Timing
 
 __all__ = ["Dispatcher", "SpanCall", "Timing", "called_fast"]
 
 Kind = TypeVar("Kind", bound=type[Any])
 
+if TYPE_CHECKING or dispatcher == "python":
+    from kit.markers.python_dispatch import Dispatcher
+    from kit.markers.python_span import SpanCall, Timing
 
-def called_fast(kind: Kind) -> Kind:
-    """Let a class of markers be called as directly as its base, where that is in C."""
-    return kind
+    def called_fast(kind: Kind) -> Kind:
+        """Let a class of markers be called as directly as its base, where that is in C."""
+        return kind
 
-
-if not TYPE_CHECKING and dispatcher == "c":
+else:
     from kit import _c
     from kit._c import Timing, called_fast
+    from kit.markers.accounting import Accounting
 
     class Dispatcher(_c.Dispatcher, Accounting):
         """A point in a program that calls the closures of its published array."""
