@@ -223,3 +223,24 @@ def test_a_session_without_a_recorder_is_one_too(state, fill, query, folder):
     state.sessions.open(folder)
     assert len(state.sessions.opened.events) == 0
     assert [table.count for table in state.sessions.opened.aggregates] == [6]
+
+
+def test_what_is_cleared_is_gone_from_the_plots_too(state, fill, query):
+    tabs = Tabs(state)
+    try:
+        state.observe(True)
+        state.start()
+        run(fill, query)
+        for key in ("latency", "fanout", "publication"):
+            tabs.choose(key)
+            assert tabs.refresh(0.0)
+        state.stop()
+        state.observe(False)
+        state.clear()
+        for number, key in enumerate(("latency", "fanout", "publication"), 1):
+            tabs.choose(key)
+            tabs.refresh(1e6 * number)
+            for plot, _ in tabs.shown[key]:
+                assert plot._empty.visible
+    finally:
+        tabs.close()
