@@ -157,7 +157,7 @@ def budget_lines(seconds: float) -> list[str]:
     return lines
 
 
-def table(rounds: int = 40, seconds: float = 0.004, *, peers: bool = True) -> list[str]:
+def table(rounds: int = 100, seconds: float = 0.001, *, peers: bool = True) -> list[str]:
     """Measure everything and return the lines of the table."""
     sys.setswitchinterval(1)
     rows = kit_rows()
@@ -197,7 +197,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--quick", action="store_true", help="few repeats")
     parser.add_argument("--no-peers", action="store_true", help="the kit's rows only")
     options = parser.parse_args(arguments)
-    print("\n".join(table(5 if options.quick else 40, peers=not options.no_peers)))
+    print("\n".join(table(5 if options.quick else 100, peers=not options.no_peers)))
 
 
 if __name__ == "__main__":
