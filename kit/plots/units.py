@@ -7,7 +7,8 @@ written with an exponent.  A tooltip adds the exact nanoseconds, see `exact`.
 from __future__ import annotations
 
 import math
-from typing import Final
+from numbers import Real
+from typing import Any, Final
 
 __all__ = [
     "MISSING",
@@ -40,7 +41,7 @@ def duration(ns: float | None) -> str:
     Parameters
     ----------
     ns : int or float or None
-        Nanoseconds; None and NaN are missing.
+        Nanoseconds; None, NaN and ``pandas.NA`` are missing.
 
     Returns
     -------
@@ -52,7 +53,7 @@ def duration(ns: float | None) -> str:
     >>> duration(41_230), duration(999_960), duration(7), duration(3_661_000_000_000)
     ('41.2 µs', '1 ms', '7 ns', '3,660 s')
     """
-    if ns is None or math.isnan(ns):
+    if ns is None or not _known(ns):
         return MISSING
     return _scaled(float(ns), _UNITS, " ")
 
@@ -65,7 +66,7 @@ def exact(ns: int | None) -> str:
     >>> exact(41_230), exact(41)
     ('41.2 µs (41,230 ns)', '41 ns')
     """
-    if ns is None:
+    if ns is None or not _known(ns):
         return MISSING
     return duration(ns) if abs(ns) < 1000 else f"{duration(ns)} ({ns:,} ns)"
 
@@ -115,7 +116,7 @@ def number(value: float | None) -> str:
     >>> number(12.345), number(98_214), number(-0.5), number(None)
     ('12.3', '98.2 k', '-0.5', '–')
     """
-    if value is None or math.isnan(value):
+    if value is None or not _known(value):
         return MISSING
     if abs(value) >= 1e15 or 0 < abs(value) < 1e-9:  # more digits than anybody can count
         return f"{value:.3g}" if abs(value) < 1e300 else ("∞" if value > 0 else "-∞")
@@ -189,6 +190,11 @@ def short(text: str, limit: int = 14) -> str:
         return text
     tail = (limit - 1) // 2
     return f"{text[: limit - 1 - tail]}…{text[len(text) - tail :]}"
+
+
+def _known(value: Any) -> bool:
+    """Tell whether this is a number; what a frame has where one is missing is none."""
+    return isinstance(value, Real) and not math.isnan(value)
 
 
 def _scaled(value: float, units: tuple[tuple[str, float], ...], gap: str) -> str:

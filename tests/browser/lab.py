@@ -303,6 +303,8 @@ def change_theme(page: Page, theme: str) -> None:
     )
     light = "true" if theme == "light" else "false"
     page.wait_for_selector(f"body[data-jp-theme-light={light}]", state="attached")
+    # JupyterLab takes its splash away a moment later, and fails when the next change has done so.
+    page.wait_for_selector("#jupyterlab-splash", state="detached")
 
 
 def end_kernels(page: Page) -> None:

@@ -2,6 +2,8 @@
 
 import math
 
+import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -73,3 +75,14 @@ def test_short_text_fits_and_keeps_both_ends(text, limit):
     if len(units.plain(text)) > limit:
         assert made[0] == units.plain(text)[0]
         assert made[-1] == units.plain(text)[-1]
+
+
+@pytest.mark.parametrize("missing", [None, float("nan"), np.float64("nan"), pd.NA])
+def test_what_is_missing_is_a_dash(missing):
+    assert units.duration(missing) == units.exact(missing) == units.number(missing) == "–"
+
+
+def test_numbers_of_a_frame_are_numbers():
+    assert units.duration(np.int64(41_230)) == units.duration(np.float64(41_230)) == "41.2 µs"
+    column = pd.Series([1_500, None], dtype="Int64")
+    assert column.map(units.duration).tolist() == ["1.5 µs", "–"]
