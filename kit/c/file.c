@@ -258,6 +258,8 @@ file_dealloc(File *self)
 
 static PyMemberDef file_members[] = {
     {"free", T_PYSSIZET, offsetof(File, free), READONLY, "How many cells are free."},
+    {"events", T_LONGLONG, offsetof(File, events), READONLY, "How many it was left with."},
+    {"used", T_PYSSIZET, offsetof(File, used), READONLY, "How many cells these are in."},
     {NULL},
 };
 

@@ -58,6 +58,8 @@ typedef struct File {
     uint64_t most_threads, most_counts;
     size_t cell, cells, free, next; /* bytes of a cell; how many; how many free; where to look */
     char *taken;                    /* a byte a cell */
+    long long events;               /* when the store went on in another one */
+    size_t used;                    /* cells, then: all behind them are free */
     uint32_t key;
     uint64_t serial;
     struct File *following;         /* of all files, for the child of a fork */

@@ -686,8 +686,8 @@ store_take(Store *self, PyObject *Py_UNUSED(none))
 }
 
 PyDoc_STRVAR(rotate_doc, "rotate(file)\n--\n\n"
-                         "Go on in another file; what was recorded stays in the old one.\n\n"
-                         "How many events that are, and how many of its cells hold them.");
+                         "Go on in another file; what was recorded stays in the old one, which says how\n"
+                         "many events that are, and how many cells hold them.");
 
 static PyObject *
 store_rotate(Store *self, PyObject *made)
@@ -698,16 +698,16 @@ store_rotate(Store *self, PyObject *made)
     }
     KIT_LOCK(&self->lock);
     File *old = self->file;
-    long long events = 0;
-    size_t cells = old->cells;
-    while (cells > 0 && !old->taken[cells - 1])
-        cells--;
+    old->events = 0;
+    old->used = old->cells;
+    while (old->used > 0 && !old->taken[old->used - 1])
+        old->used--;
     self->file = (File *)Py_NewRef(made);
     self->oldest_full = self->newest_full = NULL;
     self->held = 0;
     for (Buffer *buffer = self->buffers; buffer != NULL; buffer = buffer->next) {
         for (Block *block = buffer->oldest; block != NULL; block = block->next)
-            events += block->events;
+            old->events += block->events;
         forget_blocks(buffer);
         buffer->oldest = buffer->current = NULL;
         buffer->slot = -1;
@@ -723,7 +723,7 @@ store_rotate(Store *self, PyObject *made)
     }
     KIT_UNLOCK(&self->lock);
     Py_DECREF(old);
-    return Py_BuildValue("Ln", events, (Py_ssize_t)cells);
+    Py_RETURN_NONE;
 }
 
 PyDoc_STRVAR(describe_doc, "describe(code, kinds)\n--\n\nSay which columns the records of a code have.");

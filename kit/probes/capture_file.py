@@ -173,7 +173,16 @@ class CaptureFile:
             self.memory[:PAGE] = self._header()
         else:
             self.memory = _make(self.path, layout.size, self._header())
-        self.add({"context": context})
+        try:
+            self.add({"context": context})
+        except BaseException:
+            self.remove()
+            raise
+
+    def remove(self) -> None:
+        """Remove a file in which nothing was recorded."""
+        if self.path is not None:
+            self.path.unlink(missing_ok=True)
 
     def next(self, path: str | os.PathLike[str] | None) -> CaptureFile:
         """Return another file like this one; what is counted from the beginning goes on there."""

@@ -75,12 +75,6 @@ class _MappedBuffer(Buffer):
         self.blocks: deque[_Block] = deque()
         self.current: _Block | None = None
         self.overwritten: Counter[int] = Counter()
-        self.forget_file()
-
-    def forget_file(self) -> None:
-        """Begin in another file."""
-        self.blocks.clear()
-        self.current = None
         self.slot: int | None = None
         self.slots: dict[int, int] = {}
         self.gone: Counter[int] = Counter()
@@ -118,10 +112,7 @@ class MappedStore(Store):
         self._kinds = kinds
         self._context = context
         self._pid = os.getpid()
-        self._use(file)
         self._fresh()
-
-    def _use(self, file: CaptureFile) -> None:
         self._memory, self._layout = file.memory, file.layout
         self._taken = bytearray(file.layout.cells)
         self._serial = 0
@@ -172,20 +163,33 @@ class MappedStore(Store):
         if self.sub_buffer or self._held < self.capacity:
             block = self._block_for(buffer, len(record))
         if block is None:
-            buffer.lost[code] += 1
-            self._count_lost(buffer, code, 1)
+            self._lose(buffer, code)
             return
         begin = block.place + block.used
         self._memory[begin : begin + len(record)] = record
-        block.used += len(record)
+        # Numbers first: they may be what there is no memory for.
+        used, events, number, held = self._after(buffer, block, len(record))
+        WORD.pack_into(self._memory, block.place - WORD.size, used)
         # From here on it is there.
-        WORD.pack_into(self._memory, block.place - WORD.size, block.used)
-        block.events += 1
-        buffer.events += 1
+        block.used = used
+        block.events = events
+        buffer.events = number
         if not self.sub_buffer:
-            self._held += 1
-        elif block.events >= self.sub_buffer:
+            self._held = held
+        elif events >= self.sub_buffer:
             self._seal(buffer, block)
+
+    def _lose(self, buffer: _MappedBuffer, code: int) -> None:
+        before = buffer.lost[code]
+        buffer.lost[code] = before + 1
+        try:
+            self._count_lost(buffer, code, 1)
+        except MemoryError:
+            buffer.lost[code] = before
+            raise
+
+    def _after(self, buffer: _MappedBuffer, block: _Block, size: int) -> tuple[int, int, int, int]:
+        return block.used + size, block.events + 1, buffer.events + 1, self._held + 1
 
     def _block_for(self, buffer: _MappedBuffer, size: int) -> _Block | None:
         block = buffer.current
@@ -210,22 +214,28 @@ class MappedStore(Store):
         return block
 
     def _seal(self, buffer: _MappedBuffer, block: _Block) -> None:
-        buffer.current = None
+        held = self._held + block.events
         self._full.append(block)
-        self._held += block.events
+        buffer.current = None
+        self._held = held
         while self._full and self._held - self.sub_buffer >= self.capacity:
             self._drop_oldest()
 
     def _drop_oldest(self) -> None:
-        block = self._full.popleft()
+        # First what there may be no memory for: all of it is done, or none.
+        block = self._full[0]
         buffer = block.buffer
-        self._held -= block.events
         data = bytes(self._memory[block.place : block.place + block.used])
-        buffer.gone += Counter(_codes(data, 0))
-        buffer.overwritten += Counter(_codes(data, block.taken[0]))
-        self._note_gone(buffer, block)
-        self._release(block)
+        gone = buffer.gone + Counter(_codes(data, 0))
+        overwritten = buffer.overwritten + Counter(_codes(data, block.taken[0]))
+        held = self._held - block.events
+        self._note_gone(buffer, block, gone)
+        self._full.popleft()
         buffer.blocks.remove(block)
+        buffer.gone = gone
+        buffer.overwritten = overwritten
+        self._held = held
+        self._release(block)
 
     # The file.
 
@@ -235,16 +245,18 @@ class MappedStore(Store):
         at = self._taken.find(bytes(wanted))
         if at < 0:
             return None
-        self._taken[at : at + wanted] = b"\1" * wanted
         place = self._layout.arena + at * cell
         self._serial += 1
         numbers = (wanted, buffer.slot, buffer.events, self._serial)
         head = PIECE.pack(0, 0, *numbers, 0, 0, 0)
         check = zlib.crc32(head[8:32], self._layout.key)
+        head = PIECE.pack(0, check, *numbers, 0, 0, 0)
+        block = _Block(buffer, at, wanted, place + PIECE.size, wanted * cell - PIECE.size)
+        self._taken[at : at + wanted] = b"\1" * wanted
         # It says that it is free until it is whole again.
-        self._memory[place : place + PIECE.size] = PIECE.pack(0, check, *numbers, 0, 0, 0)
+        self._memory[place : place + PIECE.size] = head
         self._memory[place : place + 4] = MAGIC_WORD.pack(PIECE_MAGIC)
-        return _Block(buffer, at, wanted, place + PIECE.size, wanted * cell - PIECE.size)
+        return block
 
     def _release(self, block: _Block) -> None:
         head = block.place - PIECE.size
@@ -293,12 +305,12 @@ class MappedStore(Store):
         at = PAGE + LOST if place is None else place + 8
         WORD.pack_into(self._memory, at, WORD.unpack_from(self._memory, at)[0] + more)
 
-    def _note_gone(self, buffer: _MappedBuffer, block: _Block) -> None:
+    def _note_gone(self, buffer: _MappedBuffer, block: _Block, gone: Counter[int]) -> None:
         """Say what has given way, in one step."""
         assert buffer.slot is not None
         slot = self._layout.threads + buffer.slot * THREAD.size
         which = ~WORD.unpack_from(self._memory, slot)[0] & 1
-        for code, count in buffer.gone.items():
+        for code, count in gone.items():
             place = self._count(buffer, code)
             if place is not None:
                 WORD.pack_into(self._memory, place + 16 + 8 * which, count)
@@ -330,8 +342,8 @@ class MappedStore(Store):
             self._set(place, 0)
         self._set(EPOCH, epoch + 1)
 
-    def rotate(self, file: CaptureFile) -> tuple[int, int]:
-        """Go on in another file; what was recorded stays in the old one.
+    def rotate(self, sink: Sink, file: CaptureFile) -> tuple[int, int]:
+        """Go on in another file, and have the sink know; what was recorded stays in the old one.
 
         Returns
         -------
@@ -340,9 +352,23 @@ class MappedStore(Store):
         """
         with self._writing:
             events, cells = self._events(), self._taken.rfind(b"\1") + 1
-            self._use(file)
-            for buffer in self._mapped():
-                buffer.forget_file()
+            # First what there may be no memory for: all of it is done, or none.
+            parts: tuple[Any, ...] = (
+                file.memory,
+                file.layout,
+                bytearray(file.layout.cells),
+                deque(),
+            )
+            fresh: list[tuple[Any, ...]]
+            fresh = [(each, deque(), {}, Counter()) for each in self._mapped()]
+            each_fresh = iter(fresh)
+            self._memory, self._layout, self._taken, self._full = parts
+            self._serial = self._held = 0
+            sink.file = file
+            for buffer, blocks, slots, gone in each_fresh:
+                buffer.blocks, buffer.slots, buffer.gone = blocks, slots, gone
+                buffer.current = buffer.slot = None
+            for buffer, *_ in fresh:
                 # These are counted from the beginning, in each file.
                 for code, count in buffer.lost.items():
                     self._count_lost(buffer, code, count)
@@ -469,9 +495,7 @@ class MappedSink(Sink):
         """Go on in another file."""
         with self.declaring:
             file.declare(self.recorded)
-            left = self.store.rotate(file)
-            self.file = file
-        return left
+            return self.store.rotate(self, file)
 
     def cells_free(self) -> int:
         """How many cells of the file are free."""

@@ -197,12 +197,14 @@ class NativeSink(Sink):
 
     def rotate(self, file: CaptureFile) -> tuple[int, int]:
         """Go on in another file."""
-        memory = _memory(file)
+        memory, old = _memory(file), self._memory
+        assert old is not None
         with self.declaring:
             file.declare(self.recorded)
-            left = self._blocks.rotate(memory)
-            self.file, self._memory = file, memory
-        return left
+            self._blocks.rotate(memory)
+            self.file = file
+            self._memory = memory
+        return old.events, old.used
 
     def cells_free(self) -> int:
         """How many cells of the file are free."""

@@ -107,7 +107,11 @@ def record(
     [100, 200]
     """
     recorder = Recorder(pattern, capacity, mode, context, dispatches, admission, path, size)
-    recorder.start()
+    try:
+        recorder.start()
+    except BaseException:
+        recorder._remove_file()
+        raise
     return recorder
 
 
@@ -157,11 +161,16 @@ class Recorder:
             )
         # With `mapped` alone it is memory, until `rotate` names a file.
         in_file = mapped or path is not None
-        self._file = self._new_file(path, size, context) if in_file else None
+        file = self._new_file(path, size, context) if in_file else None
         self._finished: CaptureFile | None = None
-        self._sink = new_sink(
-            self.capacity, context, dispatches, overwrite=mode == "overwrite", file=self._file
-        )
+        try:
+            self._sink = new_sink(
+                self.capacity, context, dispatches, overwrite=mode == "overwrite", file=file
+            )
+        except BaseException:
+            if file is not None:
+                file.remove()
+            raise
         self._started = time.monotonic_ns()
         self._stopped: int | None = self._started
         self._cuts = Cuts()
@@ -194,6 +203,10 @@ class Recorder:
     def running(self) -> bool:
         """Whether it is recording."""
         return bool(self._running)
+
+    @property
+    def _file(self) -> CaptureFile | None:
+        return self._sink.file
 
     @property
     def path(self) -> Path | None:
@@ -251,9 +264,13 @@ class Recorder:
             raise ValueError("this recorder has no file to go on from; record with path=")
         new = old.next(path)
         now = time.monotonic_ns()
-        new.started(now, {})
-        events, cells = self._sink.rotate(new)
-        self._file = new
+        try:
+            new.started(now, {})
+            events, cells = self._sink.rotate(new)
+        except BaseException:
+            if self._file is not new:
+                new.remove()
+            raise
         if self._stopped is None:
             old.stopped(now, self._summary())
         else:
@@ -328,6 +345,11 @@ class Recorder:
             if at is not None and self._finished is not None:
                 self._finished.correct(self._summary())  # it may have gone on a little too long
 
+    def _remove_file(self) -> None:
+        """Leave nothing behind where nothing could be started."""
+        if self._file is not None:
+            self._file.remove()
+
     def _summary(self) -> dict[str, Any]:
         """Return what the file does not say by itself."""
         recorded = [marker for marker, _ in self._sink.recorded]
@@ -368,7 +390,6 @@ class Recorder:
         """Go on without the file and what was recorded, which are those of another process."""
         if self._file is not None:
             self._sink.detach()
-            self._file = None
         self.clear()
 
     def __enter__(self) -> Self:

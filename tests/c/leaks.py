@@ -13,12 +13,14 @@ import gc
 import itertools
 import os
 import sys
+import tempfile
 import threading
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import kit
+from kit.probes.capture_reading import read
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -148,6 +150,30 @@ def clears() -> Callable[[], object]:
     return step
 
 
+def captures() -> Callable[[], object]:
+    """Record into files: one that stays, and others that come, go on in the next, and go."""
+    marker = kit.marker("leaks.captures", n=int, text=str)
+    folder = Path(tempfile.mkdtemp(prefix="leaks"))
+    kept = kit.record(marker, capacity=100, mode="overwrite", path=folder / "kept.kit")
+    turn = itertools.count()
+
+    def step() -> None:
+        path = folder / f"{next(turn)}.kit"
+        with kit.record(marker, capacity=10, path=path) as events:
+            for _ in range(20):
+                marker(12345678901, "a text that is longer than a slot")
+            events.take()
+            events.rotate(path.with_suffix(".next"))
+            marker(1, "\u20ac")
+            events.clear()
+            read(path)
+        assert kept.running
+        path.unlink()
+        path.with_suffix(".next").unlink()
+
+    return step
+
+
 def frames() -> Callable[[], object]:
     """Make a frame of events."""
     marker = kit.marker("leaks.frames", n=int, text=str)
@@ -233,6 +259,7 @@ STEPS = {
     spans: 1.0,
     reads: 1.0,
     clears: 0.1,
+    captures: 0.01,
     frames: 0.01,
     aggregates: 1.0,
     tables: 0.05,

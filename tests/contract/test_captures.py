@@ -520,6 +520,8 @@ def test_what_cannot_be_kept_in_a_file_is_refused(unique, path):
         kit.record(unique("m"), path=path, size=0)
     with pytest.raises(ValueError, match="no context field 'nonsense'"):
         kit.record(unique("m"), path=path, context=("nonsense",))
+    with pytest.raises(kit.ConditionError):
+        kit.record(kit.marker(unique("n"), qty=int), path=path, when="qyt > 3")
     assert not path.exists()
 
 
