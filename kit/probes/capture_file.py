@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from kit.markers.format import Format
 
-__all__ = ["MAGIC", "SUFFIX", "VERSION", "CaptureFile", "Layout", "plan"]
+__all__ = ["MAGIC", "SUFFIX", "VERSION", "CaptureFile", "Layout", "plan", "words_of"]
 
 MAGIC: Final = b"\x89KITCAP\n"
 VERSION: Final = 1
@@ -53,7 +53,6 @@ PIECE: Final = struct.Struct("=IIIIqQII16xQ")
 """Magic, CRC, cells, thread, first, serial, CRC of records, over how many bytes; bytes in use."""
 PIECE_MAGIC: Final = 0x5049544B
 WORD: Final = struct.Struct("=Q")
-SIGNED: Final = struct.Struct("=q")
 
 
 EVENT_BYTES: Final = 128
@@ -173,6 +172,7 @@ class CaptureFile:
             self.memory[:PAGE] = self._header()
         else:
             self.memory = _make(self.path, layout.size, self._header())
+        self.words = words_of(self.memory)
         try:
             self.add({"context": context})
         except BaseException:
@@ -187,7 +187,7 @@ class CaptureFile:
     def next(self, path: str | os.PathLike[str] | None) -> CaptureFile:
         """Return another file like this one; what is counted from the beginning goes on there."""
         new = CaptureFile(path, self.layout, self._capacity, self._mode, self.context, self._wall)
-        WORD.pack_into(new.memory, PAGE + UNDECLARED, self.undeclared)
+        new.set(UNDECLARED, self.undeclared)
         return new
 
     def finish(self, cells: int) -> None:
@@ -200,10 +200,11 @@ class CaptureFile:
         """
         if self.path is None:
             return
-        WORD.pack_into(self.memory, PAGE + CELLS, cells + 1)
+        self.set(CELLS, cells + 1)
         # From here on nothing of ours reaches what is cut off.
         with self.path.open("r+b") as file:
             self.memory = mmap.mmap(file.fileno(), self.layout.arena)
+            self.words = words_of(self.memory)
             file.truncate(self.layout.arena + cells * self.layout.cell)
 
     def _header(self) -> bytes:
@@ -260,7 +261,7 @@ class CaptureFile:
             return False
         begin = self.layout.names + at
         self.memory[begin : begin + len(whole)] = whole
-        WORD.pack_into(self.memory, PAGE + NAMES, at + len(whole))
+        self.set(NAMES, at + len(whole))
         return True
 
     # What holds for all of it.
@@ -268,19 +269,19 @@ class CaptureFile:
     def started(self, at: int, summary: dict[str, Any]) -> None:
         """Note when the recording began, with nothing in it."""
         self.correct(summary)
-        WORD.pack_into(self.memory, PAGE + UNDECLARED, 0)
-        SIGNED.pack_into(self.memory, PAGE + STARTED, at)
+        self.set(UNDECLARED, 0)
+        self.set(STARTED, at)
 
     def running(self, summary: dict[str, Any]) -> None:
         """Note that it goes on."""
         self.correct(summary)
-        SIGNED.pack_into(self.memory, PAGE + STOPPED, 0)
+        self.set(STOPPED, 0)
 
     def stopped(self, at: int, summary: dict[str, Any]) -> None:
         """Note when it was stopped, and what the recorder alone has counted."""
         if summary != self._summary and self.add({"summary": summary}):
             self._summary = summary
-        SIGNED.pack_into(self.memory, PAGE + STOPPED, at)
+        self.set(STOPPED, at)
 
     def correct(self, summary: dict[str, Any]) -> None:
         """Replace what was said at a stop, if anything was."""
@@ -291,16 +292,28 @@ class CaptureFile:
     def lose(self) -> None:
         """Count an event of a marker that is not declared."""
         with self._lock:
-            WORD.pack_into(self.memory, PAGE + UNDECLARED, self.undeclared + 1)
+            self.set(UNDECLARED, self.undeclared + 1)
 
     @property
     def undeclared(self) -> int:
         """How many events of markers that are not declared were lost."""
         return self._live(UNDECLARED)
 
+    def set(self, place: int, value: int) -> None:
+        """Set a word of the live page, in one store."""
+        self.words[(PAGE + place) // 8] = value % (1 << 64)
+
     def _live(self, place: int) -> int:
-        found: int = WORD.unpack_from(self.memory, PAGE + place)[0]
-        return found
+        return self.words[(PAGE + place) // 8]
+
+
+def words_of(memory: mmap.mmap) -> memoryview[int]:
+    """Return some memory as words of 8 bytes.
+
+    Each is set in one store. Whoever is killed, or reads, between two stores of `struct.pack_into`
+    finds a number that is neither the old one nor the new: it begins with zeros.
+    """
+    return memoryview(memory).cast("Q")
 
 
 def _make(path: Path, size: int, header: bytes) -> mmap.mmap:

@@ -390,8 +390,8 @@ class _Reader:
         slots = 0 if cleared else min(self._live()[2], self.layout.most_threads)
         pieces = [piece for piece in every if piece.thread < slots]
         self.damage.pieces += len(every) - len(pieces)
-        # The newest first: what is older was full by then.
-        records = {piece: self._records(piece) for piece in reversed(pieces)}
+        # All but the newest of each thread are full by now, and what was begun later is left out.
+        records = {piece: self._records(piece) for piece in pieces}
         # These afterwards: every event found is one of a marker and a thread that are known, and
         # what gave way meanwhile is counted.
         slotted, counted, changed = (b"", b"", set()) if cleared else self._slots(slots)

@@ -25,7 +25,7 @@ from kit.probes.capture_file import (
     PIECE_MAGIC,
     THREAD,
     THREADS,
-    WORD,
+    words_of,
 )
 from kit.probes.checks import KINDS, columns
 from kit.probes.context import CONTEXT
@@ -47,7 +47,6 @@ __all__ = ["MappedSink", "MappedStore"]
 
 LONGEST_NAME: Final = 96
 FREE: Final = bytes(PIECE.size)
-MAGIC_WORD: Final = struct.Struct("=I")
 
 
 class _Block:
@@ -113,7 +112,7 @@ class MappedStore(Store):
         self._context = context
         self._pid = os.getpid()
         self._fresh()
-        self._memory, self._layout = file.memory, file.layout
+        self._memory, self._words, self._layout = file.memory, file.words, file.layout
         self._taken = bytearray(file.layout.cells)
         self._serial = 0
         self._full: deque[_Block] = deque()
@@ -169,7 +168,7 @@ class MappedStore(Store):
         self._memory[begin : begin + len(record)] = record
         # Numbers first: they may be what there is no memory for.
         used, events, number, held = self._after(buffer, block, len(record))
-        WORD.pack_into(self._memory, block.place - WORD.size, used)
+        self._words[block.place // 8 - 1] = used
         # From here on it is there.
         block.used = used
         block.events = events
@@ -250,28 +249,28 @@ class MappedStore(Store):
         numbers = (wanted, buffer.slot, buffer.events, self._serial)
         head = PIECE.pack(0, 0, *numbers, 0, 0, 0)
         check = zlib.crc32(head[8:32], self._layout.key)
-        head = PIECE.pack(0, check, *numbers, 0, 0, 0)
+        begin, *rest = memoryview(PIECE.pack(PIECE_MAGIC, check, *numbers, 0, 0, 0)).cast("Q")
+        head = struct.pack(f"={1 + len(rest)}Q", 0, *rest)
         block = _Block(buffer, at, wanted, place + PIECE.size, wanted * cell - PIECE.size)
         self._taken[at : at + wanted] = b"\1" * wanted
         # It says that it is free until it is whole again.
         self._memory[place : place + PIECE.size] = head
-        self._memory[place : place + 4] = MAGIC_WORD.pack(PIECE_MAGIC)
+        self._words[place // 8] = begin
         return block
 
     def _release(self, block: _Block) -> None:
         head = block.place - PIECE.size
-        self._memory[head : head + 4] = bytes(4)
+        self._words[head // 8] = 0
         for number in range(1, block.cells):
             inside = head + number * self._layout.cell
             self._memory[inside : inside + PIECE.size] = FREE
         self._taken[block.cell : block.cell + block.cells] = bytes(block.cells)
 
     def _live(self, place: int) -> int:
-        found: int = WORD.unpack_from(self._memory, PAGE + place)[0]
-        return found
+        return self._words[(PAGE + place) // 8]
 
     def _set(self, place: int, value: int) -> None:
-        WORD.pack_into(self._memory, PAGE + place, value)
+        self._words[(PAGE + place) // 8] = value
 
     def _thread(self, buffer: _MappedBuffer) -> int | None:
         number = self._live(THREADS)
@@ -303,18 +302,18 @@ class MappedStore(Store):
     def _count_lost(self, buffer: _MappedBuffer, code: int, more: int) -> None:
         place = self._count(buffer, code)
         at = PAGE + LOST if place is None else place + 8
-        WORD.pack_into(self._memory, at, WORD.unpack_from(self._memory, at)[0] + more)
+        self._words[at // 8] += more
 
     def _note_gone(self, buffer: _MappedBuffer, block: _Block, gone: Counter[int]) -> None:
         """Say what has given way, in one step."""
         assert buffer.slot is not None
-        slot = self._layout.threads + buffer.slot * THREAD.size
-        which = ~WORD.unpack_from(self._memory, slot)[0] & 1
+        slot = (self._layout.threads + buffer.slot * THREAD.size) // 8
+        which = ~self._words[slot] & 1
         for code, count in gone.items():
             place = self._count(buffer, code)
             if place is not None:
-                WORD.pack_into(self._memory, place + 16 + 8 * which, count)
-        WORD.pack_into(self._memory, slot, 2 * (block.first + block.events) + which)
+                self._words[place // 8 + 2 + which] = count
+        self._words[slot] = 2 * (block.first + block.events) + which
 
     # What holds for all of it.
 
@@ -353,16 +352,12 @@ class MappedStore(Store):
         with self._writing:
             events, cells = self._events(), self._taken.rfind(b"\1") + 1
             # First what there may be no memory for: all of it is done, or none.
-            parts: tuple[Any, ...] = (
-                file.memory,
-                file.layout,
-                bytearray(file.layout.cells),
-                deque(),
-            )
+            taken, full = bytearray(file.layout.cells), deque[_Block]()
             fresh: list[tuple[Any, ...]]
             fresh = [(each, deque(), {}, Counter()) for each in self._mapped()]
             each_fresh = iter(fresh)
-            self._memory, self._layout, self._taken, self._full = parts
+            self._memory, self._words, self._layout = file.memory, file.words, file.layout
+            self._taken, self._full = taken, full
             self._serial = self._held = 0
             sink.file = file
             for buffer, blocks, slots, gone in each_fresh:
@@ -391,6 +386,7 @@ class MappedStore(Store):
             return
         self._pid = os.getpid()
         self._memory = mmap.mmap(-1, self._layout.size)
+        self._words = words_of(self._memory)
         self._fresh()  # the lock may be held by a thread that is not here
         self._forget_all()
 
