@@ -279,10 +279,10 @@ class Panel:
         with self._lock:
             if self._flow.delay() > 0 and not at_once:
                 return
-            selection = self._tabs.selection
+            selection, tab = self._tabs.selection, self._tabs.current.key
             shown = {
-                **show(self.state, events=self._tabs.current.key == "events"),
-                "tab": self._tabs.current.key,
+                **show(self.state, events=tab == "events", session=tab == "session"),
+                "tab": tab,
                 "tabs": [{"key": tab.key, "title": tab.title, "hint": tab.hint} for tab in TABS],
                 "note": self._tabs.note,
                 "observed": self.state.observed,

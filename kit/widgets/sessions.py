@@ -7,6 +7,7 @@ goes on with that whatever is clicked later.
 from __future__ import annotations
 
 import re
+from itertools import chain, count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,6 +19,8 @@ from kit.widgets.opened import Opened, open_saved
 from kit.widgets.tools import value_of
 
 if TYPE_CHECKING:
+    from collections.abc import Container
+
     from kit.probes.session import Session
     from kit.widgets.state import PanelState
 
@@ -161,7 +164,7 @@ class Sessions:
             else:
                 # What else a trigger does is done once, by the panel's own.
                 action = made.stop if asked.action == "stop" else _noted
-                named = _named(name, key)
+                named = _named(name, key, made.triggers)
                 made.trigger(name, action, once=asked.once, name=named, **asked.options())
         recorder = state.recording.recorder
         for number, ((when, often), names) in enumerate(alike.items(), 1):
@@ -183,7 +186,7 @@ class Sessions:
             None if value == EVENTS else value,
             (asked.by,) if asked.by else (),
             histogram=None if value == EVENTS else "log2",
-            name=_named(name, "aggregate"),
+            name=_named(name, "aggregate", made.aggregates),
             **asked.options(),
         )
 
@@ -207,14 +210,14 @@ class Sessions:
         written = sum(session.written.values())
         return [(f"Session saved in {session.folder}: {written:,} events.", False)]
 
-    def shown(self) -> dict[str, Any]:
-        """Describe it for the page."""
+    def shown(self, *, facts: bool = True) -> dict[str, Any]:
+        """Describe it for the page, with what is in it or without."""
         return {
             "folder": self.folder,
             "wrong": self.wrong,
             "running": self.running,
             "opened": "" if self.opened is None else self.opened.title,
-            "facts": self._facts(),
+            "facts": self._facts() if facts else [],
         }
 
     def says(self) -> str:
@@ -230,7 +233,7 @@ class Sessions:
         if not held:
             return NOTHING
         counts = {key: sum(each == key for _, each, _ in held) for key in KINDS}
-        parts = [f"{key} on {count:,}" for key, count in counts.items() if count]
+        parts = [f"{key} on {number:,}" for key, number in counts.items() if number]
         return f"A session saves what is connected now: {', '.join(parts)} of the markers."
 
     def _facts(self) -> list[list[str]]:
@@ -258,9 +261,11 @@ class Sessions:
         return facts
 
 
-def _named(name: str, key: str) -> str:
+def _named(name: str, key: str, taken: Container[str]) -> str:
     """Return a name in a session, which is of letters, digits and few signs."""
-    return re.sub(r"[^A-Za-z0-9_.-]", "_", name)[-80:].lstrip(".-") + f".{key}"
+    plain = re.sub(r"[^A-Za-z0-9_.-]", "_", name)[-80:].lstrip(".-")
+    names = (f"{plain}-{number}.{key}" for number in count(2))
+    return next(each for each in chain([f"{plain}.{key}"], names) if each not in taken)
 
 
 def _noted() -> None:

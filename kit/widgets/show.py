@@ -34,7 +34,7 @@ KEEPING: Final = (
 _LONGEST: Final = 80
 
 
-def show(state: PanelState, *, events: bool = True) -> dict[str, Any]:
+def show(state: PanelState, *, events: bool = True, session: bool = True) -> dict[str, Any]:
     """Describe a panel.
 
     Parameters
@@ -42,6 +42,8 @@ def show(state: PanelState, *, events: bool = True) -> dict[str, Any]:
     state : PanelState
     events : bool
         Include the newest events.
+    session : bool
+        Include what is in the session.
 
     Returns
     -------
@@ -74,7 +76,7 @@ def show(state: PanelState, *, events: bool = True) -> dict[str, Any]:
             "all": _for_all(state),
             "keep": _keeping(state),
             "undo": state.wiring.undoable,
-            "session": state.sessions.shown(),
+            "session": state.sessions.shown(facts=session),
             "message": state.message,
         }
         if events:

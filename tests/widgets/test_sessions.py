@@ -244,3 +244,14 @@ def test_what_is_cleared_is_gone_from_the_plots_too(state, fill, query):
                 assert plot._empty.visible
     finally:
         tabs.close()
+
+
+def test_markers_of_any_name_have_a_name_in_the_session(state, folder):
+    names = ["saved.ö", "saved.ä", "saved._", "saved." + "x" * 120]
+    for name in names:
+        kit.marker(name, n=int)(1)
+        state.toggle(name, "aggregate")
+    state.sessions.begin(folder)
+    assert state.sessions.wrong == ""
+    state.sessions.end()
+    assert len(kit.open(folder).aggregates) == 4
