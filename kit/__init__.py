@@ -10,8 +10,6 @@ is imported when it is first used.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
-
 from kit.errors import (
     AlreadyConnectedError,
     CaptureError,
@@ -48,7 +46,12 @@ from kit.markers import (
 from kit.markers.choice import dispatcher
 from kit.markers.registry import registry
 
+# A type checker takes this name for true. It is not imported from `typing`, which takes as long to
+# import as all that firing a marker needs; the same line stands in each module that this one loads.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any, Final
+
     from kit import analysis, demo, frames, plots, probes, rcu, testing, widgets
     from kit.frames import open
     from kit.markers import markers

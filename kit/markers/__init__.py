@@ -21,7 +21,6 @@ from __future__ import annotations
 
 import sys
 from types import ModuleType
-from typing import TYPE_CHECKING, overload
 
 from kit.errors import FormatError
 from kit.markers.connection import NO_PRIVATE, AnyProbe, Connection
@@ -33,9 +32,10 @@ from kit.markers.patterns import PatternConnection, is_pattern
 from kit.markers.registry import caller, registry
 from kit.markers.span import Span
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
-    from typing import Unpack
+    from typing import Unpack, overload
 
     from kit.markers.protocols import ConnectOptions
 
@@ -134,26 +134,30 @@ def span(name: str, format: str | None = None, /, **fields: type) -> Span:
     return registry.declare(Span, name, format, fields, caller(1))
 
 
-@overload
-def connect(
-    name: Marker,
-    probe: AnyProbe,
-    private: object = ...,
-    /,
-    *,
-    format: str | None = ...,
-    **options: Unpack[ConnectOptions],
-) -> Connection: ...
-@overload
-def connect(
-    name: str,
-    probe: AnyProbe,
-    private: object = ...,
-    /,
-    *,
-    format: str | None = ...,
-    **options: Unpack[ConnectOptions],
-) -> Connection | PatternConnection: ...
+if TYPE_CHECKING:
+
+    @overload
+    def connect(
+        name: Marker,
+        probe: AnyProbe,
+        private: object = ...,
+        /,
+        *,
+        format: str | None = ...,
+        **options: Unpack[ConnectOptions],
+    ) -> Connection: ...
+    @overload
+    def connect(
+        name: str,
+        probe: AnyProbe,
+        private: object = ...,
+        /,
+        *,
+        format: str | None = ...,
+        **options: Unpack[ConnectOptions],
+    ) -> Connection | PatternConnection: ...
+
+
 def connect(
     name: str | Marker,
     probe: AnyProbe,

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 import operator
-from typing import TYPE_CHECKING, Any
 
 from kit.markers.choice import dispatcher
 from kit.markers.tally import Tally
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from kit.markers.connection import Connection
     from kit.markers.format import Format

@@ -6,13 +6,13 @@ dropped, and nothing has happened.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
-
 from kit.errors import AlreadyConnectedError, FormatMismatchError, NotConnectedError
 from kit.markers.tally import Tally
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Final
 
     from kit.markers.connection import Connection
     from kit.markers.format import Format
@@ -160,10 +160,13 @@ class Plans(dict["Marker", Plan]):
         return self[marker]
 
 
-class Add(NamedTuple):
+class Add:
     """Connect; a connection of the same name gives up its place."""
 
-    connection: Connection
+    __slots__ = ("connection",)
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
 
     def apply(self, plans: Plans) -> None:
         """Change the plans, or raise."""
@@ -180,23 +183,31 @@ def same_name(one: Connection | PatternConnection, other: Connection | PatternCo
     return True
 
 
-class SetHooks(NamedTuple):
+class SetHooks:
     """Give a marker other hooks."""
 
-    marker: Marker
-    hooks: Hooks
+    __slots__ = ("hooks", "marker")
+
+    def __init__(self, marker: Marker, hooks: Hooks) -> None:
+        self.marker = marker
+        self.hooks = hooks
 
     def apply(self, plans: Plans) -> None:
         """Change the plans."""
         plans.of(self.marker).hooks = self.hooks
 
 
-class Remove(NamedTuple):
+class Remove:
     """Disconnect; ``lenient`` where somebody else may have done it meanwhile."""
 
-    connection: Connection
-    action: str = "disconnect"
-    lenient: bool = False
+    __slots__ = ("action", "connection", "lenient")
+
+    def __init__(
+        self, connection: Connection, action: str = "disconnect", *, lenient: bool = False
+    ) -> None:
+        self.connection = connection
+        self.action = action
+        self.lenient = lenient
 
     def apply(self, plans: Plans) -> None:
         """Change the plans, or raise."""

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from functools import partial
 from types import CodeType, FunctionType
-from typing import Any, Final, TypeAlias
 
 from kit.errors import FormatError
 from kit.markers.connection import is_native, label_of
 from kit.markers.patterns import is_pattern
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Final, TypeAlias
 
 __all__ = [
     "ASYNC_GENERATOR",

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Final, Literal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final, Literal
 
 __all__ = ["dispatcher", "unlocked"]
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import functools
-from typing import TYPE_CHECKING, Final, Self, TypeAlias, TypeGuard, cast
 
 from kit.errors import NotConnectedError
 from kit.markers.grace import synchronize
 from kit.markers.tally import Moment, Stub, Tally, between
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Final, Self, TypeAlias, TypeGuard
 
     from kit.markers.format import Format
     from kit.markers.marker import Marker
@@ -32,7 +33,6 @@ NO_PRIVATE: Final = _NoPrivate()
 DEFAULT_PRIORITY: Final = 10
 DEFAULT_ERROR_LIMIT: Final = 100
 _LONGEST_ERROR: Final = 1000
-
 
 AnyProbe: TypeAlias = "Callable[..., object] | NativeProbe"
 
@@ -118,7 +118,7 @@ class Connection:
         self._label = name or label_of(probe)
         # What the arrays hold, made once. A native probe is asked at each array, for the format.
         self.native = probe if is_native(probe) else None
-        self._call = cast("Callable[..., object]", probe)
+        self._call: Callable[..., object] = probe  # type: ignore[assignment] # unless native
         if private is not NO_PRIVATE:
             self._call = functools.partial(self._call, private)
         # Both are made here so that taking the closure out of an array needs no memory.

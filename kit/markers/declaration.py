@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING
 
 from kit.errors import FormatMismatchError
 from kit.markers.marker import Marker
@@ -11,6 +10,7 @@ from kit.markers.pattern_changes import planned
 from kit.markers.patterns import PatternConnection, matches
 from kit.markers.span import Span
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from kit.markers.changes import Plan, Plans
     from kit.markers.connection import Connection

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
-
 from kit.markers.choice import dispatcher
 
-__all__ = ["Dispatcher", "SpanCall", "Timing", "called_fast"]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, TypeVar
 
-Kind = TypeVar("Kind", bound=type[Any])
+    Kind = TypeVar("Kind", bound=type[Any])
+
+__all__ = ["Dispatcher", "SpanCall", "Timing", "called_fast"]
 
 if TYPE_CHECKING or dispatcher == "python":
     from kit.markers.python_dispatch import Dispatcher

@@ -6,12 +6,14 @@ manner of the Linux Kernel Markers (``"qty %d px %f"``). Both make the same `For
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from collections import namedtuple
 
 from kit.errors import FormatError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any, Final
 
 __all__ = ["FIELD_TYPES", "Field", "FieldType", "Format", "Label", "declare_format"]
 
@@ -47,7 +49,7 @@ _CONVERSIONS: Final[dict[str, FieldType]] = {
 }
 
 
-class Field(NamedTuple):
+class Field(namedtuple("Field", ("name", "type"))):  # noqa: PYI024 - `typing` takes long to import
     """One field of a format.
 
     Attributes
@@ -58,14 +60,17 @@ class Field(NamedTuple):
         One of ``int``, ``float``, ``str``, ``bool`` and `Label`.
     """
 
-    name: str
-    type: FieldType
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+        name: str
+        type: FieldType
 
     def __str__(self) -> str:
         return f"{self.name} {_CODES[self.type]}"
 
 
-class Format(NamedTuple):
+class Format(namedtuple("Format", ("fields", "is_span"), defaults=(False,))):  # noqa: PYI024
     """The ordered, typed fields of a marker.
 
     Attributes
@@ -84,8 +89,11 @@ class Format(NamedTuple):
     True
     """
 
-    fields: tuple[Field, ...]
-    is_span: bool = False
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+        fields: tuple[Field, ...]
+        is_span: bool
 
     def __str__(self) -> str:
         return " ".join(map(str, self.fields))

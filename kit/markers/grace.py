@@ -18,16 +18,17 @@ from __future__ import annotations
 import os
 import threading
 import time
+from _queue import SimpleQueue  # of `queue`, which imports more than it
 from _thread import start_new_thread
-from queue import SimpleQueue
 from threading import get_ident
-from typing import TYPE_CHECKING, Final
 
 from kit.errors import WouldDeadlockError
 from kit.markers.readers import Reader, forked, inside, present
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Final
 
 __all__ = [
     "Cookie",

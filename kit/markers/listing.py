@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, SupportsIndex, overload
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import SupportsIndex, overload
+
     from kit.markers.marker import Marker
 
 __all__ = ["MarkerList"]
@@ -16,10 +17,13 @@ _NUMBERS = frozenset((2, 3, 4))
 class MarkerList(list["Marker"]):
     """Markers, in order of name; a list in every other way."""
 
-    @overload
-    def __getitem__(self, index: SupportsIndex) -> Marker: ...
-    @overload
-    def __getitem__(self, index: slice) -> MarkerList: ...
+    if TYPE_CHECKING:
+
+        @overload
+        def __getitem__(self, index: SupportsIndex) -> Marker: ...
+        @overload
+        def __getitem__(self, index: slice) -> MarkerList: ...
+
     def __getitem__(self, index: SupportsIndex | slice) -> Marker | MarkerList:
         if isinstance(index, slice):
             return MarkerList(super().__getitem__(index))

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, TypeVar
-
 from kit.markers.connection import (
     DEFAULT_ERROR_LIMIT,
     DEFAULT_PRIORITY,
@@ -14,20 +11,27 @@ from kit.markers.connection import (
 from kit.markers.dispatch import Dispatcher, called_fast
 from kit.markers.tally import Dispatches
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, TypeAlias, TypeVar
+
     from kit.markers.format import Format
+
+    Probe = TypeVar("Probe", bound=Callable[..., object])
+    Hook: TypeAlias = Callable[[], object]
 
 __all__ = ["Marker"]
 
-Probe = TypeVar("Probe", bound=Callable[..., object])
-Hook: TypeAlias = Callable[[], object]
 
-
-class Hooks(NamedTuple):
+class Hooks:
     """What a marker calls when the first probe comes and when the last one has gone."""
 
-    on_first: Hook | None = None
-    on_last: Hook | None = None
+    __slots__ = ("on_first", "on_last")
+
+    def __init__(self, on_first: Hook | None = None, on_last: Hook | None = None) -> None:
+        self.on_first = on_first
+        self.on_last = on_last
 
 
 @called_fast

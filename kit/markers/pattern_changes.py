@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from kit.errors import AlreadyConnectedError, NotConnectedError
 from kit.markers.changes import Add, Plans, Remove, same_name
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import TypeAlias
+
     from kit.markers.connection import Connection
     from kit.markers.patterns import PatternConnection
     from kit.markers.registry import Registry
@@ -35,11 +37,14 @@ def _commit(registry: Registry, patterns: Patterns) -> None:
     registry.patterns = tuple(patterns)
 
 
-class AddPattern(NamedTuple):
+class AddPattern:
     """Connect by pattern: to the markers that match when the change is made, and to later ones."""
 
-    registry: Registry
-    handle: PatternConnection
+    __slots__ = ("handle", "registry")
+
+    def __init__(self, registry: Registry, handle: PatternConnection) -> None:
+        self.registry = registry
+        self.handle = handle
 
     def apply(self, plans: Plans) -> None:
         """Change the plans, or raise."""
@@ -62,11 +67,14 @@ class AddPattern(NamedTuple):
         patterns[handle] = tuple(connections)
 
 
-class RemovePattern(NamedTuple):
+class RemovePattern:
     """Disconnect by pattern."""
 
-    registry: Registry
-    handle: PatternConnection
+    __slots__ = ("handle", "registry")
+
+    def __init__(self, registry: Registry, handle: PatternConnection) -> None:
+        self.registry = registry
+        self.handle = handle
 
     def apply(self, plans: Plans) -> None:
         """Change the plans, or raise."""

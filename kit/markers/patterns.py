@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple, Self, overload
 
 from kit.errors import NotConnectedError
 from kit.markers.connection import AnyProbe, Connection, label_of
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Self, overload
 
 __all__ = ["PatternConnection", "is_pattern", "matches"]
 
@@ -23,12 +26,15 @@ def matches(name: str, pattern: str) -> bool:
     return fnmatchcase(name, pattern)
 
 
-class Options(NamedTuple):
+class Options:
     """What is the same for every connection that a pattern makes."""
 
-    probe: AnyProbe
-    private: object
-    keywords: dict[str, Any]
+    __slots__ = ("keywords", "private", "probe")
+
+    def __init__(self, probe: AnyProbe, private: object, keywords: dict[str, Any]) -> None:
+        self.probe = probe
+        self.private = private
+        self.keywords = keywords
 
 
 class PatternConnection(Sequence[Connection]):
@@ -144,10 +150,13 @@ class PatternConnection(Sequence[Connection]):
         except NotConnectedError:
             pass  # disconnected in the block: nothing to do
 
-    @overload
-    def __getitem__(self, index: int) -> Connection: ...
-    @overload
-    def __getitem__(self, index: slice) -> Sequence[Connection]: ...
+    if TYPE_CHECKING:
+
+        @overload
+        def __getitem__(self, index: int) -> Connection: ...
+        @overload
+        def __getitem__(self, index: slice) -> Sequence[Connection]: ...
+
     def __getitem__(self, index: int | slice) -> Connection | Sequence[Connection]:
         return self._connections[index]
 

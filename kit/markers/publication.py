@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import time
 from threading import get_ident
-from typing import TYPE_CHECKING
 
 from kit.markers import array as arrays
 from kit.markers import grace
 from kit.markers.changes import switched_off
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 

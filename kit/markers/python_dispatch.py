@@ -17,20 +17,20 @@ from __future__ import annotations
 
 import sys
 import time
-from typing import TYPE_CHECKING, Any, Final, cast
 
 from kit.markers.accounting import Accounting
 from kit.markers.mode import mode
 from kit.markers.readers import local, register
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
+    from typing import Any, Final
 
     from kit.markers.array import ProbeArray
     from kit.markers.connection import Connection
     from kit.markers.format import Format
-    from kit.markers.marker import Marker
 
 __all__ = ["Dispatcher"]
 
@@ -221,7 +221,7 @@ class Dispatcher(Accounting):
                         ident,
                         begin,
                         end,
-                        cast("Marker", self),
+                        self,  # type: ignore[arg-type] # a marker
                         array.generation,
                         len(calls),
                         errors,

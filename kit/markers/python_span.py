@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Self, cast
-
 from kit.markers.python_dispatch import clock
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
+    from typing import Any, Self
 
     from kit.markers.span import Span
 
@@ -78,7 +78,7 @@ class SpanCall:
         -------
         Timing or callable
         """
-        span = cast("Span", self)
+        span: Span = self  # type: ignore[assignment] # nothing else is one
         fields = span.format.fields if span.format is not None else None
         if fields == () and len(args) == 1 and not kwargs and callable(args[0]):
             return span.wrap(args[0])
@@ -92,7 +92,7 @@ class SpanCall:
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
     ) -> None:
-        span = cast("Span", self)
+        span: Span = self  # type: ignore[assignment] # nothing else is one
         if span._array is None:
             return
         if kwargs or span.format is None or len(args) != len(span.format.fields):

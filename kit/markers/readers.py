@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import threading
 from threading import get_ident
-from typing import TYPE_CHECKING, Final
 
 from kit.markers.choice import dispatcher
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
 
 __all__ = ["Reader", "forked", "inside", "present", "readers", "register"]
 

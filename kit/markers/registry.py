@@ -7,7 +7,6 @@ import os
 import sys
 from functools import partial
 from threading import get_ident
-from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from kit.errors import (
     FormatMismatchWarning,
@@ -42,17 +41,19 @@ from kit.markers.reporting import warn
 from kit.markers.span import Span
 from kit.markers.updates import Updater
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from types import FrameType
+    from typing import Any, Final, TypeVar
 
     from kit.markers.array import ProbeArray
     from kit.markers.marker import Hooks
     from kit.markers.protocols import Admission, Change
 
-__all__ = ["Registry", "registry"]
+    M = TypeVar("M", bound=Marker)
 
-M = TypeVar("M", bound=Marker)
+__all__ = ["Registry", "registry"]
 
 ADMISSION: Final = ("when", "every", "limit", "per_second", "budget")
 """The options that say which events reach a probe."""

@@ -3,20 +3,35 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator
-from contextlib import AbstractContextManager, nullcontext
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, cast, overload
 
 from kit.markers.checks import ASYNC_GENERATOR, COROUTINE, GENERATOR, code_flags
 from kit.markers.dispatch import SpanCall, Timing, called_fast
 from kit.markers.marker import Marker
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator
+    from typing import Any, Final, TypeAlias, TypeVar, overload
+
+    F = TypeVar("F", bound=Callable[..., Any])
+    Extractor: TypeAlias = Callable[[tuple[Any, ...], dict[str, Any]], tuple[Any, ...] | None]
+
 __all__ = ["Span", "Timing"]
 
-F = TypeVar("F", bound=Callable[..., Any])
-Extractor: TypeAlias = Callable[[tuple[Any, ...], dict[str, Any]], tuple[Any, ...] | None]
 
-_OFF: Final = nullcontext()
+class _Off:
+    """The passage of a call that nobody looks at."""
+
+    __slots__ = ()
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *exc: object) -> None:
+        pass
+
+
+_OFF: Final = _Off()
 
 
 @called_fast
@@ -101,7 +116,7 @@ class Span(SpanCall, Marker):
 
             async def wrapper(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
                 with self._passage(values, args, kwargs):
-                    inner = cast("AsyncGenerator[Any, Any]", function(*args, **kwargs))
+                    inner: AsyncGenerator[Any, Any] = function(*args, **kwargs)
                     try:
                         item = await anext(inner)
                         while True:
@@ -130,14 +145,15 @@ class Span(SpanCall, Marker):
                 with self._passage(values, args, kwargs):
                     return function(*args, **kwargs)
 
-        return cast("F", functools.update_wrapper(wrapper, function))
+        wrapped: Any = functools.update_wrapper(wrapper, function)
+        return wrapped  # type: ignore[no-any-return] # it is called as the function is
 
     def _passage(
         self,
         values: Extractor,
         args: tuple[Any, ...],
         kwargs: dict[str, Any],
-    ) -> AbstractContextManager[object]:
+    ) -> Timing | _Off:
         """Return the context of one call of a wrapped function; off, it looks at nothing."""
         if self._array is None:
             return _OFF

@@ -7,12 +7,12 @@ was connected until it was disconnected, less what was left out.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
-
 from kit.markers.choice import dispatcher
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import weakref
+    from typing import Any, TypeAlias
 
 __all__ = ["Dispatches", "Moment", "Stub", "Tally", "between"]
 

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from contextlib import contextmanager
 from threading import get_ident
-from typing import TYPE_CHECKING
 
 from kit.errors import WouldDeadlockError
 from kit.markers import grace
@@ -19,8 +17,9 @@ from kit.markers.changes import Plans
 from kit.markers.publication import publish_all
 from kit.markers.reporting import report
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from kit.markers.array import ProbeArray
     from kit.markers.marker import Hook, Marker
@@ -45,6 +44,32 @@ class Batch:
             self.plans = Plans()  # without what the failed changes did before they failed
             _apply(self.changes, self.plans)
             raise
+
+
+class Batching:
+    """The block of a batch: on one thread, and in another one a part of that."""
+
+    __slots__ = ("_batch", "_updater")
+
+    def __init__(self, updater: Updater) -> None:
+        self._updater = updater
+        self._batch: Batch | None = None
+
+    def __enter__(self) -> None:
+        if self._updater.batch is None:
+            self._batch = self._updater._local.batch = Batch()
+
+    def __exit__(self, kind: type[BaseException] | None, *exc: object) -> None:
+        batch, self._batch = self._batch, None
+        if batch is None:
+            return  # part of the outer batch
+        self._updater._local.batch = None
+        if kind is not None:
+            return  # discarded
+        if batch.changes:
+            self._updater.make(batch.changes)
+        if batch.wait:
+            grace.synchronize()
 
 
 class Updater:
@@ -157,21 +182,9 @@ class Updater:
         """The batch that this thread is in."""
         return getattr(self._local, "batch", None)
 
-    @contextmanager
-    def batching(self) -> Iterator[None]:
+    def batching(self) -> Batching:
         """Collect this thread's changes; make them all at the end of the block."""
-        if self.batch is not None:
-            yield  # part of the outer batch
-            return
-        batch = self._local.batch = Batch()
-        try:
-            yield
-        finally:
-            self._local.batch = None
-        if batch.changes:
-            self.make(batch.changes)
-        if batch.wait:
-            grace.synchronize()
+        return Batching(self)
 
     # Making an update.
 
