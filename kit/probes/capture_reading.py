@@ -334,7 +334,10 @@ class _Reader:
         return data if self.at(piece.at, _STATIC) == piece.head else None
 
     def _slots(self, threads: int) -> tuple[bytes, bytes, set[int]]:
-        """Return the slots of threads and of counts, and for which threads they do not agree."""
+        """Return the slots of threads and of counts, and for which threads they do not agree.
+
+        These are also the threads that began after the others were counted.
+        """
         place, length = self.layout.threads, threads * THREAD.size
         for _ in range(TRIES):
             before = self.at(place, length)
@@ -342,10 +345,11 @@ class _Reader:
             counts = self.at(self.layout.counts, count * COUNT.size)
             after = self.at(place, length)
             if before == after:
-                return after, counts, set()
+                break
         words = range(0, length, THREAD.size)
         changed = {at // THREAD.size for at in words if before[at : at + 8] != after[at : at + 8]}
-        return after, counts, changed
+        now = min(self._live()[2], self.layout.most_threads)
+        return after, counts, changed | set(range(threads, now))
 
     def _threads(self, slots: bytes) -> list[_Thread]:
         found = []
@@ -366,8 +370,10 @@ class _Reader:
     def _counts(self, slots: bytes, threads: list[_Thread], changed: set[int], codes: int) -> None:
         for place in range(0, len(slots), COUNT.size):
             thread, code, lost, *gone = COUNT.unpack(slots[place : place + COUNT.size])
+            if thread >= len(threads) and thread in changed:
+                continue
             if thread >= len(threads) or code >= codes or lost not in _COUNT:
-                self.damage.entries += thread < len(threads) or not changed
+                self.damage.entries += 1
                 continue
             of = threads[thread]
             if lost:

@@ -70,7 +70,8 @@ def record(
         while the program runs, after it, and after the program was killed. Not with ``dispatches``.
     size : int, optional
         How many bytes of the file are for events; by default 128 for each. Events that need more
-        may fill it before there are ``capacity`` of them.
+        may fill it before there are ``capacity`` of them, and so may many threads: each takes a
+        piece of 4 to 64 KiB at a time (64 of these are there besides).
     **admission
         Which events are recorded: ``when``, ``every``, ``limit``, ``per_second``, ``budget``, as
         in `Marker.connect`. The others are counted, see `Recorder.filtered`.

@@ -331,6 +331,29 @@ def test_events_between_any_two_looks_of_a_reader(unique, path, mode, each, monk
         monkeypatch.undo()
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_threads_that_begin_between_any_two_looks_of_a_reader(unique, path, mode, monkeypatch):
+    """Seen to fail when the counts of a thread that had just begun were taken for damage."""
+    m = kit.marker(unique("m"), n=int)
+    look = capture_reading._Reader.at
+
+    def at(self, place, length):
+        thread = threading.Thread(target=m, args=(1,))
+        thread.start()
+        thread.join()
+        return look(self, place, length)
+
+    with kit.record(m.name, capacity=100, mode=mode, path=path) as events:
+        monkeypatch.setattr(capture_reading._Reader, "at", at)
+        frame = kit.open(path).frame()
+        assert frame.attrs.get("damaged") is None
+        monkeypatch.undo()
+        opened = kit.open(path)
+        assert opened.attrs.get("damaged") is None
+        assert len(opened) == len(events)
+        assert opened.lost + opened.overwritten + len(opened) == m.fired
+
+
 def test_the_program_has_ended(path):
     """Without stopping the recorder."""
     run_apart(
