@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from kit.markers.changes import Step
     from kit.markers.connection import Connection
     from kit.markers.format import Format
     from kit.markers.protocols import Observer
@@ -87,33 +88,43 @@ class ProbeArray(_Closures):
         Who is told of each dispatch.
     generation : int
         The marker's generation when this array was published.
+    bare : bool
+        Whether the calls are the connections' own: none has a gate, and none is native.
     intact : bool
         Whether no closure was taken out in place.
     """
 
-    __slots__ = ("__weakref__", "format", "intact", "names", "originals")
+    __slots__ = ("__weakref__", "bare", "format", "intact", "names", "originals")
 
     def __init__(
-        self, connections: tuple[Connection, ...], format: Format | None, generation: int
+        self,
+        connections: tuple[Connection, ...],
+        format: Format | None,
+        generation: int,
+        old: ProbeArray | None = None,
+        step: Step | None = None,
     ) -> None:
-        if any(map(_asks_for_more, connections)):
-            calls = [_call(each, format) for each in connections]
-            timed = tuple([each.native is not None for each in connections])
-            natives = [each.native for each in connections if each.native is not None]
-        else:
-            calls, timed, natives = list(map(_own_call, connections)), None, []
-        super().__init__(
-            connections,
-            calls,
-            timed or (False,) * len(calls),
-            tuple([each.observer for each in natives if each.observer is not None]),
-            0 if format is None else format.arity,
-            generation,
-        )
+        arity = 0
         self.format = format
-        self.names = () if format is None else format.names
+        self.names: tuple[str, ...] = ()
+        if old is not None and format is old.format:
+            arity, self.names = old.arity, old.names
+        elif format is not None:
+            arity, self.names = format.arity, format.names
+        calls = _own_calls(connections, old, step)
+        self.bare = calls is not None
+        timed: tuple[bool, ...] = (False,) * len(connections)
+        observers: tuple[Observer, ...] = ()
+        if calls is None:
+            calls = [_call(each, format) for each in connections]
+            natives = [each.native for each in connections]
+            timed = tuple([each is not None for each in natives])
+            observers = tuple([each.observer for each in natives if each and each.observer])
+        super().__init__(connections, calls, timed, observers, arity, generation)
         # They stay as long as the array, whatever a stub takes the place of.
-        self.originals: tuple[Callable[..., object], ...] = tuple(self.calls)
+        self.originals: tuple[Callable[..., object], ...] = tuple(
+            calls if self.bare else self.calls
+        )
         self.intact = True
 
     def position(self, call: Callable[..., object]) -> int:
@@ -141,6 +152,26 @@ class ProbeArray(_Closures):
             if self.connections[position] is connection:
                 self.put_stub(position, connection._stub)
             position += 1
+
+
+def _own_calls(
+    connections: tuple[Connection, ...], old: ProbeArray | None, step: Step | None
+) -> list[Callable[..., object]] | None:
+    """Return the connections' own calls, or None where one of them asks for more than that.
+
+    A step from the old array leaves the others as they are: nothing is looked at for each of them.
+    """
+    if old is None or step is None or not old.bare:
+        return None if any(map(_asks_for_more, connections)) else list(map(_own_call, connections))
+    connection, place = step
+    calls = list(old.originals)
+    if len(connections) < len(calls):
+        del calls[place]
+    elif connection.asks_for_more:
+        return None
+    else:
+        calls.insert(place, connection._call)
+    return calls
 
 
 def _call(connection: Connection, format: Format | None) -> Callable[..., object]:
@@ -171,7 +202,11 @@ def _no_site(ident: int, ts: int, args: tuple[Any, ...]) -> None:
 
 
 def build(
-    connections: tuple[Connection, ...], format: Format | None, generation: int
+    connections: tuple[Connection, ...],
+    format: Format | None,
+    generation: int,
+    old: ProbeArray | None = None,
+    step: Step | None = None,
 ) -> ProbeArray:
     """Build the array for some connections: where memory could run out.
 
@@ -183,9 +218,13 @@ def build(
         The fields of the marker; ``None`` while it is only waited for.
     generation : int
         The generation it will be published as.
+    old : ProbeArray, optional
+        What it takes the place of.
+    step : tuple, optional
+        Where it differs from the old one by one connection: which, and where it is, or was.
 
     Returns
     -------
     ProbeArray
     """
-    return ProbeArray(connections, format, generation)
+    return ProbeArray(connections, format, generation, old, step)

@@ -6,18 +6,25 @@ dropped, and nothing has happened.
 
 from __future__ import annotations
 
+from _bisect import bisect_left, bisect_right
+from types import FunctionType, MethodType
+
 from kit.errors import AlreadyConnectedError, FormatMismatchError, NotConnectedError
+from kit.markers.connection import NO_PRIVATE
 from kit.markers.tally import Tally
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Final
+    from collections.abc import Callable, Collection
+    from typing import Final, TypeAlias
 
+    from kit.markers.array import ProbeArray
     from kit.markers.connection import Connection
     from kit.markers.format import Format
     from kit.markers.marker import Hooks, Marker
     from kit.markers.patterns import PatternConnection
+
+    Step: TypeAlias = tuple[Connection, int]
 
 __all__ = ["Add", "Plan", "Plans", "Remove", "SetHooks", "same_name", "switched_off"]
 
@@ -45,8 +52,11 @@ class Plan:
     """
 
     __slots__ = (
+        "_step",
+        "_stepped",
         "actions",
         "after",
+        "array",
         "before",
         "format",
         "hooks",
@@ -60,37 +70,68 @@ class Plan:
         self.marker = marker
         # Before the array is looked at: whoever is switched off later is counted later.
         self.switched_off = switched_off.n
-        array = marker._array
-        self.before = () if array is None else array.connections
-        self.after = () if array is None else array.live()
+        array: ProbeArray | None = marker._array
+        self.array = array
+        self.before: tuple[Connection, ...] = ()
+        self.after: tuple[Connection, ...] = ()
+        if array is not None:
+            self.before = array.connections
+            self.after = array.connections if array.intact else array.live()
+        self._step: Step | None = None
+        self._stepped: tuple[Connection, ...] | None = None
         self.off: tuple[Connection, ...] = marker._off
         self.format: Format | None = marker.format
         self.hooks = marker._hooks
-        self.actions: list[tuple[str, str]] = []
+        self.actions: list[tuple[str, Connection | None]] = []
         self.replaced: list[Connection] = []
 
     def insert(self, connection: Connection) -> None:
         """Put a connection in its place: higher priority first, then order of connection."""
-        after = list(self.after)
-        if not after or _rank(after[-1]) <= _rank(connection):
-            after.append(connection)  # where most belong
-        else:
-            import bisect
+        after = self.after
+        place = len(after)
+        if after and _rank(after[-1]) > _rank(connection):  # else at the end, where most belong
+            place = bisect_right(after, _rank(connection), key=_rank)
+        self._take_step(connection, place, (*after[:place], connection, *after[place:]))
 
-            bisect.insort(after, connection, key=_rank)
-        self.after = tuple(after)
+    def take_out(self, connection: Connection) -> bool:
+        """Leave a connection out, where it is in; return whether it was."""
+        after = self.after
+        place = bisect_left(after, _rank(connection), key=_rank)
+        if place == len(after) or after[place] is not connection:
+            if connection not in after:
+                return False
+            place = after.index(connection)  # out of order: its priority was set since
+        self._take_step(connection, place, after[:place] + after[place + 1 :])
+        return True
 
-    def take_out(self, connection: Connection) -> None:
-        """Leave a connection out, where it is in."""
-        after = list(self.after)
-        try:
-            after.remove(connection)
-        except ValueError:
-            return
-        self.after = tuple(after)
+    def _take_step(self, connection: Connection, place: int, after: tuple[Connection, ...]) -> None:
+        self._step = (connection, place) if self.after is self.before else None
+        self.after = self._stepped = after
+
+    @property
+    def step(self) -> Step | None:
+        """The one connection that comes or goes, and where; None where it is not just one.
+
+        Most updates are one step, and cost the same however much is connected.
+        """
+        return self._step if self.after is self._stepped else None
+
+    def difference(self) -> tuple[Collection[Connection], Collection[Connection]]:
+        """Return what leaves the array, and what is new in it."""
+        step = self.step
+        if step is not None:
+            one = step[:1]
+            return (one, ()) if len(self.after) < len(self.before) else ((), one)
+        before, after = set(self.before), set(self.after)
+        return before - after, after - before
 
     def holds(self, probe: object, private: object) -> bool:
         """Whether a closure is to be in the array."""
+        array = self.array
+        quick = private is NO_PRIVATE and type(probe) in (FunctionType, MethodType)
+        if quick and array is not None and array.bare and self.after is self.before:
+            # What is called without private data is the probe; with it, it is equal to no function.
+            return probe in array.originals
         return probe in [each.probe for each in self.after if each.private is private]
 
     def add(self, new: Connection) -> None:
@@ -101,28 +142,32 @@ class Plan:
                 f"marker {self.marker.name!r} is declared ({declared}), "
                 f"but {new.label} asks for ({asked})"
             )
-        replaced: list[Connection] = []
-        name = new.name
-        if name is not None:
-            # The names first, in place: this looks at all that is connected.
-            replaced = [
-                each
-                for each in (*self.after, *self.off)
-                if each.name == name and same_name(each, new)
-            ]
-        action = "replace" if any(each in self.after for each in replaced) else "connect"
-        if replaced:
-            new._order = min(each._order for each in replaced)
-            self.after = tuple(each for each in self.after if each not in replaced)
-            self.off = tuple(each for each in self.off if each not in replaced)
-            self.replaced.extend(replaced)
+        action = "connect"
+        if new.name is not None and self._make_way(new):
+            action = "replace"
         if self.holds(new.probe, new.private):
             raise AlreadyConnectedError(
                 f"{new.label} is connected to {self.marker.name!r} already with the same private "
                 "data; disconnect it first, pass other private data, or give a name= to replace"
             )
         self.insert(new)
-        self.actions.append((action, new.label))
+        self.actions.append((action, new))
+
+    def _make_way(self, new: Connection) -> bool:
+        """Leave out what a connection replaces; return whether dispatches called any of it."""
+        name = new.name
+        # The names first, in place: this looks at all that is connected.
+        replaced = [
+            each for each in (*self.after, *self.off) if each.name == name and same_name(each, new)
+        ]
+        if not replaced:
+            return False
+        called = any(each in self.after for each in replaced)
+        new._order = min(each._order for each in replaced)
+        self.after = tuple(each for each in self.after if each not in replaced)
+        self.off = tuple(each for each in self.off if each not in replaced)
+        self.replaced.extend(replaced)
+        return called
 
     @property
     def publishes(self) -> bool:
@@ -140,7 +185,7 @@ class Plan:
     @property
     def label(self) -> str:
         """Which probe it was about; empty when several."""
-        labels = {label for _, label in self.actions}
+        labels = {"" if about is None else about.label for _, about in self.actions}
         return labels.pop() if len(labels) == 1 else ""
 
 
@@ -148,16 +193,16 @@ class Plans(dict["Marker", Plan]):
     """The plans of one update, a plan a marker, and what is to be done after publishing."""
 
     def __init__(self) -> None:
-        super().__init__()
         self.removed: set[Connection] = set()
         self.patterns: dict[PatternConnection, tuple[Connection, ...]] | None = None
         self.commits: list[Callable[[], None]] = []
 
     def of(self, marker: Marker) -> Plan:
         """Return the plan for a marker, a new one where there is none yet."""
-        if marker not in self:
-            self[marker] = Plan(marker)
-        return self[marker]
+        plan = self.get(marker)
+        if plan is None:
+            plan = self[marker] = Plan(marker)
+        return plan
 
 
 class Add:
@@ -213,17 +258,18 @@ class Remove:
         """Change the plans, or raise."""
         old = self.connection
         plan = plans.of(old.marker)
-        here = old in plan.after or old in plan.off or old.is_off
-        if not here or old in plans.removed:
+        taken = old not in plans.removed and plan.take_out(old)
+        if not taken and (old in plans.removed or not (old in plan.off or old.is_off)):
             if self.lenient:
                 return
             raise NotConnectedError(
                 f"{old.label} is not connected to {old.marker.name!r} ({old.state})"
             )
         plans.removed.add(old)
-        plan.take_out(old)
-        plan.off = tuple(each for each in plan.off if each is not old)
-        if old in plan.before:  # in the array, or, switched off by a dispatch, a stub there
-            plan.actions.append((self.action, old.label))
+        if plan.off:
+            plan.off = tuple(each for each in plan.off if each is not old)
+        # In the array, or, switched off by a dispatch, a stub there.
+        if (taken and plan.step is not None) or old in plan.before:
+            plan.actions.append((self.action, old))
         if self.action == "disconnect":
             plans.commits.append(old.note_disconnected)

@@ -31,6 +31,7 @@ Place: TypeAlias = tuple[str, int, int, CodeType]
 GENERATOR: Final = 0x20
 COROUTINE: Final = 0x80
 ASYNC_GENERATOR: Final = 0x200
+_ASYNCHRONOUS: Final = COROUTINE | ASYNC_GENERATOR
 
 
 def check_name(name: object) -> None:
@@ -52,11 +53,13 @@ def check_option(option: str, value: object, kind: Any) -> None:
 
 def check_probe(probe: object) -> None:
     """Refuse what cannot be a probe."""
+    if type(probe) is FunctionType and not probe.__code__.co_flags & _ASYNCHRONOUS:
+        return  # as most are
     if is_native(probe):
         return
     if not callable(probe):
         raise TypeError(f"a probe must be callable, got {probe!r}")
-    if code_flags(probe) & (COROUTINE | ASYNC_GENERATOR):
+    if code_flags(probe) & _ASYNCHRONOUS:
         raise TypeError(
             f"{label_of(probe)} is a coroutine function: a dispatch would call it and nobody would "
             "await it; use a plain function that schedules a task"

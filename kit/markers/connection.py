@@ -69,7 +69,6 @@ class Connection:
         "_call",
         "_errors",
         "_first_error",
-        "_label",
         "_last_error",
         "_left_out",
         "_missed",
@@ -115,7 +114,6 @@ class Connection:
         self.asked = asked
         self._order = order
         self._state = "new"
-        self._label = name or label_of(probe)
         # What the arrays hold, made once. A native probe is asked at each array, for the format.
         self.native = probe if is_native(probe) else None
         self._call: Callable[..., object] = probe  # type: ignore[assignment] # unless native
@@ -137,7 +135,7 @@ class Connection:
     @property
     def label(self) -> str:
         """The name to show: its own, or the probe's."""
-        return self._label
+        return self.name or label_of(self.probe)
 
     @property
     def connected(self) -> bool:
@@ -232,7 +230,7 @@ class Connection:
         state = f"{self.calls:,} calls" if self.connected else self._state
         errors = f", {self.errors:,} errors" if self.errors else ""
         filtered = f", {self.filtered:,} filtered" if self.filtered else ""
-        return f"<Connection {self._label} on {self.marker.name}: {state}{filtered}{errors}>"
+        return f"<Connection {self.label} on {self.marker.name}: {state}{filtered}{errors}>"
 
     # What the dispatcher and the registry use.
 
@@ -254,14 +252,15 @@ class Connection:
         self._state = "connected"
         self._ranges = (*self._ranges, (now, None))
         # A recorder wants to know what it is not called for, and only its connections count that.
-        entered = getattr(self.native, "entered", None)
-        if entered is not None:
-            entered(self)
+        if self.native is not None:
+            entered = getattr(self.native, "entered", None)
+            if entered is not None:
+                entered(self)
 
     def leave_array(self, now: Moment) -> None:
         """Take note that it is not in the array that is about to be published."""
-        (*earlier, (since, _)) = self._ranges
-        self._ranges = (*earlier, (since, now))
+        ranges = self._ranges
+        self._ranges = (*ranges[:-1], (ranges[-1][0], now))
 
     def note_disconnected(self) -> None:
         """Take note that it was disconnected, also where it was off before."""

@@ -70,7 +70,7 @@ class Declare:
             for handle in patterns:
                 if matches(self.name, handle.pattern):
                     patterns[handle] += self._follow(handle, plan)
-        plan.actions.append(("declare", ""))
+        plan.actions.append(("declare", None))
         plans.commits.append(partial(self._commit, marker, new))
 
     def _fits(self, connection: Connection) -> bool:

@@ -6,6 +6,7 @@ What can fail fails while they are built, before the first store.
 from __future__ import annotations
 
 import time
+from _weakref import ref  # of `weakref`, which imports more than it
 from threading import get_ident
 
 from kit.markers import array as arrays
@@ -14,8 +15,6 @@ from kit.markers.changes import switched_off
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from kit.markers.array import ProbeArray
     from kit.markers.changes import Plan, Plans
     from kit.markers.protocols import NativeProbe
@@ -25,16 +24,16 @@ __all__ = ["publish_all"]
 
 def publish_all(plans: Plans, retired: list[ProbeArray]) -> None:
     """Build what the plans need, then publish them; what is replaced goes to ``retired``."""
-    changed = [plan for plan in plans.values() if plan.publishes]
-    built: list[ProbeArray | None] = []
-    for plan in changed:
-        try:
-            built.append(_build(plan))
-        except MemoryError:
-            if plan.format is not plan.marker.format or set(plan.after) - set(plan.before):
-                raise  # nothing was published: connecting fails and leaves nothing behind
-            built.append(plan.marker._array)  # removal cannot fail, see _publish
-    for plan, array in zip(changed, built, strict=True):
+    built: list[tuple[Plan, ProbeArray | None]] = []
+    for plan in plans.values():
+        if plan.publishes:
+            try:
+                built.append((plan, _build(plan)))
+            except MemoryError:
+                if plan.format is not plan.marker.format or set(plan.after) - set(plan.before):
+                    raise  # nothing was published: connecting fails and leaves nothing behind
+                built.append((plan, plan.marker._array))  # removal cannot fail, see _publish
+    for plan, array in built:
         old = _publish(plan, array)
         if old is not None:
             retired.append(old)
@@ -51,21 +50,21 @@ def _build(plan: Plan) -> ProbeArray | None:
     """Build the array that a plan publishes; that nothing is connected needs no memory."""
     if not plan.after:
         return None
-    return arrays.build(plan.after, plan.format, plan.marker._generation + 1)
+    generation = plan.marker._generation + 1
+    return arrays.build(plan.after, plan.format, generation, plan.array, plan.step)
 
 
 def _publish(plan: Plan, array: ProbeArray | None) -> ProbeArray | None:
     """Publish one marker's new array; return the old one."""
     marker = plan.marker
     old = marker._array
-    before = set(plan.before)
-    changed = before.symmetric_difference(plan.after)  # few, however many are connected
-    gone, come = changed & before, changed - before
+    dispatches = marker._dispatches
+    gone, come = plan.difference()
     neutralised = array is old and old is not None
-    now = marker._dispatches.now
+    now = dispatches.now
     if array is not None and not neutralised:
         # Before the array can be read: its tally, and who is in it from here on.
-        marker._dispatches.add(array.tally)
+        dispatches.add(array.tally)
     for connection in come:
         connection.enter_array(now)
     for connection in gone:
@@ -88,21 +87,20 @@ def _publish(plan: Plan, array: ProbeArray | None) -> ProbeArray | None:
     # After the store, so that no dispatch that may have loaded the old array is missing.
     cookie = grace.snapshot()
     # Not those for which a stub stood in the old array: they were told that they are gone.
+    asked = gone if array is None or array.bare else (*gone, *plan.after)
     told = [
         each.native
-        for each in (*gone, *plan.after)
+        for each in asked
         if each.native is not None and each._state not in ("disconnected", "replaced")
     ]
     for connection in gone:
-        if connection.connected:
+        if connection._state == "connected":
             connection._state = "disconnected"
     if array is not None:
         _leave_out(array, plan)
-    marker._dispatches.settle()
+    dispatches.settle()
     if old is not None and not neutralised:
-        import weakref  # only now: who declares and fires need not wait for it
-
-        marker._dispatches.retire(old.tally, weakref.ref(old))
+        dispatches.retire(old.tally, ref(old))
     _tell_observers(plan, told, when, cookie)
     return old
 
@@ -120,10 +118,12 @@ def _leave_out(array: ProbeArray, plan: Plan) -> None:
 
 def _tell_observers(
     plan: Plan,
-    told: Iterable[NativeProbe],
+    told: list[NativeProbe],
     when: int,
     cookie: grace.Cookie,
 ) -> None:
+    if not told:
+        return
     observers = {
         id(native.observer): native.observer for native in told if native.observer is not None
     }

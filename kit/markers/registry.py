@@ -55,6 +55,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Registry", "registry"]
 
+_TEXT: Final = (str, type(None))
+_NUMBER: Final = (int, type(None))
+
 ADMISSION: Final = ("when", "every", "limit", "per_second", "budget")
 """The options that say which events reach a probe."""
 
@@ -143,9 +146,11 @@ class Registry:
     ) -> Connection:
         """Connect a closure to one marker."""
         options = self._options(marker.name, probe, private, name, priority, error_limit, format)
-        self._admit(options, [marker], admission)
+        if admission:
+            self._admit(options, [marker], admission)
         connection = self.connection(marker, options, next(self._order))
-        self._warn_of_lambda(marker.name, options, marker.probes)
+        if lambda_place(probe) is not None:
+            self._warn_of_lambda(marker.name, options, marker.probes)
         self.updater.make([Add(connection)])
         return connection
 
@@ -188,9 +193,9 @@ class Registry:
         format: str | None,
     ) -> Options:
         check_probe(probe)
-        check_option("name", name, str | None)
+        check_option("name", name, _TEXT)
         check_option("priority", priority, int)
-        check_option("error_limit", error_limit, int | None)
+        check_option("error_limit", error_limit, _NUMBER)
         if error_limit is not None and error_limit < 1:
             raise ValueError(f"error_limit is at least 1, or None for never; got {error_limit!r}")
         default = default_name(probe) if name is None else None
@@ -208,10 +213,12 @@ class Registry:
 
     def _admit(self, options: Options, markers: list[Marker], asked: dict[str, Any]) -> None:
         """Add to the options what was asked about which events reach the probe."""
-        unknown = [option for option in asked if option not in ADMISSION]
-        if unknown:
-            raise TypeError(f"connect() has no option {unknown[0]!r}")
-        if any(asked.get(option) is not None for option in ADMISSION):
+        given = False
+        for option, value in asked.items():
+            if option not in ADMISSION:
+                raise TypeError(f"connect() has no option {option!r}")
+            given = given or value is not None
+        if given:
             assert self.admission is not None, "kit/__init__.py has set it"
             formats = [(marker.name, marker.format) for marker in markers]
             options.keywords["admission"] = self.admission(formats, **asked)

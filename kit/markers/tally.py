@@ -99,9 +99,16 @@ class Dispatches:
 
     def settle(self) -> None:
         """Fold the tallies of replaced arrays that no dispatch holds any more."""
-        done = {tally for tally, array in self._retired if array() is None}
-        if done:
-            self._retired = [item for item in self._retired if item[0] not in done]
-            settled, tallies = self.now
-            settled += sum(tally.n for tally in done)
-            self.now = (settled, tuple([tally for tally in tallies if tally not in done]))
+        settled, tallies = self.now
+        counting, retired = list(tallies), []
+        for item in self._retired:
+            tally, array = item
+            if array() is None:
+                settled += tally.n
+                counting.remove(tally)
+            else:
+                retired.append(item)
+        if len(counting) != len(tallies):
+            now = (settled, tuple(counting))
+            self._retired = retired
+            self.now = now

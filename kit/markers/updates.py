@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from functools import partial
 from threading import get_ident
 
 from kit.errors import WouldDeadlockError
@@ -72,6 +73,12 @@ class Batching:
             grace.synchronize()
 
 
+class _Thread(threading.local):
+    """What there is for each thread."""
+
+    batch: Batch | None = None
+
+
 class Updater:
     """Serialises updates and publishes their arrays."""
 
@@ -85,7 +92,7 @@ class Updater:
         self._queue: deque[Callable[[], None]] = deque()
         self._after_hooks: list[Callable[[], None]] = []
         self._retired: list[ProbeArray] = []
-        self._local = threading.local()
+        self._local = _Thread()
 
     def reset_after_fork(self) -> None:
         """Forget the parent's other threads: none of them will give anything back."""
@@ -121,7 +128,8 @@ class Updater:
         finally:
             # The old arrays, and private data with its __del__, go only now, without the lock.
             retired.clear()
-            self.make_posted()
+            if self._queue:
+                self.make_posted()
         return True
 
     def _make_all(self, update: Callable[[], None] | None, retired: list[ProbeArray]) -> None:
@@ -133,7 +141,8 @@ class Updater:
                 update()
         finally:
             try:
-                self._run_queue()
+                if self._queue:
+                    self._run_queue()
             finally:
                 try:
                     retired += self._retired
@@ -180,7 +189,7 @@ class Updater:
     @property
     def batch(self) -> Batch | None:
         """The batch that this thread is in."""
-        return getattr(self._local, "batch", None)
+        return self._local.batch
 
     def batching(self) -> Batching:
         """Collect this thread's changes; make them all at the end of the block."""
@@ -203,7 +212,7 @@ class Updater:
         if batch is not None:
             self.exclusively(lambda: batch.check(changes))
             batch.changes.extend(changes)
-        elif not self.exclusively(lambda: self.make_locked(changes)):
+        elif not self.exclusively(partial(self.make_locked, changes)):
             self._queue.append(lambda: self.make_locked(changes))
 
     def make_locked(self, changes: Sequence[Change]) -> None:
