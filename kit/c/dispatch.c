@@ -465,10 +465,14 @@ dispatch(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwna
     else if (LIKELY(array->single == CALL_WRITER && frame->outer == NULL)) {
         char kind;
         PyObject *probe = kit_call_at(array, 0, &kind);
-        Call call = {NULL, 0, NULL, true, *span};
         kit_count(&array->tally->n);
         frame->at = 0;
-        status = call_one(probe, kind, &call, reader);
+        if (LIKELY(kind == CALL_WRITER)) /* the event as it is: a copy would wait for its making */
+            status = kit_write((Writer *)probe, reader, span);
+        else { /* without a global lock, a stub that has just been put there */
+            Call call = {NULL, 0, NULL, true, *span};
+            status = call_one(probe, kind, &call, reader);
+        }
         frame->at = -1;
         if (UNLIKELY(status < 0))
             status = failed(self, array, 0, take_error());
