@@ -81,7 +81,7 @@ def test_the_file_holds_what_a_recorder_in_memory_holds(unique, prefix, path, mo
         with pytest.raises(KeyError), span(size=4):
             raise KeyError("é")
 
-    threads = [threading.Thread(target=fire, name="ü" * n) for n in (1, 40, 49)]
+    threads = [threading.Thread(target=fire, name=name) for name in ("ü", "ü" * 40, "x" + "ü" * 48)]
     for thread in threads:
         thread.start()
         thread.join()
@@ -382,10 +382,11 @@ def test_the_program_is_killed(capfd):
 
 
 FORK = """
-import os, sys, kit
-fired = []
+import os, sys
+os.register_at_fork(after_in_child=lambda: m(-1))  # before the kit knows of the child
+import kit
+from kit.probes.capture_reading import read
 m = kit.marker("m", n=int)
-os.register_at_fork(after_in_child=lambda: m(-1))  # before the recorder knows of the child
 path, mode = sys.argv[1:]
 events = kit.record("m", path=path, mode=mode, capacity=100)
 for n in range(10):
@@ -416,6 +417,7 @@ if pid == 0:
     finally:
         os._exit(code)
 assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+assert len(read(path)) == 10
 for n in range(10, 20):
     m(n)
 assert events.path == before
@@ -543,7 +545,7 @@ def test_there_is_a_file_of_that_name(unique, path):
 
 
 def test_a_full_disk_is_an_error_at_the_start(path):
-    """And nothing is left behind; seen to fail when the room was not reserved."""
+    """And nothing is left behind, nor connected."""
     pytest.importorskip("resource")
     run_apart(
         """
@@ -565,7 +567,10 @@ kit.record("m", path=sys.argv[1], capacity=1000).stop()
 
 
 def test_all_room_is_reserved(unique, path):
-    """As many blocks of the disk as the file is long: no page of it can fail to find one."""
+    """As many blocks of the disk as the file is long: no page of it can fail to find one.
+
+    Seen to fail when the file was only made as long.
+    """
     kit.record(unique("m"), path=path, capacity=10_000).stop()
     found = path.stat()
     assert found.st_blocks * 512 >= found.st_size > 1_000_000
@@ -646,10 +651,7 @@ def test_of_a_file_that_is_cut_off_later_the_good_part_is_there(recorded):
 
 
 def test_of_a_piece_that_is_damaged_the_good_part_is_there(recorded):
-    """The events before the damage, and all other pieces; how many are missing is counted.
-
-    Seen to fail when a gap was taken for the beginning.
-    """
+    """The events before the damage, and all other pieces."""
     begin, cell = arena(recorded)
     size = struct.unpack_from("=I", recorded.read_bytes(), begin + PIECE.size)[0]
     # The size of the second record.
@@ -674,6 +676,26 @@ def test_a_piece_whose_head_is_damaged_is_left_out(recorded, at):
     frame = kit.open(recorded).frame()
     assert frame.attrs["damaged"]["pieces"] == 1
     assert 400 <= len(frame) < 600
+
+
+def test_events_after_damage_have_their_numbers(unique, path):
+    """And it is counted how many are missing in between.
+
+    Seen to fail when what followed a gap was numbered as if there were none.
+    """
+    m = kit.marker(unique("m"), n=int, s=str)
+    with kit.record(m.name, path=path, capacity=2000):
+        for n in range(1000):
+            m(n, "some text" * 5)
+    begin, cell = arena(path)
+    damage(path, begin + 2 * cell + 16, b"\x55")
+    frame = kit.open(path).frame()
+    assert frame["seq"].tolist() == frame["n"].tolist()
+    assert frame["n"].iloc[-1] == 999
+    missing = frame.attrs["damaged"]["events"]
+    assert missing > 10
+    assert len(frame) + missing == 1000
+    assert frame.attrs["damaged"] == {"pieces": 1, "events": missing}
 
 
 def test_declarations_that_are_damaged_hide_what_they_declare(recorded):

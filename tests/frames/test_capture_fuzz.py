@@ -5,6 +5,8 @@
 
 import json
 import random
+import struct
+import sys
 import tracemalloc
 import zlib
 
@@ -16,7 +18,7 @@ import kit
 from kit.errors import CaptureError
 from kit.frames import opening, unescape
 from kit.probes.capture_file import HEADER, LIVE, MAGIC, NAME, PAGE, PIECE, PIECE_MAGIC, Layout
-from kit.probes.records import HEAD
+from kit.probes.records import HEAD, TEXT
 from tests.fuzz_captures import SMALL, look, mutated, repaired, seeds
 
 
@@ -43,7 +45,6 @@ def test_the_checksums_of_a_file_are_found(files):
 @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**32), right=st.booleans(), number=st.integers(0, 3))
 def test_no_change_of_a_file_is_more_than_an_error(files, path, seed, right, number):
-    """Seen to fail when a place in the file or a length of text was believed as it stood."""
     data = mutated(files[number], random.Random(seed))
     data = repaired(data) if right else data
     path.write_bytes(data if data.startswith(MAGIC) else MAGIC + data)
@@ -154,10 +155,36 @@ def test_lengths_that_are_much_larger_than_the_file(path):
         _, most = peak(path, data)
         assert most < 64 << 20
     data = bytearray(made([entry("m", "")], HEAD.pack(16, 0, 0, 5), cell=1 << 30))
-    at = data.index(PIECE_MAGIC.to_bytes(4, "little")) + PIECE.size - 8
+    at = data.index(PIECE_MAGIC.to_bytes(4, sys.byteorder)) + PIECE.size - 8
     data[at : at + 8] = (1 << 29).to_bytes(8, "little")
     _, most = peak(path, repaired(bytes(data)))
     assert most < 64 << 20
+
+
+@pytest.mark.parametrize(
+    ("length", "place"), [(9, 8), (9, 1000), (9, 40), (1 << 31, 24), (1 << 31, 1 << 31)]
+)
+def test_text_outside_of_its_record(path, length, place):
+    """Seen to fail when its place was believed as it stood."""
+    good = HEAD.pack(40, 0, 0, 5) + TEXT.pack(9, 24) + b"nine text" + bytes(7)
+    bad = HEAD.pack(40, 0, 0, 5) + TEXT.pack(length, place) + b"nine text" + bytes(7)
+    path.write_bytes(made([entry("m", "s %s")], good + bad + good))
+    opened = kit.open(path)
+    assert opened.frame()["s"].tolist() == ["nine text"]
+    assert opened.attrs["damaged"] == {"bytes": 80}
+
+
+@pytest.mark.parametrize("cells", [0, 2, 1 << 31])
+@pytest.mark.parametrize("first", [0, -1, 1 << 62])
+def test_a_piece_that_cannot_be(path, cells, first):
+    """Seen to fail, and not to end, when the number of its cells was believed as it stood."""
+    data = bytearray(made([entry("m", "")], HEAD.pack(16, 0, 0, 5)))
+    at = data.index(PIECE_MAGIC.to_bytes(4, sys.byteorder))
+    data[at + 8 : at + 24] = struct.pack("=IIq", cells, 0, first)
+    path.write_bytes(repaired(bytes(data)))
+    opened = kit.open(path)
+    assert len(opened) == 0
+    assert opened.attrs["damaged"] == {"pieces": 1}
 
 
 @pytest.mark.parametrize(
