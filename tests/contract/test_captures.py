@@ -1,6 +1,7 @@
 """A recorder with a path: its file holds what it has recorded, whatever becomes of the program."""
 
 import os
+import signal
 import struct
 import threading
 import time
@@ -379,6 +380,47 @@ def test_the_program_is_killed(capfd):
     zeros.
     """
     assert killing.kills(100 if LONG else 6, seed=1)[0] > 0
+
+
+INTERRUPTED = """
+import itertools, signal, sys, kit
+from kit.probes.capture_reading import read
+path, mode = sys.argv[1:]
+a, b = kit.marker("a", n=int, s=str), kit.marker("b", n=int)
+numbers, fired = itertools.count(), []
+
+def interrupt(*_):  # which may itself be interrupted
+    number = next(numbers)
+    b(number)
+    fired.append(number)
+
+signal.signal(signal.SIGALRM, interrupt)
+capacity = 1000 if mode == "overwrite" else 1_000_000
+events = kit.record(("a", "b"), path=path, mode=mode, capacity=capacity)
+signal.setitimer(signal.ITIMER_REAL, 1e-5, 1e-4)
+n = 0
+while len(fired) < 300:
+    a(n, "text" * (n % 50))
+    n += 1
+signal.setitimer(signal.ITIMER_REAL, 0)
+events.stop()
+capture = read(path)
+assert not capture.damaged, capture.damaged
+assert len(capture) + capture.overwritten + capture.lost + events.skipped == n + len(fired)
+(thread,) = capture.threads
+found = [row[2][0] for row in thread.rows if row[1] == 0]
+assert found == list(range(n - len(found), n)) or capture.lost
+assert all(row[2][1] == "text" * (row[2][0] % 50) for row in thread.rows if row[1] == 0)
+others = [row[2][0] for row in thread.rows if row[1] == 1]
+assert len(set(others)) == len(others) and set(others) <= set(fired) and others
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="there are no such signals here")
+@pytest.mark.parametrize("mode", MODES)
+def test_rule_27_a_signal_handler_records_in_the_middle_of_a_write(path, mode):
+    """Each event is there whole, or counted as skipped."""
+    run_apart(INTERRUPTED, str(path), mode)
 
 
 FORK = """
