@@ -62,7 +62,12 @@ class Rows:
     def columns(
         self, code: int, /
     ) -> tuple[
-        bytearray, bytearray | None, list[tuple[bytearray, bytearray | None, bytearray | None]]
+        bytearray,
+        bytearray | None,
+        list[
+            tuple[bytearray, bytearray | None, bytearray | None]
+            | tuple[bytearray, bytearray, bytearray | None, bytearray]
+        ],
     ]: ...
 
 class File:

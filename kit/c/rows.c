@@ -348,13 +348,28 @@ rows_stamps(Rows *self, PyObject *Py_UNUSED(none))
     return NULL;
 }
 
+/* The labels of a column: each text once, found by a key.
+ *
+ * A key is the length and, of a short text, the text itself; of a longer one a hash.  So labels of
+ * one key and length are the same where they are short, and are compared where they are long. */
 typedef struct {
-    PyObject *data;    /* bytearray: int64 or double a row; of text the offsets, one more than rows */
+    uint32_t *table; /* by key: the number of a label and one, or 0 */
+    uint64_t *keys;  /* of each label */
+    int64_t *ends;   /* where its text ends, behind that of the one before */
+    size_t mask;     /* places in the table, less one */
+    size_t count;
+} Labels;
+
+typedef struct {
+    PyObject *data;    /* bytearray: int64 or double a row; of text the offsets, one more than rows;
+                        * of labels the number of each, as int32 */
     PyObject *text;    /* bytearray of UTF-8, or NULL */
     PyObject *notes;   /* bytearray, or NULL while every value is there */
     char *to;          /* where the next row's value goes, in data */
     char *chars;       /* of text */
     size_t bytes, room;/* of text: used, and in all */
+    bool labelled;
+    Labels labels;
 } Column;
 
 static int
@@ -382,14 +397,139 @@ text_room(Column *column, size_t length)
     return 0;
 }
 
+/* Text of up to so many bytes is its key. */
+#define WHOLE (PY_LITTLE_ENDIAN ? 7 : -1)
+
+static inline uint64_t
+key_of(const char *text, Py_ssize_t length)
+{
+    /* Loads as wide as the bytes are known to be there, which is what takes the least time: those of
+     * a text in its slot are four. */
+    if (length <= WHOLE) {
+        uint32_t first, last;
+        memcpy(&first, text, 4);
+        if (length <= INLINE_TEXT)
+            return (uint64_t)length << 56 | (first & (((uint64_t)1 << 8 * length) - 1));
+        memcpy(&last, text + length - 4, 4);
+        return (uint64_t)length << 56 | first | (uint64_t)last << 8 * (length - 4);
+    }
+    uint64_t part, hash = (uint64_t)length;
+    for (; length >= 8; length -= 8, text += 8) {
+        memcpy(&part, text, 8);
+        hash = (hash ^ part) * 0x9E3779B97F4A7C15u;
+        hash ^= hash >> 32;
+    }
+    for (; length > 0; length--, text++)
+        hash = (hash ^ (unsigned char)*text) * 0x9E3779B97F4A7C15u;
+    return hash ^ hash >> 32;
+}
+
+static inline bool
+same_text(const char *one, const char *other, size_t length)
+{
+    if (length < 8 || length > 16)
+        return memcmp(one, other, length) == 0;
+    /* As copy_text: a call would take longer. */
+    uint64_t a, b, c, d;
+    memcpy(&a, one, 8);
+    memcpy(&b, other, 8);
+    memcpy(&c, one + length - 8, 8);
+    memcpy(&d, other + length - 8, 8);
+    return a == b && c == d;
+}
+
+static inline size_t
+place_of(const Labels *labels, uint64_t key)
+{
+    return (key * 0x9E3779B97F4A7C15u >> 32) & labels->mask;
+}
+
+/* Room for twice as many labels, and for some to begin with. */
+static COLD int
+more_labels(Labels *labels)
+{
+    size_t places = labels->table == NULL ? 256 : 2 * (labels->mask + 1);
+    uint64_t *keys = PyMem_Realloc(labels->keys, sizeof(uint64_t) * places / 2);
+    if (keys != NULL)
+        labels->keys = keys;
+    int64_t *ends = PyMem_Realloc(labels->ends, sizeof(int64_t) * places / 2);
+    if (ends != NULL)
+        labels->ends = ends;
+    uint32_t *table = PyMem_Calloc(places, sizeof(uint32_t));
+    if (keys == NULL || ends == NULL || table == NULL || places / 2 > INT32_MAX) {
+        PyMem_Free(table);
+        PyErr_NoMemory();
+        return -1;
+    }
+    PyMem_Free(labels->table);
+    labels->table = table;
+    labels->mask = places - 1;
+    for (size_t i = 0; i < labels->count; i++) {
+        size_t place = place_of(labels, keys[i]);
+        while (table[place] != 0)
+            place = (place + 1) & labels->mask;
+        table[place] = (uint32_t)i + 1;
+    }
+    return 0;
+}
+
+/* The number of a label that is not where its key is looked for first. */
+static COLD int64_t
+new_label(Column *column, const char *text, size_t length, uint64_t key)
+{
+    Labels *labels = &column->labels;
+    if (labels->table == NULL || labels->count >= (labels->mask + 1) / 2) {
+        if (more_labels(labels) < 0)
+            return -1;
+    }
+    if (column->room - column->bytes < length && text_room(column, length) < 0)
+        return -1;
+    copy_text(column->chars + column->bytes, text, length);
+    column->bytes += length;
+    size_t place = place_of(labels, key), number = labels->count++;
+    while (labels->table[place] != 0)
+        place = (place + 1) & labels->mask;
+    labels->table[place] = (uint32_t)number + 1;
+    labels->keys[number] = key;
+    labels->ends[number] = (int64_t)column->bytes;
+    return number;
+}
+
+/* The number of a label, a new one where it is seen for the first time; -1 with an error set. */
+static inline int64_t
+label_of(Column *column, const char *text, size_t length)
+{
+    Labels *labels = &column->labels;
+    uint64_t key = key_of(text, length);
+    if (UNLIKELY(labels->table == NULL))
+        return new_label(column, text, length, key);
+    uint32_t found;
+    for (size_t place = place_of(labels, key); (found = labels->table[place]) != 0;
+         place = (place + 1) & labels->mask) {
+        size_t number = found - 1;
+        if (labels->keys[number] != key)
+            continue;
+        size_t begin = number == 0 ? 0 : labels->ends[number - 1];
+        if ((size_t)labels->ends[number] - begin == length &&
+            ((Py_ssize_t)length <= WHOLE || same_text(column->chars + begin, text, length)))
+            return number;
+    }
+    return new_label(column, text, length, key);
+}
+
 static int
 new_column(Column *column, char kind, Py_ssize_t rows)
 {
     bool text = is_text(kind);
-    column->data = new_array(8 * (rows + text));
+    column->labelled = kind == 'k';
+    column->data = new_array(column->labelled ? 4 * rows : 8 * (rows + text));
     if (column->data == NULL)
         return -1;
     column->to = PyByteArray_AS_STRING(column->data);
+    if (column->labelled) {
+        column->text = PyByteArray_FromStringAndSize(NULL, 0);
+        return column->text == NULL ? -1 : 0;
+    }
     if (text) {
         column->room = 8 * rows;
         column->text = new_array(column->room);
@@ -412,6 +552,25 @@ take_record(Column *column, Py_ssize_t columns, Py_ssize_t row, Py_ssize_t rows,
     for (Py_ssize_t c = 0; c < columns; c++, slot += 8) {
         Column *each = &column[c];
         uint8_t note = notes == NULL ? NOTE_VALUE : notes[c];
+        if (each->labelled) {
+            const char *text;
+            size_t length;
+            int64_t number = 0;
+            if (!text_at(record, slot, &text, &length))
+                note = NOTE_MISSING;
+            /* What is in the place of a value that is not there is no label. */
+            else if (LIKELY(note != NOTE_MISSING && note != NOTE_MISFIT)) {
+                number = label_of(each, text, length);
+                if (UNLIKELY(number < 0))
+                    return -1;
+            }
+            int32_t stored = (int32_t)number;
+            memcpy(each->to, &stored, 4);
+            each->to += 4;
+            if (UNLIKELY(note != NOTE_VALUE) && note_at(each, row, rows, note) < 0)
+                return -1;
+            continue;
+        }
         if (each->text != NULL) {
             const char *text;
             size_t length = 0;
@@ -435,11 +594,33 @@ take_record(Column *column, Py_ssize_t columns, Py_ssize_t row, Py_ssize_t rows,
     return 0;
 }
 
+/* A column as Python sees it. */
+static PyObject *
+pack(const Column *column)
+{
+    PyObject *text = column->text == NULL ? Py_None : column->text;
+    PyObject *notes = column->notes == NULL ? Py_None : column->notes;
+    if (!column->labelled)
+        return PyTuple_Pack(3, column->data, text, notes);
+    size_t size = sizeof(int64_t) * column->labels.count;
+    PyObject *offsets = PyByteArray_FromStringAndSize(NULL, size + 8);
+    if (offsets == NULL)
+        return NULL;
+    memset(PyByteArray_AS_STRING(offsets), 0, 8);
+    if (size > 0)
+        memcpy(PyByteArray_AS_STRING(offsets) + 8, column->labels.ends, size);
+    PyObject *parts = PyTuple_Pack(4, column->data, text, notes, offsets);
+    Py_DECREF(offsets);
+    return parts;
+}
+
 PyDoc_STRVAR(columns_doc,
              "columns(code)\n--\n\n"
              "The columns of one code: (ts, positions, columns).\n\n"
              "ts and positions are int64; positions is None where all rows have this code.\n"
              "A column is (data, text, notes): int64 or float64; of text the offsets into UTF-8.\n"
+             "Of labels it is (data, text, notes, offsets): the number of each as int32, and where\n"
+             "the text of each number is; a number is nothing where a note says that it is missing.\n"
              "notes is None where every value is there, else a byte a row: 0 a value, 1 missing,\n"
              "2 a misfit, 3 text that was cut, 4 text with a lone surrogate.");
 
@@ -504,12 +685,10 @@ rows_columns(Rows *self, PyObject *number)
     for (Py_ssize_t c = 0; c < columns; c++) {
         if (column[c].text != NULL && PyByteArray_Resize(column[c].text, column[c].bytes) < 0)
             goto out;
-        PyObject *triple = PyTuple_Pack(3, column[c].data,
-                                        column[c].text == NULL ? Py_None : column[c].text,
-                                        column[c].notes == NULL ? Py_None : column[c].notes);
-        if (triple == NULL)
+        PyObject *parts = pack(&column[c]);
+        if (parts == NULL)
             goto out;
-        PyList_SET_ITEM(list, c, triple);
+        PyList_SET_ITEM(list, c, parts);
     }
     found = PyTuple_Pack(3, ts, positions, list);
 out:
@@ -517,6 +696,9 @@ out:
         Py_XDECREF(column[c].data);
         Py_XDECREF(column[c].text);
         Py_XDECREF(column[c].notes);
+        PyMem_Free(column[c].labels.table);
+        PyMem_Free(column[c].labels.keys);
+        PyMem_Free(column[c].labels.ends);
     }
     PyMem_Free(column);
     Py_XDECREF(ts);

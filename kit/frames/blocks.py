@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import numpy as np
@@ -30,7 +32,10 @@ _STORED: Final = {"d": np.int64, "f": np.float64, "b": np.int64}
 _LETTERS: Final[dict[Kind, str]] = {"stamp": "d", "int": "d", "float": "f", "bool": "b"}
 _MARK: Final = MARK.encode()
 
-Column = tuple[bytearray, bytearray | None, bytearray | None]
+Column = (
+    tuple[bytearray, bytearray | None, bytearray | None]
+    | tuple[bytearray, bytearray, bytearray | None, bytearray]
+)
 Decoded = tuple[bytearray, bytearray | None, list[Column]]
 
 
@@ -148,7 +153,8 @@ def _pick(columns: list[Column], kinds: str, first: int, stop: int, rows: int) -
         letter, column = kinds[place], columns[place]
         if letter in "sk":
             if kind in ("str", "label"):
-                return _text(column)
+                values = _text(column) if letter == "s" else _labels(column)
+                return values if letter == "s" or kind == "label" else _spelled(values)
         elif letter == _LETTERS.get(kind):
             return _numbers(column, letter)
         # Declared anew with another type: as if its values had been recorded as they were.
@@ -168,33 +174,82 @@ def _numbers(column: Column, letter: str) -> Values:
 
 
 def _text(column: Column) -> Values:
-    offsets, text, notes = column[0], column[1] or bytearray(), column[2]
-    rows = len(offsets) // 8 - 1
-    marks = None if notes is None else np.frombuffer(notes, np.uint8)
-    absent = None if marks is None else (marks == MISSING) | (marks == MISFIT)
-    missing = None if absent is None else pa.array(~absent).buffers()[1]
-    # One byte is looked for much faster than three.
-    marked = text.find(b"\\") >= 0 and text.find(_MARK) >= 0
-    if not marked and (marks is None or not (marks >= CUT).any()):
-        buffers = [missing, pa.py_buffer(offsets), pa.py_buffer(text)]
+    """Return a column of text."""
+    offsets, text = column[0], column[1] or bytearray()
+    marks = _marks(column)
+    if _is_plain(text, marks):
+        rows = len(offsets) // 8 - 1
+        buffers = [_present(marks), pa.py_buffer(offsets), pa.py_buffer(text)]
         data = pa.Array.from_buffers(pa.large_string(), rows, buffers)
     else:
         data = pa.array(
             [None if t is None else escape(t) for t in _texts(column)], pa.large_string()
         )
+    return _counted(data, marks)
+
+
+def _labels(column: Column) -> Values:
+    """Return a column of labels: the numbers of texts, and each text once."""
+    numbers, text, offsets = column[0], column[1] or bytearray(), column[-1] or bytearray()
+    marks = _marks(column)
+    count = len(offsets) // 8 - 1
+    if _is_plain(text, marks):
+        buffers = [None, pa.py_buffer(offsets), pa.py_buffer(text)]
+        texts = pa.Array.from_buffers(pa.large_string(), count, buffers)
+    else:
+        # No two texts are written alike.
+        texts = pa.array([escape(each) for each in _pieces(text, offsets)], pa.large_string())
+    buffers = [_present(marks), pa.py_buffer(numbers)]
+    indices = pa.Array.from_buffers(pa.int32(), len(numbers) // 4, buffers)
+    return _counted(pa.DictionaryArray.from_arrays(indices, texts, safe=False), marks)
+
+
+def _spelled(labels: Values) -> Values:
+    """Return labels as text: the field was declared anew, as that."""
+    return replace(labels, data=labels.data.dictionary_decode())
+
+
+def _marks(column: Column) -> NDArray[np.uint8] | None:
+    return None if column[2] is None else np.frombuffer(column[2], np.uint8)
+
+
+def _present(marks: NDArray[np.uint8] | None) -> Any:
+    """Return Arrow's bits of which values are there; None where all are."""
+    if marks is None:
+        return None
+    return pa.array((marks != MISSING) & (marks != MISFIT)).buffers()[1]
+
+
+def _is_plain(text: bytearray, marks: NDArray[np.uint8] | None) -> bool:
+    """Whether Arrow can hold text as it is."""
+    # One byte is looked for much faster than three.
+    marked = text.find(b"\\") >= 0 and text.find(_MARK) >= 0
+    return not marked and (marks is None or not (marks >= CUT).any())
+
+
+def _counted(data: Any, marks: NDArray[np.uint8] | None) -> Values:
     if marks is None:
         return Values(data)
     return Values(data, None, int((marks == MISFIT).sum()), int((marks == CUT).sum()))
 
 
+def _pieces(text: bytearray, offsets: bytearray) -> list[str]:
+    ends, whole = np.frombuffer(offsets, np.int64).tolist(), bytes(text)
+    return [whole[begin:end].decode("utf-8", "surrogatepass") for begin, end in pairwise(ends)]
+
+
 def _texts(column: Column) -> list[str | None]:
     """Return the texts as they were recorded."""
-    ends = np.frombuffer(column[0], np.int64).tolist()
-    notes = column[2] or bytes(len(ends) - 1)
-    text = bytes(column[1] or b"")
+    texts = _pieces(column[1] or bytearray(), column[0] if len(column) == 3 else column[3])
+    if len(column) == 4:
+        numbers = np.frombuffer(column[0], np.int32).tolist()
+        # Where nothing is there, the number is nothing, too.
+        texts = [texts[number] for number in numbers] if texts else [""] * len(numbers)
+    if column[2] is None:
+        return [*texts]
     return [
-        None if note in (MISSING, MISFIT) else text[begin:end].decode("utf-8", "surrogatepass")
-        for begin, end, note in zip(ends, ends[1:], notes, strict=False)
+        None if note in (MISSING, MISFIT) else text
+        for text, note in zip(texts, column[2], strict=True)
     ]
 
 

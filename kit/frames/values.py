@@ -63,7 +63,8 @@ class Values:
     Attributes
     ----------
     data : numpy.ndarray or pyarrow.Array
-        Numbers and bools as an array, text as Arrow strings with their own nulls.
+        Numbers and bools as an array, text as Arrow strings with their own nulls, labels also
+        as a dictionary of those that occur.
     mask : numpy.ndarray of bool, or None
         Which of the numbers are missing; None when none is.
     misfits : int
@@ -248,7 +249,15 @@ def _gather(parts: Sequence[tuple[NDArray[np.intp] | None, Values]], rows: int) 
         stop = start + len(values.data)
         source[slice(rows) if positions is None else positions] = np.arange(start, stop)
         start = stop
-    text = pa.concat_arrays([pa.array([], pa.large_string()), *(part.data for _, part in parts)])
+    texts = [part.data for _, part in parts]
+    coded = [pa.types.is_dictionary(each.type) for each in texts]
+    if not texts or not all(coded):  # else each text stays once
+        texts = [
+            each.dictionary_decode() if is_coded else each
+            for each, is_coded in zip(texts, coded, strict=True)
+        ]
+        texts.insert(0, pa.array([], pa.large_string()))
+    text = pa.concat_arrays(texts)
     return text.take(pa.array(source, mask=source < 0))
 
 

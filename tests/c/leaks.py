@@ -120,12 +120,12 @@ def spans() -> Callable[[], object]:
 
 def reads() -> Callable[[], object]:
     """Read as rows and as columns, and take away."""
-    marker = kit.marker("leaks.reads", n=int, text=str, yes=bool)
+    marker = kit.marker("leaks.reads", n=int, text=str, yes=bool, side=kit.Label)
     events = kit.record(marker, capacity=1000)
 
     def step() -> None:
-        marker(1, "a text that is longer than a slot", True)
-        marker(None, "\u20ac", "no")
+        marker(1, "a text that is longer than a slot", True, "a label that is longer, too")
+        marker(None, "\u20ac", "no", "buy")
         for piece in events._sink.store.copy():
             if kit.dispatcher == "c":
                 piece.rows.blocks.stamps()

@@ -399,6 +399,26 @@ class Columns(Rows):
                 self.found = thread.rows
 
 
+class LabelColumns(Columns):
+    """More labels than there is room for at first."""
+
+    values = (1, 2.5, "a label", True)
+
+    def declare(self):
+        return kit.marker(self.name, n=int, x=float, label=kit.Label, yes=bool)
+
+    def prepare(self):
+        super().prepare()
+        for number in range(300):
+            self.marker(number, 0.5, f"label {number}", False)
+
+    def check(self, outcome):
+        assert outcome in ("done", "MemoryError"), outcome
+        assert outcome != "done" or len(self.found) == 320, len(self.found)
+        assert len(self.events) == 320
+        self.events.stop()
+
+
 class Drain(Rows):
     def act(self):
         self.taken = self.events._sink.store.take() if hasattr(self.events, "_sink") else None
@@ -496,7 +516,7 @@ STEPS = {
         *(DispatchSpan, DispatchSpanFailing),
         *(Record, RecordOverwriting, RecordLosing, RecordSlowly, RecordSpan, Observe),
         *(RecordInFile, RecordInFileOverwriting, RecordInFileLosing, RotateFile),
-        *(Rows, Columns, Drain),
+        *(Rows, Columns, LabelColumns, Drain),
         *(Add, AddUnkeyed, AddUnderCondition, Table, FireUnderCondition),
     )
 }

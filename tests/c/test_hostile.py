@@ -4,6 +4,7 @@ Seen to fail: each of the refusals was a crash before it was one.
 """
 
 import gc
+import struct
 
 import pytest
 
@@ -493,3 +494,18 @@ def test_a_module_is_loaded_once_and_its_types_stay():
         )
     marker = _c.Dispatcher()
     assert not marker
+
+
+def test_labels_in_foreign_bytes_are_told_apart_by_their_text_alone():
+    """Anything may stand behind a short label in its place.
+
+    Seen to fail when the whole place is the key.
+    """
+    places = [(2, b"abXY"), (2, b"ab\0\0"), (3, b"abXY"), (0, b"zzzz"), (0, b"\0\0\0\0")]
+    records = [struct.pack("=IHHqI4s", 24, 0, 0, 7, *place) for place in places]
+    data = b"".join(records)
+    rows = _c.Rows([b"k"], [(data, 0, len(data), 0)])
+    ((numbers, text, notes, offsets),) = rows.columns(0)[2]
+    assert struct.unpack("=5i", numbers) == (0, 0, 1, 2, 2)
+    assert (bytes(text), notes) == (b"ababX", None)
+    assert struct.unpack("=4q", offsets) == (0, 2, 5, 5)
