@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from kit.markers.format import Format
     from kit.markers.marker import Marker
     from kit.markers.protocols import Admission, NativeProbe
+    from kit.markers.registry import Registry
 
 __all__ = ["NO_PRIVATE", "AnyProbe", "Connection", "is_native"]
 
@@ -33,6 +34,17 @@ NO_PRIVATE: Final = _NoPrivate()
 DEFAULT_PRIORITY: Final = 10
 DEFAULT_ERROR_LIMIT: Final = 100
 _LONGEST_ERROR: Final = 1000
+
+
+class _Home:
+    """Where what the registry imports finds it: an import at each call takes a tenth of an update."""
+
+    registry: Registry
+
+
+home: Final = _Home()
+"""Filled by `kit.markers.registry`."""
+
 
 AnyProbe: TypeAlias = "Callable[..., object] | NativeProbe"
 
@@ -209,9 +221,7 @@ class Connection:
             With ``wait`` from inside a dispatch; nothing is disconnected then.
         """
         try:
-            from kit.markers.registry import registry
-
-            registry.disconnect(self, wait=wait)
+            home.registry.disconnect(self, wait=wait)
         except MemoryError:
             self.fall_silent()  # whatever there was no memory for
             if wait:

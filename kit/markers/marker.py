@@ -7,6 +7,7 @@ from kit.markers.connection import (
     DEFAULT_PRIORITY,
     NO_PRIVATE,
     Connection,
+    home,
 )
 from kit.markers.dispatch import Dispatcher, called_fast
 from kit.markers.tally import Dispatches
@@ -181,9 +182,7 @@ class Marker(Dispatcher):
         TypeError
             When the probe cannot be called, or is a coroutine function.
         """
-        from kit.markers.registry import registry
-
-        return registry.connect(
+        return home.registry.connect(
             self,
             probe,
             private,
@@ -260,12 +259,10 @@ class Marker(Dispatcher):
         on
         stop
         """
-        from kit.markers.registry import registry
-
         for hook in (on_first, on_last):
             if hook is not None and not callable(hook):
                 raise TypeError(f"a hook must be callable, got {hook!r}")
-        registry.set_hooks(self, Hooks(on_first, on_last))
+        home.registry.set_hooks(self, Hooks(on_first, on_last))
 
     def __repr__(self) -> str:
         kind = type(self).__name__

@@ -30,6 +30,7 @@ from kit.markers.connection import (
     NO_PRIVATE,
     AnyProbe,
     Connection,
+    home,
     label_of,
 )
 from kit.markers.declaration import Declare
@@ -54,9 +55,6 @@ if TYPE_CHECKING:
     M = TypeVar("M", bound=Marker)
 
 __all__ = ["Registry", "registry"]
-
-_TEXT: Final = (str, type(None))
-_NUMBER: Final = (int, type(None))
 
 ADMISSION: Final = ("when", "every", "limit", "per_second", "budget")
 """The options that say which events reach a probe."""
@@ -193,9 +191,11 @@ class Registry:
         format: str | None,
     ) -> Options:
         check_probe(probe)
-        check_option("name", name, _TEXT)
+        if name is not None:
+            check_option("name", name, str)
         check_option("priority", priority, int)
-        check_option("error_limit", error_limit, _NUMBER)
+        if error_limit is not None:
+            check_option("error_limit", error_limit, int)
         if error_limit is not None and error_limit < 1:
             raise ValueError(f"error_limit is at least 1, or None for never; got {error_limit!r}")
         default = default_name(probe) if name is None else None
@@ -375,6 +375,8 @@ class Registry:
 
 registry: Final = Registry()
 """The one registry of this process."""
+
+home.registry = registry
 
 
 def _after_fork() -> None:

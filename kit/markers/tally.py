@@ -99,6 +99,8 @@ class Dispatches:
 
     def settle(self) -> None:
         """Fold the tallies of replaced arrays that no dispatch holds any more."""
+        if not self._retired:
+            return
         settled, tallies = self.now
         counting, retired = list(tallies), []
         for item in self._retired:
