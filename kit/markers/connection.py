@@ -37,7 +37,7 @@ _LONGEST_ERROR: Final = 1000
 
 
 class _Home:
-    """Where what the registry imports finds it: an import at each call takes a tenth of an update."""
+    """Where what the registry imports finds it; an import at each call would take too long."""
 
     registry: Registry
 
