@@ -220,7 +220,8 @@ def open(path: str | os.PathLike[str]) -> Recording:
         raise CaptureError(f"{name!r} is empty; save the capture again, or open another copy")
     if not data.startswith(_MAGIC):
         raise CaptureError(
-            f"{name!r} is not a Parquet file; open a file that kit.frames.save wrote"
+            f"{name!r} is not a Parquet file, nor a recorder's; "
+            "open what kit.frames.save or kit.record(path=...) wrote"
         )
     if len(data) < 12 or not data.endswith(_MAGIC):
         raise CaptureError(

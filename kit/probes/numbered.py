@@ -44,6 +44,10 @@ class NumberedFiles:
         """The files that are finished, oldest first."""
         return tuple(each["file"] for each in self._entries.copy())
 
+    def finished(self, name: str) -> int:
+        """How many events of a recorder are in files that are finished, or were removed again."""
+        return self._finished.get(name, 0)
+
     def failed(self, name: str) -> bool:
         """Whether the last try to begin a file for a recorder failed."""
         return name in self._failed
@@ -126,7 +130,7 @@ class NumberedFiles:
         for name, recorder in recorders.copy().items():
             if name in self._current or name in self._finished:
                 now = len(recorder) if name in self._current else 0
-                counts[name] = self._finished.get(name, 0) + now
+                counts[name] = self.finished(name) + now
         return counts
 
     def size(self) -> int:

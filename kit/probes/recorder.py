@@ -7,6 +7,7 @@ import sys
 import time
 import warnings
 import weakref
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from kit.errors import NotConnectedError, WouldDeadlockError
@@ -15,6 +16,7 @@ from kit.probes.capture import Capture, MarkerInfo, Row, missing_text, wall_offs
 from kit.probes.checks import KINDS, whole
 from kit.probes.context import CONTEXT, context_functions
 from kit.probes.cutoff import Cuts
+from kit.probes.facts import facts
 from kit.probes.sink import new_sink
 from kit.probes.stream import Stream
 
@@ -648,6 +650,25 @@ class Recorder:
             f"<Recorder of {', '.join(self.patterns)}: {state}, "
             f"{len(self):,} of {self.capacity:,} events{missing}{where}>"
         )
+
+    def _repr_html_(self) -> str:
+        kept = "the first" if self.mode == "discard" else "the newest"
+        missing = missing_text(self.lost, self.overwritten, self.skipped, self.lost_dispatches)
+        rows = [
+            ("records", ", ".join(self.patterns)),
+            ("state", "running" if self.running else "stopped"),
+            ("events", f"{len(self):,}, room for {kept} {self.capacity:,}"),
+            ("missing", missing.removeprefix(", ") or "none"),
+        ]
+        if self.filtered:
+            counts = Counter[str]()
+            for reasons in self.filtered.values():
+                counts.update(reasons)
+            kept_back = (f"{count:,} by {reason}" for reason, count in counts.items())
+            rows.append(("kept back", ", ".join(kept_back)))
+        if self.path is not None:
+            rows.append(("file", os.fspath(self.path)))
+        return facts(rows)
 
 
 _recorders: weakref.WeakSet[Recorder] = weakref.WeakSet()

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 from kit.markers import batch
 from kit.markers.readers import inside
 from kit.markers.reporting import report
+from kit.probes.facts import facts
 from kit.probes.files import FORMAT, VERSION, process, write_json
 from kit.probes.numbered import NumberedFiles
 from kit.probes.recorder import Recorder
@@ -369,6 +370,18 @@ class Session:
         written = sum(self.written.values())
         failed = f", {self.last_error}" if self.last_error else ""
         return f"<Session in {self.folder}: {state}, {written:,} events written{failed}>"
+
+    def _repr_html_(self) -> str:
+        rows = [
+            ("folder", str(self.folder)),
+            (
+                "state",
+                "running" if self.running else "not started" if self._started is None else "over",
+            ),
+            *((name, f"{count:,} events written") for name, count in self.written.items()),
+            ("last error", self.last_error or "none"),
+        ]
+        return facts(rows)
 
 
 def _start(member: Any) -> None:

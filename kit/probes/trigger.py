@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import inspect
 from collections import deque
-from html import escape
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from kit.errors import NotConnectedError
 from kit.markers import Connection, Marker, connect
 from kit.markers.tally import Tally
 from kit.probes.cutoff import completed
+from kit.probes.facts import facts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -289,12 +289,7 @@ class Trigger:
         if self.last is not None:
             pairs = (f"{key}={value!r:.60}" for key, value in self.last.values.items())
             rows.append(("last event", f"{self.last.marker}  {' '.join(pairs)}"))
-        cells = "".join(
-            f'<tr><th style="text-align:left">{escape(key)}</th>'
-            f'<td style="text-align:left">{escape(value)}</td></tr>'
-            for key, value in rows
-        )
-        return f'<table style="font-variant-numeric:tabular-nums"><tbody>{cells}</tbody></table>'
+        return facts(rows)
 
 
 def _described(action: Callable[..., object]) -> str:

@@ -204,8 +204,9 @@ function render({ model, el }) {
   let shown = {};
   const actions = {
     reset: ["start", "to the start (Home)", () => act({ type: "goto", step: 0 })],
-    back: ["◀", "one step back (←)", () => act({ type: "goto", step: shown.taken - 1 })],
-    forward: ["▶", "one step forward again (→)", () => act({ type: "goto", step: shown.taken + 1 })],
+    // From where Python is then: what is shown may be older than the last click.
+    back: ["◀", "one step back (←)", () => act({ type: "back" })],
+    forward: ["▶", "one step forward again (→)", () => act({ type: "forward" })],
     nearest: ["run to a bad state", "the shortest way from here to anything bad", () => act({ type: "nearest" })],
   };
   const buttons = {};

@@ -170,6 +170,10 @@ class Stepper:
         match content:
             case {"type": "step", "thread": str(thread)}:
                 self.step(thread)
+            case {"type": "back"}:
+                self.back()
+            case {"type": "forward"}:
+                self.forward()
             case {"type": "goto", "step": int(step)}:
                 taken = len(self.machine.trace)
                 self.back(taken - step) if step < taken else self.forward(step - taken)

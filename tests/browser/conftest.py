@@ -47,7 +47,8 @@ def labs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., too
 
         yield lab
     for served in running.values():
-        assert "Traceback" not in served.log.read_text(), served.log.read_text()
+        log = served.log.read_text()
+        assert "Traceback" not in tools.without_farewells(log), log
 
 
 @pytest.fixture

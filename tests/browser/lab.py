@@ -224,6 +224,19 @@ def _plain(text: str) -> str:
     return re.sub(r"\x1b\[[\d;]*m", "", text)
 
 
+_FAREWELL = re.compile(
+    r"^Task exception was never retrieved\n"
+    r"future: .*write_message.* exception=WebSocketClosedError\(\)>\n"
+    r"(?:.*\n)*?tornado\.websocket\.WebSocketClosedError$",
+    re.MULTILINE,
+)
+
+
+def without_farewells(log: str) -> str:
+    """A server's log without what Tornado says when a page goes away while it is written to."""
+    return _FAREWELL.sub("", log)
+
+
 def wait_for_python(page: Page, expression: str, *, seconds: float = PATIENCE) -> None:
     """Wait until an expression is true in the kernel of the open notebook."""
     deadline = time.monotonic() + seconds

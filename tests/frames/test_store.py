@@ -279,7 +279,7 @@ def test_a_missing_folder_is_the_usual_error(tmp_path):
     ("content", "message"),
     [
         (b"", r"is empty; save the capture again"),
-        (b"\x89PNG\r\n", r"is not a Parquet file; open a file that kit\.frames\.save wrote"),
+        (b"\x89PNG\r\n", r"nor a recorder's; open what kit\.frames\.save or kit\.record"),
         (b"ts,dur\n1,2\n", r"is not a Parquet file"),
         (b"PAR1", r"is cut off"),
         (b"PAR1PAR1", r"is cut off"),

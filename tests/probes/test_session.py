@@ -159,8 +159,9 @@ def test_limits_of_time_and_size(fill: kit.Marker, tmp_path) -> None:
     with run:
         for qty in range(5):
             fill(qty, "A")
-            while len(run.files) + sum(run.removed.values()) != qty + 1:
+            while run._events.finished("events") != qty + 1:  # each in a file of its own
                 assert run.last_error is None
+                time.sleep(0.001)
     kept = opened(tmp_path / "oldest")
     described = kept.manifest["recorders"]["events"]
     assert (described["written"], described["removed"]) == (5, sum(run.removed.values()))
@@ -338,8 +339,9 @@ def test_what_was_observed_of_dispatches_is_there_once(fill: kit.Marker, tmp_pat
     with run:
         for qty in range(4):
             fill(qty, "A")
-            while len(run.files) + sum(run.removed.values()) != qty + 1:
+            while run._events.finished("events") != qty + 1:  # each in a file of its own
                 assert run.last_error is None
+                time.sleep(0.001)
     kept = opened(tmp_path / "run")
     assert len(kept.files["events"]) > 3
     assert len(kept.dispatches()) == len(kept.probe_calls()) == 4

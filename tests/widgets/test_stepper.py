@@ -77,6 +77,23 @@ def test_bad_states_are_named_in_a_sentence(torn: Stepper) -> None:
     assert torn.machine.bad
 
 
+def test_each_click_is_a_step_however_fast_they_come(torn: Stepper) -> None:
+    """Red where a click says to which step, from a picture that is older than the click before."""
+    click(torn, type="run-to", bad="torn closure")
+    taken = shown(torn)["taken"]
+    click(torn, type="back")
+    click(torn, type="back")
+    assert shown(torn)["taken"] == taken - 2
+    click(torn, type="forward")
+    assert shown(torn)["taken"] == taken - 1
+    click(torn, type="forward")
+    click(torn, type="forward")
+    assert shown(torn)["taken"] == taken
+    click(torn, type="goto", step=0)
+    click(torn, type="back")
+    assert shown(torn)["taken"] == 0
+
+
 def test_exploring_lists_what_can_be_run_to(torn: Stepper) -> None:
     assert shown(torn)["found"] is None
     click(torn, type="explore")

@@ -1,0 +1,36 @@
+"""Facts about a probe as a small table, for notebooks."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ["facts"]
+
+
+def facts(rows: Iterable[tuple[str, str]]) -> str:
+    """Write facts as a table in HTML.
+
+    Parameters
+    ----------
+    rows : iterable of (str, str)
+        What is said, and what it is; any text.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> facts([("state", "<b>")]).count("&lt;b&gt;")
+    1
+    """
+    cells = "".join(
+        f'<tr><th style="text-align:left">{escape(key)}</th>'
+        f'<td style="text-align:left">{escape(value)}</td></tr>'
+        for key, value in rows
+    )
+    return f'<table style="font-variant-numeric:tabular-nums"><tbody>{cells}</tbody></table>'
