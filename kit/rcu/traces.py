@@ -2,8 +2,11 @@
 
 Which values a read may return depends on what the other threads write, which depends on what they
 read. The values grow from the initial ones until nothing new is written. A value needs a chain of
-different writes, so there are at most as many rounds as writes: what lies beyond would be a value
-out of thin air.
+different writes, so there are at most as many rounds as writes.
+
+What lies beyond is out of thin air: a value that is written only where it has been read. A model
+may allow it, where the constant stands in a branch that is taken only then. So constants that are
+put into registers and never seen in memory are tried as well, and what nobody writes is dropped.
 """
 
 from __future__ import annotations
@@ -14,13 +17,14 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from kit.errors import LitmusError
+from kit.rcu.syntax import Assign, Const, If
 from kit.rcu.thread import Blocked, Happening, Run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from kit.rcu.limits import Deadline
-    from kit.rcu.syntax import Test, Thread, Value
+    from kit.rcu.syntax import Statement, Test, Thread, Value
 
 __all__ = ["Trace", "combinations", "traces"]
 
@@ -54,9 +58,10 @@ def _order(value: Value) -> tuple[bool, int, str]:
 class _Values:
     """What each thread is known to write."""
 
-    def __init__(self, test: Test, coherent: bool) -> None:
+    def __init__(self, test: Test, coherent: bool, supposed: dict[str, frozenset[Value]]) -> None:
         self.test = test
         self.coherent = coherent
+        self.supposed = supposed
         self.written: dict[int, dict[str, set[Value]]] = defaultdict(lambda: defaultdict(set))
 
     def size(self, location: str) -> int:
@@ -65,6 +70,8 @@ class _Values:
     def others(self, number: int) -> dict[str, frozenset[Value]]:
         """What other threads write; without coherence, what this one writes too."""
         out: dict[str, set[Value]] = defaultdict(set)
+        for location, supposed in self.supposed.items():
+            out[location] |= supposed
         for writer, locations in self.written.items():
             if writer != number or not self.coherent:
                 for location, values in locations.items():
@@ -158,7 +165,59 @@ def traces(test: Test, deadline: Deadline, coherent: bool = True) -> list[list[T
     >>> [len(ways) for ways in traces(test, Deadline(Limits(), test.name))]
     [2, 1]
     """
-    values = _Values(test, coherent)
+    found = _grown(test, deadline, coherent, {})
+    constants = {value for thread in test.threads for value in _constants(thread.body)}
+    if not constants or not any(_branches(thread.body) for thread in test.threads):
+        return found
+    known = {pair for ways in found for trace in ways for pair in trace.gives}
+    unseen = frozenset(constants - {value for _, value in known} - {*test.initial.values(), 0})
+    texts = {location for location, value in known if not isinstance(value, int)}
+    numbers = [
+        location
+        for location in test.locations
+        if location not in texts and isinstance(test.initial.get(location, 0), int)
+    ]
+    if not unseen or not numbers:
+        return found
+    try:
+        wider = _grown(test, deadline, coherent, dict.fromkeys(numbers, unseen))
+    except LitmusError:
+        deadline.check()
+        return found  # a number that it cannot be, such as an address
+    return _written(test, wider)
+
+
+def _constants(body: Sequence[Statement]) -> Iterator[int]:
+    """The constants that are put into registers as they are."""
+    for statement in body:
+        match statement:
+            case Assign(value=Const(value=value)):
+                yield value
+            case If(then=then, otherwise=otherwise):
+                yield from _constants(then)
+                yield from _constants(otherwise)
+
+
+def _branches(body: Sequence[Statement]) -> bool:
+    return any(isinstance(statement, If) for statement in body)
+
+
+def _written(test: Test, found: list[list[Trace]]) -> list[list[Trace]]:
+    """Drop the ways that read what no way that is left writes."""
+    while True:
+        there = {pair for ways in found for trace in ways for pair in trace.gives}
+        there |= {(location, test.initial.get(location, 0)) for location in test.locations}
+        left = [[trace for trace in ways if trace.needs <= there] for ways in found]
+        if [len(ways) for ways in left] == [len(ways) for ways in found]:
+            return left
+        found = left
+
+
+def _grown(
+    test: Test, deadline: Deadline, coherent: bool, supposed: dict[str, frozenset[Value]]
+) -> list[list[Trace]]:
+    """Let the values grow, from the initial ones and those that are supposed."""
+    values = _Values(test, coherent, supposed)
     seen: list[dict[str, frozenset[Value]] | None] = [None] * len(test.threads)
     found: list[list[Trace]] = [[] for _ in test.threads]
     for made in count():

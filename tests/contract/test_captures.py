@@ -278,20 +278,27 @@ def test_it_is_read_while_it_is_written(unique, path, mode, often, background):
         for thread in range(3):
             background(fire, thread)
         last = dict.fromkeys(range(3), -1)
+
+        def look():
+            frame = kit.open(path).frame()
+            assert frame.attrs.get("damaged") is None
+            for thread, rows in frame.groupby("thread"):
+                numbers = rows["n"].tolist()
+                assert numbers == list(range(numbers[0], numbers[-1] + 1))
+                assert rows["s"].tolist() == [str(n) * (n % 30) for n in numbers]
+                assert mode == "overwrite" or numbers[0] == 0
+                assert numbers[-1] >= last[thread]
+                last[thread] = numbers[-1]
+            return len(frame)
+
         try:
             for _ in range(200 if LONG else 10):
-                frame = kit.open(path).frame()
-                assert frame.attrs.get("damaged") is None
-                for thread, rows in frame.groupby("thread"):
-                    numbers = rows["n"].tolist()
-                    assert numbers == list(range(numbers[0], numbers[-1] + 1))
-                    assert rows["s"].tolist() == [str(n) * (n % 30) for n in numbers]
-                    assert mode == "overwrite" or numbers[0] == 0
-                    assert numbers[-1] >= last[thread]
-                    last[thread] = numbers[-1]
+                look()  # of 300 events nothing may hold still for long enough
         finally:
             over.set()
         background.join()
+        found = look()
+    assert found >= 300
     assert max(last.values()) > 0
 
 

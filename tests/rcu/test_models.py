@@ -152,3 +152,49 @@ def test_relations_behave_like_sets_of_pairs(first: set, second: set) -> None:
     cycle = space.cycle(a)
     assert bool(cycle) is not space.acyclic(a)
     assert all(edge in first for edge in zip(cycle, cycle[1:] + cycle[:1], strict=True))
+
+
+@pytest.mark.parametrize(
+    ("before", "between", "verdict"),
+    [
+        ("WRITE_ONCE(*x, 1);", "", "Sometimes"),
+        ("WRITE_ONCE(*x, 1); i = srcu_read_lock(s); srcu_read_unlock(s, i);", "", "Never"),
+        ("i = srcu_read_lock(s); srcu_read_unlock(s, i);", "WRITE_ONCE(*x, 1);", "Sometimes"),
+    ],
+)
+@pytest.mark.parametrize("model", ["tso", "lkmm"])
+def test_the_fence_after_an_srcu_section_needs_the_section(before, between, verdict, model):
+    """Red where it orders by itself, or what stands between the two."""
+    text = f"""C srcu-fence
+{{}}
+P0(int *x, int *y, struct srcu_struct *s)
+{{ int i; int r; {before} {between} smp_mb__after_srcu_read_unlock(); r = READ_ONCE(*y); }}
+P1(int *x, int *y) {{ int r; WRITE_ONCE(*y, 1); smp_mb(); r = READ_ONCE(*x); }}
+exists (0:r=0 /\\ 1:r=0)"""
+    assert rcu.judge(rcu.parse(text), model).verdict == verdict
+
+
+@pytest.mark.parametrize(
+    ("model", "verdict"),
+    [("sc", "Never"), ("tso", "Never"), ("alpha", "Sometimes"), ("lkmm", "Sometimes")],
+)
+def test_a_constant_out_of_thin_air_is_tried(model, verdict):
+    """Red where only values are tried that some execution writes without having read them."""
+    text = """C thin-air
+{}
+P0(int *a, int *b)
+{ int v; v = 2; if (READ_ONCE(*a) != 2) v = 0; WRITE_ONCE(*b, v); }
+P1(int *a, int *b) { int w; w = READ_ONCE(*b); WRITE_ONCE(*a, w); }
+exists (1:w=2)"""
+    assert rcu.judge(rcu.parse(text), model).verdict == verdict
+
+
+def test_a_constant_that_nobody_can_write_is_not_seen():
+    """Red where what is supposed is not dropped again."""
+    text = """C no-thin-air
+{}
+P0(int *a, int *b)
+{ int v; v = 2; if (READ_ONCE(*a) == 2) v = 3; WRITE_ONCE(*b, 1); }
+exists (b=2 \\/ 0:v=3)"""
+    verdict = rcu.judge(rcu.parse(text), "lkmm")
+    assert (verdict.verdict, len(verdict.states)) == ("Never", 1)
