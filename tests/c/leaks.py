@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 BLOCKS = 300
-"""By how many of the interpreter's blocks a step may end with more: names, caches, free lists. pandas
-and PyArrow come and go by up to 230. A step is gone through 400 times at least, so that one object left
-each time is found."""
+"""By how many of the interpreter's blocks a step may end with more: names, caches, free lists.
+pandas and PyArrow come and go by up to 230. A step is made 400 times at least, so one object
+that is left each time is found."""
 BYTES = 4 << 20
 """By how much of resident memory, which comes and goes in large pieces."""
 
