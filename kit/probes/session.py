@@ -365,19 +365,19 @@ class Session:
             },
         )
 
+    @property
+    def _state(self) -> str:
+        return "running" if self.running else "not started" if self._started is None else "over"
+
     def __repr__(self) -> str:
-        state = "running" if self.running else "not started" if self._started is None else "over"
         written = sum(self.written.values())
         failed = f", {self.last_error}" if self.last_error else ""
-        return f"<Session in {self.folder}: {state}, {written:,} events written{failed}>"
+        return f"<Session in {self.folder}: {self._state}, {written:,} events written{failed}>"
 
     def _repr_html_(self) -> str:
         rows = [
             ("folder", str(self.folder)),
-            (
-                "state",
-                "running" if self.running else "not started" if self._started is None else "over",
-            ),
+            ("state", self._state),
             *((name, f"{count:,} events written") for name, count in self.written.items()),
             ("last error", self.last_error or "none"),
         ]

@@ -243,8 +243,9 @@ class Sessions:
             return self.opened.facts
         if session is None:
             return []
+        written = session.written
         facts = [
-            [name, f"{session.written.get(name, 0) + len(each):,} events", ", ".join(each.patterns)]
+            [name, f"{written.get(name, 0):,} events", ", ".join(each.patterns)]
             for name, each in session.recorders.items()
         ]
         facts += [

@@ -46,6 +46,17 @@ def run(fill, query, count=6):
             pass
 
 
+def test_it_shows_how_much_is_saved_while_it_is(state, fill, folder):
+    """Red where the events of the file that is being written are counted twice."""
+    state.toggle("saved.fill", "record")
+    state.sessions.begin(folder)
+    for n in range(5):
+        fill(n, "A")
+    assert state.sessions.shown()["facts"] == [["events", "5 events", "saved.fill"]]
+    state.sessions.end()
+    assert state.sessions.shown()["facts"] == [["events", "5 events", "saved.fill"]]
+
+
 def test_what_is_connected_is_saved_and_shown_again(state, fill, query, folder):
     connect_all_kinds(state)
     sessions = state.sessions
