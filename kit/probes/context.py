@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from kit.errors import FormatError
 from kit.markers.format import FIELD_TYPES, Label
+from kit.probes.checks import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -24,6 +25,7 @@ __all__ = [
     "Context",
     "context",
     "context_functions",
+    "context_letters",
     "context_type",
 ]
 
@@ -211,3 +213,11 @@ def context_functions(names: Iterable[str]) -> tuple[tuple[str, ...], list[Calla
                 f"there is no context field {name!r}; known are: {', '.join(sorted(CONTEXT))}"
             )
     return chosen, [CONTEXT[name].function for name in chosen]
+
+
+def context_letters(names: Iterable[str]) -> dict[str, str]:
+    """Return the letters of context fields' types, see `kit.probes.checks.KINDS`, by name.
+
+    As they are registered now: what a record's columns are stays as it was when it began.
+    """
+    return {name: KINDS[CONTEXT[name].type] for name in names}

@@ -27,14 +27,13 @@ from kit.probes.capture_file import (
     THREADS,
     words_of,
 )
-from kit.probes.checks import KINDS, columns
-from kit.probes.context import CONTEXT
+from kit.probes.checks import columns
 from kit.probes.records import HEAD, decode, encode
 from kit.probes.sink import Sink
 from kit.probes.store import Buffer, Piece, Store, sub_buffer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from kit.markers import Marker
     from kit.markers.format import Format
@@ -438,37 +437,9 @@ class MappedStore(Store):
 
 
 class MappedSink(Sink):
-    """Writes events into a file.
-
-    Parameters
-    ----------
-    capacity : int
-        How many events are kept.
-    context : iterable of str
-        What is recorded with each event.
-    observe : bool
-        Whether dispatches are recorded, too; these are not in the file.
-    overwrite : bool
-        Whether the newest events are kept, and not the first.
-    file : CaptureFile
-        Where they are kept.
-    """
+    """Writes events into a file; see `kit.probes.sink.Sink`."""
 
     store: MappedStore
-
-    def __init__(
-        self,
-        capacity: int,
-        context: Iterable[str],
-        observe: bool,
-        *,
-        overwrite: bool,
-        file: CaptureFile,
-    ) -> None:
-        self.overwrite = overwrite
-        self.file = file
-        self._kinds: list[bytes] = []
-        super().__init__(capacity, context, observe)
 
     def begin(self) -> None:
         """Begin an empty store."""
@@ -476,10 +447,14 @@ class MappedSink(Sink):
             self.store.forget()  # one store: what is in the middle of an event finishes it there
             return
         assert self.file is not None
-        self._letters = [KINDS[CONTEXT[name].type] for name in self.context]
-        kept = None if self.overwrite else self.capacity if self.observer else 0
+        self._kinds: list[bytes] = []
         self.store = MappedStore(
-            self.file, self.capacity, self.overwrite, self._kinds, len(self.context), kept
+            self.file,
+            self.capacity,
+            self.overwrite,
+            self._kinds,
+            len(self.context),
+            self.dispatches_kept,
         )
 
     def detach(self) -> None:
@@ -501,13 +476,11 @@ class MappedSink(Sink):
         """Return the number that stands for a marker with a format."""
         code = super().code(marker, format)
         for _, each in self.recorded[len(self._kinds) :]:
-            self._kinds.append(columns(each, self._letters))
+            self._kinds.append(columns(each, self.letters))
         self.declare()
         return code
 
     def _writer(self, code: int) -> Writer:
-        if self.file is not None and not self.file.knows(code):
-            return self.losing
         sink, kinds = self, self._kinds[code]
 
         def write(ident: int, ts: int, args: tuple[Any, ...]) -> None:
@@ -516,8 +489,6 @@ class MappedSink(Sink):
         return write
 
     def _writer_with_context(self, code: int) -> Writer:
-        if self.file is not None and not self.file.knows(code):
-            return self.losing
         sink, kinds, functions = self, self._kinds[code], self._context_functions
         arity = len(kinds) - len(functions)
 

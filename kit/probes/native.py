@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, overload
 
 from kit import _c
 from kit.probes.capture import TEXT_LIMIT, Row, ThreadEvents
-from kit.probes.checks import KINDS, columns, plain
-from kit.probes.context import CONTEXT, thread_name_of
+from kit.probes.checks import columns, plain
+from kit.probes.context import thread_name_of
 from kit.probes.sink import Sink
 from kit.probes.store import Store, by_name, sub_buffer
 
@@ -141,21 +141,7 @@ class NativeStore(Store):
 
 
 class NativeSink(Sink):
-    """Writes events into blocks.
-
-    Parameters
-    ----------
-    capacity : int
-        How many events are kept.
-    context : iterable of str
-        What is recorded with each event.
-    observe : bool
-        Whether dispatches and publications are recorded, too.
-    overwrite : bool
-        Whether the newest events are kept, and not the first.
-    file : CaptureFile, optional
-        Where the blocks are.
-    """
+    """Writes events into blocks; see `kit.probes.sink.Sink`."""
 
     store: NativeStore
 
@@ -168,22 +154,17 @@ class NativeSink(Sink):
         overwrite: bool,
         file: CaptureFile | None = None,
     ) -> None:
-        self.overwrite = overwrite
-        self.file = file
         size = sub_buffer(capacity) if overwrite else 0
         self._memory = None if file is None else _memory(file)
         memory = () if self._memory is None else (self._memory,)
         self._blocks = _c.Store(capacity, size, thread_name_of, plain, *memory)
-        super().__init__(capacity, context, observe)
-        # As they are registered now: a record's columns are what they are.
-        self._types = {name: CONTEXT[name].type for name in self.context}
+        super().__init__(capacity, context, observe, overwrite=overwrite, file=file)
 
     def begin(self) -> None:
         """Begin an empty store."""
         self._blocks.clear()
-        kept = self.capacity if self.observer else 0
         self.store = NativeStore(
-            self._blocks, self.capacity, None if self.overwrite else kept, len(self.context)
+            self._blocks, self.capacity, self.dispatches_kept, len(self.context)
         )
 
     def code(self, marker: Marker, format: Format) -> int:
@@ -212,12 +193,9 @@ class NativeSink(Sink):
 
     def _kinds(self, code: int) -> bytes:
         """Return the kinds of a record's columns, a letter each."""
-        _, format = self.recorded[code]
-        return columns(format, [KINDS[self._types[name]] for name in self.context])
+        return columns(self.recorded[code][1], self.letters)
 
     def _writer(self, code: int) -> Callable[[int, int, tuple[Any, ...]], None]:
-        if self.file is not None and not self.file.knows(code):
-            return self.losing
         is_span = self.recorded[code][1].is_span
         context = tuple(self._context_functions)
         return _c.Writer(self._blocks, code, self._kinds(code), is_span, context, TEXT_LIMIT)

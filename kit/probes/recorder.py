@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 from kit.errors import NotConnectedError, WouldDeadlockError
 from kit.markers import Connection, Marker, PatternConnection, batch, connect, grace
 from kit.probes.capture import Capture, MarkerInfo, Row, missing_text, wall_offset
-from kit.probes.checks import KINDS, whole
-from kit.probes.context import CONTEXT, context_functions
+from kit.probes.checks import whole
+from kit.probes.context import context_functions, context_letters
 from kit.probes.cutoff import Cuts
 from kit.probes.facts import facts
 from kit.probes.sink import new_sink
@@ -196,7 +196,7 @@ class Recorder:
             plan(self.capacity, size, overwrite=self.mode == "overwrite"),
             self.capacity,
             self.mode,
-            {name: KINDS[CONTEXT[name].type] for name in chosen},
+            context_letters(chosen),
             self._wall,
         )
 

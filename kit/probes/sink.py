@@ -12,7 +12,7 @@ from kit.markers.choice import dispatcher
 from kit.markers.mode import mode
 from kit.markers.tally import Tally
 from kit.probes.checks import strictly
-from kit.probes.context import context_functions
+from kit.probes.context import context_functions, context_letters
 from kit.probes.store import DiscardStore, OverwriteStore, Store
 
 if TYPE_CHECKING:
@@ -40,16 +40,30 @@ class Sink(ABC):
     context : iterable of str
         What is recorded with each event.
     observe : bool
-        Whether dispatches and publications are recorded, too.
+        Whether dispatches and publications are recorded, too; these are never in the file.
+    overwrite : bool
+        Whether the newest events are kept, and not the first.
+    file : CaptureFile, optional
+        Where they are kept; in the program's own memory otherwise.
     """
 
     kit_label = "record"
     store: Store
-    file: CaptureFile | None = None
 
-    def __init__(self, capacity: int, context: Iterable[str], observe: bool) -> None:
+    def __init__(
+        self,
+        capacity: int,
+        context: Iterable[str],
+        observe: bool,
+        *,
+        overwrite: bool,
+        file: CaptureFile | None = None,
+    ) -> None:
         self.capacity = capacity
+        self.overwrite = overwrite
+        self.file = file
         self.context, self._context_functions = context_functions(context)
+        self.letters = tuple(context_letters(self.context).values())
         self.observer: Observer | None = self if observe else None
         self._numbers = Tally()
         # What the codes in the rows mean; a marker declared anew has a second code.
@@ -74,6 +88,13 @@ class Sink(ABC):
         if self.file is not None:
             with self.declaring:
                 self.file.declare(self.recorded)
+
+    @property
+    def dispatches_kept(self) -> int | None:
+        """How many observed dispatches are kept before others are lost; None for the newest."""
+        if self.overwrite:
+            return None
+        return self.capacity if self.observer else 0
 
     def rotate(self, file: CaptureFile) -> tuple[int, int]:
         """Go on in another file; return how many events and cells of the old one are in use."""
@@ -121,7 +142,8 @@ class Sink(ABC):
         code = self.code(marker, format)
         if code not in self._writers:
             make = self._writer_with_context if self._context_functions else self._writer
-            self._writers[code] = make(code)
+            lost = self.file is not None and not self.file.knows(code)
+            self._writers[code] = self.losing if lost else make(code)
         write = self._writers[code]
         return strictly(write, marker.name, format) if mode.strict else write
 
@@ -220,7 +242,7 @@ class DiscardSink(_RowSink):
     def begin(self) -> None:
         """Begin an empty store."""
         # One store: a writer that loaded the old one finishes its event there.
-        self.store = DiscardStore(self.capacity, self.capacity if self.observer else 0)
+        self.store = DiscardStore(self.capacity, self.dispatches_kept)
 
     def _writer(self, code: int) -> Writer:
         sink = self
@@ -296,13 +318,13 @@ def new_sink(
     -------
     Sink
     """
+    kind: type[Sink] = OverwriteSink if overwrite else DiscardSink
     if dispatcher == "c":
         from kit.probes.native import NativeSink
 
-        return NativeSink(capacity, context, observe, overwrite=overwrite, file=file)
-    if file is not None:
+        kind = NativeSink
+    elif file is not None:
         from kit.probes.mapped_store import MappedSink
 
-        return MappedSink(capacity, context, observe, overwrite=overwrite, file=file)
-    kind = OverwriteSink if overwrite else DiscardSink
-    return kind(capacity, context, observe)
+        kind = MappedSink
+    return kind(capacity, context, observe, overwrite=overwrite, file=file)

@@ -233,7 +233,7 @@ class Store(ABC):
 class DiscardStore(Store):
     """Keeps exactly ``capacity`` events, then counts what is lost."""
 
-    def __init__(self, capacity: int, dispatches: int = 0) -> None:
+    def __init__(self, capacity: int, dispatches: int | None = 0) -> None:
         super().__init__(capacity, dispatches)
         # A place for each event. ``for _ in room`` takes one, in one operation, and costs a
         # quarter of what a method call would.
