@@ -15,10 +15,7 @@ from __future__ import annotations
 
 import itertools
 import operator
-import os
-import weakref
-from contextlib import nullcontext
-from threading import RLock, get_ident
+from threading import get_ident
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from kit.markers.choice import dispatcher, unlocked
@@ -28,6 +25,7 @@ from kit.probes import clock
 from kit.probes.budgets import Budget
 from kit.probes.conditions import Condition
 from kit.probes.conditions.program import program_nodes
+from kit.probes.locks import lock
 from kit.probes.places import known_names, places
 
 if TYPE_CHECKING:
@@ -43,26 +41,27 @@ _SECOND: Final = 1_000_000_000
 _LONG_AGO: Final = -(1 << 62)
 _REASONS: Final = ("condition", "failed", "every", "per_second", "budget", "limit")
 
-_NOTHING: Final = nullcontext()
-_locks: weakref.WeakSet[Any] = weakref.WeakSet()
-
 _Maker: TypeAlias = "Callable[[Callable[..., Any]], Callable[..., Any]]"
 
 
 class _Counts:
     """How many events were kept back by each stage."""
 
-    __slots__ = (*_REASONS[1:], "first_failure", "unmet")
+    __slots__ = (*_REASONS[2:], "failures", "first_failure", "unmet")
 
     def __init__(self) -> None:
         self.unmet = Tally()  # by a condition, perhaps in C; those that failed are among them
-        self.failed = self.every = self.per_second = 0
-        self.budget = self.limit = 0
+        self.failures = Tally()
+        self.every = self.per_second = self.budget = self.limit = 0
         self.first_failure: str | None = None
 
     @property
     def condition(self) -> int:
-        return self.unmet.n - self.failed
+        return self.unmet.n - self.failures.n
+
+    @property
+    def failed(self) -> int:
+        return self.failures.n
 
 
 class _Ring:
@@ -91,12 +90,10 @@ class Admitted:
         self.asked = asked
         self.counts = _Counts()
         self._makers: dict[tuple[bool, Format], _Maker] = {}
-        self._lock = RLock()  # a signal handler may fire in the middle of a stage
-        _locks.add(self._lock)
         self._scope: dict[str, Any] = {
             "__name__": __name__,
             "counts": self.counts,
-            "lock": self._lock,
+            "lock": lock(),
             "unmet": self.counts.unmet,
             "clock": clock.now,
             "number_of_event": itertools.count().__next__,
@@ -297,8 +294,7 @@ class Admitted:
 
     def _note_failure(self, error: Exception) -> None:
         counts = self.counts
-        with self._lock if unlocked else _NOTHING:
-            counts.failed += 1
+        counts.failures.up()
         if counts.first_failure is None:
             counts.first_failure = f"{type(error).__name__}: {error}"[:1000]
 
@@ -405,14 +401,3 @@ def _whole(option: str, value: int | None) -> int | None:
     if whole < 1:
         raise ValueError(f"{option} is a whole number of at least 1, got {value!r}")
     return whole
-
-
-def _after_fork() -> None:
-    # Other threads do not exist here, and give back no lock.
-    for lock in list(_locks):
-        if not lock._is_owned():
-            lock._at_fork_reinit()
-
-
-if unlocked and hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)

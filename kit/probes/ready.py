@@ -11,11 +11,11 @@ from __future__ import annotations
 import time
 from collections import deque
 from reprlib import Repr
-from threading import RLock
 from typing import TYPE_CHECKING, Any, Final
 
 from kit.markers.choice import unlocked
 from kit.markers.tally import Tally
+from kit.probes.locks import lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -195,7 +195,7 @@ class Time:
 
     def __init__(self) -> None:
         self.observer: Observer | None = None
-        self._lock = RLock()
+        self._lock = lock()
         self.reset()
 
     def reset(self) -> None:

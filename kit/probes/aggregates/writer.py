@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import math
-from contextlib import nullcontext
 from dataclasses import dataclass
-from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 from kit.markers.choice import dispatcher, unlocked
+from kit.markers.tally import Tally
 from kit.probes.aggregates.cells import Cell, plain
 from kit.probes.aggregates.sketch import grow, scale
 from kit.probes.places import places
@@ -53,18 +52,17 @@ class State:
     ----------
     tables : dict of int to dict
         For each thread its cells by key.
-    dropped : dict of str to int
+    dropped : dict of str to Tally
         For each marker how many events had a key for which there was no room.
     """
 
-    __slots__ = ("_lock", "_room", "capacity", "dropped", "known", "tables")
+    __slots__ = ("_room", "capacity", "dropped", "known", "tables")
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
         self.tables: dict[int, dict[Any, Cell]] = {}
-        self.dropped: dict[str, int] = {}
+        self.dropped: dict[str, Tally] = {}
         self.known: dict[Any, object] = {}
-        self._lock = RLock() if unlocked else nullcontext()
         # A place for each key, taken and given back by one operation on a built-in object.
         self._room: list[None] = [None] * capacity
 
@@ -85,8 +83,7 @@ class State:
                 self._room.pop()
             except IndexError:
                 if key not in self.known:  # another thread may have been faster with this key
-                    with self._lock:
-                        self.dropped[marker] += 1
+                    self.dropped[marker].up()
                     return None
             else:
                 mine = object()
@@ -98,7 +95,7 @@ class State:
     def cleared(self) -> State:
         """Return an empty one; who has loaded this one finishes its event here."""
         state = State(self.capacity)
-        state.dropped.update(dict.fromkeys(self.dropped, 0))
+        state.dropped.update((name, Tally()) for name in self.dropped)
         return state
 
     def cells(self) -> Iterator[tuple[Any, Cell]]:
@@ -116,13 +113,13 @@ class State:
     @property
     def drops(self) -> dict[str, int]:
         """For each marker how many events had a key for which there was no room."""
-        return self.dropped.copy()
+        return {name: tally.n for name, tally in self.dropped.copy().items()}
 
     def writer(
         self, plan: Plan, name: str, format: Format, owner: Any
     ) -> Callable[[int, int, tuple[Any, ...]], None]:
         """Return what the dispatcher calls for the events of a marker; see `make_writer`."""
-        self.dropped.setdefault(name, 0)
+        self.dropped.setdefault(name, Tally())
         return make_writer(plan, name, format, owner)
 
 
