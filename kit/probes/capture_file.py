@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from kit.markers.format import Format
 
-__all__ = ["MAGIC", "SUFFIX", "VERSION", "CaptureFile", "Layout", "plan", "words_of"]
+__all__ = ["MAGIC", "SUFFIX", "VERSION", "CaptureFile", "Layout", "Live", "plan", "words_of"]
 
 MAGIC: Final = b"\x89KITCAP\n"
 VERSION: Final = 1
@@ -40,10 +40,7 @@ ORDER: Final = 0x01020304
 
 PAGE: Final = 4096
 HEADER: Final = struct.Struct("=8sIIII")  # magic, version, order, length and CRC of the JSON
-LIVE: Final = struct.Struct("=QQQQQQqqQ")
-"""Epoch; bytes of names; slots of threads and of counts in use; events lost that found no slot for
-their count, and of markers that are not declared; started; stopped; one more than the cells that
-a finished file has."""
+LIVE: Final = struct.Struct("=QQQQQQqqQ")  # what `Live` says
 EPOCH, NAMES, THREADS, COUNTS, LOST, UNDECLARED, STARTED, STOPPED, CELLS = range(0, 72, 8)
 """Where each of these is in the live page."""
 NAME: Final = struct.Struct("=II")  # length and CRC of the JSON that follows
@@ -62,6 +59,36 @@ SMALLEST_CELL: Final = 4096
 SPARE_CELLS: Final = 64
 """One for each of so many threads, which record little."""
 NAMES_ROOM: Final = 128 * 1024
+
+
+class Live(NamedTuple):
+    """What the live page says.
+
+    Attributes
+    ----------
+    epoch : int
+        Odd while everything is being forgotten.
+    names : int
+        Bytes of declarations.
+    threads, counts : int
+        Slots in use.
+    lost, undeclared : int
+        Events lost that found no slot for their count, and of markers that are not declared.
+    started, stopped : int
+        Nanoseconds; 0 while it is not stopped.
+    cells : int
+        One more than the cells that a finished file has; 0 while it is not finished.
+    """
+
+    epoch: int
+    names: int
+    threads: int
+    counts: int
+    lost: int
+    undeclared: int
+    started: int
+    stopped: int
+    cells: int
 
 
 class Layout(NamedTuple):

@@ -31,6 +31,7 @@ from kit.probes.capture_file import (
     THREAD,
     VERSION,
     Layout,
+    Live,
 )
 from kit.probes.checks import KINDS, columns
 from kit.probes.context import BUILT_IN, CONTEXT, TAKEN
@@ -160,9 +161,9 @@ class _Reader:
                 "again from where it was recorded"
             )
         live = self._live()
-        self.epoch = live[0]
-        if 0 < live[8] <= self.layout.cells:
-            self.layout = self.layout._replace(cells=live[8] - 1)  # it was finished
+        self.epoch = live.epoch
+        if 0 < live.cells <= self.layout.cells:
+            self.layout = self.layout._replace(cells=live.cells - 1)  # it was finished
 
     def _damaged(self, what: object) -> CaptureError:
         return CaptureError(
@@ -224,12 +225,12 @@ class _Reader:
             raise self._damaged(f"{type(error).__name__}: {error!s:.200}") from error
         return about, layout
 
-    def _live(self) -> tuple[int, ...]:
-        return LIVE.unpack(self.settled(PAGE, LIVE.size))
+    def _live(self) -> Live:
+        return Live._make(LIVE.unpack(self.settled(PAGE, LIVE.size)))
 
     def cleared(self) -> bool:
         """Whether what was read was being forgotten meanwhile."""
-        return self._live()[0] != self.epoch or bool(self.epoch & 1)
+        return self._live().epoch != self.epoch or bool(self.epoch & 1)
 
     # Declarations.
 
@@ -267,10 +268,9 @@ class _Reader:
                 self.damage.entries += 1
                 if "marker" in entry:
                     break  # those after it would have other codes
-        for info, (fanout, generation, fired) in zip(
-            markers, summary.get("markers", ()), strict=False
-        ):
-            place = markers.index(info)
+        counted = summary.get("markers", ())[: len(markers)]
+        for place, (fanout, generation, fired) in enumerate(counted):
+            info = markers[place]
             markers[place] = replace(info, fanout=fanout, generation=generation, fired=fired)
         return context, markers, summary
 
@@ -341,14 +341,14 @@ class _Reader:
         place, length = self.layout.threads, threads * THREAD.size
         for _ in range(TRIES):
             before = self.at(place, length)
-            count = min(self._live()[3], self.layout.most_counts)
+            count = min(self._live().counts, self.layout.most_counts)
             counts = self.at(self.layout.counts, count * COUNT.size)
             after = self.at(place, length)
             if before == after:
                 break
         words = range(0, length, THREAD.size)
         changed = {at // THREAD.size for at in words if before[at : at + 8] != after[at : at + 8]}
-        now = min(self._live()[2], self.layout.most_threads)
+        now = min(self._live().threads, self.layout.most_threads)
         return after, counts, changed | set(range(threads, now))
 
     def _threads(self, slots: bytes) -> list[_Thread]:
@@ -389,26 +389,29 @@ class _Reader:
 
     def read(self) -> Capture:
         """Return what the file holds."""
-        live = self._live()
-        cleared = live[0] & 1  # its program was killed when it was being cleared
+        cleared = self._live().epoch & 1  # its program was killed when it was being cleared
         every = [] if cleared else self._pieces()
         # Threads that began meanwhile are among these.
-        slots = 0 if cleared else min(self._live()[2], self.layout.most_threads)
+        slots = 0 if cleared else min(self._live().threads, self.layout.most_threads)
         pieces = [piece for piece in every if piece.thread < slots]
         self.damage.pieces += len(every) - len(pieces)
         # All but the newest of each thread are full by now, and what was begun later is left out.
-        records = {piece: self._records(piece) for piece in pieces}
+        records: list[list[tuple[_Piece, bytes]]] = [[] for _ in range(slots)]
+        for piece in pieces:
+            data = self._records(piece)
+            if data is not None:
+                records[piece.thread].append((piece, data))
         # These afterwards: every event found is one of a marker and a thread that are known, and
         # what gave way meanwhile is counted.
         slotted, counted, changed = (b"", b"", set()) if cleared else self._slots(slots)
-        _, names, _, _, lost, undeclared, started, stopped, _ = self._live()
-        context, markers, summary = self._declared(names)
+        live = self._live()
+        context, markers, summary = self._declared(live.names)
         found = self._threads(slotted)
         self._counts(counted, found, changed, len(markers))
         formats = [info.format for info in markers]
         letters = [*context.values()]
         rows = _rows_of([columns(format, letters) for format in formats], len(context))
-        events = self._events(found, pieces, records, [info.name for info in markers], rows)
+        events = self._events(found, records, [info.name for info in markers], rows)
         cut = self._cut(events, Cuts(tuple(summary.get("windows", ()))), formats)
         return Capture(
             markers=tuple(markers),
@@ -417,11 +420,11 @@ class _Reader:
             context_types=context,
             skipped=summary.get("skipped", {}),
             filtered=summary.get("filtered", {}),
-            lost_elsewhere=sum(each for each in (lost, undeclared) if each in _COUNT),
+            lost_elsewhere=sum(each for each in (live.lost, live.undeclared) if each in _COUNT),
             capacity=self.about["capacity"],
             mode=self.about["mode"],
-            started=started,
-            stopped=stopped or None,
+            started=live.started,
+            stopped=live.stopped or None,
             wall=self.about["wall"],
             host=self.about["host"],
             pid=self.about["pid"],
@@ -441,18 +444,16 @@ class _Reader:
     def _events(
         self,
         threads: list[_Thread],
-        pieces: list[_Piece],
-        records: dict[_Piece, bytes | None],
+        records: list[list[tuple[_Piece, bytes]]],
         names: list[str],
         rows: _Rows,
     ) -> list[ThreadEvents]:
         found = []
-        for number, thread in enumerate(threads):
+        for thread, pieces in zip(threads, records, strict=False):
             runs: list[tuple[int, list[Any]]] = []
             expected = max(thread.gone, thread.base)
-            for piece in pieces:
-                data = records[piece] if piece.thread == number else None
-                if data is None or piece.first < thread.gone:
+            for piece, data in pieces:
+                if piece.first < thread.gone:
                     continue  # it has given way, and is counted as such
                 if thread.base < 0:
                     thread.base = thread.gone = expected = piece.first  # nobody knows better
