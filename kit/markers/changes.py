@@ -6,7 +6,7 @@ dropped, and nothing has happened.
 
 from __future__ import annotations
 
-from _bisect import bisect_left, bisect_right
+from bisect import bisect_left, bisect_right
 from types import FunctionType, MethodType
 
 from kit.errors import AlreadyConnectedError, FormatMismatchError, NotConnectedError

@@ -196,8 +196,10 @@ class Registry:
         check_option("priority", priority, int)
         if error_limit is not None:
             check_option("error_limit", error_limit, int)
-        if error_limit is not None and error_limit < 1:
-            raise ValueError(f"error_limit is at least 1, or None for never; got {error_limit!r}")
+            if error_limit < 1:
+                raise ValueError(
+                    f"error_limit is at least 1, or None for never; got {error_limit!r}"
+                )
         default = default_name(probe) if name is None else None
         return Options(
             probe,

@@ -31,6 +31,15 @@ def unique():
     return lambda text: f"labels.{id(numbers)}.{text}{next(numbers)}"
 
 
+def recorded(name, values):
+    """A frame of the labels, recorded on a marker of that name."""
+    marker = kit.marker(name, label=kit.Label)
+    with kit.record(name) as recorder:
+        for value in values:
+            marker(value)
+    return recorder.frame(name)
+
+
 def same(column, values):
     wanted = [None if value is None else escape(value[:TEXT_LIMIT]) for value in values]
     assert isinstance(column.dtype, pd.CategoricalDtype)
@@ -44,51 +53,33 @@ def test_labels_are_those_that_were_recorded(unique, seed):
     choice = [*_ODD, *_MORE] if seed % 2 else [*_ODD]
     choice += [None] if seed > 1 else []
     values = [dice.choice(choice) for _ in range(2000)]
-    marker = kit.marker(unique("m"), label=kit.Label)
-    with kit.record(marker.name) as recorder:
-        for value in values:
-            marker(value)
-    same(recorder.frame(marker.name).label, values)
+    same(recorded(unique("m"), values).label, values)
 
 
 def test_many_different_labels_are_found_again(unique):
     """More than there is room for at first; short ones, and some that are found by a hash."""
     values = [str(number) * (1 + number % 5) for number in range(20_000)] * 2
-    marker = kit.marker(unique("m"), label=kit.Label)
-    with kit.record(marker.name) as recorder:
-        for value in values:
-            marker(value)
-    same(recorder.frame(marker.name).label, values)
+    same(recorded(unique("m"), values).label, values)
 
 
 def test_what_is_not_there_is_no_label(unique):
     """Nor is an empty text, which stands in the place of a misfit."""
-    marker = kit.marker(unique("m"), label=kit.Label)
-    with kit.record(marker.name) as recorder:
-        for value in (None, 1, "b", None, 2.5):
-            marker(value)
-    frame = recorder.frame(marker.name)
+    name = unique("m")
+    frame = recorded(name, (None, 1, "b", None, 2.5))
     assert frame.label.isna().tolist() == [True, True, False, True, True]
     assert list(frame.label.cat.categories) == ["b"]
-    assert sum(frame.attrs["misfits"][marker.name].values()) == 2
+    assert sum(frame.attrs["misfits"][name].values()) == 2
 
 
 def test_nothing_but_missing_labels(unique):
-    marker = kit.marker(unique("m"), label=kit.Label)
-    with kit.record(marker.name) as recorder:
-        marker(None), marker(None)
-    same(recorder.frame(marker.name).label, [None, None])
+    same(recorded(unique("m"), [None, None]).label, [None, None])
 
 
 def test_a_label_that_was_cut_is_counted(unique):
-    marker = kit.marker(unique("m"), label=kit.Label)
-    values = ["x" * (TEXT_LIMIT + 1), "x" * TEXT_LIMIT, "y"]
-    with kit.record(marker.name) as recorder:
-        for value in values:
-            marker(value)
-    frame = recorder.frame(marker.name)
+    name, values = unique("m"), ["x" * (TEXT_LIMIT + 1), "x" * TEXT_LIMIT, "y"]
+    frame = recorded(name, values)
     same(frame.label, values)
-    assert sum(frame.attrs["cut"][marker.name].values()) == 1
+    assert sum(frame.attrs["cut"][name].values()) == 1
 
 
 @pytest.mark.parametrize(("first", "then"), [(kit.Label, str), (str, kit.Label)])
