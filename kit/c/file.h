@@ -75,6 +75,7 @@ typedef struct File {
     size_t used;                    /* cells, then: all behind them are free */
     uint32_t key;
     uint64_t serial;
+    bool settled;                   /* all of it is sealed; nobody may write before it says so */
     struct File *following;         /* of all files, for the child of a fork */
     struct File **place;
 } File;
@@ -90,6 +91,27 @@ HIDDEN int64_t kit_file_thread(File *file, unsigned long tid, PyObject *name, in
 
 /* The number of a slot for a count, or -1. */
 HIDDEN int64_t kit_file_count(File *file, uint32_t thread, uint32_t code);
+
+/* How many bytes of records the piece has room for. */
+HIDDEN size_t kit_file_room(const File *file, char *data);
+
+/* Over how many bytes of records the piece has a checksum. */
+HIDDEN size_t kit_file_summed(char *data);
+
+/* Seal a piece: the checksum of so many bytes, and how many these are, in one store. */
+HIDDEN void kit_file_seal(char *data, uint32_t sum, uint32_t summed);
+
+/* Something in the file is about to change, or has: it is not closed.  Whoever finds the file after
+ * the program was killed must not find the change in one that says that it is whole. */
+static inline void
+kit_file_changes(File *file)
+{
+    if (UNLIKELY(file->settled)) {
+        file->settled = false;
+        atomic_store_explicit(&file->live->closed, 0, memory_order_relaxed);
+        atomic_thread_fence(memory_order_release);
+    }
+}
 
 /* Everything is free. */
 HIDDEN void kit_file_clear(File *file);
