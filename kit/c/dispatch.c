@@ -14,17 +14,6 @@
  */
 #include "gate.h"
 
-typedef struct {
-    PyObject_HEAD
-    vectorcallfunc fire;
-    PyObject *_Atomic array; /* NULL while nothing is connected */
-    PyObject *name;
-    PyObject *format;        /* NULL for None */
-    long long skipped;
-    Py_ssize_t arity;        /* of the fields alone */
-    bool is_span;
-} Dispatcher;
-
 HIDDEN PyObject *kit_span_call(PyObject *self, PyObject *const *args, size_t nargsf,
                                PyObject *kwnames);
 
@@ -539,19 +528,7 @@ kit_dispatch(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *
 static int
 is_on(PyObject *self)
 {
-    return atomic_load_explicit(&((Dispatcher *)self)->array, memory_order_relaxed) != NULL;
-}
-
-bool
-kit_is_on(PyObject *self)
-{
-    return is_on(self);
-}
-
-bool
-kit_decorates(PyObject *self)
-{
-    return ((Dispatcher *)self)->format != NULL && ((Dispatcher *)self)->arity == 0;
+    return kit_is_on(self);
 }
 
 /* The type. */

@@ -350,7 +350,27 @@ HIDDEN int kit_init_adder(PyObject *module);
 HIDDEN int kit_init_program(PyObject *module);
 HIDDEN int kit_init_gate(PyObject *module);
 
-/* Shared by markers and spans: dispatch an event whose array is not NULL. */
+/* What markers and spans share. */
+
+typedef struct {
+    PyObject_HEAD
+    vectorcallfunc fire;
+    PyObject *_Atomic array; /* NULL while nothing is connected */
+    PyObject *name;
+    PyObject *format;        /* NULL for None */
+    long long skipped;
+    Py_ssize_t arity;        /* of the fields alone */
+    bool is_span;
+} Dispatcher;
+
+/* Whether anything is connected. */
+static inline bool
+kit_is_on(PyObject *marker)
+{
+    return atomic_load_explicit(&((Dispatcher *)marker)->array, memory_order_relaxed) != NULL;
+}
+
+/* Dispatch an event whose array is not NULL. */
 HIDDEN int kit_dispatch(PyObject *marker, PyObject *const *args, Py_ssize_t nargs, PyObject *kwnames,
                         const Event *span);
 

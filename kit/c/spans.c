@@ -1,19 +1,40 @@
 /* Spans: a context manager that fires once, at its end, with start and duration. */
 #include "kit.h"
 
-HIDDEN bool kit_is_on(PyObject *marker);
-HIDDEN bool kit_decorates(PyObject *span);
+/* One entry of a passage that has not been left.
+ *
+ * Whose it is, the frame tells that entered: within one frame `with` blocks of one passage nest, so
+ * the newest entry of a frame is the one that it leaves.  That tells recursion, threads, tasks and
+ * generators apart.  A frame that has ended leaves its address to others; nearly always these run
+ * other code, and frames of the same code enter before they leave. */
+typedef struct {
+    int64_t start;     /* 0 where nothing was connected */
+    const void *frame; /* where it is in memory; never looked into, it may have ended */
+    const void *code;  /* what it ran */
+    uintptr_t thread;  /* where that is; UNSURE: the entry may have been left, see Others */
+} Entry;
+
+#define UNSURE 1
+
+typedef struct {
+    int32_t room;
+    int32_t gone;      /* so many of the entries that are unsure have been left */
+    Entry entries[];
+} Others;
 
 typedef struct {
     PyObject_VAR_HEAD
     vectorcallfunc call;
     PyObject *span;
-    PyObject *kwnames;  /* of the last values, or NULL */
-    int64_t start;      /* 0 outside, and where nothing was connected at entry */
-    Py_ssize_t nargs;   /* positional ones */
-    Py_ssize_t count;   /* all of them */
-    uint8_t bound;      /* which of its steps a `with` statement has looked up */
-    bool tracked;       /* by the garbage collector, see holds_others */
+    PyObject *kwnames;     /* of the last values, or NULL */
+    Entry first;           /* the oldest that has not been left */
+    Others *others;        /* the rest, oldest first; NULL: there never were any */
+    int32_t inside;        /* how many that is in all; nearly always 0 or 1 */
+    int32_t nargs;         /* positional values */
+    int32_t count;         /* all of them */
+    uint8_t bound;         /* which of its steps have ever been looked up */
+    bool forgetful;        /* there was no memory for an entry: nothing is known until all have left */
+    bool tracked;          /* by the garbage collector, see holds_others */
     PyObject *values[1];
 } Timing;
 
@@ -55,13 +76,15 @@ new_timing(PyObject *span, PyObject *const *args, Py_ssize_t nargs, PyObject *kw
         self = PyObject_GC_NewVar(Timing, kit_Timing, all < USUAL ? USUAL : all);
         if (self == NULL)
             return NULL;
+        self->call = timing_call;
+        self->others = NULL;
+        self->inside = 0;
+        self->forgetful = false;
     }
-    self->call = timing_call;
     self->span = Py_NewRef(span);
     self->kwnames = Py_XNewRef(kwnames);
-    self->start = 0;
-    self->nargs = nargs;
-    self->count = all;
+    self->nargs = (int32_t)nargs;
+    self->count = (int32_t)all;
     self->bound = 0;
     self->tracked = false;
     for (Py_ssize_t i = 0; i < all; i++) {
@@ -79,7 +102,8 @@ PyObject *
 kit_span_call(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *kwnames)
 {
     Py_ssize_t nargs = PyVectorcall_NARGS(nargsf);
-    if (UNLIKELY(kit_decorates(self)) && nargs == 1 && kwnames == NULL && PyCallable_Check(args[0]))
+    const Dispatcher *span = (Dispatcher *)self;
+    if (UNLIKELY(span->arity == 0 && span->format != NULL) && nargs == 1 && kwnames == NULL && PyCallable_Check(args[0]))
         return PyObject_CallMethodOneArg(self, kit_str_wrap, args[0]);
     return new_timing(self, args, nargs, kwnames);
 }
@@ -102,24 +126,165 @@ timing_new(PyTypeObject *Py_UNUSED(type), PyObject *args, PyObject *kwargs)
     return new_timing(span, ((PyTupleObject *)values)->ob_item, PyTuple_GET_SIZE(values), NULL);
 }
 
+/* Who enters or leaves: which frame, which code runs in it, on which thread. */
+static inline void
+identify(Entry *entry)
+{
+#if PY_VERSION_HEX >= 0x030D0000
+    PyThreadState *thread = PyThreadState_GetUnchecked();
+    const void *frame = thread->current_frame;
+#else
+    PyThreadState *thread = _PyThreadState_UncheckedGet();
+    const void *frame = thread->cframe->current_frame;
+#endif
+    entry->thread = (uintptr_t)thread;
+    entry->frame = frame;
+    /* A frame begins with what it runs: its code, in 3.11 its function. */
+    entry->code = frame == NULL ? NULL : *(const void *const *)frame;
+}
+
+static inline Entry *
+entry_at(Timing *self, int32_t i)
+{
+    return i == 0 ? &self->first : &self->others->entries[i - 1];
+}
+
+/* Another one enters before all others have left; NULL: there is no memory. */
+static COLD Entry *
+room_for_entry(Timing *self)
+{
+    if (self->forgetful)
+        return NULL;
+    Others *others = self->others;
+    int32_t room = others == NULL ? 0 : others->room;
+    if (self->inside > room) {
+        room = room == 0 ? 4 : 2 * room;
+        Others *larger = PyMem_RawRealloc(others, sizeof(Others) + room * sizeof(Entry));
+        if (larger == NULL) {
+            self->forgetful = true;
+            self->inside++; /* one too many: the last one to leave is not to be taken for the only one */
+            return NULL;
+        }
+        if (others == NULL)
+            larger->gone = 0;
+        larger->room = room;
+        self->others = larger;
+    }
+    return entry_at(self, self->inside);
+}
+
+static void
+drop(Timing *self, int32_t i)
+{
+    for (self->inside--; i < self->inside; i++)
+        *entry_at(self, i) = *entry_at(self, i + 1);
+}
+
+/* Where as many have been left as may have been, these were they. */
+static void
+settle(Timing *self)
+{
+    int32_t unsure = 0;
+    for (int32_t i = 0; i < self->inside; i++)
+        unsure += entry_at(self, i)->thread & UNSURE;
+    if (unsure > self->others->gone)
+        return;
+    for (int32_t i = self->inside; i-- > 0;) {
+        if (entry_at(self, i)->thread & UNSURE)
+            drop(self, i);
+    }
+    self->others->gone = 0;
+}
+
+static COLD void
+forget_entries(Timing *self)
+{
+    PyMem_RawFree(self->others);
+    self->others = NULL;
+    self->inside = 0;
+    self->forgetful = false;
+}
+
+/* One of several leaves: when it entered, or 0.  It is the newest of this frame; where there is none,
+ * as in an ExitStack, the only one of this thread.  Otherwise nobody can tell which it is: `lost`
+ * says that there is no event although there may have been a start. */
+static COLD int64_t
+part(Timing *self, bool *lost)
+{
+    if (self->forgetful) {
+        *lost = true;
+        if (--self->inside == 1)
+            forget_entries(self);
+        return 0;
+    }
+    Entry who;
+    identify(&who);
+    int32_t found = -1, near = 0;
+    for (int32_t i = self->inside; i-- > 0;) {
+        Entry *entry = entry_at(self, i);
+        if (entry->frame == who.frame && entry->code == who.code) {
+            found = i;
+            near = 1;
+            break;
+        }
+        if ((entry->thread & ~(uintptr_t)UNSURE) == who.thread) {
+            found = i;
+            near += entry->thread & UNSURE ? 2 : 1;
+        }
+    }
+    if (near == 1) {
+        int64_t start = entry_at(self, found)->start;
+        drop(self, found);
+        settle(self);
+        return start;
+    }
+    int32_t on = 0;
+    for (int32_t i = 0; i < self->inside; i++) {
+        Entry *entry = entry_at(self, i);
+        if (near == 0 || (entry->thread & ~(uintptr_t)UNSURE) == who.thread)
+            entry->thread |= UNSURE;
+        on += entry->thread & UNSURE && entry->start != 0;
+    }
+    *lost = self->others->gone++ < on;
+    settle(self);
+    return 0;
+}
+
+/* Python code runs neither here nor in the next: that is what makes them one step with a global lock. */
 static PyObject *
 enter(Timing *self)
 {
-    self->bound &= ~ENTER;
-    /* Off at entry means no event: without a start there is no duration. */
-    self->start = kit_is_on(self->span) ? kit_clock() : 0;
+    KIT_ALONE(self)
+    Entry *entry = LIKELY(self->inside == 0) ? &self->first : room_for_entry(self);
+    self->inside++;
+    if (LIKELY(entry != NULL)) {
+        identify(entry);
+        /* Off at entry means no event: without a start there is no duration. */
+        entry->start = kit_is_on(self->span) ? kit_clock() : 0;
+    }
+    KIT_NOT_ALONE()
     return Py_NewRef(self);
 }
 
 static PyObject *
 leave(Timing *self, PyObject *kind)
 {
-    self->bound &= ~EXIT;
-    int64_t start = self->start;
-    if (start == 0)
+    int64_t start = 0;
+    bool lost = false;
+    KIT_ALONE(self)
+    if (LIKELY(self->inside == 1)) {
+        start = self->first.start;
+        self->inside = 0;
+    }
+    else if (self->inside > 1)
+        start = part(self, &lost);
+    KIT_NOT_ALONE()
+    if (start == 0) {
+        if (UNLIKELY(lost) && kit_is_on(self->span))
+            kit_count(&((Dispatcher *)self->span)->skipped);
         Py_RETURN_NONE;
+    }
     int64_t end = kit_clock();
-    self->start = 0;
     PyObject *error = Py_None, *name = NULL;
     /* A generator that is closed early has ended, not failed. */
     if (UNLIKELY(kind != Py_None && kind != PyExc_GeneratorExit)) {
@@ -138,16 +303,39 @@ leave(Timing *self, PyObject *kind)
     Py_RETURN_NONE;
 }
 
-/* Calling a passage: as its __enter__ it begins, as its __exit__ it ends, see Step; in any other
- * way it was meant to decorate something. */
+/* What has been looked up stays looked up: somebody else who shares the passage may still call it.
+ * Ordered by nothing: who calls is the one who looked it up. */
+static inline bool
+is_bound(const Timing *self, uint8_t which)
+{
+#ifdef Py_GIL_DISABLED
+    return __atomic_load_n(&self->bound, __ATOMIC_RELAXED) & which;
+#else
+    return self->bound & which;
+#endif
+}
+
+static inline void
+note_bound(Timing *self, uint8_t which)
+{
+#ifdef Py_GIL_DISABLED
+    if (!is_bound(self, which))
+        __atomic_fetch_or(&self->bound, which, __ATOMIC_RELAXED);
+#else
+    self->bound |= which;
+#endif
+}
+
+/* Calling a passage: as its __enter__ it begins, as its __exit__ it ends, see Step.  Where these have
+ * never been looked up, or called in any other way, it was meant to decorate something. */
 static PyObject *
 timing_call(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *kwnames)
 {
     Py_ssize_t nargs = PyVectorcall_NARGS(nargsf);
     if (LIKELY(kwnames == NULL)) {
-        if (nargs == 3 && ((Timing *)self)->bound & EXIT)
+        if (nargs == 3 && is_bound((Timing *)self, EXIT))
             return leave((Timing *)self, args[0]);
-        if (nargs == 0 && ((Timing *)self)->bound & ENTER)
+        if (nargs == 0 && is_bound((Timing *)self, ENTER))
             return enter((Timing *)self);
     }
     PyObject *name = PyObject_GetAttrString(((Timing *)self)->span, "name");
@@ -181,7 +369,7 @@ step_get(PyObject *self, PyObject *passage, PyObject *Py_UNUSED(type))
 {
     if (passage == NULL || Py_TYPE(passage) != kit_Timing)
         return Py_NewRef(self);
-    ((Timing *)passage)->bound |= ((Step *)self)->which;
+    note_bound((Timing *)passage, ((Step *)self)->which);
     return Py_NewRef(passage);
 }
 
@@ -265,6 +453,8 @@ static inline void
 give_back(Timing *self)
 {
     PyTypeObject *type = Py_TYPE(self);
+    if (UNLIKELY(self->inside != 0 || self->others != NULL))
+        forget_entries(self);
     Py_DECREF(self->span);
     Py_XDECREF(self->kwnames);
     for (Py_ssize_t i = 0; i < self->count; i++)
