@@ -2,14 +2,10 @@
 
 Like the kernel's own rcutorture: readers that never rest, updaters that never wait for a good
 moment, and private data that is poisoned as soon as nobody may touch it any more.
-
-``python -m kit.torture --seconds 60`` prints a line of progress and, at the end, what was checked
-and how often. It exits with 1 when a promise was broken.
 """
 
 from __future__ import annotations
 
-import argparse
 import random
 import sys
 import threading
@@ -21,11 +17,11 @@ import kit
 from kit.probes import record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from kit.markers import Connection, Marker
 
-__all__ = ["Result", "main", "torture"]
+__all__ = ["Result", "torture"]
 
 CLOSURES: Final = 16
 SWITCH_INTERVAL: Final = 1e-6
@@ -231,49 +227,3 @@ def torture(
     finally:
         sys.setswitchinterval(interval)
     return churn.result(time.monotonic() - begin)
-
-
-def _show(share: float, dispatches: int) -> None:
-    filled = round(30 * share)
-    sys.stderr.write(f"\r[{'#' * filled:<30}] {share:4.0%}  {dispatches:,} dispatches ")
-    if share >= 1:
-        sys.stderr.write("\n")
-    sys.stderr.flush()
-
-
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command.
-
-    Parameters
-    ----------
-    arguments : sequence of str, optional
-        Without the program's name; from the command line where None.
-
-    Returns
-    -------
-    int
-        0, or 1 when a promise was broken.
-    """
-    parser = argparse.ArgumentParser(
-        prog="python -m kit.torture", description="Churn the markers and check what they promise."
-    )
-    parser.add_argument("--seconds", type=float, default=10.0, help="how long (10)")
-    parser.add_argument("--threads", type=int, default=4, help="how many fire (4)")
-    parser.add_argument("--updaters", type=int, default=2, help="how many connect (2)")
-    parser.add_argument("--seed", type=int, default=0, help="of what the updaters choose (0)")
-    options = parser.parse_args(arguments)
-    if options.seconds <= 0 or options.threads < 1 or options.updaters < 1:
-        parser.error("--seconds must be above 0, --threads and --updaters at least 1")
-    result = torture(
-        options.seconds,
-        readers=options.threads,
-        updaters=options.updaters,
-        seed=options.seed,
-        progress=_show if sys.stderr.isatty() else None,
-    )
-    sys.stdout.write(f"{result}\n")
-    return 1 if result.violations else 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())
