@@ -1,8 +1,9 @@
 """The recorder's file, written in Python: the twin of ``kit/c/file.c`` and of the blocks in C.
 
-One lock, which a writer holds while it puts a record into its place. A signal handler that records
-in the middle of that finds it taken by its own thread: what it recorded is put after the record
-that it interrupted.
+One lock for all stores (`kit.markers.locks.inner`), which a writer holds while it puts a record
+into its place. A signal handler that records in the middle of that finds it taken by its own
+thread: what it recorded is put after the record that it interrupted. What it connects is connected
+when the lock is given up.
 """
 
 from __future__ import annotations
@@ -10,11 +11,14 @@ from __future__ import annotations
 import mmap
 import os
 import struct
-import threading
 import zlib
 from collections import Counter, deque
+from sys import is_finalizing
 from typing import TYPE_CHECKING, Any, Final
 
+from kit.markers.locks import gone, inner
+from kit.markers.registry import registry
+from kit.markers.reporting import put_off
 from kit.probes.capture_file import (
     COUNT,
     COUNTS,
@@ -28,6 +32,7 @@ from kit.probes.capture_file import (
     words_of,
 )
 from kit.probes.checks import columns
+from kit.probes.locks import settles
 from kit.probes.records import HEAD, decode, encode
 from kit.probes.sink import Sink
 from kit.probes.store import Buffer, Piece, Store, sub_buffer
@@ -44,6 +49,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MappedSink", "MappedStore"]
 
+_queue: Final = registry.updater.queue
 LONGEST_NAME: Final = 96
 FREE: Final = bytes(PIECE.size)
 
@@ -118,7 +124,6 @@ class MappedStore(Store):
         self._held = 0
 
     def _fresh(self) -> None:
-        self._writing = threading.RLock()
         self._busy = False
         self._later: deque[tuple[int, int, bytes]] = deque()
         self._ended: deque[_MappedBuffer] = deque()
@@ -141,18 +146,26 @@ class MappedStore(Store):
         """Keep an event of the calling thread where there is room, or count it as lost."""
         if self._pid != os.getpid():
             self.detach()
-        with self._writing:
-            self._later.append((ident, code, record))
-            if self._busy:
-                return  # a signal handler, in the middle of what follows
-            self._busy = True
-            try:
-                while self._later:
-                    self._put(*self._later.popleft())
-            finally:
-                self._busy = False
-                if self._forget:
-                    self._forget_all()
+        if is_finalizing() and gone(inner):
+            self._words[(PAGE + LOST) // 8] += 1  # nobody else runs
+            return
+        # As `locks.settles` does it, which is too slow for here.
+        try:
+            with inner:
+                self._later.append((ident, code, record))
+                if self._busy:
+                    return  # a signal handler, in the middle of what follows
+                self._busy = True
+                try:
+                    while self._later:
+                        self._put(*self._later.popleft())
+                finally:
+                    self._busy = False
+                    if self._forget:
+                        self._forget_all()
+        finally:
+            if _queue or put_off:
+                registry.updater.settle()
 
     def _put(self, ident: int, code: int, record: bytes) -> None:
         buffer = self.buffer(ident)
@@ -316,9 +329,10 @@ class MappedStore(Store):
 
     # What holds for all of it.
 
+    @settles
     def forget(self) -> None:
         """Forget everything that was recorded."""
-        with self._writing:
+        with inner:
             if self._busy:
                 self._forget = True  # a signal handler, in the middle of a write
             else:
@@ -340,6 +354,7 @@ class MappedStore(Store):
             self._set(place, 0)
         self._set(EPOCH, epoch + 1)
 
+    @settles
     def rotate(self, sink: Sink, file: CaptureFile) -> tuple[int, int]:
         """Go on in another file, and have the sink know; what was recorded stays in the old one.
 
@@ -348,7 +363,7 @@ class MappedStore(Store):
         tuple of int
             How many events that are, and how many of its cells hold them.
         """
-        with self._writing:
+        with inner:
             events, cells = self._events(), self._taken.rfind(b"\1") + 1
             # First what there may be no memory for: all of it is done, or none.
             taken, full = bytearray(file.layout.cells), deque[_Block]()
@@ -386,7 +401,7 @@ class MappedStore(Store):
         self._pid = os.getpid()
         self._memory = mmap.mmap(-1, self._layout.size)
         self._words = words_of(self._memory)
-        self._fresh()  # the lock may be held by a thread that is not here
+        self._fresh()  # what a thread was about that is not here
         self._forget_all()
 
     # Reading.
@@ -399,9 +414,10 @@ class MappedStore(Store):
         """Take every thread's rows away; each row is taken once. The file keeps them."""
         return self._read(None, take=True)
 
+    @settles
     def _read(self, newest: int | None, *, take: bool) -> list[Piece]:
         found = []
-        with self._writing:
+        with inner:
             for buffer in self._mapped():
                 parts: list[bytes] = []
                 count = 0
@@ -426,8 +442,9 @@ class MappedStore(Store):
             pieces.append(Piece(buffer, events - len(rows), rows, lost, overwritten))
         return pieces
 
+    @settles
     def __len__(self) -> int:
-        with self._writing:
+        with inner:
             taken = (block.taken[1] for buffer in self._mapped() for block in buffer.blocks)
             return self._events() - sum(taken)
 
@@ -463,10 +480,8 @@ class MappedSink(Sink):
         super().detach()
 
     def rotate(self, file: CaptureFile) -> tuple[int, int]:
-        """Go on in another file."""
-        with self.declaring:
-            file.declare(self.recorded)
-            return self.store.rotate(self, file)
+        """Go on in another file; the registry's lock is held."""
+        return self.store.rotate(self, file)
 
     def cells_free(self) -> int:
         """How many cells of the file are free."""

@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import sys
 import time
-import warnings
 import weakref
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from kit.errors import NotConnectedError, WouldDeadlockError
 from kit.markers import Connection, Marker, PatternConnection, batch, connect, grace
+from kit.markers.registry import registry
+from kit.markers.reporting import warn
 from kit.probes.capture import Capture, MarkerInfo, Row, missing_text, wall_offset
 from kit.probes.checks import whole
 from kit.probes.context import context_functions, context_letters
@@ -36,6 +38,10 @@ __all__ = ["MODES", "Recorder", "record"]
 
 MODES: Final = ("discard", "overwrite")
 _LONGEST_WAIT: Final = 1.0
+_INTERRUPTED: Final = (
+    "rotate() in the middle of an update or of a recorder's write, which a signal handler or "
+    "__del__ has interrupted on this thread, could wait for that; rotate later, or on a thread"
+)
 
 
 def record(
@@ -248,6 +254,9 @@ class Recorder:
         OSError
             When the file cannot be made, or the disk has no room for it; recording goes on in the
             old one.
+        WouldDeadlockError
+            In a signal handler, ``__del__`` or callback of the garbage collector that interrupts an
+            update, or the recorder in the middle of an event; recording goes on in the old one.
 
         Examples
         --------
@@ -262,25 +271,49 @@ class Recorder:
         (1, [2])
         >>> folder.cleanup()
         """
-        old = self._file
-        if old is None:
+        now_in = self._file
+        if now_in is None:
             raise ValueError("this recorder has no file to go on from; record with path=")
-        new = old.next(path)
-        now = time.monotonic_ns()
+        if registry.updater.interrupted:
+            raise WouldDeadlockError(_INTERRUPTED)
+        # All that takes its time comes before the lock: room on the disk, and what is known to be
+        # declared. What is connected meanwhile is declared in `_go_on_in`.
+        new = now_in.next(path)
+        finished: list[tuple[CaptureFile, int, int]] = []
         try:
-            new.started(now, {})
-            events, cells = self._sink.rotate(new)
+            new.declare(self._sink.recorded)
+            if not registry.updater.exclusively(lambda: finished.append(self._go_on_in(new))):
+                raise WouldDeadlockError(_INTERRUPTED)
         except BaseException:
             if self._file is not new:
                 new.remove()
             raise
-        if self._stopped is None:
-            old.stopped(now, self._summary())
-        else:
-            new.stopped(self._stopped, self._summary())
+        old, events, cells = finished[0]
         old.finish(cells)
         self._finished = old
         return events
+
+    def _go_on_in(self, new: CaptureFile) -> tuple[CaptureFile, int, int]:
+        """Go on in another file; return the one before, and how much of it is in use.
+
+        The registry's lock is held: nobody declares anything in either file, starts, stops or
+        rotates meanwhile.
+        """
+        old = self._file
+        if old is None:
+            raise ValueError("this recorder has no file to go on from; record with path=")
+        now = time.monotonic_ns()
+        new.declare(self._sink.recorded)
+        new.started(now, {})
+        events, cells = self._sink.rotate(new)
+        self._sink.tell_undeclared()
+        summary = self._summary()
+        if self._stopped is None:
+            old.stopped(now, summary)
+        else:
+            old.stopped(self._stopped, summary)
+            new.stopped(self._stopped, summary)
+        return old, events, cells
 
     @property
     def handles(self) -> tuple[Connection | PatternConnection, ...]:
@@ -307,8 +340,7 @@ class Recorder:
         if self._admission:
             self._all_handles += handles
         self._stopped = None
-        if self._file is not None:
-            self._file.running(self._summary())
+        self._note()
 
     def stop(self, *, at: int | None = None) -> None:
         """Stop recording and wait for events that are being recorded; once more does nothing.
@@ -343,10 +375,26 @@ class Recorder:
             # A probe elsewhere takes its time, or this is one: what is still being recorded will
             # be there when it is done.
             pass
+        self._note(correct=at is not None)
+
+    def _note(self, *, correct: bool = False) -> None:
+        """Have the file say whether it runs, and what the recorder alone has counted.
+
+        It is an update, as what declares in the file is: one at a time.
+        """
         if self._file is not None:
-            self._file.stopped(self._stopped, self._summary())
-            if at is not None and self._finished is not None:
-                self._finished.correct(self._summary())  # it may have gone on a little too long
+            registry.updater.make_or_queue(partial(self._note_locked, correct))
+
+    def _note_locked(self, correct: bool) -> None:
+        file, stopped = self._file, self._stopped  # of now: it may have been started again
+        if file is None:
+            return
+        if stopped is None:
+            file.running(self._summary())
+            return
+        file.stopped(stopped, self._summary())
+        if correct and self._finished is not None:
+            self._finished.correct(self._summary())  # it may have gone on a little too long
 
     def _remove_file(self) -> None:
         """Leave nothing behind where nothing could be started."""
@@ -382,10 +430,24 @@ class Recorder:
 
     def clear(self) -> None:
         """Forget what was recorded, and the counts of what was lost."""
+        if self._file is None:
+            self._forget()
+        elif not registry.updater.exclusively(self._clear_locked):
+            # An interruption finds it empty at once; what the file says of it comes after that.
+            self._forget()
+            registry.updater.make_or_queue(self._note_started)
+
+    def _forget(self) -> None:
         self._sink.clear()
         if self._stopped is None:
             self._started = time.monotonic_ns()
             self._cuts = Cuts()
+
+    def _clear_locked(self) -> None:
+        self._forget()
+        self._note_started()
+
+    def _note_started(self) -> None:
         if self._file is not None:
             self._file.started(self._started, self._summary())
 
@@ -393,7 +455,7 @@ class Recorder:
         """Go on without the file and what was recorded, which are those of another process."""
         if self._file is not None:
             self._sink.detach()
-        self.clear()
+        self._forget()
 
     def __enter__(self) -> Self:
         self.start()
@@ -419,7 +481,7 @@ class Recorder:
                 except NotConnectedError:
                     pass
         # Last: where warnings are errors, this raises.
-        warnings.warn(message, ResourceWarning, stacklevel=2, source=self)
+        warn(message, ResourceWarning, source=self)
 
     # Counts.
 
@@ -432,7 +494,7 @@ class Recorder:
     @property
     def lost(self) -> int:
         """How many events found no room."""
-        return self._sink.store.lost() + (self._file.undeclared if self._file else 0)
+        return self._sink.store.lost() + self._sink.undeclared.n
 
     @property
     def overwritten(self) -> int:
@@ -639,7 +701,7 @@ class Recorder:
             stopped=self._stopped,
             wall=self._wall,
             filtered=self.filtered,
-            lost_elsewhere=self._file.undeclared if self._file else 0,
+            lost_elsewhere=self._sink.undeclared.n,
         )
 
     def __repr__(self) -> str:
