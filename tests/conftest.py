@@ -6,7 +6,10 @@ import sys
 import pytest
 from hypothesis import settings
 
-import kit
+# Here and in the processes that tests start, each lock looks at the order in which it is taken.
+os.environ.setdefault("KIT_CHECK_LOCKS", "1")
+
+import kit  # noqa: E402 - only now
 
 # A slow machine may not fail a test, and a run on CI finds today what it found yesterday.
 settings.register_profile("kit", deadline=None)

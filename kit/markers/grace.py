@@ -23,6 +23,7 @@ from _thread import start_new_thread
 from threading import get_ident
 
 from kit.errors import WouldDeadlockError
+from kit.markers.locks import holds_inner
 from kit.markers.readers import Reader, forked, inside, present
 
 TYPE_CHECKING = False
@@ -129,6 +130,11 @@ def refuse_inside(what: str) -> None:
         raise WouldDeadlockError(
             f"{what} in the middle of an update, which a signal handler or __del__ has interrupted "
             "on this thread, could wait for that update; use kit.defer()"
+        )
+    if holds_inner():
+        raise WouldDeadlockError(
+            f"{what} while a recorder writes or is read, which a signal handler or __del__ has "
+            "interrupted on this thread, could wait for that; use kit.defer()"
         )
     if ident in in_hook:
         raise WouldDeadlockError(f"{what} inside a marker's hook; use kit.defer()")

@@ -2,7 +2,10 @@
 
 One lock serialises updates; no dispatch takes it, and no probe and no hook runs under it. A signal
 handler, ``__del__`` or garbage-collector callback may interrupt an update on the very thread that
-holds the lock; its own update is queued then, and made before the lock is given up.
+holds the lock; its own update is queued then, and made before the lock is given up. Where it
+interrupts what holds an inner lock (see `kit.markers.locks`) the update is queued, too, and made
+when that one is given up: whoever waited for the registry's lock there could wait for a thread that
+waits for the inner one.
 """
 
 from __future__ import annotations
@@ -10,13 +13,16 @@ from __future__ import annotations
 import threading
 from collections import deque
 from functools import partial
+from sys import is_finalizing
 from threading import get_ident
 
 from kit.errors import WouldDeadlockError
 from kit.markers import grace
 from kit.markers.changes import Plans
+from kit.markers.choice import unlocked
+from kit.markers.locks import REGISTRY, gone, holds_inner, new_lock
 from kit.markers.publication import publish_all
-from kit.markers.reporting import report
+from kit.markers.reporting import put_off, report, tell
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -85,11 +91,12 @@ class Updater:
     def __init__(self) -> None:
         # Re-entrant, so that an interrupting update on the same thread gets as far as seeing that
         # it has to queue. `_busy` is read and written by the lock's holder only.
-        self._lock = threading.RLock()
+        self._lock = new_lock(REGISTRY, "the registry's lock")
         self._busy = False
         self._hook_ended = threading.Condition(self._lock)
         self._waiting_for: dict[int, Marker] = {}
-        self._queue: deque[Callable[[], None]] = deque()
+        self._try_lock = partial(self._lock.acquire, False)
+        self.queue: deque[Callable[[], None]] = deque()
         self._after_hooks: list[Callable[[], None]] = []
         self._retired: list[ProbeArray] = []
         self._local = _Thread()
@@ -97,9 +104,9 @@ class Updater:
     def reset_after_fork(self) -> None:
         """Forget the parent's other threads: none of them will give anything back."""
         # A signal handler may fork in the middle of an update; that one goes on.
-        if not self._lock._is_owned():  # type: ignore[attr-defined]
+        if not self._lock._is_owned():
             # In place: a hook that forks is about to take this very lock again.
-            self._lock._at_fork_reinit()  # type: ignore[attr-defined]
+            self._lock._at_fork_reinit()
             self._busy = False
             grace.in_update.clear()
         self._hook_ended = threading.Condition(self._lock)
@@ -108,12 +115,16 @@ class Updater:
     # The lock.
 
     def exclusively(self, update: Callable[[], None]) -> bool:
-        """Run an update with the lock held; False when this thread is in the middle of one.
+        """Run an update with the lock held; False where this thread must not wait for the lock.
 
-        What was queued meanwhile is made before the lock is given up.
+        That is in the middle of another update, where an inner lock is held, and at the end of the
+        interpreter, when nobody will give the lock back. What was queued meanwhile is made before
+        the lock is given up.
         """
         retired: list[ProbeArray] = []
         try:
+            if holds_inner() or (is_finalizing() and gone(self._lock)):
+                return False
             # `with`, not acquire(): it leaves no gap in which the exception of a signal handler
             # would find the lock taken and nobody about to give it back.
             with self._lock:
@@ -128,9 +139,30 @@ class Updater:
         finally:
             # The old arrays, and private data with its __del__, go only now, without the lock.
             retired.clear()
-            if self._queue:
-                self.make_posted()
+            if self.queue or put_off:
+                self.settle()
         return True
+
+    def make_or_queue(self, update: Callable[[], None]) -> None:
+        """Run an update with the lock held; as soon as can be where this thread must not wait."""
+        if not self.exclusively(update):
+            self.queue.append(update)
+            if unlocked:
+                # A thread's own inner locks are given up where nobody looks at the queue.
+                grace.defer(self.settle, cookie={})
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether this thread must not wait for the lock, as it holds one that comes after it."""
+        return holds_inner() or get_ident() in grace.in_update
+
+    def settle(self) -> None:
+        """Make what is queued, and tell what was put off: whoever gives up a lock does this.
+
+        The lock's holder does it where there is one, and an inner lock's where this thread has one.
+        """
+        self.make_posted()
+        tell()
 
     def _make_all(self, update: Callable[[], None] | None, retired: list[ProbeArray]) -> None:
         """Make an update and what is queued; the lock is held."""
@@ -141,7 +173,7 @@ class Updater:
                 update()
         finally:
             try:
-                if self._queue:
+                if self.queue:
                     self._run_queue()
             finally:
                 try:
@@ -152,7 +184,7 @@ class Updater:
 
     def post(self, update: Callable[[], None]) -> None:
         """Make an update as soon as nobody else updates, without waiting: for dispatches."""
-        self._queue.append(update)
+        self.queue.append(update)
         self.make_posted()
 
     def post_after_hooks(self, update: Callable[[], None]) -> None:
@@ -163,22 +195,28 @@ class Updater:
         """Make what was posted, unless somebody holds the lock, who will."""
         retired: list[ProbeArray] = []
         # The loop, for an item that is posted between the holder's last look and its release.
-        while self._queue and self._lock.acquire(blocking=False):
-            try:
-                if self._busy:
-                    return
-                self._busy = True
+        while self.queue and not holds_inner():
+            # An iteration takes the lock and not a call: after a call a signal handler may run,
+            # and its exception would find the lock taken and nobody about to give it back.
+            for _ in iter(self._try_lock, False):
                 try:
-                    self._make_all(None, retired)
+                    if self._busy:
+                        return
+                    self._busy = True
+                    try:
+                        self._make_all(None, retired)
+                    finally:
+                        self._busy = False
                 finally:
-                    self._busy = False
-            finally:
-                self._lock.release()
+                    self._lock.release()
+                break
+            else:
+                return
             retired.clear()
 
     def _run_queue(self) -> None:
-        while self._queue:
-            update = self._queue.popleft()
+        while self.queue:
+            update = self.queue.popleft()
             try:
                 update()
             except Exception as error:
@@ -203,8 +241,8 @@ class Updater:
         Parameters
         ----------
         changes : sequence of Change
-            In order. In a batch they are checked now and made at its end. While this very thread
-            is in the middle of an update they are queued.
+            In order. In a batch they are checked now and made at its end. Where this very thread
+            must not wait for the lock they are queued, see `exclusively`.
         at_once : bool
             Do not wait for the end of a batch.
         """
@@ -212,8 +250,8 @@ class Updater:
         if batch is not None:
             self.exclusively(lambda: batch.check(changes))
             batch.changes.extend(changes)
-        elif not self.exclusively(partial(self.make_locked, changes)):
-            self._queue.append(lambda: self.make_locked(changes))
+        else:
+            self.make_or_queue(partial(self.make_locked, changes))
 
     def make_locked(self, changes: Sequence[Change]) -> None:
         """Make changes with the lock held; it is given up while hooks run."""
@@ -254,7 +292,7 @@ class Updater:
         finally:
             for marker in plans:
                 marker._hook_owner = None
-            self._queue.extend(self._after_hooks)
+            self.queue.extend(self._after_hooks)
             self._after_hooks.clear()
             self._hook_ended.notify_all()
 
@@ -271,11 +309,13 @@ class Updater:
         grace.in_hook.add(ident)
         grace.in_update.discard(ident)
         self._busy = False
-        self._lock.release()
+        # These two, as a condition does it: no signal handler runs before the lock is taken again,
+        # so none can raise and leave the update without it.
+        state = self._lock._release_save()
         try:
             hook()
         finally:
-            self._lock.acquire()
+            self._lock._acquire_restore(state)
             self._busy = True
             grace.in_update.add(ident)
             if not nested:

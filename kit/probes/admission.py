@@ -19,13 +19,13 @@ from threading import get_ident
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from kit.markers.choice import dispatcher, unlocked
+from kit.markers.locks import inner_lock
 from kit.markers.registry import registry
 from kit.markers.tally import Tally
 from kit.probes import clock
 from kit.probes.budgets import Budget
 from kit.probes.conditions import Condition
 from kit.probes.conditions.program import program_nodes
-from kit.probes.locks import lock
 from kit.probes.places import known_names, places
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ class Admitted:
         self._scope: dict[str, Any] = {
             "__name__": __name__,
             "counts": self.counts,
-            "lock": lock(),
+            "lock": inner_lock("a gate's lock"),
             "unmet": self.counts.unmet,
             "clock": clock.now,
             "number_of_event": itertools.count().__next__,

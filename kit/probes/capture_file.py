@@ -17,7 +17,6 @@ import mmap
 import os
 import secrets
 import struct
-import threading
 import zlib
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -236,7 +235,6 @@ class CaptureFile:
         self._descriptor: int | None = None
         self._pid = os.getpid()
         self._capacity, self._mode, self._wall = capacity, mode, wall
-        self._lock = threading.Lock()
         self._declared = 0
         self._full = False
         self._summary: dict[str, Any] | None = None
@@ -271,11 +269,9 @@ class CaptureFile:
             os.close(number)
 
     def next(self, path: str | os.PathLike[str] | None) -> CaptureFile:
-        """Return another file like this one; what is counted from the beginning goes on there."""
+        """Return another file like this one."""
         own = self._capacity, self._mode, self.context, self._wall, self.durable
-        new = CaptureFile(path, self.layout, *own)
-        new.set(UNDECLARED, self.undeclared)
-        return new
+        return CaptureFile(path, self.layout, *own)
 
     def finish(self, cells: int) -> None:
         """Give back what nobody has needed; nobody writes here any more.
@@ -381,7 +377,8 @@ class CaptureFile:
             raise CaptureError("what a capture's file says about its process is too long")
         return header.ljust(PAGE, b"\0")
 
-    # Declarations.
+    # Declarations. From when it has a recorder they are added with the registry's lock held, one at
+    # a time: there is no lock of its own that an interruption could find taken.
 
     def declare(self, recorded: Sequence[tuple[Any, Format]]) -> None:
         """Say what the codes of records mean, before there is a record of one.
@@ -391,20 +388,19 @@ class CaptureFile:
         recorded : sequence of (Marker, Format)
             By code; those that are known already are left alone.
         """
-        with self._lock:
-            while self._declared < len(recorded) and not self._full:
-                marker, format = recorded[self._declared]
-                entry = {
-                    "name": marker.name,
-                    "fields": str(format),
-                    "span": format.is_span,
-                    "module": marker.module,
-                    "line": marker.line,
-                }
-                if self.add({"marker": entry}):
-                    self._declared += 1
-                else:
-                    self._full = True
+        while self._declared < len(recorded) and not self._full:
+            marker, format = recorded[self._declared]
+            entry = {
+                "name": marker.name,
+                "fields": str(format),
+                "span": format.is_span,
+                "module": marker.module,
+                "line": marker.line,
+            }
+            if self.add({"marker": entry}):
+                self._declared += 1
+            else:
+                self._full = True
 
     def knows(self, code: int) -> bool:
         """Whether the file says what a code means: if not, its events are lost."""
@@ -428,7 +424,6 @@ class CaptureFile:
     def started(self, at: int, summary: dict[str, Any]) -> None:
         """Note when the recording began, with nothing in it."""
         self.correct(summary)
-        self.set(UNDECLARED, 0)
         self.set(STARTED, at)
 
     def running(self, summary: dict[str, Any]) -> None:
@@ -452,15 +447,9 @@ class CaptureFile:
                 self.close()
                 self.flush()
 
-    def lose(self) -> None:
-        """Count an event of a marker that is not declared."""
-        with self._lock:
-            self.set(UNDECLARED, self.undeclared + 1)
-
-    @property
-    def undeclared(self) -> int:
-        """How many events of markers that are not declared were lost."""
-        return self._live(UNDECLARED)
+    def note_undeclared(self, count: int) -> None:
+        """Note how many events of markers that are not declared were lost, from the beginning."""
+        self.set(UNDECLARED, count)
 
     def set(self, place: int, value: int) -> None:
         """Set a word of the live page, in one store; the file is not whole any more.

@@ -1,43 +1,47 @@
-"""Locks for where threads run Python code at the same time, see `kit.markers.choice.unlocked`."""
+"""What is done where a store gives the inner lock up; see `kit.markers.locks`."""
 
 from __future__ import annotations
 
-import os
-import weakref
-from threading import RLock
-from typing import Any
+from functools import wraps
+from sys import is_finalizing
+from typing import TYPE_CHECKING, Concatenate, Final, ParamSpec, TypeVar
 
-from kit.markers.choice import unlocked
+from kit.markers.locks import free, inner
+from kit.markers.registry import registry
+from kit.markers.reporting import put_off
 
-__all__ = ["lock"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
-_locks: weakref.WeakSet[Any] = weakref.WeakSet()
+__all__ = ["settles"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+S = TypeVar("S")
+
+_queue: Final = registry.updater.queue
 
 
-def lock() -> Any:
-    """Return a lock that its thread may take again, as in a signal handler, and that a fork frees.
+def settles(method: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[S, P], R]:
+    """Have what was queued while a method held the inner lock made when it has given that up.
+
+    Parameters
+    ----------
+    method : callable
 
     Returns
     -------
-    threading.RLock
-
-    Examples
-    --------
-    >>> with lock():
-    ...     pass
+    callable
     """
-    made = RLock()
-    if unlocked:
-        _locks.add(made)
-    return made
 
+    @wraps(method)
+    def settling(self: S, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        if is_finalizing():
+            free(inner)
+        try:
+            return method(self, *args, **kwargs)
+        finally:
+            if _queue or put_off:
+                registry.updater.settle()
 
-def _after_fork() -> None:
-    # Other threads do not exist here, and give back no lock.
-    for each in list(_locks):
-        if not each._is_owned():
-            each._at_fork_reinit()
-
-
-if unlocked and hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+    return settling

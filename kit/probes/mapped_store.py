@@ -1,8 +1,9 @@
 """The recorder's file, written in Python: the twin of ``kit/c/file.c`` and of the blocks in C.
 
-One lock, which a writer holds while it puts a record into its place. A signal handler that records
-in the middle of that finds it taken by its own thread: what it recorded is put after the record
-that it interrupted.
+One lock for all stores (`kit.markers.locks.inner`), which a writer holds while it puts a record
+into its place. A signal handler that records in the middle of that finds it taken by its own
+thread: what it recorded is put after the record that it interrupted. What it connects is connected
+when the lock is given up.
 """
 
 from __future__ import annotations
@@ -10,11 +11,14 @@ from __future__ import annotations
 import mmap
 import os
 import struct
-import threading
 import zlib
 from collections import Counter, deque
+from sys import is_finalizing
 from typing import TYPE_CHECKING, Any, Final
 
+from kit.markers.locks import gone, inner
+from kit.markers.registry import registry
+from kit.markers.reporting import put_off
 from kit.probes.capture_file import (
     CLOSED,
     COUNT,
@@ -36,6 +40,7 @@ from kit.probes.capture_file import (
     words_of,
 )
 from kit.probes.checks import columns
+from kit.probes.locks import settles
 from kit.probes.records import HEAD, decode, encode
 from kit.probes.sink import Sink
 from kit.probes.store import Buffer, Piece, Store, sub_buffer
@@ -52,6 +57,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MappedSink", "MappedStore"]
 
+_queue: Final = registry.updater.queue
 FREE: Final = bytes(PIECE.size)
 
 
@@ -138,7 +144,6 @@ class MappedStore(Store):
         self._settled = False
 
     def _fresh(self) -> None:
-        self._writing = threading.RLock()
         self._busy = False
         self._later: deque[tuple[int, int, bytes]] = deque()
         self._ended: deque[_MappedBuffer] = deque()
@@ -161,18 +166,26 @@ class MappedStore(Store):
         """Keep an event of the calling thread where there is room, or count it as lost."""
         if self._pid != os.getpid():
             self.detach()
-        with self._writing:
-            self._later.append((ident, code, record))
-            if self._busy:
-                return  # a signal handler, in the middle of what follows
-            self._busy = True
-            try:
-                while self._later:
-                    self._put(*self._later.popleft())
-            finally:
-                self._busy = False
-                if self._forget:
-                    self._forget_all()
+        if is_finalizing() and gone(inner):
+            self._words[(PAGE + LOST) // 8] += 1  # nobody else runs
+            return
+        # As `locks.settles` does it, which is too slow for here.
+        try:
+            with inner:
+                self._later.append((ident, code, record))
+                if self._busy:
+                    return  # a signal handler, in the middle of what follows
+                self._busy = True
+                try:
+                    while self._later:
+                        self._put(*self._later.popleft())
+                finally:
+                    self._busy = False
+                    if self._forget:
+                        self._forget_all()
+        finally:
+            if _queue or put_off:
+                registry.updater.settle()
 
     def _put(self, ident: int, code: int, record: bytes) -> None:
         if self._settled:
@@ -344,9 +357,10 @@ class MappedStore(Store):
 
     # What holds for all of it.
 
+    @settles
     def forget(self) -> None:
         """Forget everything that was recorded."""
-        with self._writing:
+        with inner:
             if self._busy:
                 self._forget = True  # a signal handler, in the middle of a write
             else:
@@ -372,6 +386,7 @@ class MappedStore(Store):
             self._set(place, 0)
         self._set(EPOCH, epoch + 1)
 
+    @settles
     def rotate(self, sink: Sink, file: CaptureFile) -> tuple[int, int]:
         """Go on in another file, and have the sink know; what was recorded stays in the old one.
 
@@ -380,7 +395,7 @@ class MappedStore(Store):
         tuple of int
             How many events that are, and how many of its cells hold them.
         """
-        with self._writing:
+        with inner:
             events, cells = self._events(), self._taken.rfind(b"\1") + 1
             # First what there may be no memory for: all of it is done, or none.
             taken, full = bytearray(file.layout.cells), deque[_Block]()
@@ -408,13 +423,14 @@ class MappedStore(Store):
             if buffer.slot is not None:
                 self._words[self._slot(buffer) // 8 + 4] = buffer.events
 
+    @settles
     def to_seal(self, every: bool) -> tuple[mmap.mmap, list[tuple[_Block, int, int]]]:
         """Return the file's memory, and its pieces that are full and not sealed.
 
         Of each the block, where its records begin, and how many bytes they are. With ``every``,
         those besides that are still being filled.
         """
-        with self._writing:
+        with inner:
             found = [
                 (block, block.place, block.used)
                 for buffer in self._mapped()
@@ -423,18 +439,20 @@ class MappedStore(Store):
             ]
             return self._memory, found
 
+    @settles
     def seal(self, block: _Block, check: int, summed: int) -> bool:
         """Note the checksum of so many bytes; whether the piece is still there."""
-        with self._writing:
+        with inner:
             there = block in block.buffer.blocks and block.buffer in self.every
             if there:
                 self._words[(block.place - PIECE.size + SEAL) // 8] = seal(check, summed)
                 block.summed = summed
             return there
 
+    @settles
     def settle(self) -> mmap.mmap | None:
         """Have whoever writes next say that the file has changed; None when not all is sealed."""
-        with self._writing:
+        with inner:
             blocks = [block for buffer in self._mapped() for block in buffer.blocks]
             if self._busy or any(block.used != block.summed for block in blocks):
                 return None
@@ -442,9 +460,10 @@ class MappedStore(Store):
             self._settled = True
             return self._memory
 
+    @settles
     def close(self, memory: mmap.mmap, value: int) -> bool:
         """Say in the file that it is whole; whether nobody has written since `settle`."""
-        with self._writing:
+        with inner:
             if memory is not self._memory or not self._settled:
                 return False
             self._set(CLOSED, value)
@@ -468,7 +487,7 @@ class MappedStore(Store):
         self._pid = os.getpid()
         self._memory = mmap.mmap(-1, self._layout.size)
         self._words = words_of(self._memory)
-        self._fresh()  # the lock may be held by a thread that is not here
+        self._fresh()  # what a thread was about that is not here
         self._forget_all()
 
     # Reading.
@@ -481,9 +500,10 @@ class MappedStore(Store):
         """Take every thread's rows away; each row is taken once. The file keeps them."""
         return self._read(None, take=True)
 
+    @settles
     def _read(self, newest: int | None, *, take: bool) -> list[Piece]:
         found = []
-        with self._writing:
+        with inner:
             for buffer in self._mapped():
                 parts: list[bytes] = []
                 count = 0
@@ -508,8 +528,9 @@ class MappedStore(Store):
             pieces.append(Piece(buffer, events - len(rows), rows, lost, overwritten))
         return pieces
 
+    @settles
     def __len__(self) -> int:
-        with self._writing:
+        with inner:
             taken = (block.taken[1] for buffer in self._mapped() for block in buffer.blocks)
             return self._events() - sum(taken)
 
@@ -545,10 +566,8 @@ class MappedSink(Sink):
         super().detach()
 
     def rotate(self, file: CaptureFile) -> tuple[int, int]:
-        """Go on in another file."""
-        with self.declaring:
-            file.declare(self.recorded)
-            return self.store.rotate(self, file)
+        """Go on in another file; the registry's lock is held."""
+        return self.store.rotate(self, file)
 
     def cells_free(self) -> int:
         """How many cells of the file are free."""

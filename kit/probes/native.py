@@ -170,19 +170,18 @@ class NativeSink(Sink):
     def code(self, marker: Marker, format: Format) -> int:
         """Return the number that stands for a marker with a format."""
         code = super().code(marker, format)
-        # Several threads may come here at once; what is described already stays as it is.
         for number in range(len(self._blocks.kinds), len(self.recorded)):
             self._blocks.describe(number, self._kinds(number))
         self.declare()
         return code
 
     def rotate(self, file: CaptureFile) -> tuple[int, int]:
-        """Go on in another file."""
+        """Go on in another file; the registry's lock is held."""
         memory, old = _memory(file), self._memory
         assert old is not None
-        with self.declaring:
-            file.declare(self.recorded)
-            self._blocks.rotate(memory)
+        # By an iteration: after a call a signal handler may run, and its exception would leave
+        # events in a file that the sink does not know of.
+        for _ in map(self._blocks.rotate, (memory,)):
             self.file = file
             self._memory = memory
         return old.events, old.used

@@ -14,8 +14,8 @@ from reprlib import Repr
 from typing import TYPE_CHECKING, Any, Final
 
 from kit.markers.choice import unlocked
+from kit.markers.locks import inner_lock
 from kit.markers.tally import Tally
-from kit.probes.locks import lock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -195,7 +195,7 @@ class Time:
 
     def __init__(self) -> None:
         self.observer: Observer | None = None
-        self._lock = lock()
+        self._lock = inner_lock("the lock of what is ready")
         self.reset()
 
     def reset(self) -> None:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import sys
 import time
-import warnings
 import weakref
 from collections import Counter
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from kit.errors import NotConnectedError, WouldDeadlockError
 from kit.markers import Connection, Marker, PatternConnection, batch, connect, grace
-from kit.markers.reporting import report
+from kit.markers.registry import registry
+from kit.markers.reporting import report, warn
 from kit.probes import sealing
 from kit.probes.capture import Capture, MarkerInfo, Row, missing_text, wall_offset
 from kit.probes.checks import whole
@@ -38,6 +39,10 @@ __all__ = ["MODES", "Recorder", "record"]
 
 MODES: Final = ("discard", "overwrite")
 _LONGEST_WAIT: Final = 1.0
+_INTERRUPTED: Final = (
+    "rotate() in the middle of an update or of a recorder's write, which a signal handler or "
+    "__del__ has interrupted on this thread, could wait for that; rotate later, or on a thread"
+)
 
 
 def record(
@@ -263,6 +268,9 @@ class Recorder:
         OSError
             When the file cannot be made, or the disk has no room for it; recording goes on in the
             old one.
+        WouldDeadlockError
+            In a signal handler, ``__del__`` or callback of the garbage collector that interrupts an
+            update, or the recorder in the middle of an event; recording goes on in the old one.
 
         Examples
         --------
@@ -277,29 +285,59 @@ class Recorder:
         (1, [2])
         >>> folder.cleanup()
         """
-        old = self._file
-        if old is None:
+        now_in = self._file
+        if now_in is None:
             raise ValueError("this recorder has no file to go on from; record with path=")
-        new = old.next(path)
-        now = time.monotonic_ns()
+        if registry.updater.interrupted:
+            raise WouldDeadlockError(_INTERRUPTED)
+        # All that takes its time comes before the lock: room on the disk, and what is known to be
+        # declared. What is connected meanwhile is declared in `_go_on_in`.
+        new = now_in.next(path)
+        finished: list[tuple[CaptureFile, int, int]] = []
         try:
-            new.started(now, {})
-            events, cells = self._sink.rotate(new)
+            new.declare(self._sink.recorded)
+            if not registry.updater.exclusively(lambda: finished.append(self._go_on_in(new))):
+                raise WouldDeadlockError(_INTERRUPTED)
         except BaseException:
             if self._file is not new:
                 new.remove()
             raise
-        self._finished = old
+        old, events, cells = finished[0]
+        cuts = self._cuts
         try:
-            if self._stopped is None:
-                old.stopped(now, self._summary())
-            else:
-                new.stopped(self._stopped, self._summary())
             old.finish(cells)
         except Exception as error:  # noqa: BLE001 - it goes on in the new one, whatever this is
             report(f"{old.path} could not be finished", error)
+        self._finished = old
+        if self._cuts is not cuts:  # a trigger has stopped it meanwhile, and did not find the old
+            registry.updater.make_or_queue(lambda: old.correct(self._summary()))
         sealing.watch(self._sink)
         return events
+
+    def _go_on_in(self, new: CaptureFile) -> tuple[CaptureFile, int, int]:
+        """Go on in another file; return the one before, and how much of it is in use.
+
+        The registry's lock is held: nobody declares anything in either file, starts, stops or
+        rotates meanwhile.
+        """
+        old = self._file
+        if old is None:
+            raise ValueError("this recorder has no file to go on from; record with path=")
+        now = time.monotonic_ns()
+        new.declare(self._sink.recorded)
+        new.started(now, {})
+        events, cells = self._sink.rotate(new)
+        self._sink.tell_undeclared()
+        try:
+            summary = self._summary()
+            if self._stopped is None:
+                old.stopped(now, summary)
+            else:
+                old.stopped(self._stopped, summary)
+                new.stopped(self._stopped, summary)
+        except Exception as error:  # noqa: BLE001 - it goes on in the new one, whatever this is
+            report(f"{old.path} could not be finished", error)
+        return old, events, cells
 
     @property
     def handles(self) -> tuple[Connection | PatternConnection, ...]:
@@ -326,9 +364,8 @@ class Recorder:
         if self._admission:
             self._all_handles += handles
         self._stopped = None
-        if self._file is not None:
-            self._file.running(self._summary())
-            sealing.watch(self._sink)
+        self._note()
+        sealing.watch(self._sink)
 
     def stop(self, *, at: int | None = None) -> None:
         """Stop recording and wait for events that are being recorded; once more does nothing.
@@ -356,12 +393,9 @@ class Recorder:
                     pass  # somebody disconnected it by name
         self._stopped = time.monotonic_ns() if at is None else at
         over = self._waited()
-        if self._file is not None:
-            self._file.stopped(self._stopped, self._summary())
-            if at is not None and self._finished is not None:
-                self._finished.correct(self._summary())  # it may have gone on a little too long
-            if over:
-                sealing.close(self._sink)
+        self._note(correct=at is not None)
+        if over:
+            sealing.close(self._sink)
 
     def _waited(self) -> bool:
         """Wait for events that are being recorded; whether that could be done."""
@@ -381,6 +415,25 @@ class Recorder:
         file = self._file
         if file is not None and file.is_stopped and not file.is_closed and self._waited():
             sealing.close(self._sink)
+
+    def _note(self, *, correct: bool = False) -> None:
+        """Have the file say whether it runs, and what the recorder alone has counted.
+
+        It is an update, as what declares in the file is: one at a time.
+        """
+        if self._file is not None:
+            registry.updater.make_or_queue(partial(self._note_locked, correct))
+
+    def _note_locked(self, correct: bool) -> None:
+        file, stopped = self._file, self._stopped  # of now: it may have been started again
+        if file is None:
+            return
+        if stopped is None:
+            file.running(self._summary())
+            return
+        file.stopped(stopped, self._summary())
+        if correct and self._finished is not None:
+            self._finished.correct(self._summary())  # it may have gone on a little too long
 
     def _remove_file(self) -> None:
         """Leave nothing behind where nothing could be started."""
@@ -426,10 +479,24 @@ class Recorder:
 
     def clear(self) -> None:
         """Forget what was recorded, and the counts of what was lost."""
+        if self._file is None:
+            self._forget()
+        elif not registry.updater.exclusively(self._clear_locked):
+            # An interruption finds it empty at once; what the file says of it comes after that.
+            self._forget()
+            registry.updater.make_or_queue(self._note_started)
+
+    def _forget(self) -> None:
         self._sink.clear()
         if self._stopped is None:
             self._started = time.monotonic_ns()
             self._cuts = Cuts()
+
+    def _clear_locked(self) -> None:
+        self._forget()
+        self._note_started()
+
+    def _note_started(self) -> None:
         if self._file is not None:
             self._file.started(self._started, self._summary())
 
@@ -437,7 +504,7 @@ class Recorder:
         """Go on without the file and what was recorded, which are those of another process."""
         if self._file is not None:
             self._sink.detach()
-        self.clear()
+        self._forget()
 
     def __enter__(self) -> Self:
         self.start()
@@ -463,7 +530,7 @@ class Recorder:
                 except NotConnectedError:
                     pass
         # Last: where warnings are errors, this raises.
-        warnings.warn(message, ResourceWarning, stacklevel=2, source=self)
+        warn(message, ResourceWarning, source=self)
 
     # Counts.
 
@@ -476,7 +543,7 @@ class Recorder:
     @property
     def lost(self) -> int:
         """How many events found no room."""
-        return self._sink.store.lost() + (self._file.undeclared if self._file else 0)
+        return self._sink.store.lost() + self._sink.undeclared.n
 
     @property
     def overwritten(self) -> int:
@@ -683,7 +750,7 @@ class Recorder:
             stopped=self._stopped,
             wall=self._wall,
             filtered=self.filtered,
-            lost_elsewhere=self._file.undeclared if self._file else 0,
+            lost_elsewhere=self._sink.undeclared.n,
         )
 
     def __repr__(self) -> str:

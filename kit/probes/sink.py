@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from abc import ABC, abstractmethod
 from collections import Counter
 from threading import get_native_id
@@ -71,12 +70,13 @@ class Sink(ABC):
         self.recorded: list[tuple[Marker, Format]] = []
         self._writers: dict[int, Writer] = {}
         self._connections: tuple[Connection, ...] = ()
-        self.declaring = threading.RLock()
         self.clear()
 
     def clear(self) -> None:
         """Begin anew, with an empty store and no counts."""
         self._skipped_before = self._skipped()
+        self.undeclared = Tally()
+        self.tell_undeclared()
         self.begin()
 
     @abstractmethod
@@ -84,10 +84,12 @@ class Sink(ABC):
         """Begin an empty store."""
 
     def declare(self) -> None:
-        """Say in the file what the codes mean, before there is an event of one."""
+        """Say in the file what the codes mean, before there is an event of one.
+
+        The registry's lock is held, as everywhere that something is declared in a file.
+        """
         if self.file is not None:
-            with self.declaring:
-                self.file.declare(self.recorded)
+            self.file.declare(self.recorded)
 
     @property
     def dispatches_kept(self) -> int | None:
@@ -97,7 +99,10 @@ class Sink(ABC):
         return self.capacity if self.observer else 0
 
     def rotate(self, file: CaptureFile) -> tuple[int, int]:
-        """Go on in another file; return how many events and cells of the old one are in use."""
+        """Go on in another file; return how many events and cells of the old one are in use.
+
+        The registry's lock is held, so that nobody declares in the old one meanwhile.
+        """
         raise NotImplementedError
 
     def cells_free(self) -> int:
@@ -112,12 +117,24 @@ class Sink(ABC):
     def detach(self) -> None:
         """Go on without the file, which is another process's; `clear` comes next."""
         self.file = None
-        self.declaring = threading.RLock()
 
     def losing(self, ident: int, ts: int, args: tuple[Any, ...]) -> None:  # noqa: ARG002
         """Lose an event of a marker that the file had no room to describe."""
-        if self.file is not None:
-            self.file.lose()
+        self.undeclared.up()
+        self.tell_undeclared()
+
+    def tell_undeclared(self) -> None:
+        """Say in the file how many events of markers that are not declared were lost.
+
+        In a dispatch, so without a lock: a store of a count that is not the newest any more, or
+        into a file that gives way, is followed by another of whoever has made it.
+        """
+        while True:
+            file, count = self.file, self.undeclared.n
+            if file is not None:
+                file.note_undeclared(count)
+            if self.undeclared.n == count and self.file is file:
+                return
 
     def entered(self, connection: Connection) -> None:
         """Take note of a connection that dispatches are about to call."""
@@ -135,7 +152,7 @@ class Sink(ABC):
         return dict(self._skipped() - self._skipped_before)
 
     def code(self, marker: Marker, format: Format) -> int:
-        """Return the number that stands for a marker with a format; updates ask first."""
+        """Return the number that stands for a marker with a format; only updates ask."""
         key = (marker.name, format)
         if key not in self._codes:
             self.recorded.append((marker, format))
@@ -180,7 +197,7 @@ class Sink(ABC):
         buffer = store.buffer(ident)
         if not store.has_room_for_dispatch():
             return
-        code, tid, number = self.code(marker, marker.format), buffer.tid, self._numbers.up() - 1
+        code, tid, number = self._known_code(marker), buffer.tid, self._numbers.up() - 1
         buffer.dispatches.append(
             (begin, end - begin, code, generation, fanout, errors, tid, number)
         )
@@ -191,6 +208,14 @@ class Sink(ABC):
                 for start, stop, connection, position, error in calls
             ]
         )
+
+    def _known_code(self, marker: Marker) -> int:
+        """Return a code of a marker that an update has connected: a dispatch gives out none."""
+        code = self._codes.get((marker.name, marker.format))  # type: ignore[arg-type] # no None
+        if code is None:  # declared anew since its array was read
+            codes = self._codes.copy().items()
+            code = max(code for (name, _), code in codes if name == marker.name)
+        return code
 
     def _was_called(
         self, marker: Marker, calls: list[tuple[int, int, Connection, int, str | None]]

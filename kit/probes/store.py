@@ -15,9 +15,11 @@ from collections import Counter, deque
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
+from kit.markers.locks import inner
 from kit.markers.tally import Tally
 from kit.probes.capture import Row, ThreadEvents
 from kit.probes.context import thread_name_of
+from kit.probes.locks import settles
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -169,7 +171,6 @@ class Store(ABC):
         self._kept = capacity if dispatches is None else None
         self.publications: deque[list[Any]] = deque(maxlen=100_000)
         self._local = threading.local()
-        self._reading = threading.RLock()
 
     def buffer(self, ident: int) -> Buffer:
         """Return the calling thread's buffer, made where there is none."""
@@ -257,10 +258,11 @@ class DiscardStore(Store):
                 return
         buffer.lost[row[1]] += 1
 
+    @settles
     def copy(self, newest: int | None = None) -> list[Piece]:
         """Copy every thread's rows, or as many of its newest."""
         pieces = []
-        with self._reading:
+        with inner:
             for buffer in self.every.copy():
                 rows = buffer.chunk.rows
                 skip = 0 if newest is None else max(0, len(rows) - newest)
@@ -268,10 +270,11 @@ class DiscardStore(Store):
                 pieces.append(Piece(buffer, first, rows[skip:], buffer.lost.copy(), {}))
         return pieces
 
+    @settles
     def take(self) -> list[Piece]:
         """Take every thread's rows away; each row is taken once."""
         pieces = []
-        with self._reading:
+        with inner:
             for buffer in self.every.copy():
                 chunk = buffer.chunk
                 count = len(chunk.rows)
@@ -353,10 +356,11 @@ class OverwriteStore(Store):
         taken = Counter(map(_code_of, oldest.rows[: oldest.start]))
         return oldest.before + taken - oldest.buffer.taken
 
+    @settles
     def copy(self, newest: int | None = None) -> list[Piece]:
         """Copy every thread's rows, or as many of its newest."""
         pieces = []
-        with self._reading:
+        with inner:
             for buffer, chunks in self._chunks().items():
                 gone = self._gone(chunks[0])
                 parts: list[list[Row]] = []
@@ -373,10 +377,11 @@ class OverwriteStore(Store):
                 pieces.append(Piece(buffer, first, _joined(reversed(parts)), {}, gone))
         return pieces
 
+    @settles
     def take(self) -> list[Piece]:
         """Take every thread's rows away; each row is taken once."""
         pieces = []
-        with self._reading:
+        with inner:
             for buffer, chunks in self._chunks().items():
                 gone = self._gone(chunks[0])
                 first = chunks[0].first + chunks[0].start
@@ -391,17 +396,19 @@ class OverwriteStore(Store):
                 pieces.append(Piece(buffer, first, rows, {}, gone))
         return pieces
 
+    @settles
     def __len__(self) -> int:
-        with self._reading:
+        with inner:
             return sum(
                 len(chunk.rows) - chunk.start
                 for chunks in self._chunks().values()
                 for chunk in chunks
             )
 
+    @settles
     def overwritten(self) -> int:
         """How many events gave way to newer ones."""
-        with self._reading:
+        with inner:
             return sum(self._gone(chunks[0]).total() for chunks in self._chunks().values())
 
 

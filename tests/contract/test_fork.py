@@ -14,6 +14,7 @@ import gc, os, signal, sys, threading, time, traceback, warnings
 import kit
 from kit.markers import array as arrays
 from kit.markers import grace
+from kit.markers.locks import inner
 
 warnings.simplefilter("ignore", DeprecationWarning)  # forking beside threads is what this is about
 
@@ -150,9 +151,8 @@ elif what == "a deferred callback":
 elif what == "a reader of a recorder":
     recorder = kit.record("m")
     m()
-    store = recorder._sink.store
     def read():
-        with store._reading:
+        with inner:
             gate()
     thread = threading.Thread(target=read, daemon=True)
 elif what == "a wait":

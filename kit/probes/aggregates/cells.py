@@ -15,10 +15,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from fractions import Fraction
-from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 from kit.markers.choice import unlocked
+from kit.markers.locks import inner_lock
 from kit.probes.aggregates.sketch import Sketch
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ class Cell:
         The histogram; the sketch by sign.
     zero : int
         How many values are zero, for the sketch.
-    lock : threading.RLock or None
+    lock : kit.markers.locks.Lock or None
         Held while an event is added and while the cell is copied, where there is no global lock; it
         may be taken again, as by a signal handler of the thread that adds.
     """
@@ -76,7 +76,7 @@ class Cell:
     def __init__(self) -> None:
         self.count = self.missing = self.wholes = self.total = self.squares = self.zero = 0
         self.high = self.low = self.mean = self.deviations = 0.0
-        self.lock = RLock() if unlocked else None
+        self.lock = inner_lock("a cell's lock") if unlocked else None
         self.min: float = math.inf
         self.max: float = -math.inf
         self.buckets: dict[float, int] = {}

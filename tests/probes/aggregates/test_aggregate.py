@@ -255,7 +255,7 @@ def test_without_a_global_lock_a_cell_has_one_of_its_own(
     taken: list[int] = []
     for module in (cells, writer):
         monkeypatch.setattr(module, "unlocked", True)
-    monkeypatch.setattr(cells, "RLock", Noting)
+    monkeypatch.setattr(cells, "inner_lock", lambda name: Noting())
     monkeypatch.setattr(sys.modules["kit.probes.aggregates.aggregate"], "new_state", State)
     with (
         kit.aggregate(fill, "px", by="sym", histogram="log2") as numbers,
