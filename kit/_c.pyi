@@ -92,6 +92,7 @@ class File:
 Piece: TypeAlias = tuple[int, str, int, Rows, dict[int, int], dict[int, int]]
 
 class Store:
+    buffers: int
     lost: int
     overwritten: int
     kinds: tuple[bytes, ...]

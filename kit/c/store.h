@@ -47,7 +47,9 @@ typedef struct Block {
 
 /* What one thread writes. */
 typedef struct Buffer {
-    struct Buffer *next;
+    struct Buffer *next, **place; /* of the store's, in the order in which they began */
+    struct Buffer *next_live;
+    bool ended;             /* its thread writes no more, and it is not among the live ones */
     Reader *reader;
     uint64_t serial;        /* of the reader, when it was this thread's */
     unsigned long tid;
@@ -79,7 +81,10 @@ typedef struct Store {
     PyObject *plain;        /* called for what a value of an unusual type stands for */
     PyObject *kinds;        /* list of bytes: the columns of each code */
     File *file;             /* where blocks are, or NULL: on the heap */
-    Buffer *buffers, **last;
+    Buffer *ended;          /* counts of threads that have ended, and of which nothing else is left */
+    Buffer **last;          /* of those after it */
+    Buffer *live;           /* those whose threads were there when this was last looked at */
+    Py_ssize_t buffers;     /* how many there are besides `ended` */
     Block *oldest_full, *newest_full;
 } Store;
 
