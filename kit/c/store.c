@@ -266,6 +266,7 @@ let_go(Store *store, Buffer *buffer)
         ended->overwritten[code] += buffer->overwritten[code];
         ended->gone[code] += buffer->gone[code];
     }
+    ended->events += buffer->events;
     *buffer->place = buffer->next;
     if (buffer->next != NULL)
         buffer->next->place = buffer->place;
@@ -502,6 +503,7 @@ reset_counts(Buffer *buffer)
         buffer->lost[code] = buffer->overwritten[code] = buffer->gone[code] = 0;
         buffer->slots[code] = -1;
     }
+    buffer->events = 0;
     buffer->slot = -1;
 }
 
