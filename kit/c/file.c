@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #endif
 
+_Static_assert(offsetof(Live, ended) == 96, "as the format says");
 _Static_assert(sizeof(ThreadSlot) == 128, "as the format says");
 _Static_assert(sizeof(CountSlot) == 32, "as the format says");
 _Static_assert(sizeof(PieceHead) == PIECE_HEAD, "as the format says");
@@ -68,9 +69,12 @@ kit_file_piece(File *file, uint32_t thread, int64_t first, size_t size, size_t *
     head->thread = thread;
     head->first = first;
     head->serial = ++file->serial;
-    head->sum = crc32_of(file->key, &head->cells, 24);
-    head->records_sum = head->summed = 0;
+    head->generation = file->threads[thread].generation;
+    head->sum = crc32_of(file->key, &head->cells, 32);
+    atomic_store_explicit(&head->seal, 0, memory_order_relaxed);
     atomic_store_explicit(&head->magic, PIECE_MAGIC, memory_order_release);
+    /* Whoever reads this number finds every piece up to it. */
+    atomic_store_explicit(&file->live->serial, file->serial, memory_order_release);
     *room = wanted * file->cell - PIECE_HEAD;
     return (char *)head + PIECE_HEAD;
 }
@@ -116,7 +120,8 @@ kit_file_thread(File *file, unsigned long tid, PyObject *name, int64_t base)
     slot->base = base;
     slot->tid = tid;
     slot->length = (uint32_t)length;
-    slot->sum = crc32_of(crc32_of(file->key, &slot->base, 16), slot->name, length);
+    uint32_t sum = crc32_of(crc32_of(file->key, &slot->base, 16), &slot->generation, 8);
+    slot->sum = crc32_of(sum, slot->name, length);
     atomic_store_explicit(&slot->gone, 2 * (uint64_t)base, memory_order_relaxed);
     atomic_store_explicit(&file->live->threads, number + 1, memory_order_release);
     return number;
@@ -147,9 +152,12 @@ kit_file_clear(File *file)
     memset(file->taken, 0, file->cells);
     file->free = file->cells;
     file->next = 0;
-    atomic_store_explicit(&file->live->threads, 0, memory_order_relaxed);
+    atomic_store_explicit(&file->threads[ENDED_THREADS].gone, 0, memory_order_relaxed);
+    atomic_store_explicit(&file->live->ended, 0, memory_order_relaxed);
+    atomic_store_explicit(&file->live->threads, ENDED_THREADS + 1, memory_order_relaxed);
     atomic_store_explicit(&file->live->counts, 0, memory_order_relaxed);
     atomic_store_explicit(&file->live->lost, 0, memory_order_relaxed);
+    atomic_store_explicit(&file->live->failed, 0, memory_order_relaxed);
     atomic_store_explicit(&file->live->epoch, (epoch | 1) + 1, memory_order_release);
 }
 
@@ -204,7 +212,7 @@ file_fill(PyObject *made, PyObject *args, PyObject *Py_UNUSED(kwargs))
     if (!inside(self, live, sizeof(Live), 1) || !inside(self, threads, sizeof(ThreadSlot), most_threads) ||
         !inside(self, counts, sizeof(CountSlot), most_counts) || !inside(self, arena, cell, cells) ||
         cell < 1024 || cell > 1 << 30 || cell % 8 != 0 || cells < 1 || cells > INT32_MAX ||
-        most_threads > INT32_MAX || most_counts > INT32_MAX) {
+        most_threads < 1 || most_threads > INT32_MAX || most_counts > INT32_MAX) {
         PyErr_SetString(PyExc_ValueError, "a file's parts are inside of it");
         return -1;
     }

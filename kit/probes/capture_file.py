@@ -30,24 +30,41 @@ if TYPE_CHECKING:
 
     from kit.markers.format import Format
 
-__all__ = ["MAGIC", "SUFFIX", "VERSION", "CaptureFile", "Layout", "Live", "plan", "words_of"]
+__all__ = [
+    "MAGIC",
+    "SUFFIX",
+    "VERSION",
+    "CaptureFile",
+    "Layout",
+    "Live",
+    "plan",
+    "thread_slot",
+    "words_of",
+]
 
 MAGIC: Final = b"\x89KITCAP\n"
-VERSION: Final = 1
+VERSION: Final = 2
 SUFFIX: Final = ".kit"
 ORDER: Final = 0x01020304
 """Read as another number where the machine has another byte order."""
 
 PAGE: Final = 4096
 HEADER: Final = struct.Struct("=8sIIII")  # magic, version, order, length and CRC of the JSON
-LIVE: Final = struct.Struct("=QQQQQQqqQ")  # what `Live` says
+LIVE: Final = struct.Struct("=QQQQQQqqQQQQQ")  # what `Live` says
 EPOCH, NAMES, THREADS, COUNTS, LOST, UNDECLARED, STARTED, STOPPED, CELLS = range(0, 72, 8)
+FAILED, CLOSED, SERIAL, ENDED = range(72, 104, 8)
 """Where each of these is in the live page."""
 NAME: Final = struct.Struct("=II")  # length and CRC of the JSON that follows
-THREAD: Final = struct.Struct("=QqqII96s")  # gone, base, tid, CRC, length, name
+THREAD: Final = struct.Struct("=QqqIIQQQ72s")
+"""Gone, base, tid, CRC, length of the name, end, generation, retired, name."""
+THREAD_NAME: Final = 72
+ENDED_THREADS: Final = "ended threads"
+"""What the first slot is called, which stands for those whose own slots were used again."""
 COUNT: Final = struct.Struct("=IIQQQ")  # thread, code, lost, and two counts of what gave way
-PIECE: Final = struct.Struct("=IIIIqQII16xQ")
-"""Magic, CRC, cells, thread, first, serial, CRC of records, over how many bytes; bytes in use."""
+PIECE: Final = struct.Struct("=IIIIqQQII8xQ")
+"""Magic, CRC, cells, thread, first, serial, generation; CRC of records, and of how many; used."""
+SEAL: Final = 40
+"""Where in a piece's head the CRC of its records is, and over how many bytes: one word."""
 PIECE_MAGIC: Final = 0x5049544B
 WORD: Final = struct.Struct("=Q")
 
@@ -78,6 +95,14 @@ class Live(NamedTuple):
         Nanoseconds; 0 while it is not stopped.
     cells : int
         One more than the cells that a finished file has; 0 while it is not finished.
+    failed : int
+        Events that the recorder failed to write.
+    closed : int
+        What makes the file one that is whole, see `CaptureFile.checksum`; 0 while it is written.
+    serial : int
+        Of the piece that was begun last.
+    ended : int
+        Which counts of the ended threads hold.
     """
 
     epoch: int
@@ -89,6 +114,10 @@ class Live(NamedTuple):
     started: int
     stopped: int
     cells: int
+    failed: int
+    closed: int
+    serial: int
+    ended: int
 
 
 class Layout(NamedTuple):
@@ -200,6 +229,9 @@ class CaptureFile:
         else:
             self.memory = _make(self.path, layout.size, self._header())
         self.words = words_of(self.memory)
+        slot = thread_slot(layout.key, 0, 0, 0, ENDED_THREADS.encode())
+        self.memory[layout.threads : layout.threads + THREAD.size] = slot
+        self.set(THREADS, 1)
         try:
             self.add({"context": context})
         except BaseException:
@@ -332,6 +364,23 @@ class CaptureFile:
 
     def _live(self, place: int) -> int:
         return self.words[(PAGE + place) // 8]
+
+
+def thread_slot(key: int, base: int, tid: int, generation: int, name: bytes) -> bytes:
+    """Return the slot of a thread of which nothing was recorded yet.
+
+    Parameters
+    ----------
+    key : int
+        The file's.
+    base : int
+        The number of its first event in this file.
+    tid, generation : int
+        Who it is, and how many have had the slot before.
+    name : bytes
+    """
+    check = zlib.crc32(struct.pack("=qqQ", base, tid, generation) + name, key)
+    return THREAD.pack(2 * base, base, tid, check, len(name), 0, generation, 0, name)
 
 
 def words_of(memory: mmap.mmap) -> memoryview[int]:

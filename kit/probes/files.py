@@ -7,15 +7,18 @@ import os
 import platform
 import secrets
 import socket
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path
+from typing import Any, Final
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-__all__ = ["FORMAT", "VERSION", "process", "sync_folder", "write_json"]
+__all__ = ["FORMAT", "VERSION", "absolute", "process", "sync_folder", "write_json"]
 
 FORMAT: Final = "markers-kit session"
 VERSION: Final = 2
+
+
+def absolute(path: str | os.PathLike[str]) -> Path:
+    """Return a path that stays the same when the process changes its folder; ``~`` is expanded."""
+    return Path(os.path.abspath(os.path.expanduser(path)))  # noqa: PTH100, PTH111 - Path.resolve would follow links
 
 
 def write_json(path: Path, data: Any) -> None:

@@ -18,13 +18,18 @@ from typing import TYPE_CHECKING, Any, Final
 from kit.probes.capture_file import (
     COUNT,
     COUNTS,
+    ENDED,
     EPOCH,
+    FAILED,
     LOST,
     PAGE,
     PIECE,
     PIECE_MAGIC,
+    SERIAL,
     THREAD,
+    THREAD_NAME,
     THREADS,
+    thread_slot,
     words_of,
 )
 from kit.probes.checks import columns
@@ -44,7 +49,6 @@ if TYPE_CHECKING:
 
 __all__ = ["MappedSink", "MappedStore"]
 
-LONGEST_NAME: Final = 96
 FREE: Final = bytes(PIECE.size)
 
 
@@ -245,9 +249,10 @@ class MappedStore(Store):
             return None
         place = self._layout.arena + at * cell
         self._serial += 1
-        numbers = (wanted, buffer.slot, buffer.events, self._serial)
+        generation = self._words[(self._slot(buffer) + 48) // 8]
+        numbers = (wanted, buffer.slot, buffer.events, self._serial, generation)
         head = PIECE.pack(0, 0, *numbers, 0, 0, 0)
-        check = zlib.crc32(head[8:32], self._layout.key)
+        check = zlib.crc32(head[8:40], self._layout.key)
         begin, *rest = memoryview(PIECE.pack(PIECE_MAGIC, check, *numbers, 0, 0, 0)).cast("Q")
         head = struct.pack(f"={1 + len(rest)}Q", 0, *rest)
         block = _Block(buffer, at, wanted, place + PIECE.size, wanted * cell - PIECE.size)
@@ -255,6 +260,8 @@ class MappedStore(Store):
         # It says that it is free until it is whole again.
         self._memory[place : place + PIECE.size] = head
         self._words[place // 8] = begin
+        # Whoever reads this number finds every piece up to it.
+        self._set(SERIAL, self._serial)
         return block
 
     def _release(self, block: _Block) -> None:
@@ -275,15 +282,17 @@ class MappedStore(Store):
         number = self._live(THREADS)
         if number >= self._layout.most_threads:
             return None
-        name = buffer.name.encode("utf-8", "replace")[:LONGEST_NAME]
+        name = buffer.name.encode("utf-8", "replace")[:THREAD_NAME]
         name = name.decode("utf-8", "ignore").encode()
-        start = (2 * buffer.events, buffer.events, buffer.tid)
-        slot = THREAD.pack(*start, 0, len(name), name)
-        check = zlib.crc32(name, zlib.crc32(slot[8:24], self._layout.key))
         place = self._layout.threads + number * THREAD.size
-        THREAD.pack_into(self._memory, place, *start, check, len(name), name)
+        slot = thread_slot(self._layout.key, buffer.events, buffer.tid, 0, name)
+        self._memory[place : place + THREAD.size] = slot
         self._set(THREADS, number + 1)
         return number
+
+    def _slot(self, buffer: _MappedBuffer) -> int:
+        assert buffer.slot is not None
+        return self._layout.threads + buffer.slot * THREAD.size
 
     def _count(self, buffer: _MappedBuffer, code: int) -> int | None:
         """Return the place of a count, or None: there is no room."""
@@ -305,8 +314,7 @@ class MappedStore(Store):
 
     def _note_gone(self, buffer: _MappedBuffer, block: _Block, gone: Counter[int]) -> None:
         """Say what has given way, in one step."""
-        assert buffer.slot is not None
-        slot = (self._layout.threads + buffer.slot * THREAD.size) // 8
+        slot = self._slot(buffer) // 8
         which = ~self._words[slot] & 1
         for code, count in gone.items():
             place = self._count(buffer, code)
@@ -336,7 +344,10 @@ class MappedStore(Store):
             place = self._layout.arena + cell * self._layout.cell
             self._memory[place : place + PIECE.size] = FREE
         self._taken = bytearray(self._layout.cells)
-        for place in (THREADS, COUNTS, LOST):
+        self._words[self._layout.threads // 8] = 0
+        self._set(ENDED, 0)
+        self._set(THREADS, 1)
+        for place in (COUNTS, LOST, FAILED):
             self._set(place, 0)
         self._set(EPOCH, epoch + 1)
 
