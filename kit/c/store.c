@@ -2,7 +2,7 @@
 #include "store.h"
 
 #define BLOCK_BYTES 65536
-#define ENDED_THREADS "ended threads"
+#define ENDED_NAME "ended threads"
 #define FIRST_BYTES 2048 /* of a thread; each of its blocks is up to four times as large as the last */
 
 static _Atomic uint64_t ids;
@@ -86,9 +86,13 @@ static char *
 file_piece(Store *store, Buffer *buffer, size_t *room)
 {
     File *file = store->file;
-    if (buffer->slot < 0)
-        buffer->slot = kit_file_thread(file, buffer->tid, buffer->name, buffer->events);
-    if (buffer->slot < 0 || *room > file->cell * file->cells - PIECE_HEAD)
+    while (buffer->slot < 0 &&
+           (buffer->slot = kit_file_thread(file, buffer->tid, buffer->name, buffer->events)) < 0) {
+        /* Until a thread that has ended gives its slot back, where that is to come. */
+        if (store->to_give_back == 0 || store->oldest_full == NULL || drop_oldest(store) < 0)
+            return NULL;
+    }
+    if (*room > file->cell * file->cells - PIECE_HEAD)
         return NULL;
     size_t wanted = *room;
     char *data;
@@ -145,25 +149,27 @@ count_codes(Buffer *buffer, size_t codes)
         return 0;
     codes += 16;
     /* All in one, so that there is one thing to fail. */
-    long long *lost = PyMem_RawCalloc(4 * codes, sizeof(long long));
+    long long *lost = PyMem_RawCalloc(5 * codes, sizeof(long long));
     if (lost == NULL) {
         PyErr_NoMemory();
         return -1;
     }
     long long *overwritten = lost + codes, *gone = overwritten + codes;
-    int64_t *slots = (int64_t *)(gone + codes);
-    memset(slots, 0xFF, codes * sizeof(int64_t));
+    int64_t *slots = (int64_t *)(gone + codes), *lost_slots = slots + codes;
+    memset(slots, 0xFF, 2 * codes * sizeof(int64_t));
     if (buffer->codes > 0) {
         memcpy(lost, buffer->lost, buffer->codes * sizeof(long long));
         memcpy(overwritten, buffer->overwritten, buffer->codes * sizeof(long long));
         memcpy(gone, buffer->gone, buffer->codes * sizeof(long long));
         memcpy(slots, buffer->slots, buffer->codes * sizeof(int64_t));
+        memcpy(lost_slots, buffer->lost_slots, buffer->codes * sizeof(int64_t));
     }
     PyMem_RawFree(buffer->lost);
     buffer->lost = lost;
     buffer->overwritten = overwritten;
     buffer->gone = gone;
     buffer->slots = slots;
+    buffer->lost_slots = lost_slots;
     buffer->codes = codes;
     return 0;
 }
@@ -185,6 +191,19 @@ note_lost(File *file, Buffer *buffer, size_t code, uint64_t more)
     CountSlot *slot = count_slot(file, buffer, code);
     _Atomic uint64_t *count = slot == NULL ? &file->live->lost : &slot->lost;
     atomic_store_explicit(count, atomic_load_explicit(count, memory_order_relaxed) + more,
+                          memory_order_relaxed);
+}
+
+/* In a new file: what ended threads have lost in those before it. */
+static void
+note_lost_of_ended(File *file, Buffer *ended, size_t code)
+{
+    int64_t number = kit_file_count(file, ENDED_THREADS, code + LOST_OF_ENDED);
+    ended->lost_slots[code] = number;
+    _Atomic uint64_t *count = number < 0 ? &file->live->lost
+                                         : &file->counts[number].gone[kit_file_ended(file)];
+    atomic_store_explicit(count,
+                          atomic_load_explicit(count, memory_order_relaxed) + ended->lost[code],
                           memory_order_relaxed);
 }
 
@@ -260,6 +279,12 @@ let_go(Store *store, Buffer *buffer)
     Buffer *ended = store->ended;
     if (buffer->oldest != NULL)
         return;
+    if (buffer->slot >= 0) {
+        store->to_give_back--;
+        if (!kit_file_retire(store->file, buffer->slot, buffer->slots, ended->slots, ended->lost_slots,
+                             buffer->codes < ended->codes ? buffer->codes : ended->codes))
+            return; /* the file has no room for more counts: it stays as it is, exact */
+    }
     /* What is described has a count in each buffer, see describe(); of what is not there is none. */
     for (size_t code = 0; code < buffer->codes && code < ended->codes; code++) {
         ended->lost[code] += buffer->lost[code];
@@ -312,6 +337,7 @@ notice_ended(Store *store)
         if (store->overwrite && buffer->current != NULL && seal(store, buffer, false) < 0)
             PyErr_Clear(); /* there was no memory to count what gives way: it does so later */
         buffer->ended = true;
+        store->to_give_back += buffer->slot >= 0;
         let_go(store, buffer);
     }
 }
@@ -496,15 +522,15 @@ kit_seal(Store *store, Buffer *buffer)
 
 /* The store. */
 
+/* A file that is new or empty has no slots of a thread, and counts nothing of what gave way. */
 static void
-reset_counts(Buffer *buffer)
+leave_file(Buffer *buffer)
 {
-    for (size_t code = 0; code < buffer->codes; code++) {
-        buffer->lost[code] = buffer->overwritten[code] = buffer->gone[code] = 0;
-        buffer->slots[code] = -1;
-    }
-    buffer->events = 0;
     buffer->slot = -1;
+    for (size_t code = 0; code < buffer->codes; code++) {
+        buffer->gone[code] = 0;
+        buffer->slots[code] = buffer->lost_slots[code] = -1;
+    }
 }
 
 static void
@@ -517,8 +543,11 @@ forget_all(Store *self)
     Buffer *buffer = ended->next;
     ended->next = self->live = NULL;
     self->last = &ended->next;
-    self->buffers = 0;
-    reset_counts(ended);
+    self->buffers = self->to_give_back = 0;
+    leave_file(ended);
+    ended->events = 0;
+    for (size_t code = 0; code < ended->codes; code++)
+        ended->lost[code] = ended->overwritten[code] = 0;
     self->oldest_full = self->newest_full = NULL;
     self->held = 0;
     if (self->file != NULL)
@@ -555,7 +584,7 @@ store_fill(PyObject *made, PyObject *args, PyObject *kwargs)
     self->name_of = Py_NewRef(name_of);
     self->plain = Py_NewRef(plain);
     self->file = (File *)Py_XNewRef(file);
-    PyObject *name = PyUnicode_FromString(ENDED_THREADS);
+    PyObject *name = PyUnicode_FromString(ENDED_NAME);
     self->ended = name == NULL ? NULL : new_buffer(self, NULL, name);
     if (self->ended == NULL)
         return -1;
@@ -823,25 +852,25 @@ store_rotate(Store *self, PyObject *made)
         old->used--;
     self->file = (File *)Py_NewRef(made);
     self->oldest_full = self->newest_full = NULL;
-    self->held = 0;
+    self->held = self->to_give_back = 0;
     for (Buffer *buffer = self->ended, *next; buffer != NULL; buffer = next) {
         next = buffer->next;
         for (Block *block = buffer->oldest; block != NULL; block = block->next)
             old->events += block->events;
         forget_blocks(buffer);
         buffer->oldest = buffer->current = NULL;
-        buffer->slot = -1;
-        for (size_t code = 0; code < buffer->codes; code++) {
-            buffer->gone[code] = 0;
-            buffer->slots[code] = -1;
-        }
+        leave_file(buffer);
         if (buffer->ended)
             let_go(self, buffer);
     }
     for (Buffer *buffer = self->ended; buffer != NULL; buffer = buffer->next) {
         /* These are counted from the beginning, in each file. */
         for (size_t code = 0; code < buffer->codes; code++) {
-            if (buffer->lost[code] > 0)
+            if (buffer->lost[code] == 0)
+                continue;
+            if (buffer == self->ended)
+                note_lost_of_ended(self->file, buffer, code);
+            else
                 note_lost(self->file, buffer, code, buffer->lost[code]);
         }
     }

@@ -62,6 +62,7 @@ typedef struct Buffer {
     int64_t slot;           /* of the thread in the file, or -1 */
     long long *gone;        /* by code: what gave way in the file */
     int64_t *slots;         /* by code: of the count in the file, or -1 */
+    int64_t *lost_slots;    /* the same, of what ended threads have lost */
 } Buffer;
 
 /* A store's buffers, blocks and counts are changed and read under its lock; see KIT_LOCK.  Python
@@ -84,6 +85,7 @@ typedef struct Store {
     Buffer *ended;          /* counts of threads that have ended, and of which nothing else is left */
     Buffer **last;          /* of those after it */
     Buffer *live;           /* those whose threads were there when this was last looked at */
+    Py_ssize_t to_give_back;/* slots of the file that ended threads have until their events are gone */
     Py_ssize_t buffers;     /* how many there are besides `ended` */
     Block *oldest_full, *newest_full;
 } Store;
