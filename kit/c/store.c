@@ -289,7 +289,6 @@ let_go(Store *store, Buffer *buffer)
     for (size_t code = 0; code < buffer->codes && code < ended->codes; code++) {
         ended->lost[code] += buffer->lost[code];
         ended->overwritten[code] += buffer->overwritten[code];
-        ended->gone[code] += buffer->gone[code];
     }
     ended->events += buffer->events;
     *buffer->place = buffer->next;
