@@ -41,18 +41,21 @@ class Reader:
         return self.token is token
 
 
-class _Readers(dict[int, Reader]):
-    """The record of each thread that has fired, and has not ended."""
+readers: Final[dict[int, Reader]] = {}
+"""The record of each thread that has fired, and has not ended."""
+
+
+class _Ended:
+    """Is told of threads that have ended."""
 
     def leave(self, ident: int, reader: Reader) -> None:
-        """Forget a thread that has ended."""
-        # Nobody else has the identifier yet; a finaliser may be firing on its last steps.
-        if self.get(ident) is reader and reader.token is None:
-            del self[ident]
+        """Forget a thread: nobody else has its identifier yet."""
+        # A finaliser may be firing on the thread's last steps.
+        if readers.get(ident) is reader and reader.token is None:
+            readers.pop(ident, None)
 
 
-readers: Final = _Readers()
-"""By identifier."""
+_ended: Final = _Ended()
 
 local: Final = threading.local()
 """``local.reader`` is the calling thread's record, as soon as it has registered."""
@@ -65,7 +68,7 @@ def register() -> Reader:
     new = Reader(ident)
     reader = readers.setdefault(ident, new)
     if reader is new:
-        local.leaving = Leaving(readers, ident, reader)
+        local.leaving = Leaving(_ended, ident, reader)
     local.reader = reader
     return reader
 

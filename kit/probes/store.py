@@ -295,7 +295,7 @@ class Store(ABC):
             return dispatches, [row for each in buffers for row in each.calls.copy()]
 
     def _shown(self, piece: Piece) -> bool:
-        """Whether there is anything to say: of the threads that have ended only where they count."""
+        """Whether there is anything to say: of ended threads only where they count."""
         return piece.buffer is not self.ended or bool(piece.lost or piece.overwritten)
 
     def overwritten(self) -> int:
