@@ -956,7 +956,7 @@ class _Declaring(Worker):
                 world.violate("other fields were adopted while a probe was connected")
             # As from a cell that is run again: what is connected follows, in one publication.
             scope = {"__name__": "__main__", "kit": kit, "name": name, "fields": other}
-            exec("kit.marker(name, **fields)", scope)  # noqa: S102 - it has to come from __main__
+            exec("kit.marker(name, **fields)", scope)
             m(*[1] * len(other))
             world.compare("publications of a marker declared anew", m.generation - before, 1)
             world.compare("probes of a marker declared anew", m.fanout, 1)

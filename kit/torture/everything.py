@@ -237,7 +237,7 @@ def everything(
     chosen = [kind for name, kind in DISTURBANCES.items() if name not in without]
     memory, reported = Memory(), Counter[str]()
     begin = time.monotonic()
-    shared = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - a folder is made in it
+    shared = "/dev/shm" if Path("/dev/shm").is_dir() else None
     with tempfile.TemporaryDirectory(prefix="torture", dir=shared) as folder, _unquiet(reported):
         world = World(seed, Path(folder), threads)
         watchdog = Watchdog(world, patience)
