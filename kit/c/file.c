@@ -59,6 +59,7 @@ kit_file_piece(File *file, uint32_t thread, int64_t first, size_t size, size_t *
     Py_ssize_t cell = find_cells(file, wanted);
     if (cell < 0)
         return NULL;
+    kit_file_changes(file);
     memset(file->taken + cell, 1, wanted);
     file->free -= wanted;
     file->next = cell + wanted;
@@ -82,6 +83,7 @@ kit_file_piece(File *file, uint32_t thread, int64_t first, size_t size, size_t *
 void
 kit_file_release(File *file, char *data)
 {
+    kit_file_changes(file);
     PieceHead *head = head_of(data);
     size_t cell = ((char *)head - file->arena) / file->cell, cells = head->cells;
     atomic_store_explicit(&head->magic, 0, memory_order_relaxed);
@@ -92,6 +94,30 @@ kit_file_release(File *file, char *data)
         memset((char *)head + i * file->cell, 0, PIECE_HEAD);
     memset(file->taken + cell, 0, cells);
     file->free += cells;
+}
+
+size_t
+kit_file_room(const File *file, char *data)
+{
+    return head_of(data)->cells * file->cell - PIECE_HEAD;
+}
+
+size_t
+kit_file_summed(char *data)
+{
+    uint64_t seal = atomic_load_explicit(&head_of(data)->seal, memory_order_relaxed);
+    uint32_t parts[2];
+    memcpy(parts, &seal, sizeof(parts));
+    return parts[1];
+}
+
+void
+kit_file_seal(char *data, uint32_t sum, uint32_t summed)
+{
+    uint32_t parts[2] = {sum, summed};
+    uint64_t seal;
+    memcpy(&seal, parts, sizeof(seal));
+    atomic_store_explicit(&head_of(data)->seal, seal, memory_order_relaxed);
 }
 
 /* Slots. */
@@ -105,6 +131,7 @@ kit_file_thread(File *file, unsigned long tid, PyObject *name, int64_t base)
         number = file->spare_threads[--file->spare_thread_count];
     else if (number >= file->most_threads)
         return -1;
+    kit_file_changes(file);
     ThreadSlot *slot = &file->threads[number];
     Py_ssize_t length;
     const char *text = PyUnicode_AsUTF8AndSize(name, &length);
@@ -153,6 +180,7 @@ kit_file_count(File *file, uint32_t thread, uint32_t code)
         number = file->spare_counts[--file->spare_count_count];
     else if (number >= file->most_counts)
         return -1;
+    kit_file_changes(file);
     CountSlot *slot = &file->counts[number];
     if (!again)
         memset(slot, 0, sizeof(CountSlot));
@@ -189,6 +217,7 @@ kit_file_retire(File *file, uint32_t thread, const int64_t *counts, int64_t *gon
             (lost[code] = kit_file_count(file, ENDED_THREADS, code + LOST_OF_ENDED)) < 0)
             return false;
     }
+    kit_file_changes(file);
     uint64_t ended = atomic_load_explicit(&file->live->ended, memory_order_relaxed);
     uint64_t number = (ended >> 1) + 1;
     /* Its own counts hold until so many have ended. */
@@ -219,6 +248,7 @@ kit_file_retire(File *file, uint32_t thread, const int64_t *counts, int64_t *gon
 void
 kit_file_clear(File *file)
 {
+    kit_file_changes(file);
     uint64_t epoch = atomic_load_explicit(&file->live->epoch, memory_order_relaxed);
     atomic_store_explicit(&file->live->epoch, epoch | 1, memory_order_relaxed);
     atomic_thread_fence(memory_order_release);

@@ -77,6 +77,7 @@ typedef struct File {
     size_t spare_thread_count, spare_count_count;
     uint32_t key;
     uint64_t serial;
+    bool settled;                   /* all of it is sealed; nobody may write before it says so */
     struct File *following;         /* of all files, for the child of a fork */
     struct File **place;
 } File;
@@ -107,6 +108,27 @@ static inline int
 kit_file_ended(const File *file)
 {
     return atomic_load_explicit(&file->live->ended, memory_order_relaxed) & 1;
+}
+
+/* How many bytes of records the piece has room for. */
+HIDDEN size_t kit_file_room(const File *file, char *data);
+
+/* Over how many bytes of records the piece has a checksum. */
+HIDDEN size_t kit_file_summed(char *data);
+
+/* Seal a piece: the checksum of so many bytes, and how many these are, in one store. */
+HIDDEN void kit_file_seal(char *data, uint32_t sum, uint32_t summed);
+
+/* Something in the file is about to change, or has: it is not closed.  Whoever finds the file after
+ * the program was killed must not find the change in one that says that it is whole. */
+static inline void
+kit_file_changes(File *file)
+{
+    if (UNLIKELY(file->settled)) {
+        file->settled = false;
+        atomic_store_explicit(&file->live->closed, 0, memory_order_relaxed);
+        atomic_thread_fence(memory_order_release);
+    }
 }
 
 /* Everything is free. */

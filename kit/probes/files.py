@@ -10,7 +10,7 @@ import socket
 from pathlib import Path
 from typing import Any, Final
 
-__all__ = ["FORMAT", "VERSION", "absolute", "process", "sync_folder", "write_json"]
+__all__ = ["FORMAT", "VERSION", "absolute", "process", "remove", "sync_folder", "write_json"]
 
 FORMAT: Final = "markers-kit session"
 VERSION: Final = 2
@@ -19,6 +19,23 @@ VERSION: Final = 2
 def absolute(path: str | os.PathLike[str]) -> Path:
     """Return a path that stays the same when the process changes its folder; ``~`` is expanded."""
     return Path(os.path.abspath(os.path.expanduser(path)))  # noqa: PTH100, PTH111 - Path.resolve would follow links
+
+
+def remove(path: Path, identity: tuple[int, int]) -> None:
+    """Remove a file, unless another one has its name by now.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+    identity : tuple of int
+        Device and number of the one that is meant.
+    """
+    try:
+        found = path.lstat()
+    except OSError:
+        return
+    if (found.st_dev, found.st_ino) == identity:
+        path.unlink(missing_ok=True)
 
 
 def write_json(path: Path, data: Any) -> None:

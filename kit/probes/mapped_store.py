@@ -16,6 +16,7 @@ from collections import Counter, deque
 from typing import TYPE_CHECKING, Any, Final
 
 from kit.probes.capture_file import (
+    CLOSED,
     COUNT,
     COUNTS,
     ENDED,
@@ -28,11 +29,13 @@ from kit.probes.capture_file import (
     PIECE,
     PIECE_MAGIC,
     RETIRED,
+    SEAL,
     SERIAL,
     THREAD,
     THREAD_NAME,
     THREADS,
     WORD,
+    seal,
     thread_slot,
     words_of,
 )
@@ -59,7 +62,18 @@ FREE: Final = bytes(PIECE.size)
 class _Block:
     """Consecutive records of one thread, in one piece of the file."""
 
-    __slots__ = ("buffer", "cell", "cells", "events", "first", "place", "room", "taken", "used")
+    __slots__ = (
+        "buffer",
+        "cell",
+        "cells",
+        "events",
+        "first",
+        "place",
+        "room",
+        "summed",
+        "taken",
+        "used",
+    )
 
     def __init__(self, buffer: _MappedBuffer, cell: int, cells: int, place: int, room: int) -> None:
         self.buffer = buffer
@@ -67,6 +81,7 @@ class _Block:
         self.place, self.room = place, room  # of the records
         self.first = buffer.events
         self.used = self.events = 0
+        self.summed = 0
         self.taken = (0, 0)  # bytes and events that a reader has taken away
 
 
@@ -137,6 +152,7 @@ class MappedStore(Store):
         self._serial = 0
         self._full: deque[_Block] = deque()
         self._held = 0
+        self._settled = False
 
     def _fresh(self) -> None:
         self._writing = threading.RLock()
@@ -172,6 +188,10 @@ class MappedStore(Store):
                     self._forget_all()
 
     def _put(self, ident: int, code: int, record: bytes) -> None:
+        if self._settled:
+            # Whoever finds the file after a kill must not find the change in one that is whole.
+            self._settled = False
+            self._set(CLOSED, 0)
         buffer = self.buffer(ident)
         assert isinstance(buffer, _MappedBuffer)
         if self._left:
@@ -426,7 +446,7 @@ class MappedStore(Store):
         if number >= self._layout.most_counts:
             return None
         place = self._layout.counts + number * COUNT.size
-        COUNT.pack_into(self._memory, place, thread, code, 0, 0, 0)
+        self._memory[place : place + COUNT.size] = COUNT.pack(thread, code, 0, 0, 0)
         self._set(COUNTS, number + 1)
         return place
 
@@ -469,7 +489,8 @@ class MappedStore(Store):
                 self._forget_all()
 
     def _forget_all(self) -> None:
-        self._forget = False
+        self._forget = self._settled = False
+        self._set(CLOSED, 0)
         self._anew()
         self._full.clear()
         self._held = 0
@@ -503,6 +524,8 @@ class MappedStore(Store):
             fresh: list[tuple[Any, ...]]
             fresh = [(each, deque(), {}, Counter()) for each in self._mapped()]
             each_fresh = iter(fresh)
+            self._note_ends()
+            self._settled = False
             self._memory, self._words, self._layout = file.memory, file.words, file.layout
             self._taken, self._full = taken, full
             self._spare_threads, self._spare_counts = spare
@@ -520,6 +543,54 @@ class MappedStore(Store):
                         self._count_lost(buffer, code, count)
             self._count_lost_of_ended()
         return events, cells
+
+    def _note_ends(self) -> None:
+        """Note how far each thread has come, for whoever reads the file after it was closed."""
+        for buffer in self._mapped():
+            if buffer.slot is not None:
+                self._words[self._slot(buffer) // 8 + 4] = buffer.events
+
+    def to_seal(self, every: bool) -> tuple[mmap.mmap, list[tuple[_Block, int, int]]]:
+        """Return the file's memory, and its pieces that are full and not sealed.
+
+        Of each the block, where its records begin, and how many bytes they are. With ``every``,
+        those besides that are still being filled.
+        """
+        with self._writing:
+            found = [
+                (block, block.place, block.used)
+                for buffer in self._mapped()
+                for block in buffer.blocks
+                if block.used != block.summed and (every or block is not buffer.current)
+            ]
+            return self._memory, found
+
+    def seal(self, block: _Block, check: int, summed: int) -> bool:
+        """Note the checksum of so many bytes; whether the piece is still there."""
+        with self._writing:
+            there = block in block.buffer.blocks and block.buffer in self.every
+            if there:
+                self._words[(block.place - PIECE.size + SEAL) // 8] = seal(check, summed)
+                block.summed = summed
+            return there
+
+    def settle(self) -> mmap.mmap | None:
+        """Have whoever writes next say that the file has changed; None when not all is sealed."""
+        with self._writing:
+            blocks = [block for buffer in self._mapped() for block in buffer.blocks]
+            if self._busy or any(block.used != block.summed for block in blocks):
+                return None
+            self._note_ends()
+            self._settled = True
+            return self._memory
+
+    def close(self, memory: mmap.mmap, value: int) -> bool:
+        """Say in the file that it is whole; whether nobody has written since `settle`."""
+        with self._writing:
+            if memory is not self._memory or not self._settled:
+                return False
+            self._set(CLOSED, value)
+            return True
 
     def cells_free(self) -> int:
         """How many cells of the file are free."""
@@ -625,6 +696,11 @@ class MappedSink(Sink):
     def cells_free(self) -> int:
         """How many cells of the file are free."""
         return self.store.cells_free()
+
+    @property
+    def pieces(self) -> MappedStore:
+        """What seals the pieces of its file."""
+        return self.store
 
     def code(self, marker: Marker, format: Format) -> int:
         """Return the number that stands for a marker with a format."""
