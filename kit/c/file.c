@@ -218,6 +218,7 @@ kit_file_retire(File *file, uint32_t thread, const int64_t *counts, int64_t *gon
             (lost[code] = kit_file_count(file, ENDED_THREADS, code + LOST_OF_ENDED)) < 0)
             return false;
     }
+    kit_file_changes(file);
     uint64_t ended = atomic_load_explicit(&file->live->ended, memory_order_relaxed);
     uint64_t number = (ended >> 1) + 1;
     /* Its own counts hold until so many have ended. */

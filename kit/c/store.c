@@ -306,7 +306,7 @@ let_go(Store *store, Buffer *buffer)
         buffer->next->place = buffer->place;
     else
         store->last = buffer->place;
-    store->buffers--;
+    store->others--;
     free_buffer(buffer);
 }
 
@@ -380,7 +380,7 @@ link_buffer(Store *store, Buffer *buffer)
     store->last = &buffer->next;
     buffer->next_live = store->live;
     store->live = buffer;
-    store->buffers++;
+    store->others++;
 }
 
 COLD Buffer *
@@ -559,7 +559,7 @@ forget_all(Store *self)
     Buffer *buffer = ended->next;
     ended->next = self->live = NULL;
     self->last = &ended->next;
-    self->buffers = self->to_give_back = 0;
+    self->others = self->to_give_back = 0;
     leave_file(ended);
     ended->events = 0;
     for (size_t code = 0; code < ended->codes; code++)
@@ -604,6 +604,7 @@ store_fill(PyObject *made, PyObject *args, PyObject *kwargs)
     self->ended = name == NULL ? NULL : new_buffer(self, NULL, name);
     if (self->ended == NULL)
         return -1;
+    self->buffers = self->ended;
     self->last = &self->ended->next;
     self->id = atomic_fetch_add(&ids, 1) + 1;
     return 0;
@@ -655,7 +656,7 @@ store_length(Store *self)
 {
     Py_ssize_t events = 0;
     KIT_LOCK(&self->lock);
-    for (Buffer *buffer = self->ended; buffer != NULL; buffer = buffer->next) {
+    for (Buffer *buffer = self->buffers; buffer != NULL; buffer = buffer->next) {
         for (Block *block = buffer->oldest; block != NULL; block = block->next)
             events += block->events - block->events_taken;
     }
@@ -668,7 +669,7 @@ sum(Store *self, bool lost)
 {
     long long all = 0;
     KIT_LOCK(&self->lock);
-    for (Buffer *buffer = self->ended; buffer != NULL; buffer = buffer->next) {
+    for (Buffer *buffer = self->buffers; buffer != NULL; buffer = buffer->next) {
         for (size_t code = 0; code < buffer->codes; code++)
             all += lost ? buffer->lost[code] : buffer->overwritten[code];
     }
@@ -787,7 +788,7 @@ pieces(Store *self, Py_ssize_t newest)
      * collect between two instructions of Python code, so never here.) */
     int collecting = PyGC_Disable();
     PyObject *list = PyList_New(0);
-    for (Buffer *buffer = self->ended; list != NULL && buffer != NULL; buffer = buffer->next) {
+    for (Buffer *buffer = self->buffers; list != NULL && buffer != NULL; buffer = buffer->next) {
         if (buffer == self->ended && !counts_any(buffer))
             continue;
         PyObject *one = piece(self, buffer, newest);
@@ -827,7 +828,7 @@ store_take(Store *self, PyObject *Py_UNUSED(none))
     if (gives_back)
         notice_ended(self);
     PyObject *taken = pieces(self, -1);
-    for (Buffer *buffer = taken == NULL ? NULL : self->ended, *other; buffer != NULL; buffer = other) {
+    for (Buffer *buffer = taken == NULL ? NULL : self->buffers, *other; buffer != NULL; buffer = other) {
         other = buffer->next;
         for (Block *block = buffer->oldest, *next; block != NULL; block = next) {
             next = block->next;
@@ -870,7 +871,7 @@ store_rotate(Store *self, PyObject *made)
     self->file = (File *)Py_NewRef(made);
     self->oldest_full = self->newest_full = NULL;
     self->held = self->to_give_back = 0;
-    for (Buffer *buffer = self->ended, *next; buffer != NULL; buffer = next) {
+    for (Buffer *buffer = self->buffers, *next; buffer != NULL; buffer = next) {
         next = buffer->next;
         for (Block *block = buffer->oldest; block != NULL; block = block->next)
             old->events += block->events;
@@ -881,7 +882,7 @@ store_rotate(Store *self, PyObject *made)
         if (buffer->ended)
             let_go(self, buffer);
     }
-    for (Buffer *buffer = self->ended; buffer != NULL; buffer = buffer->next) {
+    for (Buffer *buffer = self->buffers; buffer != NULL; buffer = buffer->next) {
         /* These are counted from the beginning, in each file. */
         for (size_t code = 0; code < buffer->codes; code++) {
             if (buffer->lost[code] == 0)
@@ -1013,7 +1014,7 @@ describe(Store *self, int code, PyObject *kinds)
         return -1;
     }
     /* Here, where it may fail: what is lost later is counted without asking for memory. */
-    for (Buffer *buffer = self->ended; buffer != NULL; buffer = buffer->next) {
+    for (Buffer *buffer = self->buffers; buffer != NULL; buffer = buffer->next) {
         if (count_codes(buffer, (size_t)code + 1) < 0)
             return -1;
     }
@@ -1062,7 +1063,7 @@ static PyGetSetDef store_getset[] = {
 };
 
 static PyMemberDef store_members[] = {
-    {"buffers", T_PYSSIZET, offsetof(Store, buffers), READONLY,
+    {"buffers", T_PYSSIZET, offsetof(Store, others), READONLY,
      "For how many threads there is memory; for tests."},
     {NULL},
 };

@@ -82,11 +82,11 @@ typedef struct Store {
     PyObject *plain;        /* called for what a value of an unusual type stands for */
     PyObject *kinds;        /* list of bytes: the columns of each code */
     File *file;             /* where blocks are, or NULL: on the heap */
-    Buffer *ended;          /* counts of threads that have ended, and of which nothing else is left */
-    Buffer **last;          /* of those after it */
+    Buffer *buffers, **last;
+    Buffer *ended;          /* the first: counts of ended threads of which nothing else is left */
     Buffer *live;           /* those whose threads were there when this was last looked at */
     Py_ssize_t to_give_back;/* slots of the file that ended threads have until their events are gone */
-    Py_ssize_t buffers;     /* how many there are besides `ended` */
+    Py_ssize_t others;      /* how many buffers there are besides `ended` */
     Block *oldest_full, *newest_full;
 } Store;
 

@@ -458,7 +458,7 @@ class MappedStore(Store):
         if number >= self._layout.most_counts:
             return None
         place = self._layout.counts + number * COUNT.size
-        COUNT.pack_into(self._memory, place, thread, code, 0, 0, 0)
+        self._memory[place : place + COUNT.size] = COUNT.pack(thread, code, 0, 0, 0)
         self._set(COUNTS, number + 1)
         return place
 
