@@ -120,6 +120,7 @@ class Writer:
         is_span: bool,
         context: tuple[Callable[[], object], ...],
         limit: int,
+        failed: object,
     ) -> None: ...
     def __call__(self, ident: int, ts: int, args: tuple[Any, ...], /) -> None: ...
 
@@ -142,6 +143,7 @@ class Adder:
         scale: float,
         plain: Callable[[object], object],
         odd: Callable[[Any], tuple[int, int]],
+        failed: object,
     ) -> None: ...
     def __call__(self, ident: int, ts: int, args: tuple[Any, ...], /) -> None: ...
 
@@ -157,7 +159,8 @@ class Gate:
         timed: bool,
         is_span: bool,
         kept: object,
-        test: Callable[[tuple[Any, ...]], bool],
+        failed: object,
+        test: Callable[[tuple[Any, ...]], bool | None],
     ) -> None: ...
     def __call__(self, *args: Any) -> None: ...
 

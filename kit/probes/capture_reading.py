@@ -419,6 +419,7 @@ class _Reader:
             context=tuple(context),
             context_types=context,
             skipped=summary.get("skipped", {}),
+            failed=summary.get("failed", {}),
             filtered=summary.get("filtered", {}),
             lost_elsewhere=sum(each for each in (live.lost, live.undeclared) if each in _COUNT),
             capacity=self.about["capacity"],
@@ -565,6 +566,8 @@ def _summary(entry: Any) -> dict[str, Any]:
         "markers": counted,
         "windows": windows,
         "skipped": {str(name): _count(count) for name, count in entry["skipped"].items()},
+        # Of a file of earlier days it is not known.
+        "failed": {str(name): _count(count) for name, count in entry.get("failed", {}).items()},
         "filtered": {
             str(name): {str(reason): _count(count) for reason, count in counts.items()}
             for name, counts in entry["filtered"].items()

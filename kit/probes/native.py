@@ -198,7 +198,9 @@ class NativeSink(Sink):
     def _writer(self, code: int) -> Callable[[int, int, tuple[Any, ...]], None]:
         is_span = self.recorded[code][1].is_span
         context = tuple(self._context_functions)
-        return _c.Writer(self._blocks, code, self._kinds(code), is_span, context, TEXT_LIMIT)
+        failed = self._failures[code]
+        kinds = self._kinds(code)
+        return _c.Writer(self._blocks, code, kinds, is_span, context, TEXT_LIMIT, failed)
 
     _writer_with_context = _writer
 

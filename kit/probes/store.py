@@ -55,11 +55,14 @@ class Chunk:
         How many of the rows have been taken by a reader.
     before : Counter
         For each code how many rows the thread had written when this chunk began.
+    count : int
+        How many rows it has, once it is full.
     """
 
-    __slots__ = ("before", "buffer", "first", "rows", "start")
+    __slots__ = ("before", "buffer", "count", "first", "rows", "start")
 
     def __init__(self, buffer: Buffer, first: int, before: Counter[int]) -> None:
+        self.count = 0
         self.buffer = buffer
         self.first = first
         self.before = before
@@ -177,16 +180,17 @@ class Store(ABC):
         if buffer is None:
             # A signal handler may come here in between: whoever is first, there is one buffer.
             new = self.make(ident)
-            buffer = self.buffers.setdefault(ident, new)
-            if buffer is new:
-                try:
+            try:
+                buffer = self.buffers.setdefault(ident, new)
+                if buffer is new:
                     self.every.append(buffer)
                     self._local.leaving = _Leaving(self, ident)
                     self.appends[ident] = buffer.append
-                except BaseException:  # no memory: as if it had not been begun
+            except BaseException:  # no memory, or a signal handler's: as if it had not been begun
+                if self.buffers.get(ident) is new:
                     self._local.leaving = None
                     self.leave(ident)
-                    raise
+                raise
         return buffer
 
     def make(self, ident: int) -> Buffer:
@@ -242,18 +246,23 @@ class DiscardStore(Store):
         self.freed: list[None] = []
 
     def keep(self, ident: int, row: Row) -> None:
-        """Keep a row of the calling thread where there is room, or count it as lost."""
+        """Keep a row of the calling thread where there is room, or count it as lost.
+
+        With an exception it is neither: from where a place is taken there is no call.
+        """
         buffer = self.buffer(ident)
+        rows = buffer.chunk.rows
+        one = (row,)
         for _ in self.room:
-            buffer.append(row)
+            rows += one
             return
         if self.freed:
             try:
-                self.freed.pop()
+                del self.freed[-1]
             except IndexError:
                 pass  # another thread took the last one
             else:
-                buffer.append(row)
+                rows += one
                 return
         buffer.lost[row[1]] += 1
 
@@ -298,12 +307,16 @@ class OverwriteStore(Store):
         self.full: deque[Chunk] = deque()
         self.held = 0
 
-    def keep(self, ident: int, row: Row) -> None:
-        """Keep a row of the calling thread."""
+    def keep(self, ident: int, row: Row) -> Buffer | None:
+        """Keep a row of the calling thread; return its buffer where its chunk is full now.
+
+        With an exception it is not there.
+        """
         buffer = self.buffer(ident)
-        buffer.chunk.rows.append(row)
-        if len(buffer.chunk.rows) >= self.chunk_size:
-            self.seal(buffer)
+        rows = buffer.chunk.rows
+        full = len(rows) + 1 >= self.chunk_size
+        rows += (row,)
+        return buffer if full else None
 
     def leave(self, ident: int) -> Buffer | None:
         """Forget which buffer a thread writes; what it wrote may give way from now on."""
@@ -317,18 +330,20 @@ class OverwriteStore(Store):
         chunk = buffer.chunk
         count = len(chunk.rows)
         before = chunk.before + Counter(map(_code_of, chunk.rows))
+        following = Chunk(buffer, chunk.first + count, before)
+        chunk.count = count
         # In this order: a reader loads the current chunk, then the full ones. It may find this
-        # one twice, which it can tell, but never not at all.
-        self.full.append(chunk)
-        buffer.chunk = Chunk(buffer, chunk.first + count, before)
-        # Nothing switches threads between the load and the store of an attribute, see Tally.
+        # one twice, which it can tell, but never not at all. Without a call: no signal handler
+        # comes between these, and no other thread, see Tally.
+        self.full += (chunk,)
+        buffer.chunk = following
         self.held += count
         while self.held - self.chunk_size >= self.capacity:
             try:
-                oldest = self.full.popleft()
+                count = self.full[0].count
+                del self.full[0]
             except IndexError:
                 break  # other threads drop, too
-            count = len(oldest.rows)
             self.held -= count
 
     def _chunks(self) -> dict[Buffer, list[Chunk]]:
