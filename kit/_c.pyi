@@ -120,7 +120,7 @@ class Writer:
         is_span: bool,
         context: tuple[Callable[[], object], ...],
         limit: int,
-        failed: object,
+        failed: object = ...,
     ) -> None: ...
     def __call__(self, ident: int, ts: int, args: tuple[Any, ...], /) -> None: ...
 
@@ -143,7 +143,7 @@ class Adder:
         scale: float,
         plain: Callable[[object], object],
         odd: Callable[[Any], tuple[int, int]],
-        failed: object,
+        failed: object = ...,
     ) -> None: ...
     def __call__(self, ident: int, ts: int, args: tuple[Any, ...], /) -> None: ...
 

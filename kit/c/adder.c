@@ -480,9 +480,9 @@ adder_fill(PyObject *made, PyObject *args, PyObject *kwargs)
     static char *names[] = {"tables", "value",   "keys", "is_span", "log2",
                             "even",   "scale",   "plain", "odd",    "failed", NULL};
     Adder *self = (Adder *)made;
-    PyObject *tables, *value, *keys, *log2, *even, *plain, *odd, *failed;
+    PyObject *tables, *value, *keys, *log2, *even, *plain, *odd, *failed = NULL;
     int is_span;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!OO!pOOdOOO!", names, kit_Tables, &tables, &value,
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!OO!pOOdOO|O!", names, kit_Tables, &tables, &value,
                                      &PyTuple_Type, &keys, &is_span, &log2, &even, &self->scale,
                                      &plain, &odd, kit_Tally, &failed))
         return -1;
@@ -522,8 +522,9 @@ adder_fill(PyObject *made, PyObject *args, PyObject *kwargs)
     self->tables = (Tables *)Py_NewRef(tables);
     self->plain = Py_NewRef(plain);
     self->odd = Py_NewRef(odd);
-    self->failed = (Tally *)Py_NewRef(failed);
-    return 0;
+    self->failed = failed != NULL ? (Tally *)Py_NewRef(failed)
+                                  : (Tally *)PyObject_CallNoArgs((PyObject *)kit_Tally);
+    return self->failed == NULL ? -1 : 0;
 wrong:
     if (!PyErr_Occurred())
         PyErr_SetString(PyExc_ValueError, "a histogram has a lowest, a highest and a step");

@@ -440,10 +440,10 @@ writer_fill(PyObject *made, PyObject *args, PyObject *kwargs)
 {
     static char *names[] = {"store", "code", "kinds", "is_span", "context", "limit", "failed", NULL};
     Writer *self = (Writer *)made;
-    PyObject *store, *kinds, *context, *failed;
+    PyObject *store, *kinds, *context, *failed = NULL;
     int code, is_span;
     Py_ssize_t limit;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!iSpO!nO!", names, kit_Store, &store, &code,
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!iSpO!n|O!", names, kit_Store, &store, &code,
                                      &kinds, &is_span, &PyTuple_Type, &context, &limit, kit_Tally,
                                      &failed))
         return -1;
@@ -474,7 +474,10 @@ writer_fill(PyObject *made, PyObject *args, PyObject *kwargs)
     self->fields = fields;
     self->columns = columns;
     self->limit = limit;
-    self->failed = (Tally *)Py_NewRef(failed);
+    self->failed = failed != NULL ? (Tally *)Py_NewRef(failed)
+                                  : (Tally *)PyObject_CallNoArgs((PyObject *)kit_Tally);
+    if (self->failed == NULL)
+        return -1;
     self->is_span = is_span;
     self->fixed = RECORD_HEAD + 8 * columns;
     return 0;

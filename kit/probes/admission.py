@@ -301,10 +301,10 @@ class Admitted:
         scope.update(source.scope)
         scope["slow"] = slow
         gaps = " or ".join(f"{codes[n]} is None" for n in sorted(condition.needed) if n in codes)
-        met = f"slow({every}) if {gaps} else ({source.text})" if gaps else f"{source.text}"
+        met = f"slow({every}) if {gaps} else " if gaps else ""
         return [
             "try:",
-            f"    met = True if ({met}) else False",
+            f"    met = {met}True if ({source.text}) else False",
             "except Exception:",
             f"    met = slow({every})",
         ]

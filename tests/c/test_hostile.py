@@ -78,15 +78,15 @@ def test_a_writer_writes_the_columns_that_were_described():
     blocks = store(kinds=(b"d", b"sd"))
     for code, kinds in ((2, b"d"), (0, b"sd"), (1, b"d"), (-1, b"d")):
         with pytest.raises(ValueError):
-            _c.Writer(blocks, code, kinds, False, (), 10, _c.Tally())
-    _c.Writer(blocks, 1, b"sd", False, (), 10, _c.Tally())(1, 2, ("x", 3))
+            _c.Writer(blocks, code, kinds, False, (), 10)
+    _c.Writer(blocks, 1, b"sd", False, (), 10)(1, 2, ("x", 3))
     (piece,) = blocks.copy(-1)
     assert piece[3].tolist(0) == [(2, 1, ("x", 3))]
 
 
 def test_what_is_described_stays():
     blocks = store()
-    _c.Writer(blocks, 0, b"d", False, (), 10, _c.Tally())(1, 2, (3,))
+    _c.Writer(blocks, 0, b"d", False, (), 10)(1, 2, (3,))
     (piece,) = blocks.copy(-1)
     for kinds in (blocks.kinds, piece[3].kinds):
         assert kinds == (b"d",)  # a tuple: nobody takes from it
@@ -148,7 +148,7 @@ def test_a_store_in_a_cycle_is_collected_and_its_writers_work_until_then():
     namer = Namer()
     namer.store = _c.Store(10, 0, namer, print)
     namer.store.describe(0, b"d")
-    namer.writer = _c.Writer(namer.store, 0, b"d", False, (), 10, _c.Tally())
+    namer.writer = _c.Writer(namer.store, 0, b"d", False, (), 10)
     namer.writer(1, 2, (3,))
     del namer
     gc.collect()
@@ -216,8 +216,8 @@ def test_an_array_replaced_while_it_is_read_is_there_to_the_end(observed):
 def test_a_writer_for_spans_takes_a_marker_s_event_and_the_other_way_round():
     """Seen to crash where an event of a marker had no error, not even None."""
     blocks = store(kinds=(b"dkd", b"d"))
-    of_span = _c.Writer(blocks, 0, b"dkd", True, (), 10, _c.Tally())
-    of_marker = _c.Writer(blocks, 1, b"d", False, (), 10, _c.Tally())
+    of_span = _c.Writer(blocks, 0, b"dkd", True, (), 10)
+    of_marker = _c.Writer(blocks, 1, b"d", False, (), 10)
     marker = _c.Dispatcher()
     for calls in ([of_span], [of_marker], [of_span, of_marker, len]):
         marker._array = _c.Array(tuple(calls), calls, (True,) * len(calls), (), 1, 1)
@@ -253,7 +253,7 @@ def test_what_makes_values_plain_may_do_anything_to_the_store():
     names = []
     blocks = _c.Store(10, 0, name_of, plain)
     blocks.describe(0, b"d")
-    writer = _c.Writer(blocks, 0, b"d", False, (), 10, _c.Tally())
+    writer = _c.Writer(blocks, 0, b"d", False, (), 10)
     for _ in range(100):
         writer(1, 2, ("no int",))
     (piece,) = blocks.copy(-1)
@@ -264,7 +264,7 @@ def test_what_makes_values_plain_may_do_anything_to_the_store():
 def test_what_a_value_is_made_into_has_to_fit(made):
     blocks = _c.Store(10, 0, str, lambda kind, value: made)
     blocks.describe(0, b"d")
-    _c.Writer(blocks, 0, b"d", False, (), 10, _c.Tally())(1, 2, ("no int",))
+    _c.Writer(blocks, 0, b"d", False, (), 10)(1, 2, ("no int",))
     (piece,) = blocks.copy(-1)
     assert piece[3].tolist(0) == [(2, 0, (None if made is None else ...,))]
 
@@ -272,7 +272,7 @@ def test_what_a_value_is_made_into_has_to_fit(made):
 def test_the_name_of_a_thread_is_text():
     blocks = _c.Store(10, 0, lambda ident: blocks, print)
     blocks.describe(0, b"d")
-    writer = _c.Writer(blocks, 0, b"d", False, (), 10, _c.Tally())
+    writer = _c.Writer(blocks, 0, b"d", False, (), 10)
     for _ in range(2):
         with pytest.raises(TypeError, match="is text"):
             writer(1, 2, (3,))
@@ -300,7 +300,7 @@ def test_a_store_of_no_size_is_refused(arguments):
 def test_a_store_of_any_size_asks_for_what_it_needs():
     for capacity, sub_buffer in ((2**63 - 1, 0), (2**63 - 1, 2**63 - 1), (1, 2**63 - 1), (1, 1)):
         blocks = store(capacity, sub_buffer)
-        writer = _c.Writer(blocks, 0, b"d", False, (), 10, _c.Tally())
+        writer = _c.Writer(blocks, 0, b"d", False, (), 10)
         for number in range(1000):
             writer(1, number, (number,))
         assert len(blocks) + blocks.lost + blocks.overwritten == 1000
@@ -326,7 +326,7 @@ def test_a_store_of_any_size_asks_for_what_it_needs():
 )
 def test_a_writer_looks_at_its_arguments(arguments):
     with pytest.raises((ValueError, TypeError, OverflowError)):
-        _c.Writer(store(), *arguments, _c.Tally())
+        _c.Writer(store(), *arguments)
 
 
 def test_what_describes_is_no_longer_than_a_record():
@@ -334,7 +334,7 @@ def test_what_describes_is_no_longer_than_a_record():
     with pytest.raises(ValueError):
         blocks.describe(0, b"d" * 1001)
     blocks.describe(0, b"s" * 1000)
-    writer = _c.Writer(blocks, 0, b"s" * 1000, False, (), 1 << 24, _c.Tally())
+    writer = _c.Writer(blocks, 0, b"s" * 1000, False, (), 1 << 24)
     text = "\U0001f600" * 1000
     writer(1, 2, (text,) * 1000)  # 4 MB in one record
     writer(1, 3, ("x",) * 999)
@@ -346,7 +346,7 @@ def test_what_describes_is_no_longer_than_a_record():
 @pytest.mark.parametrize("call", [(), (1,), (1, 2), (1, 2, [3]), (1, "2", (3,)), (1, 2**70, (3,))])
 def test_a_writer_looks_at_what_it_is_called_with(call):
     blocks = store()
-    writer = _c.Writer(blocks, 0, b"d", False, (), 10, _c.Tally())
+    writer = _c.Writer(blocks, 0, b"d", False, (), 10)
     with pytest.raises((TypeError, OverflowError)):
         writer(*call)
     with pytest.raises(TypeError):
@@ -358,13 +358,13 @@ def test_a_writer_looks_at_what_it_is_called_with(call):
 def test_a_writer_for_spans_looks_at_duration_and_error(values):
     blocks = store(kinds=(b"dkd",))
     with pytest.raises((TypeError, OverflowError)):
-        _c.Writer(blocks, 0, b"dkd", True, (), 10, _c.Tally())(1, 2, values)
+        _c.Writer(blocks, 0, b"dkd", True, (), 10)(1, 2, values)
     assert len(blocks) == 0
 
 
 def test_rows_outlive_what_they_were_read_from():
     blocks = store(4, 2, kinds=(b"ds",))
-    writer = _c.Writer(blocks, 0, b"ds", False, (), 100, _c.Tally())
+    writer = _c.Writer(blocks, 0, b"ds", False, (), 100)
     found = []
     for number in range(200):
         writer(1, number, (number, "a text that is longer than a slot"))
@@ -379,7 +379,7 @@ def test_rows_outlive_what_they_were_read_from():
 @pytest.mark.parametrize("asked", [-1, 2, 2**70, "0", None])
 def test_rows_have_the_columns_they_have(asked):
     blocks = store()
-    _c.Writer(blocks, 0, b"d", False, (), 10, _c.Tally())(1, 2, (3,))
+    _c.Writer(blocks, 0, b"d", False, (), 10)(1, 2, (3,))
     (piece,) = blocks.copy(-1)
     for method in (piece[3].columns, piece[3].tolist):
         with pytest.raises((IndexError, ValueError, TypeError, OverflowError)):
