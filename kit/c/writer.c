@@ -112,15 +112,20 @@ static COLD int
 fail(Writer *self)
 {
     kit_count(&self->failed->n);
+    KIT_LOCK(&self->store->lock);
+    kit_count_failed(self->store);
+    KIT_UNLOCK(&self->store->lock);
     return -1;
 }
 
+/* With the store's lock held. */
 static int
 lose(Writer *self, Buffer *buffer)
 {
     if (kit_count_lost(self->store, buffer, self->code) < 0) {
         PyErr_Clear(); /* no memory for a first count */
-        fail(self);
+        kit_count(&self->failed->n);
+        kit_count_failed(self->store);
     }
     return 0;
 }

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from kit.markers.format import Format
-    from kit.markers.tally import Tally
 
     Writer = Callable[[int, int, tuple[Any, ...]], None]
 
@@ -127,10 +126,10 @@ def columns(format: Format, context: Iterable[str]) -> bytes:
     return "".join([span, *(KINDS[field.type] for field in format.fields), *context]).encode()
 
 
-def strictly(write: Writer, name: str, format: Format, failed: Tally) -> Writer:
+def strictly(write: Writer, name: str, format: Format, fail: Callable[[], None]) -> Writer:
     """Return a writer that refuses, in strict mode, what a frame would have to leave out.
 
-    What it refuses counts as failed.
+    What it refuses counts as failed, by a call of ``fail``.
     """
     before = 2 if format.is_span else 0  # the duration and the error
 
@@ -144,13 +143,13 @@ def strictly(write: Writer, name: str, format: Format, failed: Tally) -> Writer:
                             f"{value!r} does not fit; outside strict mode it is recorded as missing"
                         )
         except BaseException:
-            failed.up()
+            fail()
             raise
         try:
             write(ident, ts, args)
         except BaseException as error:
             if not begun(write, error):
-                failed.up()
+                fail()
             raise
 
     return write_checked

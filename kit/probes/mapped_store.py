@@ -16,15 +16,23 @@ from collections import Counter, deque
 from typing import TYPE_CHECKING, Any, Final
 
 from kit.probes.capture_file import (
+    CLOSED,
     COUNT,
     COUNTS,
+    ENDED,
     EPOCH,
+    FAILED,
     LOST,
     PAGE,
     PIECE,
     PIECE_MAGIC,
+    SEAL,
+    SERIAL,
     THREAD,
+    THREAD_NAME,
     THREADS,
+    seal,
+    thread_slot,
     words_of,
 )
 from kit.probes.checks import columns
@@ -45,19 +53,29 @@ if TYPE_CHECKING:
 
 __all__ = ["MappedSink", "MappedStore"]
 
-WHO, CODE, RECORD, FAILED, STATE = range(5)
+WHO, CODE, RECORD, TALLY, STATE = range(5)
 """What is in an event on its way: the thread, the code, the record, what counts it where it fails,
 and how far it has come: None, `WAITING`, or `DONE`, there or in a count."""
 WAITING: Final = "waiting"
 DONE: Final = "done"
-LONGEST_NAME: Final = 96
 FREE: Final = bytes(PIECE.size)
 
 
 class _Block:
     """Consecutive records of one thread, in one piece of the file."""
 
-    __slots__ = ("buffer", "cell", "cells", "events", "first", "place", "room", "taken", "used")
+    __slots__ = (
+        "buffer",
+        "cell",
+        "cells",
+        "events",
+        "first",
+        "place",
+        "room",
+        "summed",
+        "taken",
+        "used",
+    )
 
     def __init__(self, buffer: _MappedBuffer, cell: int, cells: int, place: int, room: int) -> None:
         self.buffer = buffer
@@ -65,6 +83,7 @@ class _Block:
         self.place, self.room = place, room  # of the records
         self.first = buffer.events
         self.used = self.events = 0
+        self.summed = 0
         self.taken = (0, 0)  # bytes and events that a reader has taken away
 
 
@@ -122,6 +141,7 @@ class MappedStore(Store):
         self._serial = 0
         self._full: deque[_Block] = deque()
         self._held = 0
+        self._settled = False
 
     def _fresh(self) -> None:
         self._writing = threading.RLock()
@@ -178,14 +198,16 @@ class MappedStore(Store):
                 self._put(event)
             except BaseException as error:  # noqa: BLE001 - raised when the others are there, too
                 if event[STATE] is WAITING:
-                    event[FAILED].n += 1
+                    event[TALLY].n += 1
                     event[STATE] = DONE
+                    self.fail()
                 raised = raised or error
         if raised is not None:
             raise raised
 
     def _put(self, event: list[Any]) -> None:
         ident, code, record, *_ = event
+        self._reopen()
         buffer = self.buffer(ident)
         assert isinstance(buffer, _MappedBuffer)
         block: _Block | None = None
@@ -209,6 +231,18 @@ class MappedStore(Store):
             self._held = held
         elif events >= self.sub_buffer:
             self._seal(buffer, block)
+
+    def _reopen(self) -> None:
+        if self._settled:
+            # Whoever finds the file after a kill must not find the change in one that is whole.
+            self._set(CLOSED, 0)
+            self._settled = False
+
+    def fail(self) -> None:
+        """Count in the file an event that could not be written."""
+        with self._writing:
+            self._reopen()
+            self._words[(PAGE + FAILED) // 8] += 1
 
     def _lose(self, buffer: _MappedBuffer, code: int) -> None:
         before = buffer.lost[code]
@@ -280,9 +314,10 @@ class MappedStore(Store):
             return None
         place = self._layout.arena + at * cell
         self._serial += 1
-        numbers = (wanted, buffer.slot, buffer.events, self._serial)
+        generation = self._words[(self._slot(buffer) + 48) // 8]
+        numbers = (wanted, buffer.slot, buffer.events, self._serial, generation)
         head = PIECE.pack(0, 0, *numbers, 0, 0, 0)
-        check = zlib.crc32(head[8:32], self._layout.key)
+        check = zlib.crc32(head[8:40], self._layout.key)
         begin, *rest = memoryview(PIECE.pack(PIECE_MAGIC, check, *numbers, 0, 0, 0)).cast("Q")
         head = struct.pack(f"={1 + len(rest)}Q", 0, *rest)
         block = _Block(buffer, at, wanted, place + PIECE.size, wanted * cell - PIECE.size)
@@ -290,6 +325,8 @@ class MappedStore(Store):
         # It says that it is free until it is whole again.
         self._memory[place : place + PIECE.size] = head
         self._words[place // 8] = begin
+        # Whoever reads this number finds every piece up to it.
+        self._set(SERIAL, self._serial)
         return block
 
     def _release(self, block: _Block) -> None:
@@ -310,15 +347,17 @@ class MappedStore(Store):
         number = self._live(THREADS)
         if number >= self._layout.most_threads:
             return None
-        name = buffer.name.encode("utf-8", "replace")[:LONGEST_NAME]
+        name = buffer.name.encode("utf-8", "replace")[:THREAD_NAME]
         name = name.decode("utf-8", "ignore").encode()
-        start = (2 * buffer.events, buffer.events, buffer.tid)
-        slot = THREAD.pack(*start, 0, len(name), name)
-        check = zlib.crc32(name, zlib.crc32(slot[8:24], self._layout.key))
         place = self._layout.threads + number * THREAD.size
-        THREAD.pack_into(self._memory, place, *start, check, len(name), name)
+        slot = thread_slot(self._layout.key, buffer.events, buffer.tid, 0, name)
+        self._memory[place : place + THREAD.size] = slot
         self._set(THREADS, number + 1)
         return number
+
+    def _slot(self, buffer: _MappedBuffer) -> int:
+        assert buffer.slot is not None
+        return self._layout.threads + buffer.slot * THREAD.size
 
     def _count(self, buffer: _MappedBuffer, code: int) -> int | None:
         """Return the place of a count, or None: there is no room."""
@@ -340,8 +379,7 @@ class MappedStore(Store):
 
     def _note_gone(self, buffer: _MappedBuffer, block: _Block, gone: Counter[int]) -> None:
         """Say what has given way, in one step."""
-        assert buffer.slot is not None
-        slot = (self._layout.threads + buffer.slot * THREAD.size) // 8
+        slot = self._slot(buffer) // 8
         which = ~self._words[slot] & 1
         for code, count in gone.items():
             place = self._count(buffer, code)
@@ -360,7 +398,8 @@ class MappedStore(Store):
                 self._forget_all()
 
     def _forget_all(self) -> None:
-        self._forget = False
+        self._forget = self._settled = False
+        self._set(CLOSED, 0)
         self.buffers, self.appends, self.every = {}, {}, []
         self._full.clear()
         self._held = 0
@@ -371,7 +410,10 @@ class MappedStore(Store):
             place = self._layout.arena + cell * self._layout.cell
             self._memory[place : place + PIECE.size] = FREE
         self._taken = bytearray(self._layout.cells)
-        for place in (THREADS, COUNTS, LOST):
+        self._words[self._layout.threads // 8] = 0
+        self._set(ENDED, 0)
+        self._set(THREADS, 1)
+        for place in (COUNTS, LOST, FAILED):
             self._set(place, 0)
         self._set(EPOCH, epoch + 1)
 
@@ -390,6 +432,9 @@ class MappedStore(Store):
             fresh: list[tuple[Any, ...]]
             fresh = [(each, deque(), {}, Counter()) for each in self._mapped()]
             each_fresh = iter(fresh)
+            self._note_ends()
+            self._settled = False
+            failed = self._live(FAILED)
             self._memory, self._words, self._layout = file.memory, file.words, file.layout
             self._taken, self._full = taken, full
             self._serial = self._held = 0
@@ -397,11 +442,60 @@ class MappedStore(Store):
             for buffer, blocks, slots, gone in each_fresh:
                 buffer.blocks, buffer.slots, buffer.gone = blocks, slots, gone
                 buffer.current = buffer.slot = None
+            self._set(FAILED, failed)
             for buffer, *_ in fresh:
-                # These are counted from the beginning, in each file.
+                # These are counted from the beginning, in each file, as what failed.
                 for code, count in buffer.lost.items():
                     self._count_lost(buffer, code, count)
         return events, cells
+
+    def _note_ends(self) -> None:
+        """Note how far each thread has come, for whoever reads the file after it was closed."""
+        for buffer in self._mapped():
+            if buffer.slot is not None:
+                self._words[self._slot(buffer) // 8 + 4] = buffer.events
+
+    def to_seal(self, every: bool) -> tuple[mmap.mmap, list[tuple[_Block, int, int]]]:
+        """Return the file's memory, and its pieces that are full and not sealed.
+
+        Of each the block, where its records begin, and how many bytes they are. With ``every``,
+        those besides that are still being filled.
+        """
+        with self._writing:
+            found = [
+                (block, block.place, block.used)
+                for buffer in self._mapped()
+                for block in buffer.blocks
+                if block.used != block.summed and (every or block is not buffer.current)
+            ]
+            return self._memory, found
+
+    def seal(self, block: _Block, check: int, summed: int) -> bool:
+        """Note the checksum of so many bytes; whether the piece is still there."""
+        with self._writing:
+            there = block in block.buffer.blocks and block.buffer in self.every
+            if there:
+                self._words[(block.place - PIECE.size + SEAL) // 8] = seal(check, summed)
+                block.summed = summed
+            return there
+
+    def settle(self) -> mmap.mmap | None:
+        """Have whoever writes next say that the file has changed; None when not all is sealed."""
+        with self._writing:
+            blocks = [block for buffer in self._mapped() for block in buffer.blocks]
+            if self._busy or any(block.used != block.summed for block in blocks):
+                return None
+            self._note_ends()
+            self._settled = True
+            return self._memory
+
+    def close(self, memory: mmap.mmap, value: int) -> bool:
+        """Say in the file that it is whole; whether nobody has written since `settle`."""
+        with self._writing:
+            if memory is not self._memory or not self._settled:
+                return False
+            self._set(CLOSED, value)
+            return True
 
     def cells_free(self) -> int:
         """How many cells of the file are free."""
@@ -507,6 +601,11 @@ class MappedSink(Sink):
         """How many cells of the file are free."""
         return self.store.cells_free()
 
+    @property
+    def pieces(self) -> MappedStore:
+        """What seals the pieces of its file."""
+        return self.store
+
     def code(self, marker: Marker, format: Format) -> int:
         """Return the number that stands for a marker with a format."""
         code = super().code(marker, format)
@@ -514,6 +613,10 @@ class MappedSink(Sink):
             self._kinds.append(columns(each, self.letters))
         self.declare()
         return code
+
+    def note_failed(self) -> None:
+        """Count in the file an event that could not be written."""
+        self.store.fail()
 
     def _writer(self, code: int) -> Writer:
         return self._writing(code, ())
@@ -536,6 +639,7 @@ class MappedSink(Sink):
             except BaseException:
                 if event is None or event[STATE] is None:
                     failed.n += 1
+                    sink.store.fail()
                 raise
 
         return write

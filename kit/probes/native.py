@@ -191,6 +191,15 @@ class NativeSink(Sink):
         """How many cells of the file are free."""
         return 0 if self._memory is None else self._memory.free
 
+    @property
+    def pieces(self) -> _c.Store:
+        """What seals the pieces of its file."""
+        return self._blocks
+
+    def note_failed(self) -> None:
+        """Count in the file, where there is one, an event that could not be written."""
+        self._blocks.fail()
+
     def _kinds(self, code: int) -> bytes:
         """Return the kinds of a record's columns, a letter each."""
         return columns(self.recorded[code][1], self.letters)

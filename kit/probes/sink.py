@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from abc import ABC, abstractmethod
 from collections import Counter
+from functools import partial
 from threading import get_native_id
 from typing import TYPE_CHECKING, Any
 
@@ -107,6 +108,11 @@ class Sink(ABC):
         """How many cells of the file are free."""
         return 0
 
+    @property
+    def pieces(self) -> Any:
+        """What seals the pieces of its file, see `kit.probes.sealing`."""
+        raise NotImplementedError
+
     def detach(self) -> None:
         """Go on without the file, which is another process's; `clear` comes next."""
         self.file = None
@@ -114,11 +120,10 @@ class Sink(ABC):
 
     def _losing(self, code: int) -> Writer:
         """Make what loses the events of a marker that the file had no room to describe."""
-        failed = self._failures[code]
 
         def lose(ident: int, ts: int, args: tuple[Any, ...]) -> None:  # noqa: ARG001
             if self.file is None:  # in the child of a fork
-                failed.up()
+                self.fail(code)
             else:
                 self.file.lose()
 
@@ -140,6 +145,14 @@ class Sink(ABC):
     def skipped(self) -> dict[str, int]:
         """How many events arose while another was being written on that thread, by marker."""
         return dict(self._skipped() - self._skipped_before)
+
+    def fail(self, code: int) -> None:
+        """Count an event that could not be written; writers do it themselves."""
+        self._failures[code].up()
+        self.note_failed()
+
+    def note_failed(self) -> None:
+        """Count in the file, where there is one, an event that could not be written."""
 
     def _failed(self) -> Counter[str]:
         counts: Counter[str] = Counter()
@@ -172,7 +185,7 @@ class Sink(ABC):
         write = self._writers[code]
         if not mode.strict:
             return write
-        return strictly(write, marker.name, format, self._failures[code])
+        return strictly(write, marker.name, format, partial(self.fail, code))
 
     @abstractmethod
     def _writer(self, code: int) -> Writer:
