@@ -54,6 +54,7 @@ def run(seconds: float, seed: int, out: Path) -> Iterator[str]:
         book.run(seconds=seconds, progress=progress)
     # A garbage collection while an event is being written is an event that cannot be written.
     skipped = f", {recorder.skipped:,} skipped" if recorder.skipped else ""
+    skipped += f", {recorder.failed:,} failed" if recorder.failed else ""
     facts = f"Order book {book.status}; {len(recorder):,} events, {recorder.lost:,} lost{skipped}."
     yield facts
     yield ""

@@ -32,7 +32,7 @@ def where(frame: pd.DataFrame, condition: str) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Those rows, numbered anew, with the frame's attrs. ``attrs["failed"]`` says for how many
+        Those rows, numbered anew, with the frame's attrs. ``attrs["unjudged"]`` says for how many
         rows the condition could not be evaluated, if for any.
 
     Raises
@@ -52,17 +52,17 @@ def where(frame: pd.DataFrame, condition: str) -> pd.DataFrame:
     fields = list(parsed.names)
     met = parsed.function(fields)
     chosen = np.zeros(len(frame), np.bool_)
-    failed = 0
+    unjudged = 0
     lists = [_values(columns[name]()) for name in fields]
     rows: Iterator[tuple[Any, ...]] = zip(*lists, strict=True) if lists else iter([()] * len(frame))
     for number, row in enumerate(rows):
         try:
             chosen[number] = met(row)
         except Exception:  # noqa: BLE001 - whatever the values' own operators raise
-            failed += 1
+            unjudged += 1
     result = frame[chosen].reset_index(drop=True)
-    if failed:
-        result.attrs = {**result.attrs, "failed": failed}
+    if unjudged:
+        result.attrs = {**result.attrs, "unjudged": unjudged}
     return result
 
 

@@ -38,6 +38,7 @@ struct Adder {
     PyObject *plain;       /* called for what a value of an unusual type stands for */
     PyObject *odd;         /* called for the buckets of an unusual number */
     long long dropped;
+    Tally *failed;         /* events that could not be added */
 };
 
 typedef struct {
@@ -57,8 +58,14 @@ fetch(const Place *place, const Event *event)
 {
     if (place->kind == 'c')
         return Py_NewRef(place->object);
-    if (place->kind == 'f')
-        return PyObject_CallNoArgs(place->object);
+    if (place->kind == 'f') {
+        PyObject *value = PyObject_CallNoArgs(place->object);
+        if (value == NULL && PyErr_ExceptionMatches(PyExc_Exception)) {
+            PyErr_Clear(); /* it is this value that is missing, and not the event */
+            return Py_NewRef(Py_None);
+        }
+        return value;
+    }
     Py_ssize_t at = place->at;
     if (event->is_span) {
         if (at == 0)
@@ -390,6 +397,14 @@ add_number(Adder *self, Cell *cell, Number *number)
     return 0;
 }
 
+/* What fails fails before anything is changed; needs no memory. */
+static COLD int
+fail(Adder *self)
+{
+    kit_count(&self->failed->n);
+    return -1;
+}
+
 int
 kit_add(Adder *self, Reader *reader, const Event *event)
 {
@@ -397,7 +412,7 @@ kit_add(Adder *self, Reader *reader, const Event *event)
     number.big = NULL;
     if (!self->counts && UNLIKELY(take_number(self, event, &number) < 0)) {
         Py_XDECREF(number.big);
-        return -1;
+        return fail(self);
     }
     int status = 0;
     Cell *cell = find_cell(self, reader, event);
@@ -409,7 +424,7 @@ kit_add(Adder *self, Reader *reader, const Event *event)
         status = add_number(self, cell, &number);
     Py_XDECREF((PyObject *)cell);
     Py_XDECREF(number.big);
-    return status;
+    return UNLIKELY(status < 0) ? fail(self) : 0;
 }
 
 /* The type. */
@@ -420,7 +435,11 @@ adder_call(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *kwnam
     Event event;
     Reader *reader = kit_event_of(args, PyVectorcall_NARGS(nargsf), kwnames,
                                   ((Adder *)self)->is_span, &event);
-    if (reader == NULL || kit_add((Adder *)self, reader, &event) < 0)
+    if (reader == NULL) {
+        fail((Adder *)self);
+        return NULL;
+    }
+    if (kit_add((Adder *)self, reader, &event) < 0)
         return NULL;
     Py_RETURN_NONE;
 }
@@ -459,13 +478,13 @@ static int
 adder_fill(PyObject *made, PyObject *args, PyObject *kwargs)
 {
     static char *names[] = {"tables", "value",   "keys", "is_span", "log2",
-                            "even",   "scale",   "plain", "odd",    NULL};
+                            "even",   "scale",   "plain", "odd",    "failed", NULL};
     Adder *self = (Adder *)made;
-    PyObject *tables, *value, *keys, *log2, *even, *plain, *odd;
+    PyObject *tables, *value, *keys, *log2, *even, *plain, *odd, *failed = NULL;
     int is_span;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!OO!pOOdOO", names, kit_Tables, &tables, &value,
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!OO!pOOdOO|O!", names, kit_Tables, &tables, &value,
                                      &PyTuple_Type, &keys, &is_span, &log2, &even, &self->scale,
-                                     &plain, &odd))
+                                     &plain, &odd, kit_Tally, &failed))
         return -1;
     self->call = adder_call;
     self->is_span = is_span;
@@ -503,7 +522,9 @@ adder_fill(PyObject *made, PyObject *args, PyObject *kwargs)
     self->tables = (Tables *)Py_NewRef(tables);
     self->plain = Py_NewRef(plain);
     self->odd = Py_NewRef(odd);
-    return 0;
+    self->failed = failed != NULL ? (Tally *)Py_NewRef(failed)
+                                  : (Tally *)PyObject_CallNoArgs((PyObject *)kit_Tally);
+    return self->failed == NULL ? -1 : 0;
 wrong:
     if (!PyErr_Occurred())
         PyErr_SetString(PyExc_ValueError, "a histogram has a lowest, a highest and a step");
@@ -541,6 +562,7 @@ adder_dealloc(Adder *self)
     PyMem_RawFree(self->keys);
     Py_XDECREF(self->plain);
     Py_XDECREF(self->odd);
+    Py_XDECREF(self->failed);
     type->tp_free(self);
     Py_DECREF(type);
 }

@@ -46,6 +46,42 @@ kit_call_tuple(Call *call)
     return 0;
 }
 
+/* Whether a function had begun when the exception that is set came out of its call: begun() of
+ * kit.markers.accounting, for a caller that has no frame.  No memory is asked for. */
+static COLD bool
+begun(PyObject *callable)
+{
+    if (PyMethod_Check(callable))
+        callable = PyMethod_GET_FUNCTION(callable);
+    if (!PyFunction_Check(callable))
+        return true;
+    PyObject *trace;
+#if PY_VERSION_HEX >= 0x030C0000
+    PyObject *error = PyErr_GetRaisedException();
+    trace = PyException_GetTraceback(error);
+    PyErr_SetRaisedException(error);
+#else
+    PyObject *type, *value;
+    PyErr_Fetch(&type, &value, &trace);
+    Py_XINCREF(trace);
+    PyErr_Restore(type, value, trace);
+#endif
+    bool found = false, done = trace != NULL || !(PyErr_ExceptionMatches(PyExc_MemoryError) ||
+                                                  PyErr_ExceptionMatches(PyExc_RecursionError));
+    for (PyTracebackObject *at = (PyTracebackObject *)trace; at != NULL && !found; at = at->tb_next) {
+        PyCodeObject *code = PyFrame_GetCode(at->tb_frame);
+        found = (PyObject *)code == PyFunction_GET_CODE(callable);
+        if (found)
+            done = PyCode_Addr2Line(code, at->tb_lasti) != code->co_firstlineno;
+        Py_DECREF(code);
+    }
+    Py_XDECREF(trace);
+    return done;
+}
+
+/* What a call came to, below 0 with an exception set. */
+enum { NOT_BEGUN = -2 }; /* and a probe of the kit's own could not account for the event */
+
 static inline int
 call_one(PyObject *callable, char kind, Call *call, Reader *reader)
 {
@@ -62,9 +98,11 @@ call_one(PyObject *callable, char kind, Call *call, Reader *reader)
         return 0;
     case CALL_TIMED:
         if (kit_call_tuple(call) < 0)
-            return -1;
+            return NOT_BEGUN;
         result = PyObject_CallFunction(callable, "kLO", reader->ident, (long long)call->event.ts,
                                        call->tuple);
+        if (UNLIKELY(result == NULL))
+            return begun(callable) ? -1 : NOT_BEGUN;
         break;
     default:
         result = PyObject_Vectorcall(callable, call->args, call->nargs, NULL);
@@ -109,29 +147,35 @@ raise_again(PyObject *error)
 #endif
 }
 
+static void
+count_one(PyObject *connection, PyObject *which)
+{
+    PyObject *tally = PyObject_GetAttr(connection, which);
+    if (tally == NULL)
+        PyErr_Clear(); /* no connection of the kit's, which counts */
+    else if (PyObject_TypeCheck(tally, kit_Tally))
+        kit_count(&((Tally *)tally)->n);
+    Py_XDECREF(tally);
+}
+
 /* Take back the calls that the array's tally counted for closures from a position on, which were
  * not reached.  The exception that ends the dispatch is set, and stays; no memory is asked for. */
 static COLD void
 missed(Array *array, Py_ssize_t position)
 {
     PyObject *error = take_error();
-    for (; position < PyTuple_GET_SIZE(array->connections); position++) {
-        PyObject *tally =
-            PyObject_GetAttr(PyTuple_GET_ITEM(array->connections, position), kit_str_missed);
-        if (tally == NULL)
-            PyErr_Clear(); /* no connection of the kit's, which counts */
-        else if (PyObject_TypeCheck(tally, kit_Tally))
-            kit_count(&((Tally *)tally)->n);
-        Py_XDECREF(tally);
-    }
+    for (; position < PyTuple_GET_SIZE(array->connections); position++)
+        count_one(PyTuple_GET_ITEM(array->connections, position), kit_str_missed);
     raise_again(error);
 }
 
 /* A probe has raised: account for it.  0: go on with the others; -1: let it through, it is set, or
  * the one that accounting for it has raised. */
 static COLD int
-failed(PyObject *marker, Array *array, Py_ssize_t position, PyObject *error)
+failed(PyObject *marker, Array *array, Py_ssize_t position, int status, PyObject *error)
 {
+    if (status == NOT_BEGUN)
+        count_one(PyTuple_GET_ITEM(array->connections, position), kit_str_not_begun);
     PyObject *at = PyLong_FromSsize_t(position);
     PyObject *through = NULL;
     if (at != NULL) {
@@ -277,7 +321,7 @@ careful(PyObject *marker, Array *array, Frame *frame, Reader *reader, Call *call
             if (status < 0)
                 Py_DECREF(error);
             else
-                status = failed(marker, array, at, error);
+                status = failed(marker, array, at, result, error);
         }
     }
     if (status < 0) {
@@ -334,9 +378,10 @@ call_all(PyObject *marker, Array *array, Frame *frame, Reader *reader, Call *cal
         char kind;
         PyObject *callable = kit_call_at(array, i, &kind);
         frame->at = i;
-        if (UNLIKELY(call_one(callable, kind, call, reader) < 0)) {
+        int status = call_one(callable, kind, call, reader);
+        if (UNLIKELY(status < 0)) {
             frame->at = -1;
-            if (failed(marker, array, i, take_error()) < 0) {
+            if (failed(marker, array, i, status, take_error()) < 0) {
                 missed(array, i + 1);
                 return -1;
             }
@@ -449,7 +494,7 @@ dispatch(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwna
         }
         frame->at = -1;
         if (UNLIKELY(status < 0))
-            status = failed(self, array, 0, take_error());
+            status = failed(self, array, 0, status, take_error());
     }
     else if (LIKELY(array->single == CALL_WRITER && frame->outer == NULL)) {
         char kind;
@@ -464,7 +509,7 @@ dispatch(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwna
         }
         frame->at = -1;
         if (UNLIKELY(status < 0))
-            status = failed(self, array, 0, take_error());
+            status = failed(self, array, 0, status, take_error());
     }
     else if (span == NULL) {
         Call call = {args, nargs, NULL, false, {0, args, nargs, false, 0, Py_None}};

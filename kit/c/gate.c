@@ -7,6 +7,17 @@ kit_gate_kind(PyObject *gate)
     return ((Gate *)gate)->kind;
 }
 
+/* Keep an event back for which could not be decided; needs no memory. */
+static COLD int
+undecided(Gate *self)
+{
+    kit_count(&self->kept->n);
+    kit_count(&self->failed->n);
+    return -1;
+}
+
+enum { UNKNOWN = -2 };
+
 /* Ask Python. */
 static COLD int
 ask(Gate *self, Call *call)
@@ -14,7 +25,7 @@ ask(Gate *self, Call *call)
     if (kit_call_tuple(call) < 0)
         return -1;
     PyObject *met = PyObject_CallOneArg(self->test, call->tuple);
-    int result = met == NULL ? -1 : PyObject_IsTrue(met);
+    int result = met == NULL ? -1 : met == Py_None ? UNKNOWN : PyObject_IsTrue(met);
     Py_XDECREF(met);
     return result;
 }
@@ -28,8 +39,10 @@ kit_gate(Gate *self, Reader *reader, Call *call)
         met = kit_program_met(self->program, event);
     if (UNLIKELY(met < 0)) {
         met = ask(self, call);
-        if (met < 0)
-            return -1;
+        if (met < 0) {
+            undecided(self);
+            return met == UNKNOWN ? 0 : -1;
+        }
     }
     if (!met) {
         kit_count(&self->kept->n);
@@ -40,7 +53,7 @@ kit_gate(Gate *self, Reader *reader, Call *call)
         call->timed = true;
     }
     if (self->kind == CALL_PLAIN && call->args == NULL && kit_call_tuple(call) < 0)
-        return -1;
+        return undecided(self);
     return kit_call(self->behind, self->kind, call, reader);
 }
 
@@ -100,7 +113,7 @@ gate_call(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *kwname
         call.args = NULL;
         call.timed = true;
     }
-    int status = reader == NULL ? -1 : kit_gate(gate, reader, &call);
+    int status = reader == NULL ? undecided(gate) : kit_gate(gate, reader, &call);
     Py_XDECREF(call.tuple);
     if (status < 0)
         return NULL;
@@ -110,12 +123,12 @@ gate_call(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *kwname
 static int
 gate_fill(PyObject *made, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {"program", "behind", "timed", "is_span", "kept", "test", NULL};
+    static char *names[] = {"program", "behind", "timed", "is_span", "kept", "failed", "test", NULL};
     Gate *self = (Gate *)made;
-    PyObject *program, *behind, *kept, *test;
+    PyObject *program, *behind, *kept, *failed, *test;
     int timed, is_span;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!OppO!O", names, kit_Program, &program, &behind,
-                                     &timed, &is_span, kit_Tally, &kept, &test))
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!OppO!O!O", names, kit_Program, &program, &behind,
+                                     &timed, &is_span, kit_Tally, &kept, kit_Tally, &failed, &test))
         return -1;
     self->kind = kit_kind(behind, timed);
     if (self->kind == CALL_GATE) {
@@ -130,6 +143,7 @@ gate_fill(PyObject *made, PyObject *args, PyObject *kwargs)
         self->first = self->program->simple[0];
     self->behind = Py_NewRef(behind);
     self->kept = (Tally *)Py_NewRef(kept);
+    self->failed = (Tally *)Py_NewRef(failed);
     self->test = Py_NewRef(test);
     return 0;
 }
@@ -157,6 +171,7 @@ gate_dealloc(Gate *self)
     Py_XDECREF(self->program);
     Py_XDECREF(self->behind);
     Py_XDECREF(self->kept);
+    Py_XDECREF(self->failed);
     Py_XDECREF(self->test);
     type->tp_free(self);
     Py_DECREF(type);

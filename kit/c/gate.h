@@ -9,8 +9,9 @@ struct Gate {
     vectorcallfunc call;
     Program *program;
     PyObject *behind;      /* the closure */
-    PyObject *test;        /* called with the arguments where the program cannot say */
+    PyObject *test;        /* called with the arguments where the program cannot say; None: nor it */
     Tally *kept;           /* counts the events that are kept back */
+    Tally *failed;         /* counts those of them for which that could not be decided */
     char kind;             /* of the closure behind */
     bool is_span;
     Simple first;          /* a copy of what the condition begins with, at hand; or of no field */

@@ -219,6 +219,15 @@ kit_count_lost(Store *store, Buffer *buffer, uint16_t code)
     return 0;
 }
 
+void
+kit_count_failed(Store *store)
+{
+    if (store->file != NULL) {
+        kit_file_changes(store->file);
+        atomic_fetch_add_explicit(&store->file->live->failed, 1, memory_order_relaxed);
+    }
+}
+
 /* What was in the oldest block of a thread has given way, in one step. */
 static void
 note_gone(File *file, Buffer *buffer, const Block *block)
@@ -801,6 +810,17 @@ pieces(Store *self, Py_ssize_t newest)
     return list;
 }
 
+PyDoc_STRVAR(fail_doc, "fail()\n--\n\nCount in the file, where there is one, an event that could not be written.");
+
+static PyObject *
+store_fail(Store *self, PyObject *Py_UNUSED(none))
+{
+    KIT_LOCK(&self->lock);
+    kit_count_failed(self);
+    KIT_UNLOCK(&self->lock);
+    Py_RETURN_NONE;
+}
+
 PyDoc_STRVAR(copy_doc, "copy(newest)\n--\n\n"
                        "What every thread has recorded, or as many of its newest; -1 for all.\n\n"
                        "A list of (tid, name, number of the first, rows, lost, overwritten).  What ended\n"
@@ -869,6 +889,10 @@ store_rotate(Store *self, PyObject *made)
     while (old->used > 0 && !old->taken[old->used - 1])
         old->used--;
     self->file = (File *)Py_NewRef(made);
+    /* Counted from the beginning, in each file, as what is lost. */
+    atomic_store_explicit(&self->file->live->failed,
+                          atomic_load_explicit(&old->live->failed, memory_order_relaxed),
+                          memory_order_relaxed);
     self->oldest_full = self->newest_full = NULL;
     self->held = self->to_give_back = 0;
     for (Buffer *buffer = self->buffers, *next; buffer != NULL; buffer = next) {
@@ -1045,6 +1069,7 @@ store_kinds(Store *self, void *Py_UNUSED(closure))
 static PyMethodDef store_methods[] = {
     {"clear", (PyCFunction)store_clear, METH_NOARGS, clear_doc},
     {"copy", (PyCFunction)store_copy, METH_O, copy_doc},
+    {"fail", (PyCFunction)store_fail, METH_NOARGS, fail_doc},
     {"take", (PyCFunction)store_take, METH_NOARGS, take_doc},
     {"rotate", (PyCFunction)store_rotate, METH_O, rotate_doc},
     {"to_seal", (PyCFunction)store_to_seal, METH_O, to_seal_doc},

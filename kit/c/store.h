@@ -110,6 +110,9 @@ HIDDEN int kit_make_room(Store *store, Buffer *buffer, size_t size);
 /* Count one event as lost. */
 HIDDEN int kit_count_lost(Store *store, Buffer *buffer, uint16_t code);
 
+/* Count an event that could not be written in the file, where there is one. */
+HIDDEN void kit_count_failed(Store *store);
+
 /* A full block gives the oldest one of all up. */
 HIDDEN int kit_seal(Store *store, Buffer *buffer);
 

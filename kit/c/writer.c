@@ -16,6 +16,7 @@ struct Writer {
     Py_ssize_t columns;
     Py_ssize_t limit;    /* characters of text */
     size_t fixed;        /* bytes of a record without text */
+    Tally *failed;       /* events that could not be written */
     uint16_t code;
     bool is_span;
 };
@@ -106,11 +107,26 @@ finish(char *record, size_t end, uint16_t code, uint16_t flags, int64_t ts)
 
 /* The slow way. */
 
-static int
-lose(Store *store, Buffer *buffer, uint16_t code)
+/* An event is not there, and in no other count either; needs no memory. */
+static COLD int
+fail(Writer *self)
 {
-    if (kit_count_lost(store, buffer, code) < 0)
-        PyErr_Clear(); /* no memory for a first count: the event is lost, and so is the count */
+    kit_count(&self->failed->n);
+    KIT_LOCK(&self->store->lock);
+    kit_count_failed(self->store);
+    KIT_UNLOCK(&self->store->lock);
+    return -1;
+}
+
+/* With the store's lock held. */
+static int
+lose(Writer *self, Buffer *buffer)
+{
+    if (kit_count_lost(self->store, buffer, self->code) < 0) {
+        PyErr_Clear(); /* no memory for a first count */
+        kit_count(&self->failed->n);
+        kit_count_failed(self->store);
+    }
     return 0;
 }
 
@@ -246,8 +262,13 @@ write_slowly(Writer *self, Reader *reader, const Event *event)
     for (Py_ssize_t i = 0; at < columns; i++, at++) {
         PyObject *value = PyObject_CallNoArgs(PyTuple_GET_ITEM(self->context, i));
         made[at] = NULL;
-        if (value == NULL)
-            goto out;
+        if (value == NULL) {
+            if (!PyErr_ExceptionMatches(PyExc_Exception))
+                goto out;
+            PyErr_Clear(); /* it is this field that is missing, and not the event */
+            notes[at] = NOTE_MISFIT;
+            continue;
+        }
         int result = make_plain(self, value, kinds[at], &made[at], &notes[at]);
         Py_DECREF(value);
         if (result < 0)
@@ -272,11 +293,11 @@ write_slowly(Writer *self, Reader *reader, const Event *event)
     status = 0;
     Block *block = buffer->current;
     if ((!store->overwrite && store->held >= store->capacity) || most > INT32_MAX)
-        lose(store, buffer, self->code);
+        lose(self, buffer);
     else if ((block == NULL || block->room - *kit_used(block) < most) &&
              kit_make_room(store, buffer, most) < 0) {
         PyErr_Clear();
-        lose(store, buffer, self->code);
+        lose(self, buffer);
     }
     else {
         block = buffer->current;
@@ -303,7 +324,7 @@ write_fast(Writer *self, Store *store, Reader *reader, const Event *event)
     if (UNLIKELY(buffer == NULL))
         return SLOWLY;
     if (UNLIKELY(!store->overwrite && store->held >= store->capacity))
-        return lose(store, buffer, self->code);
+        return lose(self, buffer);
     Block *block = buffer->current;
     size_t used = block == NULL ? 0 : atomic_load_explicit(kit_used(block), memory_order_relaxed);
     if (UNLIKELY(block == NULL || block->room - used < self->fixed))
@@ -395,7 +416,10 @@ kit_write(Writer *self, Reader *reader, const Event *event)
         way = write_fast(self, store, reader, event);
         KIT_UNLOCK(&store->lock);
     }
-    return LIKELY(way == WRITTEN) ? 0 : write_slowly(self, reader, event);
+    if (LIKELY(way == WRITTEN))
+        return 0;
+    /* What fails there fails before the record is begun. */
+    return write_slowly(self, reader, event) < 0 ? fail(self) : 0;
 }
 
 /* The type. */
@@ -407,7 +431,11 @@ writer_call(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *kwna
     Event event;
     Reader *reader = kit_event_of(args, PyVectorcall_NARGS(nargsf), kwnames,
                                   ((Writer *)self)->is_span, &event);
-    if (reader == NULL || kit_write((Writer *)self, reader, &event) < 0)
+    if (reader == NULL) {
+        fail((Writer *)self);
+        return NULL;
+    }
+    if (kit_write((Writer *)self, reader, &event) < 0)
         return NULL;
     Py_RETURN_NONE;
 }
@@ -415,13 +443,14 @@ writer_call(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *kwna
 static int
 writer_fill(PyObject *made, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {"store", "code", "kinds", "is_span", "context", "limit", NULL};
+    static char *names[] = {"store", "code", "kinds", "is_span", "context", "limit", "failed", NULL};
     Writer *self = (Writer *)made;
-    PyObject *store, *kinds, *context;
+    PyObject *store, *kinds, *context, *failed = NULL;
     int code, is_span;
     Py_ssize_t limit;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!iSpO!n", names, kit_Store, &store, &code,
-                                     &kinds, &is_span, &PyTuple_Type, &context, &limit))
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!iSpO!n|O!", names, kit_Store, &store, &code,
+                                     &kinds, &is_span, &PyTuple_Type, &context, &limit, kit_Tally,
+                                     &failed))
         return -1;
     Py_ssize_t columns = PyBytes_GET_SIZE(kinds);
     Py_ssize_t fields = columns - PyTuple_GET_SIZE(context) - (is_span ? 2 : 0);
@@ -450,6 +479,10 @@ writer_fill(PyObject *made, PyObject *args, PyObject *kwargs)
     self->fields = fields;
     self->columns = columns;
     self->limit = limit;
+    self->failed = failed != NULL ? (Tally *)Py_NewRef(failed)
+                                  : (Tally *)PyObject_CallNoArgs((PyObject *)kit_Tally);
+    if (self->failed == NULL)
+        return -1;
     self->is_span = is_span;
     self->fixed = RECORD_HEAD + 8 * columns;
     return 0;
@@ -478,6 +511,7 @@ writer_dealloc(Writer *self)
     Py_XDECREF(self->store);
     Py_XDECREF(self->kinds);
     Py_XDECREF(self->context);
+    Py_XDECREF(self->failed);
     type->tp_free(self);
     Py_DECREF(type);
 }

@@ -106,6 +106,7 @@ def _attrs(table: Table) -> dict[Any, Any]:
         "by": list(table.by),
         "error": table.error,
         "dropped": table.dropped,
+        "failed": table.failed,
         "filtered": table.filtered,
         "capacity": table.capacity,
         "seconds": table.seconds if math.isfinite(table.seconds) else None,

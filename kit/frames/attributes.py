@@ -18,6 +18,9 @@ key                             value
 ``filtered``                    events that were kept back, by marker and reason
 ``skipped``                     by marker, events that arose while the recorder was writing another
                                 on that thread: a garbage collection, a signal, a ``__del__``
+``failed``                      by marker, events that could not be recorded, for whatever else: no
+                                memory, a signal handler that raised, strict mode; ``"*"``: of
+                                which markers, nobody has noted
 ``lost_dispatches``             dispatches that found no room, or gave way to newer ones
 ``damaged``                     of a recorder's file, what could not be read: ``events``, ``bytes``,
                                 ``pieces``, ``entries``; only where something could not
@@ -85,16 +88,16 @@ def capture_attrs(capture: Capture) -> dict[Any, Any]:
         "lost": {tid: counts for tid, counts in lost.items() if any(counts.values())},
         "overwritten": {tid: counts for tid, counts in overwritten.items() if any(counts.values())},
         "filtered": dict(zip(shown, capture.filtered.values(), strict=True)),
-        "skipped": {
-            name: count
-            for name, count in zip(
-                name_text(capture.skipped), capture.skipped.values(), strict=True
-            )
-            if count
-        },
+        "skipped": _by_name(capture.skipped),
+        "failed": _by_name(capture.failed),
         "lost_dispatches": capture.lost_dispatches,
         **({"damaged": capture.damaged} if capture.damaged else {}),
     }
+
+
+def _by_name(counts: dict[str, int]) -> dict[str, int]:
+    shown = zip(name_text(counts), counts.values(), strict=True)
+    return {name: count for name, count in shown if count}
 
 
 def thread_names(frame: pd.DataFrame) -> dict[int, str]:

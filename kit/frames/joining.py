@@ -90,11 +90,18 @@ def _column(name: str, frames: Sequence[pd.DataFrame]) -> Any:
 def _attrs(every: list[dict[Any, Any]]) -> dict[Any, Any]:
     found: dict[Any, Any] = dict(every[-1])
     found["started"] = every[0].get("started")
-    for key in ("threads", "formats", "lost", "overwritten", "filtered"):
+    for key in ("threads", "formats", "lost", "overwritten", "filtered", "skipped"):
         merged: dict[Any, Any] = {}
         for attrs in every:
             merged.update(attrs.get(key, {}))
         found[key] = merged
+    # Counted from the beginning, too. The last file may not say of which markers, or not of all.
+    named: dict[str, int] = {}
+    for attrs in every:
+        named.update(attrs.get("failed", {}))
+    named.pop("*", None)
+    rest = sum(every[-1].get("failed", {}).values()) - sum(named.values())
+    found["failed"] = {**named, "*": rest} if rest > 0 else named
     found["spans"] = list(dict.fromkeys(name for attrs in every for name in attrs.get("spans", ())))
     for key in ("misfits", "cut"):
         total: dict[str, dict[str, int]] = {}

@@ -89,6 +89,11 @@ class Recording:
         return sum(self.stored.attrs.get("skipped", {}).values())
 
     @property
+    def failed(self) -> int:
+        """How many events could not be recorded, for whatever else than these."""
+        return sum(self.stored.attrs.get("failed", {}).values())
+
+    @property
     def lost_dispatches(self) -> int:
         """How many dispatches found no room among those observed, or gave way to newer ones."""
         return int(self.stored.attrs.get("lost_dispatches", 0))
@@ -97,7 +102,8 @@ class Recording:
         return len(self.stored)
 
     def __repr__(self) -> str:
-        missing = missing_text(self.lost, self.overwritten, self.skipped, self.lost_dispatches)
+        counts = (self.lost, self.overwritten, self.skipped, self.lost_dispatches, self.failed)
+        missing = missing_text(*counts)
         return f"<Recording: {len(self):,} events of {len(self.names)} markers{missing}>"
 
     def events(self, name: str | None = None) -> pd.DataFrame:

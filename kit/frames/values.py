@@ -129,24 +129,25 @@ def _sieve(values: list[Any], kind: Kind) -> tuple[list[Any], bool, int]:
 
 
 # The conversions below call the built-in types' own methods, never one that a subclass defines: the
-# values come from the program under test, and its code must not run (or fail) here.
+# values come from the program under test, and its code must not run (or fail) here. So they are
+# asked for their type, and not for the `__class__` that `isinstance` looks at, too.
 
 
-def _fit_int(value: object) -> int | None:
-    if isinstance(value, np.integer):
+def _fit_int(value: Any) -> int | None:
+    if issubclass(type(value), np.integer):
         value = value.item()
-    if not isinstance(value, int) or isinstance(value, bool):
+    if not issubclass(type(value), int) or type(value) is bool:
         return None
     value = int.__pos__(value)
     return value if _INTEGERS.min <= value <= _INTEGERS.max else None
 
 
-def _fit_float(value: object) -> float | None:
-    if isinstance(value, np.integer | np.floating):
+def _fit_float(value: Any) -> float | None:
+    if issubclass(type(value), np.integer | np.floating):
         value = float(value)
-    if isinstance(value, float):
+    if issubclass(type(value), float):
         return float.__pos__(value)
-    if not isinstance(value, int) or isinstance(value, bool):
+    if not issubclass(type(value), int) or type(value) is bool:
         return None
     try:
         return int.__float__(value)
@@ -154,8 +155,8 @@ def _fit_float(value: object) -> float | None:
         return None
 
 
-def _fit_bool(value: object) -> bool | None:
-    return bool(value) if isinstance(value, bool | np.bool_) else None
+def _fit_bool(value: Any) -> bool | None:
+    return bool(value) if type(value) in (bool, np.bool_) else None
 
 
 _FITS: Final[dict[Kind, Callable[[object], object]]] = {
@@ -173,7 +174,7 @@ def _text(values: list[Any]) -> Values:
         return Values(pa.nulls(len(values), pa.large_string()))
     if not all(issubclass(each, str) for each in types - {type(None)}):
         missing = sum(value is None or value is pd.NA for value in values)
-        values = [value if isinstance(value, str) else None for value in values]
+        values = [value if issubclass(type(value), str) else None for value in values]
         misfits = values.count(None) - missing
     try:
         data = pa.array(values, pa.large_string())

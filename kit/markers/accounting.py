@@ -11,7 +11,34 @@ if TYPE_CHECKING:
     from kit.markers.array import ProbeArray
     from kit.markers.connection import Connection
 
-__all__ = ["Accounting"]
+__all__ = ["Accounting", "begun"]
+
+
+def begun(call: object, error: BaseException) -> bool:
+    """Whether a function had begun when an exception came out of its call.
+
+    The kit's own probes account for each event that they are called with, also where they fail.
+    But a signal handler may raise before the first line of a function, and there may be no memory,
+    or no room on the stack, to call it at all: then its caller has to account for the event.
+
+    Parameters
+    ----------
+    call : callable
+        What the caller's frame, which catches the exception, called.
+    error : BaseException
+    """
+    code = getattr(call, "__code__", None)
+    if code is None:
+        return True  # it is written in C, and accounts for all
+    trace = error.__traceback__
+    deeper = trace is not None and trace.tb_next is not None
+    while trace is not None:
+        if trace.tb_frame.f_code is code:
+            # In the line of its def: nothing of its body was done.
+            return trace.tb_lineno != code.co_firstlineno
+        trace = trace.tb_next
+    # It is not on the way of the exception: it had ended, unless it could not be called.
+    return deeper or not isinstance(error, (MemoryError, RecursionError))
 
 
 class Accounting:
@@ -50,6 +77,7 @@ class Accounting:
     def _failed(self, array: ProbeArray, position: int, error: BaseException) -> bool:
         """Account for a probe that raised and, where the dispatch ends, for those after it."""
         try:
+            self._note_not_begun(array, position, error)
             through = self._account(array, position, error)
         except BaseException:  # of a signal handler, or want of memory
             self._miss(array, position + 1)
@@ -64,6 +92,12 @@ class Accounting:
             return True
         self._note_error(array, array.connections[position], error)
         return mode.strict
+
+    def _note_not_begun(self, array: ProbeArray, position: int, error: BaseException) -> None:
+        """Count an event that a probe of the kit's own could not even begin to account for."""
+        connection = array.connections[position]
+        if connection.native is not None and not begun(array.originals[position], error):
+            connection._not_begun.up()
 
     def _miss(self, array: ProbeArray, position: int) -> None:
         """Take back the call that the array's tally counted for each closure not reached."""

@@ -84,6 +84,7 @@ class Connection:
         "_last_error",
         "_left_out",
         "_missed",
+        "_not_begun",
         "_order",
         "_ranges",
         "_state",
@@ -133,6 +134,7 @@ class Connection:
             self._call = functools.partial(self._call, private)
         # Both are made here so that taking the closure out of an array needs no memory.
         self._stub = Stub()
+        self._not_begun = Tally()
         self.when = None if admission is None else admission.when
         self.gate = None if admission is None else admission.gate(self)
         self.asks_for_more = self.native is not None or self.gate is not None
@@ -204,6 +206,11 @@ class Connection:
     def skipped(self) -> int:
         """How many calls were left out because the closure was running on that thread."""
         return self._left_out.n
+
+    @property
+    def not_begun(self) -> int:
+        """How many events a probe of the kit's own could not even begin to account for."""
+        return self._not_begun.n
 
     def disconnect(self, wait: bool = False) -> None:
         """Disconnect.

@@ -202,6 +202,7 @@ class Dispatcher(Accounting):
                 except BaseException as raised:
                     error = type(raised).__name__
                     errors += 1
+                    self._note_not_begun(array, position, raised)
                     if isinstance(raised, Exception):
                         self._note_error(array, connection, raised)
                     if mode.strict or not isinstance(raised, Exception):

@@ -6,9 +6,11 @@ in the probe's place. A connection of which nothing was asked has none, and cost
 Each stage counts the events that it keeps back, so that with the calls they add up to the
 dispatches. That is exact when several threads fire at once: a place or a number is taken by one
 operation on a built-in object, and between the load and the store of a count, or of a ring's place,
-nothing switches threads (see `kit.markers.tally.Tally`). Where there is no global lock to see to
-that, a connection's stages have a lock of their own; the condition is evaluated, and the probe is
-called, without it.
+nothing switches threads (see `kit.markers.tally.Tally`), nor does a signal handler come there: an
+event is let through, or in one count. What fails before the probe is called, the condition or the
+budget, also with an exception that goes through to the program, is kept back as ``failed``. Where
+there is no global lock to see to that, a connection's stages have a lock of their own; the
+condition is evaluated, and the probe is called, without it.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import operator
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from kit.markers.accounting import begun
 from kit.markers.choice import dispatcher, unlocked
 from kit.markers.locks import inner_lock
 from kit.markers.registry import registry
@@ -95,6 +98,9 @@ class Admitted:
             "counts": self.counts,
             "lock": inner_lock("a gate's lock"),
             "unmet": self.counts.unmet,
+            "failures": self.counts.failures,
+            "begun": begun,
+            "not_begun": connection._not_begun,
             "clock": clock.now,
             "number_of_event": itertools.count().__next__,
             "number_of_call": itertools.count().__next__,
@@ -164,7 +170,8 @@ class Admitted:
 
         def make(call: Callable[..., Any]) -> Callable[..., Any]:
             behind = call if rest is None else rest(call)
-            return _c.Gate(program, behind, timed, format.is_span, self.counts.unmet, test)
+            kept = (self.counts.unmet, self.counts.failures)
+            return _c.Gate(program, behind, timed, format.is_span, *kept, test)
 
         return make
 
@@ -194,17 +201,27 @@ class Admitted:
             lines += [
                 *self._condition(self.asked.condition, known, scope, arguments, every),
                 "if not met:",
-                *_indented(_alone(["unmet.up()"]) if unlocked else ["unmet.n += 1"]),
+                *_indented(_counted("unmet")),
+                "    if met is None:",
+                *_indented(_indented(_counted("failures"))),
                 "    return",
             ]
         stages, after = self._stages(timed)
         lines += [*_alone(stages), *after] if unlocked and stages else [*stages, *after]
-        if self.asked.budget is None:
-            lines.append(f"call({whole})")
-        else:
+        # What fails before the probe is called, and not in its condition alone, is kept back, too.
+        kept_back = [*_counted("unmet"), *_counted("failures"), "raise"]
+        lines = ["try:", *_indented(lines), "except BaseException:", *_indented(kept_back)]
+        calling = ["try:", f"    call({whole})"]
+        if timed:  # one of the kit's own, which counts what it fails to do, once it has begun
+            calling += [
+                "except BaseException as error:",
+                "    if not begun(call, error): not_begun.up()",
+                "    raise",
+            ]
+        if self.asked.budget is not None:
             charge = ["meter.charge(account, began)"]
-            charge = _alone(charge) if unlocked else charge
-            lines += ["try:", f"    call({whole})", "finally:", *_indented(charge)]
+            calling += ["finally:", *_indented(_alone(charge) if unlocked else charge)]
+        lines += calling if len(calling) > 2 else [f"call({whole})"]
         body = "\n".join(f"        {line}" for line in lines)
         return f"def make(call):\n    def gate({whole}):\n{body}\n    return gate\n"
 
@@ -273,30 +290,33 @@ class Admitted:
                 return values[place.argument]
             return place.constant if place.function is None else place.function()
 
-        def slow(values: tuple[Any, ...]) -> bool:
+        def slow(values: tuple[Any, ...]) -> bool | None:
             try:
                 return condition.evaluate(lambda name: value_of(values, name))
             except Exception as error:  # noqa: BLE001 - whatever the values' own operators raise
                 self._note_failure(error)
-                return False
+                return None  # the gate counts it
 
         source = condition.source(lambda name: codes.get(name, "None"))
         scope.update(source.scope)
         scope["slow"] = slow
         gaps = " or ".join(f"{codes[n]} is None" for n in sorted(condition.needed) if n in codes)
-        met = f"slow({every}) if {gaps} else ({source.text})" if gaps else f"{source.text}"
+        met = f"slow({every}) if {gaps} else " if gaps else ""
         return [
             "try:",
-            f"    met = True if ({met}) else False",
+            f"    met = {met}True if ({source.text}) else False",
             "except Exception:",
             f"    met = slow({every})",
         ]
 
     def _note_failure(self, error: Exception) -> None:
         counts = self.counts
-        counts.failures.up()
         if counts.first_failure is None:
             counts.first_failure = f"{type(error).__name__}: {error}"[:1000]
+
+
+def _counted(tally: str) -> list[str]:
+    return _alone([f"{tally}.up()"]) if unlocked else [f"{tally}.n += 1"]
 
 
 def _alone(lines: list[str]) -> list[str]:

@@ -99,6 +99,9 @@ class Capture:
     skipped : dict of str to int
         For each marker how many events were left out because they arose while the recorder was
         writing another one on that thread: in a garbage collection, a signal handler, ``__del__``.
+    failed : dict of str to int
+        For each marker how many events could not be recorded, for whatever else: there was no
+        memory, a signal handler raised in the middle, strict mode refused them.
     lost_dispatches : int
         How many dispatches found no room among those observed, or gave way to newer ones.
     capacity : int
@@ -142,6 +145,7 @@ class Capture:
     context_types: dict[str, str] = field(default_factory=dict)
     lost_elsewhere: int = 0
     damaged: dict[str, int] = field(default_factory=dict)
+    failed: dict[str, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return sum(len(thread.rows) for thread in self.threads)
@@ -163,16 +167,17 @@ class Capture:
         return frames.events(self, name)
 
     def __repr__(self) -> str:
-        missing = missing_text(
-            self.lost, self.overwritten, sum(self.skipped.values()), self.lost_dispatches
-        )
+        skipped, failed = sum(self.skipped.values()), sum(self.failed.values())
+        missing = missing_text(self.lost, self.overwritten, skipped, self.lost_dispatches, failed)
         return (
             f"<Capture: {len(self):,} events of {len(self.markers)} markers "
             f"on {len(self.threads)} threads{missing}>"
         )
 
 
-def missing_text(lost: int, overwritten: int, skipped: int, lost_dispatches: int) -> str:
+def missing_text(
+    lost: int, overwritten: int, skipped: int, lost_dispatches: int, failed: int = 0
+) -> str:
     """Say what is missing, for the end of a line; nothing where nothing is.
 
     Examples
@@ -184,6 +189,7 @@ def missing_text(lost: int, overwritten: int, skipped: int, lost_dispatches: int
         (lost, "lost"),
         (overwritten, "overwritten"),
         (skipped, "skipped"),
+        (failed, "failed"),
         (lost_dispatches, "dispatches lost"),
     )
     return "".join(f", {count:,} {what}" for count, what in counts if count)

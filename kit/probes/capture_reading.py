@@ -479,6 +479,7 @@ class _Reader:
             context=tuple(context),
             context_types=context,
             skipped=summary.get("skipped", {}),
+            failed=_failed(summary.get("failed", {}), live.failed),
             filtered=summary.get("filtered", {}),
             lost_elsewhere=sum(each for each in (live.lost, live.undeclared) if each in _COUNT),
             capacity=self.about["capacity"],
@@ -630,11 +631,19 @@ def _summary(entry: Any) -> dict[str, Any]:
         "markers": counted,
         "windows": windows,
         "skipped": {str(name): _count(count) for name, count in entry["skipped"].items()},
+        # Of a file of earlier days it is not known.
+        "failed": {str(name): _count(count) for name, count in entry.get("failed", {}).items()},
         "filtered": {
             str(name): {str(reason): _count(count) for reason, count in counts.items()}
             for name, counts in entry["filtered"].items()
         },
     }
+
+
+def _failed(known: dict[str, int], all_of_them: int) -> dict[str, int]:
+    """What failed by marker; ``"*"`` for what the recorder had no time to say more of."""
+    rest = all_of_them - sum(known.values()) if all_of_them in _COUNT else 0
+    return {**known, "*": rest} if rest > 0 else known
 
 
 def _count(value: Any) -> int:

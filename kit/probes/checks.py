@@ -6,6 +6,7 @@ import operator
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
+from kit.markers.accounting import begun
 from kit.markers.format import Label
 from kit.markers.mode import mode
 
@@ -60,18 +61,36 @@ def plain(kind: str, value: object) -> object:
     >>> plain("f", True), plain("d", 2**64)
     (Ellipsis, Ellipsis)
     """
-    if type(value).__name__ == "NAType" or value is None:
+    if value is None:
         return None
+    try:
+        return _plain(kind, value)
+    except (MemoryError, RecursionError):
+        raise
+    except Exception:  # noqa: BLE001 - whatever a type of the program's does when it is looked at
+        return ...
+
+
+def _plain(kind: str, value: Any) -> object:
+    # By their types, and not by `isinstance`, which asks a value for its `__class__`: a proxy that
+    # stands for nothing raises there, and one that stands for a text is none.
+    of = type(value)
+    if of.__name__ == "NAType":
+        return None
+    # While it is being imported on another thread, it has not all its names yet: then no value is
+    # of a type that it has yet to make.
     numpy = sys.modules.get("numpy")
-    if numpy is not None and isinstance(value, numpy.generic):
-        value = float(value) if isinstance(value, numpy.floating) else value.item()
+    generic, floating = getattr(numpy, "generic", None), getattr(numpy, "floating", None)
+    if generic is not None and floating is not None and issubclass(of, generic):
+        value = float(value) if issubclass(of, floating) else value.item()
+        of = type(value)
     if kind in "sk":
-        return str.__str__(value) if isinstance(value, str) else ...
-    if isinstance(value, bool):
+        return str.__str__(value) if issubclass(of, str) else ...
+    if of is bool:
         return value if kind == "b" else ...
-    if isinstance(value, int) and kind != "b":
+    if issubclass(of, int) and kind != "b":
         return _whole(int.__pos__(value), kind)
-    return float.__pos__(value) if isinstance(value, float) and kind == "f" else ...
+    return float.__pos__(value) if issubclass(of, float) and kind == "f" else ...
 
 
 def _whole(number: int, kind: str) -> object:
@@ -107,18 +126,30 @@ def columns(format: Format, context: Iterable[str]) -> bytes:
     return "".join([span, *(KINDS[field.type] for field in format.fields), *context]).encode()
 
 
-def strictly(write: Writer, name: str, format: Format) -> Writer:
-    """Return a writer that refuses, in strict mode, what a frame would have to leave out."""
+def strictly(write: Writer, name: str, format: Format, fail: Callable[[], None]) -> Writer:
+    """Return a writer that refuses, in strict mode, what a frame would have to leave out.
+
+    What it refuses counts as failed, by a call of ``fail``.
+    """
     before = 2 if format.is_span else 0  # the duration and the error
 
     def write_checked(ident: int, ts: int, args: tuple[Any, ...]) -> None:
-        if mode.strict:
-            for field, value in zip(format.fields, args[before:], strict=True):
-                if not fits(value, field.type):
-                    raise TypeError(
-                        f"marker {name!r}: field {field.name!r} is {field.type.__name__}, and "
-                        f"{value!r} does not fit; outside strict mode it is recorded as missing"
-                    )
-        write(ident, ts, args)
+        try:
+            if mode.strict:
+                for field, value in zip(format.fields, args[before:], strict=True):
+                    if not fits(value, field.type):
+                        raise TypeError(
+                            f"marker {name!r}: field {field.name!r} is {field.type.__name__}, and "
+                            f"{value!r} does not fit; outside strict mode it is recorded as missing"
+                        )
+        except BaseException:
+            fail()
+            raise
+        try:
+            write(ident, ts, args)
+        except BaseException as error:
+            if not begun(write, error):
+                fail()
+            raise
 
     return write_checked

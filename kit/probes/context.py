@@ -23,6 +23,7 @@ __all__ = [
     "CONTEXT",
     "TAKEN",
     "Context",
+    "ask",
     "context",
     "context_functions",
     "context_letters",
@@ -47,12 +48,12 @@ class Context(NamedTuple):
 
 def task_name() -> str | None:
     """Return the name of the running asyncio task, or None."""
-    # A program that has not imported asyncio has no tasks.
-    asyncio = sys.modules.get("asyncio")
-    if asyncio is None:
+    # A program that has not imported asyncio has no tasks, nor has one that is importing it.
+    current_task = getattr(sys.modules.get("asyncio"), "current_task", None)
+    if current_task is None:
         return None
     try:
-        task = asyncio.current_task()
+        task = current_task()
     except RuntimeError:
         return None
     name: str | None = None if task is None else task.get_name()
@@ -70,7 +71,13 @@ def thread_name(ident: int | None = None) -> str | None:
 
 def thread_name_of(ident: int) -> str:
     """Return a name for the calling thread, whose identifier it is."""
-    return thread_name(ident) or f"thread {threading.get_native_id()}"
+    try:
+        name = thread_name(ident)
+    except (MemoryError, RecursionError):
+        raise
+    except Exception:  # noqa: BLE001 - a program's own kind of thread may do anything
+        name = None
+    return name or f"thread {threading.get_native_id()}"
 
 
 def _no_cpu() -> int | None:
@@ -149,7 +156,8 @@ def context(name: str, function: Callable[[], Any], type: FieldType = str) -> No
     name : str
         Its name, and that of its column.
     function : callable
-        Called without arguments on the thread of the event; returns the value, or None.
+        Called without arguments on the thread of the event; returns the value, or None. Where it
+        raises, the field is missing, and counted among the misfits; a condition is not met.
     type : type
         What it returns: ``int``, ``float``, ``str``, ``bool`` or `kit.Label`.
 
@@ -213,6 +221,33 @@ def context_functions(names: Iterable[str]) -> tuple[tuple[str, ...], list[Calla
                 f"there is no context field {name!r}; known are: {', '.join(sorted(CONTEXT))}"
             )
     return chosen, [CONTEXT[name].function for name in chosen]
+
+
+def ask(functions: Iterable[Callable[[], Any]]) -> tuple[Any, ...]:
+    """Call context functions.
+
+    Parameters
+    ----------
+    functions : iterable of callable
+
+    Returns
+    -------
+    tuple
+        ``...``, a misfit, where one raises an `Exception`: it is that field which is missing, and
+        not the event.
+
+    Examples
+    --------
+    >>> ask([lambda: 1, lambda: 1 // 0])
+    (1, Ellipsis)
+    """
+    values = []
+    for function in functions:
+        try:
+            values.append(function())
+        except Exception:  # noqa: BLE001 - whatever the program's own function raises
+            values.append(...)
+    return tuple(values)
 
 
 def context_letters(names: Iterable[str]) -> dict[str, str]:

@@ -44,13 +44,14 @@ from kit.probes.capture_file import (
     words_of,
 )
 from kit.probes.checks import columns
+from kit.probes.context import ask
 from kit.probes.locks import settles
 from kit.probes.records import HEAD, decode, encode
 from kit.probes.sink import Sink
 from kit.probes.store import Buffer, Piece, Store, sub_buffer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from kit.markers import Marker
     from kit.markers.format import Format
@@ -62,6 +63,11 @@ if TYPE_CHECKING:
 __all__ = ["MappedSink", "MappedStore"]
 
 _queue: Final = registry.updater.queue
+WHO, CODE, RECORD, TALLY, STATE = range(5)
+"""What is in an event on its way: the thread, the code, the record, what counts it where it fails,
+and how far it has come: None, `WAITING`, or `DONE`, there or in a count."""
+WAITING: Final = "waiting"
+DONE: Final = "done"
 FREE: Final = bytes(PIECE.size)
 
 
@@ -162,7 +168,7 @@ class MappedStore(Store):
 
     def _fresh(self) -> None:
         self._busy = False
-        self._later: deque[tuple[int, int, bytes]] = deque()
+        self._later: deque[list[Any]] = deque()
         self._forget = False
 
     # Writing.
@@ -174,23 +180,32 @@ class MappedStore(Store):
     def tidy(self) -> None:
         """Leave threads that have ended to the next event, which has the file to itself."""
 
-    def keep(self, ident: int, code: int, record: bytes) -> None:
-        """Keep an event of the calling thread where there is room, or count it as lost."""
+    def keep(self, event: list[Any]) -> None:
+        """Keep an event where there is room, or count it as lost, or as failed.
+
+        Parameters
+        ----------
+        event : list
+            See `WHO`; it has no state yet. With an exception, and still without one, it is the
+            caller's to count.
+        """
         if self._pid != os.getpid():
             self.detach()
         if is_finalizing() and gone(inner):
             self._words[(PAGE + LOST) // 8] += 1  # nobody else runs
+            event[STATE] = DONE
             return
         # As `locks.settles` does it, which is too slow for here.
         try:
             with inner:
-                self._later.append((ident, code, record))
+                # Without a call: no signal handler comes in between.
+                self._later += (event,)
+                event[STATE] = WAITING
                 if self._busy:
                     return  # a signal handler, in the middle of what follows
                 self._busy = True
                 try:
-                    while self._later:
-                        self._put(*self._later.popleft())
+                    self._put_all()
                 finally:
                     self._busy = False
                     if self._forget:
@@ -199,11 +214,26 @@ class MappedStore(Store):
             if _queue or put_off:
                 registry.updater.settle()
 
-    def _put(self, ident: int, code: int, record: bytes) -> None:
-        if self._settled:
-            # Whoever finds the file after a kill must not find the change in one that is whole.
-            self._settled = False
-            self._set(CLOSED, 0)
+    def _put_all(self) -> None:
+        """Put what waits: each event is there then, or lost, or counted as failed."""
+        raised: BaseException | None = None
+        while self._later:
+            event = self._later[0]
+            del self._later[0]
+            try:
+                self._put(event)
+            except BaseException as error:  # noqa: BLE001 - raised when the others are there, too
+                if event[STATE] is WAITING:
+                    event[TALLY].n += 1
+                    event[STATE] = DONE
+                    self.fail()
+                raised = raised or error
+        if raised is not None:
+            raise raised
+
+    def _put(self, event: list[Any]) -> None:
+        ident, code, record, *_ = event
+        self._reopen()
         buffer = self.buffer(ident)
         assert isinstance(buffer, _MappedBuffer)
         if self._left:
@@ -213,13 +243,15 @@ class MappedStore(Store):
             block = self._block_for(buffer, len(record))
         if block is None:
             self._lose(buffer, code)
+            event[STATE] = DONE
             return
         begin = block.place + block.used
         self._memory[begin : begin + len(record)] = record
         # Numbers first: they may be what there is no memory for.
         used, events, number, held = self._after(buffer, block, len(record))
         self._words[block.place // 8 - 1] = used
-        # From here on it is there.
+        # From here on it is there, and nothing is called before that is noted.
+        event[STATE] = DONE
         block.used = used
         block.events = events
         buffer.events = number
@@ -228,12 +260,25 @@ class MappedStore(Store):
         elif events >= self.sub_buffer:
             self._seal(buffer, block)
 
+    def _reopen(self) -> None:
+        if self._settled:
+            # Whoever finds the file after a kill must not find the change in one that is whole.
+            self._set(CLOSED, 0)
+            self._settled = False
+
+    @settles
+    def fail(self) -> None:
+        """Count in the file an event that could not be written."""
+        with inner:
+            self._reopen()
+            self._words[(PAGE + FAILED) // 8] += 1
+
     def _lose(self, buffer: _MappedBuffer, code: int) -> None:
         before = buffer.lost[code]
         buffer.lost[code] = before + 1
         try:
             self._count_lost(buffer, code, 1)
-        except MemoryError:
+        except BaseException:  # no memory, or a signal handler's: it has failed
             buffer.lost[code] = before
             raise
 
@@ -266,7 +311,7 @@ class MappedStore(Store):
 
     def _seal(self, buffer: _MappedBuffer, block: _Block) -> None:
         held = self._held + block.events
-        self._full.append(block)
+        self._full += (block,)  # not by a call: no signal handler comes in between
         buffer.current = None
         self._held = held
         while self._full and self._held - self.sub_buffer >= self.capacity:
@@ -280,9 +325,11 @@ class MappedStore(Store):
         gone = buffer.gone + Counter(_codes(data, 0))
         overwritten = buffer.overwritten + Counter(_codes(data, block.taken[0]))
         held = self._held - block.events
+        place = buffer.blocks.index(block)
         self._note_gone(buffer, block, gone)
-        self._full.popleft()
-        buffer.blocks.remove(block)
+        # Without a call, see _seal.
+        del self._full[0]
+        del buffer.blocks[place]
         buffer.gone = gone
         buffer.overwritten = overwritten
         self._held = held
@@ -540,6 +587,7 @@ class MappedStore(Store):
             each_fresh = iter(fresh)
             self._note_ends()
             self._settled = False
+            failed = self._live(FAILED)
             self._memory, self._words, self._layout = file.memory, file.words, file.layout
             self._taken, self._full = taken, full
             self._spare_threads, self._spare_counts = spare
@@ -548,10 +596,11 @@ class MappedStore(Store):
             for buffer, blocks, slots, gone in each_fresh:
                 buffer.blocks, buffer.slots, buffer.gone = blocks, slots, gone
                 buffer.current = buffer.slot = None
+            self._set(FAILED, failed)
             for buffer, *_ in fresh:
                 if buffer.ended:
                     self._let_go(buffer)
-                # These are counted from the beginning, in each file.
+                # These are counted from the beginning, in each file, as what failed.
                 for code, count in buffer.lost.items():
                     if buffer is not self.ended:
                         self._count_lost(buffer, code, count)
@@ -728,22 +777,33 @@ class MappedSink(Sink):
         self.declare()
         return code
 
+    def note_failed(self) -> None:
+        """Count in the file an event that could not be written."""
+        self.store.fail()
+
     def _writer(self, code: int) -> Writer:
-        sink, kinds = self, self._kinds[code]
-
-        def write(ident: int, ts: int, args: tuple[Any, ...]) -> None:
-            sink.store.keep(ident, code, encode(code, ts, kinds, args))
-
-        return write
+        return self._writing(code, ())
 
     def _writer_with_context(self, code: int) -> Writer:
-        sink, kinds, functions = self, self._kinds[code], self._context_functions
+        return self._writing(code, tuple(self._context_functions))
+
+    def _writing(self, code: int, functions: tuple[Callable[[], Any], ...]) -> Writer:
+        sink, kinds, failed = self, self._kinds[code], self._failures[code]
         arity = len(kinds) - len(functions)
 
         def write(ident: int, ts: int, args: tuple[Any, ...]) -> None:
-            values = [*args[:arity], *[...] * (arity - len(args))]
-            values += [function() for function in functions]
-            sink.store.keep(ident, code, encode(code, ts, kinds, values))
+            event: list[Any] | None = None
+            try:
+                values: Sequence[Any] = args
+                if functions:
+                    values = [*args[:arity], *[...] * (arity - len(args)), *ask(functions)]
+                event = [ident, code, encode(code, ts, kinds, values), failed, None]
+                sink.store.keep(event)
+            except BaseException:
+                if event is None or event[STATE] is None:
+                    failed.n += 1
+                    sink.store.fail()
+                raise
 
         return write
 

@@ -195,6 +195,10 @@ class NativeSink(Sink):
         """What seals the pieces of its file."""
         return self._blocks
 
+    def note_failed(self) -> None:
+        """Count in the file, where there is one, an event that could not be written."""
+        self._blocks.fail()
+
     def _kinds(self, code: int) -> bytes:
         """Return the kinds of a record's columns, a letter each."""
         return columns(self.recorded[code][1], self.letters)
@@ -202,7 +206,9 @@ class NativeSink(Sink):
     def _writer(self, code: int) -> Callable[[int, int, tuple[Any, ...]], None]:
         is_span = self.recorded[code][1].is_span
         context = tuple(self._context_functions)
-        return _c.Writer(self._blocks, code, self._kinds(code), is_span, context, TEXT_LIMIT)
+        failed = self._failures[code]
+        kinds = self._kinds(code)
+        return _c.Writer(self._blocks, code, kinds, is_span, context, TEXT_LIMIT, failed)
 
     _writer_with_context = _writer
 

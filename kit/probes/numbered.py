@@ -179,6 +179,8 @@ class NumberedFiles:
             "written": self.written({name: recorder}).get(name, 0),
             "removed": self.removed.get(name, 0),
             **counts,
+            "skipped": recorder.sink.skipped(),
+            "failed": recorder.sink.failed(),
             "filtered": recorder.filtered,
             "files": [each for each in self._entries.copy() if each["recorder"] == name],
         }

@@ -20,7 +20,7 @@ from kit.probes.checks import whole
 from kit.probes.context import context_functions, context_letters
 from kit.probes.cutoff import Cuts
 from kit.probes.facts import facts
-from kit.probes.sink import new_sink
+from kit.probes.sink import Sink, new_sink
 from kit.probes.stream import Stream
 
 if TYPE_CHECKING:
@@ -349,6 +349,11 @@ class Recorder:
         """The probe through which it records, for connecting it to single markers by hand."""
         return self._sink
 
+    @property
+    def sink(self) -> Sink:
+        """The same, as what it is: it knows what it has counted, marker by marker."""
+        return self._sink
+
     def start(self) -> None:
         """Record; once more does nothing."""
         if self._running:
@@ -456,6 +461,7 @@ class Recorder:
         return {
             "markers": [(each.fanout, each.generation, each.fired) for each in recorded],
             "skipped": self._sink.skipped(),
+            "failed": self._sink.failed(),
             "filtered": self.filtered,
             "windows": self._cuts.windows,
         }
@@ -559,6 +565,14 @@ class Recorder:
     def skipped(self) -> int:
         """How many events arose while it was writing another on that thread, and were left out."""
         return sum(self._sink.skipped().values())
+
+    @property
+    def failed(self) -> int:
+        """How many events could not be recorded, for whatever else, and were left out.
+
+        There was no memory, a signal handler raised in the middle, strict mode refused them.
+        """
+        return sum(self._sink.failed().values())
 
     @property
     def filtered(self) -> dict[str, dict[str, int]]:
@@ -741,6 +755,7 @@ class Recorder:
             publications=publications,
             context=sink.context,
             skipped=sink.skipped(),
+            failed=sink.failed(),
             lost_dispatches=store.lost_dispatches(),
             capacity=self.capacity,
             mode=self.mode,
@@ -753,21 +768,23 @@ class Recorder:
 
     def __repr__(self) -> str:
         state = "running" if self.running else "stopped"
-        missing = missing_text(self.lost, self.overwritten, self.skipped, self.lost_dispatches)
         where = "" if self.path is None else f", in {os.fspath(self.path)}"
         return (
             f"<Recorder of {', '.join(self.patterns)}: {state}, "
-            f"{len(self):,} of {self.capacity:,} events{missing}{where}>"
+            f"{len(self):,} of {self.capacity:,} events{self._missing()}{where}>"
         )
+
+    def _missing(self) -> str:
+        counts = (self.lost, self.overwritten, self.skipped, self.lost_dispatches, self.failed)
+        return missing_text(*counts)
 
     def _repr_html_(self) -> str:
         kept = "the first" if self.mode == "discard" else "the newest"
-        missing = missing_text(self.lost, self.overwritten, self.skipped, self.lost_dispatches)
         rows = [
             ("records", ", ".join(self.patterns)),
             ("state", "running" if self.running else "stopped"),
             ("events", f"{len(self):,}, room for {kept} {self.capacity:,}"),
-            ("missing", missing.removeprefix(", ") or "none"),
+            ("missing", self._missing().removeprefix(", ") or "none"),
         ]
         if self.filtered:
             counts = Counter[str]()

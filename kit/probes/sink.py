@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
+from functools import partial
 from threading import get_native_id
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from kit.markers.choice import dispatcher
 from kit.markers.mode import mode
 from kit.markers.tally import Tally
 from kit.probes.checks import strictly
-from kit.probes.context import context_functions, context_letters
+from kit.probes.context import ask, context_functions, context_letters
 from kit.probes.store import DiscardStore, OverwriteStore, Store
 
 if TYPE_CHECKING:
@@ -69,12 +70,15 @@ class Sink(ABC):
         self._codes: dict[tuple[str, Format], int] = {}
         self.recorded: list[tuple[Marker, Format]] = []
         self._writers: dict[int, Writer] = {}
+        # By code: what could not be written. A writer counts it where it fails, without memory.
+        self._failures: list[Tally] = []
         self._connections: tuple[Connection, ...] = ()
         self.clear()
 
     def clear(self) -> None:
         """Begin anew, with an empty store and no counts."""
         self._skipped_before = self._skipped()
+        self._failed_before = self._failed()
         self.undeclared = Tally()
         self.tell_undeclared()
         self.begin()
@@ -138,7 +142,9 @@ class Sink(ABC):
 
     def entered(self, connection: Connection) -> None:
         """Take note of a connection that dispatches are about to call."""
-        kept = [each for each in self._connections if each.connected or each.skipped]
+        kept = [
+            each for each in self._connections if each.connected or each.skipped or each.not_begun
+        ]
         self._connections = tuple(dict.fromkeys([*kept, connection]))
 
     def _skipped(self) -> Counter[str]:
@@ -151,10 +157,31 @@ class Sink(ABC):
         """How many events arose while another was being written on that thread, by marker."""
         return dict(self._skipped() - self._skipped_before)
 
+    def fail(self, code: int) -> None:
+        """Count an event that could not be written; writers do it themselves."""
+        self._failures[code].up()
+        self.note_failed()
+
+    def note_failed(self) -> None:
+        """Count in the file, where there is one, an event that could not be written."""
+
+    def _failed(self) -> Counter[str]:
+        counts: Counter[str] = Counter()
+        for (marker, _), tally in zip(self.recorded.copy(), self._failures.copy(), strict=False):
+            counts[marker.name] += tally.n
+        for connection in self._connections:
+            counts[connection.marker.name] += connection.not_begun
+        return counts
+
+    def failed(self) -> dict[str, int]:
+        """How many events could not be written, whatever was the cause, by marker."""
+        return dict(self._failed() - self._failed_before)
+
     def code(self, marker: Marker, format: Format) -> int:
         """Return the number that stands for a marker with a format; only updates ask."""
         key = (marker.name, format)
         if key not in self._codes:
+            self._failures.append(Tally())
             self.recorded.append((marker, format))
             self._codes[key] = len(self.recorded) - 1
         return self._codes[key]
@@ -167,7 +194,9 @@ class Sink(ABC):
             lost = self.file is not None and not self.file.knows(code)
             self._writers[code] = self.losing if lost else make(code)
         write = self._writers[code]
-        return strictly(write, marker.name, format) if mode.strict else write
+        if not mode.strict:
+            return write
+        return strictly(write, marker.name, format, partial(self.fail, code))
 
     @abstractmethod
     def _writer(self, code: int) -> Writer:
@@ -249,17 +278,30 @@ class Sink(ABC):
         return ended
 
 
+# What a writer in Python does when an exception, of a signal handler perhaps, interrupts it: it
+# counts the event as failed unless it is there. CPython looks for signals at the beginning of a
+# function, after calls of functions in C, and at jumps back; between two of these, what is done is
+# done whole. An exception at the beginning of the writer itself is the dispatcher's to count, see
+# `kit.markers.accounting`.
+
+
 class _RowSink(Sink):
     """Keeps rows of Python objects."""
 
     store: DiscardStore | OverwriteStore
 
     def _writer_with_context(self, code: int) -> Writer:
-        sink, functions = self, self._context_functions
+        sink, functions, failed = self, self._context_functions, self._failures[code]
 
         def write(ident: int, ts: int, args: tuple[Any, ...]) -> None:
-            context = tuple([function() for function in functions])
-            sink.store.keep(ident, (ts, code, args, context))
+            try:
+                store = sink.store
+                full = store.keep(ident, (ts, code, args, ask(functions)))
+            except BaseException:  # it is not there, nor lost
+                failed.n += 1
+                raise
+            if full is not None and isinstance(store, OverwriteStore):
+                store.seal(full)
 
         return write
 
@@ -275,18 +317,33 @@ class DiscardSink(_RowSink):
         self.store = DiscardStore(self.capacity, self.dispatches_kept)
 
     def _writer(self, code: int) -> Writer:
-        sink = self
+        sink, failed = self, self._failures[code]
 
         def write(ident: int, ts: int, args: tuple[Any, ...]) -> None:
-            store = sink.store
             try:
-                append = store.appends[ident]
-            except KeyError:
-                append = store.buffer(ident).append
+                store = sink.store
+                try:
+                    append = store.appends[ident]
+                except KeyError:
+                    append = store.buffer(ident).append
+                row = (ts, code, args)
+            except BaseException:
+                failed.n += 1
+                raise
             for _ in store.room:  # a place of one's own
-                append((ts, code, args))
+                try:
+                    append(row)
+                except (MemoryError, RecursionError) as error:  # any other comes when it is there
+                    if _refused(error):
+                        failed.n += 1
+                        store.freed.append(None)
+                    raise
                 return
-            store.keep(ident, (ts, code, args))
+            try:
+                store.keep(ident, row)
+            except BaseException:  # it is not there, nor lost
+                failed.n += 1
+                raise
 
         return write
 
@@ -301,20 +358,35 @@ class OverwriteSink(_RowSink):
         self.store = OverwriteStore(self.capacity)
 
     def _writer(self, code: int) -> Writer:
-        sink = self
+        sink, failed = self, self._failures[code]
 
         def write(ident: int, ts: int, args: tuple[Any, ...]) -> None:
-            store = sink.store
             try:
-                buffer = store.buffers[ident]
-            except KeyError:
-                buffer = store.buffer(ident)
-            rows = buffer.chunk.rows
-            rows.append((ts, code, args))
+                store = sink.store
+                try:
+                    buffer = store.buffers[ident]
+                except KeyError:
+                    buffer = store.buffer(ident)
+                rows = buffer.chunk.rows
+                row = (ts, code, args)
+            except BaseException:
+                failed.n += 1
+                raise
+            try:
+                rows.append(row)
+            except (MemoryError, RecursionError) as error:  # any other comes when it is there
+                if _refused(error):
+                    failed.n += 1
+                raise
             if len(rows) >= store.chunk_size:
                 store.seal(buffer)
 
         return write
+
+
+def _refused(error: BaseException) -> bool:
+    """Whether a list had no room, or could not be asked; no when a signal handler failed so."""
+    return error.__traceback__ is None or error.__traceback__.tb_next is None
 
 
 def _nothing(now: int) -> None:

@@ -67,11 +67,14 @@ class Chunk:
         How many of the rows have been taken by a reader.
     before : Counter
         For each code how many rows the thread had written when this chunk began.
+    count : int
+        How many rows it has, once it is full.
     """
 
-    __slots__ = ("before", "buffer", "first", "rows", "start")
+    __slots__ = ("before", "buffer", "count", "first", "rows", "start")
 
     def __init__(self, buffer: Buffer, first: int, before: Counter[int]) -> None:
+        self.count = 0
         self.buffer = buffer
         self.first = first
         self.before = before
@@ -181,16 +184,18 @@ class Store(ABC):
         if buffer is None:
             # A signal handler may come here in between: whoever is first, there is one buffer.
             new = self.make(threading.get_native_id(), thread_name_of(ident))
-            buffer = self.buffers.setdefault(ident, new)
-            if buffer is new:
-                try:
+            try:
+                buffer = self.buffers.setdefault(ident, new)
+                if buffer is new:
                     self.every[buffer] = None
                     self._local.leaving = Leaving(self, ident, buffer)
                     self.appends[ident] = buffer.append
-                except BaseException:  # no memory: as if it had not been begun
+            except BaseException:  # no memory, or a signal handler's: as if it had not been begun
+                if self.buffers.get(ident) is new:
                     self._local.leaving = None
-                    self.leave(ident, buffer)
-                    raise
+                    self.leave(ident, new)
+                raise
+            if buffer is new:
                 self.tidy()
         return buffer
 
@@ -326,18 +331,23 @@ class DiscardStore(Store):
         self.freed: list[None] = []
 
     def keep(self, ident: int, row: Row) -> None:
-        """Keep a row of the calling thread where there is room, or count it as lost."""
+        """Keep a row of the calling thread where there is room, or count it as lost.
+
+        With an exception it is neither: from where a place is taken there is no call.
+        """
         buffer = self.buffer(ident)
+        rows = buffer.chunk.rows
+        one = (row,)
         for _ in self.room:
-            buffer.append(row)
+            rows += one
             return
         if self.freed:
             try:
-                self.freed.pop()
+                del self.freed[-1]
             except IndexError:
                 pass  # another thread took the last one
             else:
-                buffer.append(row)
+                rows += one
                 return
         buffer.lost[row[1]] += 1
 
@@ -387,12 +397,16 @@ class OverwriteStore(Store):
         self.full: deque[Chunk] = deque()
         self.held = 0
 
-    def keep(self, ident: int, row: Row) -> None:
-        """Keep a row of the calling thread."""
+    def keep(self, ident: int, row: Row) -> Buffer | None:
+        """Keep a row of the calling thread; return its buffer where its chunk is full now.
+
+        With an exception it is not there.
+        """
         buffer = self.buffer(ident)
-        buffer.chunk.rows.append(row)
-        if len(buffer.chunk.rows) >= self.chunk_size:
-            self.seal(buffer)
+        rows = buffer.chunk.rows
+        full = len(rows) + 1 >= self.chunk_size
+        rows += (row,)
+        return buffer if full else None
 
     def leave(self, ident: int, buffer: Buffer) -> None:
         """Forget that a thread writes a buffer; what it wrote may give way from now on."""
@@ -405,20 +419,22 @@ class OverwriteStore(Store):
         chunk = buffer.chunk
         count = len(chunk.rows)
         before = chunk.before + Counter(map(_code_of, chunk.rows))
+        following = Chunk(buffer, chunk.first + count, before)
+        chunk.count = count
         # In this order: a reader loads the current chunk, then the full ones. It may find this
-        # one twice, which it can tell, but never not at all.
+        # one twice, which it can tell, but never not at all. Without a call: no signal handler
+        # comes between these, and no other thread, see Tally.
         buffer.full += 1
-        self.full.append(chunk)
-        buffer.chunk = Chunk(buffer, chunk.first + count, before)
-        # Nothing switches threads between the load and the store of an attribute, see Tally.
+        self.full += (chunk,)
+        buffer.chunk = following
         self.held += count
         while self.held - self.chunk_size >= self.capacity:
             try:
-                oldest = self.full.popleft()
+                oldest = self.full[0]
+                del self.full[0]
             except IndexError:
                 break  # other threads drop, too
-            count = len(oldest.rows)
-            self.held -= count
+            self.held -= oldest.count
             oldest.buffer.full -= 1
             if oldest.buffer.ended and not oldest.buffer.full:
                 self._left.append(oldest.buffer)

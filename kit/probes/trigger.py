@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from kit.errors import NotConnectedError
 from kit.markers import Connection, Marker, connect
+from kit.markers.choice import unlocked
 from kit.markers.tally import Tally
 from kit.probes.cutoff import completed
 from kit.probes.facts import facts
@@ -146,6 +147,7 @@ class Trigger:
         self.actions: tuple[Callable[..., object], ...] = tuple(given)
         self.kit_label = name or "trigger"
         self._fired = Tally()
+        self._failed = Tally()
         self.firings: deque[Firing] = deque(maxlen=_KEPT)
         self._options = options
         self._run = [_caller(each) for each in given]
@@ -198,18 +200,28 @@ class Trigger:
         fields = (*(("dur", "error") if is_span else ()), *format.names)
 
         def write(ident: int, ts: int, args: tuple[Any, ...]) -> None:  # noqa: ARG001
-            if self.once:
-                try:
-                    self._places.pop()
-                except IndexError:
-                    return
-            values = dict(zip(fields, args, strict=False))
-            self._fire(Firing(name, completed(ts, args, is_span), values))
+            try:
+                firing = Firing(
+                    name, completed(ts, args, is_span), dict(zip(fields, args, strict=False))
+                )
+                if self.once:
+                    try:
+                        del self._places[-1]
+                    except IndexError:
+                        return
+            except BaseException:  # it has not been set off
+                self._failed.n += 1
+                raise
+            # Without a call, as above: no signal handler comes between a place and its count.
+            if unlocked:
+                self._fired.up()
+            else:
+                self._fired.n += 1
+            self._fire(firing)
 
         return write
 
     def _fire(self, firing: Firing) -> None:
-        self._fired.up()
         self.firings.append(firing)
         if self.once:
             self.disarm()
@@ -228,6 +240,17 @@ class Trigger:
     def fired(self) -> int:
         """How many events have set it off."""
         return self._fired.n
+
+    @property
+    def failed(self) -> int:
+        """How many events could not be judged: its condition failed, or there was no memory."""
+        connections = [
+            each
+            for handle in self._earlier
+            for each in ((handle,) if isinstance(handle, Connection) else handle)
+        ]
+        unjudged = (each.filtered_by.get("failed", 0) + each.not_begun for each in connections)
+        return self._failed.n + sum(unjudged)
 
     @property
     def last(self) -> Firing | None:
@@ -252,6 +275,7 @@ class Trigger:
             "once": self.once,
             "actions": [_described(action) for action in self.actions],
             "fired": self.fired,
+            "failed": self.failed,
             "errors": self.errors,
             "last_error": self.last_error,
             "firings": [
@@ -267,9 +291,11 @@ class Trigger:
     def _words(self) -> tuple[str, str, str]:
         times = "once" if self.fired == 1 else f"{self.fired:,} times"
         failed = f", {self.errors:,} failed" if self.errors else ""
+        if self.failed:
+            failed += f", {self.failed:,} events not judged"
         state = "armed" if self.armed else "disarmed"
         when = f" when {self.when}" if self.when else ""
-        return when, f"fired {times}{failed}" if self.fired else "never fired", state
+        return when, f"{f'fired {times}' if self.fired else 'never fired'}{failed}", state
 
     def __repr__(self) -> str:
         when, fired, state = self._words()

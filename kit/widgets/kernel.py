@@ -17,8 +17,9 @@ _watched: Any = None
 
 def _shell() -> Any:
     """Return the running IPython shell, or None; never starts or imports one."""
-    ipython = sys.modules.get("IPython")
-    return None if ipython is None else ipython.get_ipython()
+    # One that another thread is importing has no shell yet.
+    get_ipython = getattr(sys.modules.get("IPython"), "get_ipython", None)
+    return None if get_ipython is None else get_ipython()
 
 
 def _cell_begins(*_: object) -> None:

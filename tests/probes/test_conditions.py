@@ -424,7 +424,7 @@ def test_the_same_text_selects_the_same_rows_of_a_frame(text: str, events: list)
     chosen = frame.kit.where(text)
     assert len(chosen) == len(kept)
     assert [None if pd.isna(qty) else qty for qty in chosen["qty"]] == [row[0] for row in kept]
-    assert connection.filtered_by.get("failed", 0) == chosen.attrs.get("failed", 0)
+    assert connection.filtered_by.get("failed", 0) == chosen.attrs.get("unjudged", 0)
 
 
 def test_a_recorded_nan_is_a_value_and_a_missing_one_is_none() -> None:
@@ -448,7 +448,7 @@ def test_a_recorded_nan_is_a_value_and_a_missing_one_is_none() -> None:
 def test_rows_that_cannot_be_evaluated_are_counted() -> None:
     frame = pd.DataFrame({"px": [0.0, 1.0, 2.0], "sym": ["a", "b", "c"]})
     chosen = frame.kit.where("1 / px > 0.6")
-    assert (chosen["px"].tolist(), chosen.attrs["failed"]) == ([1.0], 1)
+    assert (chosen["px"].tolist(), chosen.attrs["unjudged"]) == ([1.0], 1)
     with pytest.raises(ConditionError, match="did you mean 'px'"):
         frame.kit.where("pxx > 3")
 

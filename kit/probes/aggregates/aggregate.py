@@ -6,6 +6,7 @@ import operator
 import os
 import time
 import weakref
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from kit.errors import ConditionError, NotConnectedError
@@ -18,7 +19,7 @@ from kit.probes.aggregates.writer import Plan, new_state
 from kit.probes.places import known_names, places
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from kit.markers import PatternConnection
     from kit.markers.format import FieldType, Format
@@ -94,6 +95,7 @@ class Aggregate:
         self._all_handles: list[Connection | PatternConnection] = []
         self._since: int | None = None
         self._before = 0
+        self._not_begun_before: Counter[str] = Counter()
         _aggregates.add(self)
 
     def _check(self) -> dict[str, FieldType]:
@@ -163,6 +165,7 @@ class Aggregate:
     def clear(self) -> None:
         """Begin again at nothing."""
         self.state = self.state.cleared()
+        self._not_begun_before = self._not_begun()
         self._before = 0
         self._since = None if self._since is None else time.monotonic_ns()
 
@@ -200,14 +203,32 @@ class Aggregate:
         return sum(self.state.drops.values())
 
     @property
+    def failed(self) -> int:
+        """How many events could not be added, for whatever else, and are not counted."""
+        return sum(self._failed().values())
+
+    def _failed(self) -> dict[str, int]:
+        counts = Counter({name: tally.n for name, tally in self.state.failed.copy().items()})
+        return dict(+(counts + self._not_begun() - self._not_begun_before))
+
+    def _not_begun(self) -> Counter[str]:
+        counts: Counter[str] = Counter()
+        for each in self._connections():
+            counts[each.marker.name] += each.not_begun
+        return counts
+
+    def _connections(self) -> Iterator[Connection]:
+        for handle in self._all_handles:
+            yield from (handle,) if isinstance(handle, Connection) else handle
+
+    @property
     def filtered(self) -> dict[str, dict[str, int]]:
         """How many events were kept back, by marker and reason."""
         found: dict[str, dict[str, int]] = {}
-        for handle in self._all_handles:
-            for each in (handle,) if isinstance(handle, Connection) else handle:
-                counts = found.setdefault(each.marker.name, {})
-                for reason, count in each.filtered_by.items():
-                    counts[reason] = counts.get(reason, 0) + count
+        for each in self._connections():
+            counts = found.setdefault(each.marker.name, {})
+            for reason, count in each.filtered_by.items():
+                counts[reason] = counts.get(reason, 0) + count
         return {name: counts for name, counts in found.items() if counts}
 
     def table(self) -> Table:
@@ -239,6 +260,7 @@ class Aggregate:
             self.filtered,
             self.plan.capacity,
             seconds,
+            self._failed(),
         )
 
     @property

@@ -1,9 +1,9 @@
 """What one thread keeps for one key, and what all threads' cells together say.
 
 What one event changes in a cell is changed between two places where the interpreter may switch
-threads (see `kit.markers.tally.Tally`): everything that is called is called before. Nobody else
-writes a thread's cells, so counts and sums are exact without a lock. Where threads run Python code
-at the same time, each cell has one, for its thread and for who copies it.
+threads (see `kit.markers.tally.Tally`): everything that is called, or may fail, comes before.
+Nobody else writes a thread's cells, so counts and sums are exact without a lock. Where threads run
+Python code at the same time, each cell has one, for its thread and for who copies it.
 
 Whole numbers are added up as they are: sum and variance are exact. Floats are added with what
 rounding loses kept beside (Neumaier), their variance by Welford's method; cells are merged in
@@ -215,7 +215,8 @@ def _added(counts: Iterable[dict[float, int]]) -> dict[float, int]:
     total: dict[float, int] = {}
     for each in counts:
         for key, count in each.items():
-            total[key] = total.get(key, 0) + count
+            if count:  # none where an event could not be added after all
+                total[key] = total.get(key, 0) + count
     return total
 
 
@@ -243,15 +244,18 @@ def plain(value: Any) -> int | float | None:
     -------
     int, float or None
     """
-    if isinstance(value, int):
-        return int(value)
-    if isinstance(value, float):
-        return float(value)
-    for kind, convert in (("__index__", int), ("__float__", float)):
-        if hasattr(type(value), kind) and not isinstance(value, str):
-            try:
+    of = type(value)  # not `isinstance`, which asks a value for its `__class__`
+    try:
+        if issubclass(of, int):
+            return int.__pos__(value)
+        if issubclass(of, float):
+            return float.__pos__(value)
+        for kind, convert in (("__index__", int), ("__float__", float)):
+            if hasattr(of, kind) and not issubclass(of, str):
                 number: int | float = convert(value)
-            except (TypeError, ValueError, OverflowError):
-                return None
-            return number
+                return number
+    except (MemoryError, RecursionError):
+        raise
+    except Exception:  # noqa: BLE001 - whatever a type of the program's does when it is asked
+        return None
     return None

@@ -10,6 +10,7 @@ import math
 from typing import TYPE_CHECKING, Any, Final
 
 from kit import _c
+from kit.markers.tally import Tally
 from kit.probes.aggregates.cells import Cell, plain
 from kit.probes.aggregates.histogram import Linear, Log2
 from kit.probes.aggregates.sketch import scale
@@ -52,6 +53,8 @@ class NativeState(State):
         for adders in self._adders.values():
             for adder in adders:
                 adder.dropped = 0
+        for tally in self.failed.values():
+            tally.n = 0
         return self
 
     def cells(self) -> Iterator[tuple[Any, Cell]]:
@@ -90,6 +93,7 @@ class NativeState(State):
             0.0 if plan.error is None else scale(plan.error),
             plain,
             _odd(plan),
+            self.failed.setdefault(name, Tally()),
         )
         self._adders.setdefault(name, []).append(adder)
         return adder

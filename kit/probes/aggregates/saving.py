@@ -39,6 +39,7 @@ def to_json(table: Table) -> dict[str, Any]:
     fields = () if kind is None else type(kind).__slots__
     return {
         **{name: getattr(table, name) for name in _PLAIN},
+        "failed": table.failed,
         "value_type": table.value_type.__name__,
         "by": {name: type.__name__ for name, type in table.by.items()},
         "quantiles": list(table.quantiles),
@@ -92,6 +93,7 @@ def from_json(data: dict[str, Any]) -> Table:
         rows[tuple(row["key"])] = Stats(**numbers, buckets=dict(row["buckets"]), sketch=sketch)
     return Table(
         **{name: data[name] for name in _PLAIN},
+        failed=data.get("failed", {}),  # not known of those saved in earlier days
         value_type=_TYPES[data["value_type"]],
         by={name: _TYPES[kind] for name, kind in data["by"].items()},
         quantiles=tuple(data["quantiles"]),

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["MOST_BUCKETS", "Sketch", "grow", "scale"]
+__all__ = ["MOST_BUCKETS", "Sketch", "grow", "room", "scale"]
 
 MOST_BUCKETS: Final = 4096
 
@@ -29,7 +29,12 @@ def scale(error: float) -> float:
 
 
 def grow(buckets: dict[float, int], bucket: float) -> None:
-    """Count one in a bucket that is not there yet.
+    """Count one in a bucket that is not there yet; see `room`."""
+    buckets[room(buckets, bucket)] += 1
+
+
+def room(buckets: dict[float, int], bucket: float) -> float:
+    """Make room for a bucket that is not there yet.
 
     Parameters
     ----------
@@ -37,16 +42,24 @@ def grow(buckets: dict[float, int], bucket: float) -> None:
         Changed.
     bucket : float
         The number of the bucket, a whole one.
+
+    Returns
+    -------
+    float
+        The number of the bucket that stands for it, and is there.
     """
     if len(buckets) >= MOST_BUCKETS:
         lowest = min(buckets)
         if bucket < lowest:
-            buckets[lowest] += 1
-            return
-        count = buckets.pop(lowest)
-        following = min(*buckets, bucket)
-        buckets[following] = buckets.get(following, 0) + count
-    buckets[bucket] = buckets.get(bucket, 0) + 1
+            return lowest
+        following = min(each for each in (*buckets, bucket) if each != lowest)
+        count = buckets.get(following, 0) + buckets[lowest]
+        # These two together, without a call: no signal handler comes in between.
+        buckets[following] = count
+        del buckets[lowest]
+    if bucket not in buckets:
+        buckets[bucket] = 0
+    return bucket
 
 
 class Sketch:

@@ -52,6 +52,8 @@ class Table:
         How many keys there may be.
     seconds : float
         For how long was counted.
+    failed : dict of str to int
+        For each marker how many events could not be added, for whatever else.
     """
 
     title: str
@@ -66,6 +68,7 @@ class Table:
     filtered: dict[str, dict[str, int]] = field(default_factory=dict)
     capacity: int = 0
     seconds: float = 0.0
+    failed: dict[str, int] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -143,10 +146,13 @@ class Table:
         dropped = sum(self.dropped.values())
         if dropped:
             notes.append(f"{dropped:,} events dropped: there is room for {self.capacity:,} keys")
+        failed = sum(self.failed.values())
+        if failed:
+            notes.append(f"{failed:,} events failed")
         filtered = sum(sum(counts.values()) for counts in self.filtered.values())
         if filtered:
             notes.append(f"{filtered:,} events filtered")
-        if self.quantiles and self.value is not None and self.error is not None:
+        if self.rows and self.quantiles and self.value is not None and self.error is not None:
             notes.append(f"quantiles within {self.error:.2%}")
         return notes
 
@@ -161,7 +167,7 @@ class Table:
         names, rows = self._cells()
         lines = [self.title]
         if not self.rows:
-            return f"{self.title}\nno events yet"
+            return "\n".join([*lines, "; ".join(["no events yet", *self._notes()])])
         widths = [max(len(row[column]) for row in [names, *rows]) for column in range(len(names))]
         for row in [names, ["─" * width for width in widths], *rows]:
             cells = (
@@ -188,7 +194,7 @@ class Table:
             )
 
         body = "".join(f"<tr>{cells(row, 'td')}</tr>" for row in rows)
-        notes = "; ".join(self._notes()) if self.rows else "no events yet"
+        notes = "; ".join([*([] if self.rows else ["no events yet"]), *self._notes()])
         bars = "".join(
             f"<p>{escape(title)}</p><pre>{escape(chr(10).join(_drawn(found)))}</pre>"
             for title, found in self._histograms()

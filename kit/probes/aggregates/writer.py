@@ -11,8 +11,8 @@ from kit.markers.choice import dispatcher, unlocked
 from kit.markers.leaving import Leaving
 from kit.markers.tally import Tally
 from kit.probes.aggregates.cells import Cell, plain
-from kit.probes.aggregates.sketch import grow, scale
-from kit.probes.places import places
+from kit.probes.aggregates.sketch import room, scale
+from kit.probes.places import Place, places
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -62,6 +62,8 @@ class State:
         The same tables, those included that no thread has now.
     dropped : dict of str to Tally
         For each marker how many events had a key for which there was no room.
+    failed : dict of str to Tally
+        For each marker how many events could not be added, whatever was the cause.
     """
 
     __slots__ = (
@@ -72,6 +74,7 @@ class State:
         "capacity",
         "dropped",
         "every",
+        "failed",
         "known",
         "tables",
     )
@@ -83,6 +86,7 @@ class State:
         self._left: list[dict[Any, Cell]] = []
         self._local = threading.local()
         self.dropped: dict[str, Tally] = {}
+        self.failed: dict[str, Tally] = {}
         self.known: dict[Any, object] = {}
         # A place for each key, taken and given back by one operation on a built-in object.
         self._room: list[None] = [None] * capacity
@@ -101,7 +105,7 @@ class State:
             return cell
         if key not in self.known:
             try:
-                self._room.pop()
+                del self._room[-1]  # not by a call: no signal handler comes behind it
             except IndexError:
                 if key not in self.known:  # another thread may have been faster with this key
                     self.dropped[marker].up()
@@ -138,6 +142,7 @@ class State:
         """Return an empty one; who has loaded this one finishes its event here."""
         state = State(self.capacity)
         state.dropped.update((name, Tally()) for name in self.dropped)
+        state.failed.update((name, Tally()) for name in self.failed)
         return state
 
     def cells(self) -> Iterator[tuple[Any, Cell]]:
@@ -162,6 +167,7 @@ class State:
     ) -> Callable[[int, int, tuple[Any, ...]], None]:
         """Return what the dispatcher calls for the events of a marker; see `make_writer`."""
         self.dropped.setdefault(name, Tally())
+        self.failed.setdefault(name, Tally())
         return make_writer(plan, name, format, owner)
 
 
@@ -209,12 +215,12 @@ def make_writer(
     -------
     callable
     """
-    known = places(name, format)
+    known = {field: _asked(place) for field, place in places(name, format).items()}
     scope: dict[str, Any] = {
         "__name__": __name__,
         "owner": state_of,
         "plain": plain,
-        "grow": grow,
+        "room": room,
         "log": math.log,
         "frexp": math.frexp,
     }
@@ -225,7 +231,7 @@ def make_writer(
 
     keys = [value_of(field) for field in plan.by]
     key = keys[0] if len(keys) == 1 else f"({', '.join(keys)})"
-    lines = [
+    found = [
         "state = owner.state",
         f"key = {key}",
         "try:",
@@ -235,15 +241,18 @@ def make_writer(
         "    if cell is None:",
         "        return",
     ]
-    if plan.value is None:
-        add = ["cell.count += 1"]
-    else:
-        lines += [
+    if plan.value is not None:
+        found += [
             f"x = {value_of(plan.value)}",
             "if x.__class__ is not int and x.__class__ is not float:",
             "    x = plain(x)",
         ]
-        add = _add(plan, _type(known, plan.value))
+    new, stored = _adding(plan, _type(known, plan.value))
+    # An exception that comes before the first store, also one of a signal handler, leaves the cell
+    # as it was; after that nothing is called, nothing is made, and nothing comes in between.
+    failed = [f"owner.state.failed[{name!r}].n += 1", "raise"]
+    lines = ["try:", *_indented(found), "except BaseException:", *_indented(failed)]
+    add = ["try:", *_indented(new), "except BaseException:", *_indented(failed), *stored]
     # Where threads run at the same time, whoever copies the cell is kept out meanwhile.
     lines += ["with cell.lock:", *_indented(add)] if unlocked else add
     body = "\n".join(f"    {line}" for line in lines)
@@ -253,68 +262,107 @@ def make_writer(
     return writer
 
 
-def _type(known: dict[str, Any], field: str) -> FieldType:
+def _asked(place: Place) -> Place:
+    """Return a place that is missing where a context function raises, and not the event with it."""
+    function = place.function
+    if function is None or not hasattr(function, "__code__"):
+        return place  # functions in C that tell the thread, or the processor, do not fail
+
+    def asked() -> Any:
+        try:
+            return function()
+        except Exception:  # noqa: BLE001 - whatever the program's own function raises
+            return None
+
+    return place._replace(function=asked)
+
+
+def _type(known: dict[str, Any], field: str | None) -> FieldType:
     return known[field].type if field in known else float
 
 
-def _add(plan: Plan, declared: FieldType) -> list[str]:
-    """Write the lines that add a number: the declared type's way first."""
-    branches = {
-        "int": _add_number(plan, whole=True),
-        "float": _add_number(plan, whole=False),
-    }
-    first, second = ("float", "int") if declared is float else ("int", "float")
-    number = [
+def _adding(plan: Plan, declared: FieldType) -> tuple[list[str], list[str]]:
+    """Write the lines that add a number, the declared type's way first.
+
+    Returns
+    -------
+    new, stored : list of str
+        Those that find out what everything will be, and those that store it.
+    """
+    if plan.value is None:
+        return ["count = cell.count + 1"], ["cell.count = count"]
+    (new_int, int_stored), (new_float, float_stored) = _whole(plan), _float(plan)
+    ways = [("int", new_int, int_stored), ("float", new_float, float_stored)]
+    if declared is float:
+        ways.reverse()
+    (first, new, stored), (second, then, stored_then) = ways
+    return [
+        "count = cell.count + 1",
         f"if x.__class__ is {first}:",
-        *_indented(branches[first]),
+        *_indented(new),
         f"elif x.__class__ is {second}:",
-        *_indented(branches[second]),
-    ]
-    return [
-        *number,
+        *_indented(then),
         "else:",
-        "    cell.missing += 1",
-        "    cell.count += 1",
+        "    missing = cell.missing + 1",
+    ], [
+        f"if x.__class__ is {first}:",
+        *_indented(stored),
+        f"elif x.__class__ is {second}:",
+        *_indented(stored_then),
+        "else:",
+        "    cell.missing = missing",
+        "    cell.count = count",
     ]
 
 
-def _add_number(plan: Plan, whole: bool) -> list[str]:
-    lines: list[str] = []
-    if not whole:  # neither infinite nor not a number
-        lines += ["if x - x != 0:", "    cell.missing += 1", "    cell.count += 1", "    return"]
-    # First what is called, then what is added: nothing comes in between.
+def _shared(plan: Plan, whole: bool) -> tuple[list[str], list[str]]:
+    """Write what whole numbers and floats have in common: histogram, sketch, extremes."""
+    new: list[str] = []
+    stored: list[str] = []
     if plan.histogram is not None:
-        lines += plan.histogram.code(whole)
-    if plan.error is not None:
-        lines += [
-            f"if x: sketched = log(x if x > 0 else -x) * {scale(plan.error)!r} // 1",
-            "if x > 0:",
-            "    try: cell.positive[sketched] += 1",
-            "    except KeyError: grow(cell.positive, sketched)",
-            "elif x:",
-            "    try: cell.negative[sketched] += 1",
-            "    except KeyError: grow(cell.negative, sketched)",
-            "else:",
-            "    cell.zero += 1",
+        new += [
+            *plan.histogram.code(whole),
+            "if bucket not in cell.buckets: cell.buckets[bucket] = 0",
+            "in_bucket = cell.buckets[bucket] + 1",
         ]
-    if plan.histogram is not None:
-        lines += ["try: cell.buckets[bucket] += 1", "except KeyError: cell.buckets[bucket] = 1"]
-    lines += ["if x < cell.min: cell.min = x", "if x > cell.max: cell.max = x"]
-    if whole:
-        lines += ["cell.total += x", "cell.squares += x * x", "cell.wholes += 1", "cell.count += 1"]
-        return lines
-    return [
-        *lines,
+        stored.append("cell.buckets[bucket] = in_bucket")
+    if plan.error is not None:
+        new += [
+            "if x:",
+            f"    sketched = log(x if x > 0 else -x) * {scale(plan.error)!r} // 1",
+            "    sketch = cell.positive if x > 0 else cell.negative",
+            "    if sketched not in sketch: sketched = room(sketch, sketched)",
+            "    in_sketch = sketch[sketched] + 1",
+            "else:",
+            "    in_sketch = cell.zero + 1",
+        ]
+        stored += ["if x: sketch[sketched] = in_sketch", "else: cell.zero = in_sketch"]
+    return new, [*stored, "if x < cell.min: cell.min = x", "if x > cell.max: cell.max = x"]
+
+
+def _whole(plan: Plan) -> tuple[list[str], list[str]]:
+    new, stored = _shared(plan, whole=True)
+    new += ["total = cell.total + x", "squares = cell.squares + x * x", "wholes = cell.wholes + 1"]
+    stored += ["cell.total = total", "cell.squares = squares", "cell.wholes = wholes"]
+    return new, [*stored, "cell.count = count"]
+
+
+def _float(plan: Plan) -> tuple[list[str], list[str]]:
+    new, stored = _shared(plan, whole=False)
+    new += [
         "old = cell.high",
-        "new = old + x",
-        "part = new - old",
-        "cell.low += (old - (new - part)) + (x - part)",
-        "cell.high = new",
-        "cell.count += 1",
+        "high = old + x",
+        "part = high - old",
+        "low = cell.low + ((old - (high - part)) + (x - part))",
         "away = x - cell.mean",
-        "cell.mean += away / (cell.count - cell.missing - cell.wholes)",
-        "cell.deviations += away * (x - cell.mean)",
+        "mean = cell.mean + away / (count - cell.missing - cell.wholes)",
+        "deviations = cell.deviations + away * (x - mean)",
     ]
+    # Neither infinite nor not a number.
+    gap = ["x = None", "missing = cell.missing + 1"]
+    new = ["if x - x != 0:", *_indented(gap), "else:", *_indented(new)]
+    stored += [f"cell.{each} = {each}" for each in ("low", "high", "mean", "deviations", "count")]
+    return new, stored
 
 
 def _indented(lines: list[str]) -> list[str]:
