@@ -232,10 +232,15 @@ def test_rule_38_it_never_raises_nor_hides_what_the_body_raised(span, on):
     with ExitStack() as exits:
         events = exits.enter_context(capture(span.name)) if on else []
         passage = span()
-        with pytest.raises(ValueError, match="mine") as caught, passage:
+
+        def fail(deeper: int) -> None:
             with passage:
-                with passage:
-                    raise ValueError("mine")
+                if deeper:
+                    fail(deeper - 1)
+                raise ValueError("mine")
+
+        with pytest.raises(ValueError, match="mine") as caught:
+            fail(2)
         assert caught.value.__context__ is None
     assert [event.error for event in events] == ["ValueError"] * 3 * on
 
