@@ -119,7 +119,7 @@ class Marker(Dispatcher):
 
     @property
     def skipped(self) -> int:
-        """How many dispatches were skipped because a site passed wrong arguments."""
+        """How many dispatches were skipped: wrong arguments, or a span whose start nobody knows."""
         return self._skipped
 
     def connect(
