@@ -9,7 +9,7 @@ from hypothesis import settings
 # Here and in the processes that tests start, each lock looks at the order in which it is taken.
 os.environ.setdefault("KIT_CHECK_LOCKS", "1")
 
-import kit  # noqa: E402 - only now
+import kit
 
 # A slow machine may not fail a test, and a run on CI finds today what it found yesterday.
 settings.register_profile("kit", deadline=None)

@@ -189,6 +189,7 @@ class CaptureFile:
         self.layout = layout
         self.context = context
         self._capacity, self._mode, self._wall = capacity, mode, wall
+        self._pid = os.getpid()
         self._declared = 0
         self._full = False
         self._summary: dict[str, Any] | None = None
@@ -206,7 +207,7 @@ class CaptureFile:
 
     def remove(self) -> None:
         """Remove a file in which nothing was recorded."""
-        if self.path is not None:
+        if self.path is not None and self._pid == os.getpid():
             self.path.unlink(missing_ok=True)
 
     def next(self, path: str | os.PathLike[str] | None) -> CaptureFile:
@@ -221,7 +222,7 @@ class CaptureFile:
         cells : int
             So many hold all there is.
         """
-        if self.path is None:
+        if self.path is None or self._pid != os.getpid():
             return
         self.set(CELLS, cells + 1)
         # From here on nothing of ours reaches what is cut off.
@@ -276,6 +277,8 @@ class CaptureFile:
 
     def add(self, entry: dict[str, Any]) -> bool:
         """Add a declaration, which is there whole or not at all; whether there was room."""
+        if self._pid != os.getpid():
+            return False  # an interruption has forked: the file is the parent's
         text = json.dumps(entry).encode()
         at = self._live(NAMES)
         whole = NAME.pack(len(text), zlib.crc32(text)) + text
@@ -316,7 +319,9 @@ class CaptureFile:
         self.set(UNDECLARED, count)
 
     def set(self, place: int, value: int) -> None:
-        """Set a word of the live page, in one store."""
+        """Set a word of the live page, in one store; the child of a fork does not."""
+        if self._pid != os.getpid():
+            return
         self.words[(PAGE + place) // 8] = value % (1 << 64)
 
     def _live(self, place: int) -> int:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from kit.errors import NotConnectedError, WouldDeadlockError
 from kit.markers import Connection, Marker, PatternConnection, batch, connect, grace
+from kit.markers.forking import RECORDINGS, reset_in_child
+from kit.markers.importing import import_room
 from kit.markers.registry import registry
 from kit.markers.reporting import warn
 from kit.probes.capture import Capture, MarkerInfo, Row, missing_text, wall_offset
@@ -23,7 +25,7 @@ from kit.probes.sink import new_sink
 from kit.probes.stream import Stream
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
     from types import TracebackType
     from typing import Self
@@ -193,6 +195,7 @@ class Recorder:
         size: int | None,
         context: tuple[str, ...],
     ) -> CaptureFile:
+        import_room("kit.probes.capture_file")
         from kit.probes.capture_file import CaptureFile, plan
 
         chosen, _ = context_functions(context)
@@ -277,35 +280,47 @@ class Recorder:
         if registry.updater.interrupted:
             raise WouldDeadlockError(_INTERRUPTED)
         # All that takes its time comes before the lock: room on the disk, and what is known to be
-        # declared. What is connected meanwhile is declared in `_go_on_in`.
+        # declared. What is connected meanwhile is declared with the lock held.
+        pid = os.getpid()
         new = now_in.next(path)
         finished: list[tuple[CaptureFile, int, int]] = []
         try:
+            go_on = self._sink.rotation(new)
             new.declare(self._sink.recorded)
-            if not registry.updater.exclusively(lambda: finished.append(self._go_on_in(new))):
+            update = partial(self._rotate_locked, new, go_on, finished)
+            if not registry.updater.exclusively(update):
                 raise WouldDeadlockError(_INTERRUPTED)
         except BaseException:
             if self._file is not new:
                 new.remove()
             raise
         old, events, cells = finished[0]
+        if os.getpid() != pid:  # an interruption has forked: both files are the parent's
+            self._detach()
+            return events
         old.finish(cells)
         self._finished = old
         return events
 
-    def _go_on_in(self, new: CaptureFile) -> tuple[CaptureFile, int, int]:
-        """Go on in another file; return the one before, and how much of it is in use.
+    def _rotate_locked(
+        self,
+        new: CaptureFile,
+        go_on: Callable[[], tuple[int, int]],
+        finished: list[tuple[CaptureFile, int, int]],
+    ) -> None:
+        """Go on in another file; add the one before, and how much of it is in use.
 
         The registry's lock is held: nobody declares anything in either file, starts, stops or
         rotates meanwhile.
         """
         old = self._file
-        if old is None:
+        if old is None:  # an interruption has forked
             raise ValueError("this recorder has no file to go on from; record with path=")
         now = time.monotonic_ns()
         new.declare(self._sink.recorded)
         new.started(now, {})
-        events, cells = self._sink.rotate(new)
+        events, cells = go_on()
+        finished.append((old, events, cells))
         self._sink.tell_undeclared()
         summary = self._summary()
         if self._stopped is None:
@@ -313,7 +328,6 @@ class Recorder:
         else:
             old.stopped(self._stopped, summary)
             new.stopped(self._stopped, summary)
-        return old, events, cells
 
     @property
     def handles(self) -> tuple[Connection | PatternConnection, ...]:
@@ -742,5 +756,4 @@ def _after_fork() -> None:
         recorder._detach()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+reset_in_child(RECORDINGS, _after_fork)
