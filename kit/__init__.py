@@ -44,6 +44,7 @@ from kit.markers import (
     synchronize,
 )
 from kit.markers.choice import dispatcher
+from kit.markers.importing import import_room
 from kit.markers.registry import registry
 
 # A type checker takes this name for true. It is not imported from `typing`, which takes as long to
@@ -67,6 +68,7 @@ __version__ = "0.1.0"
 
 def _admission(*args: Any, **options: Any) -> Any:
     """Make what ``when=`` and its kin ask for; imported when somebody asks."""
+    import_room("kit.probes.admission")
     from kit.probes.admission import admission
 
     return admission(*args, **options)
@@ -149,10 +151,8 @@ def __getattr__(name: str) -> Any:
     home = f"kit.{name}" if name in _ROOMS else _LAZY.get(name)
     if home is None:
         raise AttributeError(f"module 'kit' has no attribute {name!r}")
-    import importlib  # only now, as all that is not needed to fire
-
     try:
-        module = importlib.import_module(home)
+        module = import_room(home)
     except ModuleNotFoundError as error:
         extra = _EXTRAS.get(home)
         if extra is None or error.name is None or error.name.startswith("kit"):

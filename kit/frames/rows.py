@@ -12,6 +12,7 @@ from kit.errors import CaptureError
 from kit.frames.layout import Layout, shown_names
 from kit.frames.schema import Kind, context_columns
 from kit.frames.values import NO_VALUE, Values, convert
+from kit.markers.importing import import_room
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -142,6 +143,7 @@ def pull(capture: Capture, codes: Sequence[int] | None) -> Rows:
     Rows
     """
     if capture.threads and all(hasattr(thread.rows, "blocks") for thread in capture.threads):
+        import_room("kit.frames.blocks")
         from kit.frames.blocks import BlockRows
 
         return BlockRows(capture.threads, codes)

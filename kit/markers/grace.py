@@ -15,14 +15,15 @@ of a counter. A dispatch that fires other markers is one reader: only the outerm
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from _queue import SimpleQueue  # of `queue`, which imports more than it
 from _thread import start_new_thread
+from sys import is_finalizing
 from threading import get_ident
 
 from kit.errors import WouldDeadlockError
+from kit.markers.forking import READERS, look, reset_in_child
 from kit.markers.locks import holds_inner
 from kit.markers.readers import Reader, forked, inside, present
 
@@ -89,6 +90,8 @@ def elapsed(cookie: Cookie) -> bool:
 def wait(cookie: Cookie, timeout: float | None = None) -> None:
     """Wait until every dispatch in a cookie has ended; later dispatches do not matter.
 
+    At the interpreter's end, when no other thread runs any more, it returns at once.
+
     Parameters
     ----------
     cookie : dict
@@ -101,13 +104,14 @@ def wait(cookie: Cookie, timeout: float | None = None) -> None:
     TimeoutError
         When a dispatch still runs after ``timeout`` seconds.
     """
+    look()
     deadline = None if timeout is None else time.monotonic() + timeout
     pause = _SHORTEST
     while True:
         for reader, token in list(cookie.items()):
             if not reader.within(token):
                 del cookie[reader]
-        if not cookie:
+        if not cookie or is_finalizing():
             return
         if deadline is not None and time.monotonic() >= deadline:
             raise TimeoutError(
@@ -160,6 +164,7 @@ def synchronize(timeout: float | None = None) -> None:
     >>> import kit
     >>> kit.synchronize()
     """
+    look()
     refuse_inside("synchronize()")
     wait(snapshot(), timeout)
 
@@ -177,7 +182,8 @@ class _Worker:
         self.starting = threading.Lock()
         self.errors = 0
 
-    def put(self, cookie: Cookie, callback: Callable[[], object]) -> None:
+    def put(self, cookie: Cookie, callback: Callable[[], object]) -> bool:
+        """Queue a callback; whether there is a thread to run it."""
         self.queue.put((cookie, callback))
         # Whoever holds the lock is starting the thread: waiting here could deadlock in a signal
         # handler, and is not needed, as the item is queued already.
@@ -187,8 +193,13 @@ class _Worker:
                     # Not threading.Thread.start(): it takes a lock that the program may be holding
                     # when it is interrupted. A thread started like this is a daemon.
                     self.ident = start_new_thread(self.run, ())
+            except RuntimeError:
+                # There are too many, or the interpreter ends. An update that defers goes on: the
+                # next one tries again.
+                return False
             finally:
                 self.starting.release()
+        return True
 
     def run(self) -> None:
         self.ident = get_ident()  # before a callback may ask for it
@@ -233,6 +244,7 @@ def defer(callback: Callable[[], object], *, cookie: Cookie | None = None) -> No
     """
     if not callable(callback):
         raise TypeError(f"defer() takes a callable, got {callback!r}")
+    look()
     _worker.put(snapshot() if cookie is None else cookie, callback)
 
 
@@ -249,13 +261,16 @@ def barrier(timeout: float | None = None) -> None:
     WouldDeadlockError
         From inside a dispatch, a marker's hook or a deferred callback.
     TimeoutError
-        When they have not run after ``timeout`` seconds.
+        When they have not run after ``timeout`` seconds, or will not: no thread can be started for
+        them, or the interpreter ends.
     """
+    look()
     refuse_inside("barrier()")
     if get_ident() == _worker.ident:
         raise WouldDeadlockError("barrier() inside a deferred callback would wait for itself")
     done = threading.Event()
-    _worker.put({}, done.set)
+    if is_finalizing() or not _worker.put({}, done.set):
+        raise TimeoutError("deferred callbacks do not run: there can be no thread for them")
     if not done.wait(timeout):
         raise TimeoutError(f"deferred callbacks still running after {timeout} s")
 
@@ -268,5 +283,4 @@ def _after_fork() -> None:
     _worker.reset()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+reset_in_child(READERS, _after_fork)

@@ -22,9 +22,11 @@ from __future__ import annotations
 import os
 import sys
 from _thread import RLock
+from _weakrefset import WeakSet  # of `weakref`, which imports more than it
 from threading import local
 
 from kit.markers.choice import unlocked
+from kit.markers.forking import LOCKS, reset_in_child
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,6 +51,7 @@ OUTER: Final = 100
 REGISTRY: Final = 200
 INNER: Final = 300
 
+_locks: Final[WeakSet[Lock]] = WeakSet()
 _checked: Final = os.environ.get("KIT_CHECK_LOCKS", "0") not in ("", "0")
 
 
@@ -160,6 +163,7 @@ def new_lock(rank: int, name: str) -> Lock:
     lock = _NotedLock() if _checked or (unlocked and rank == INNER) else Lock()
     lock.rank = rank
     lock.name = name
+    _locks.add(lock)
     return lock
 
 
@@ -225,3 +229,13 @@ def free(lock: Lock) -> None:
     """
     if gone(lock):
         lock._at_fork_reinit()
+
+
+def _after_fork() -> None:
+    # Other threads do not exist here, and give back no lock. Its own the forking thread gives back.
+    for lock in list(_locks):
+        if not lock._is_owned():
+            lock._at_fork_reinit()
+
+
+reset_in_child(LOCKS, _after_fork)

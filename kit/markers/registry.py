@@ -34,6 +34,7 @@ from kit.markers.connection import (
     label_of,
 )
 from kit.markers.declaration import Declare
+from kit.markers.forking import UPDATES, look, reset_in_child
 from kit.markers.format import declare_format
 from kit.markers.marker import Marker
 from kit.markers.pattern_changes import AddPattern, RemovePattern
@@ -381,16 +382,26 @@ registry: Final = Registry()
 home.registry = registry
 
 
-def _after_fork() -> None:
+def _reset() -> None:
     registry.updater.reset_after_fork()
     me = get_ident()
-    for marker in registry.markers.values():
+    for marker in registry.markers.copy().values():
         if marker._hook_owner != me:
             marker._hook_owner = None
 
 
+def _after_fork() -> None:
+    look()
+    registry.updater.after_fork()
+
+
+reset_in_child(UPDATES, _reset)
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+    os.register_at_fork(
+        before=registry.updater.before_fork,
+        after_in_parent=registry.updater.after_fork,
+        after_in_child=_after_fork,
+    )
 
 
 def caller(depth: int) -> FrameType:

@@ -20,6 +20,7 @@ from kit.errors import WouldDeadlockError
 from kit.markers import grace
 from kit.markers.changes import Plans
 from kit.markers.choice import unlocked
+from kit.markers.forking import look
 from kit.markers.locks import REGISTRY, gone, holds_inner, new_lock
 from kit.markers.publication import publish_all
 from kit.markers.reporting import put_off, report, tell
@@ -27,12 +28,15 @@ from kit.markers.reporting import put_off, report, tell
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from typing import Final
 
     from kit.markers.array import ProbeArray
     from kit.markers.marker import Hook, Marker
     from kit.markers.protocols import Change
 
 __all__ = ["Batch", "Updater"]
+
+_LONGEST_WAIT_TO_FORK: Final = 1.0
 
 
 class Batch:
@@ -84,6 +88,10 @@ class _Thread(threading.local):
 
     batch: Batch | None = None
 
+    def __init__(self) -> None:
+        # For each fork that it is about to make how often it had the lock, and whether it updated.
+        self.forks: list[tuple[int, bool]] = []
+
 
 class Updater:
     """Serialises updates and publishes their arrays."""
@@ -96,21 +104,56 @@ class Updater:
         self._hook_ended = threading.Condition(self._lock)
         self._waiting_for: dict[int, Marker] = {}
         self._try_lock = partial(self._lock.acquire, False)
-        self.queue: deque[Callable[[], None]] = deque()
-        self._after_hooks: list[Callable[[], None]] = []
+        # With the thread that asks.
+        self.queue: deque[tuple[int, Callable[[], None]]] = deque()
+        self._after_hooks: list[tuple[int, Callable[[], None]]] = []
         self._retired: list[ProbeArray] = []
         self._local = _Thread()
 
     def reset_after_fork(self) -> None:
         """Forget the parent's other threads: none of them will give anything back."""
+        me = get_ident()
         # A signal handler may fork in the middle of an update; that one goes on.
         if not self._lock._is_owned():
             # In place: a hook that forks is about to take this very lock again.
             self._lock._at_fork_reinit()
             self._busy = False
-            grace.in_update.clear()
+        grace.in_update.intersection_update((me,) if self._lock._is_owned() else ())
         self._hook_ended = threading.Condition(self._lock)
         self._waiting_for.clear()
+        # What others have queued the parent makes.
+        for queue in (self.queue, self._after_hooks):
+            mine = [item for item in queue if item[0] == me]
+            queue.clear()
+            queue.extend(mine)
+
+    def before_fork(self) -> None:
+        """Take the lock, so that no update is half made in the child; not at any price.
+
+        An update takes a moment. Whoever has the lock for longer may be waiting for this thread.
+        """
+        ident = get_ident()
+        # First: an exception of a signal handler here is nobody's, and the fork goes on. What was
+        # taken from here on is given back, and nothing else.
+        self._local.forks.append((self._lock.count(), ident in grace.in_update))
+        if holds_inner() or is_finalizing():
+            taken = self._lock.acquire(blocking=False)
+        else:
+            taken = self._lock.acquire(timeout=_LONGEST_WAIT_TO_FORK)
+        if taken:
+            grace.in_update.add(ident)  # other hooks come before the fork: none waits meanwhile
+
+    def after_fork(self) -> None:
+        """Give back what `before_fork` has taken, in the parent and in the child."""
+        if not self._local.forks:
+            return
+        count, updating = self._local.forks.pop()
+        if not updating:
+            grace.in_update.discard(get_ident())
+        while self._lock.count() > count:
+            self._lock.release()
+        if self.queue or put_off:
+            self.settle()
 
     # The lock.
 
@@ -121,6 +164,7 @@ class Updater:
         interpreter, when nobody will give the lock back. What was queued meanwhile is made before
         the lock is given up.
         """
+        look()
         retired: list[ProbeArray] = []
         try:
             if holds_inner() or (is_finalizing() and gone(self._lock)):
@@ -146,7 +190,7 @@ class Updater:
     def make_or_queue(self, update: Callable[[], None]) -> None:
         """Run an update with the lock held; as soon as can be where this thread must not wait."""
         if not self.exclusively(update):
-            self.queue.append(update)
+            self.queue.append((get_ident(), update))
             if unlocked:
                 # A thread's own inner locks are given up where nobody looks at the queue.
                 grace.defer(self.settle, cookie={})
@@ -184,12 +228,13 @@ class Updater:
 
     def post(self, update: Callable[[], None]) -> None:
         """Make an update as soon as nobody else updates, without waiting: for dispatches."""
-        self.queue.append(update)
+        look()  # what is queued already may be the parent's
+        self.queue.append((get_ident(), update))
         self.make_posted()
 
     def post_after_hooks(self, update: Callable[[], None]) -> None:
         """Put a posted update off until the hooks that run now have ended; the lock is held."""
-        self._after_hooks.append(update)
+        self._after_hooks.append((get_ident(), update))
 
     def make_posted(self) -> None:
         """Make what was posted, unless somebody holds the lock, who will."""
@@ -216,7 +261,7 @@ class Updater:
 
     def _run_queue(self) -> None:
         while self.queue:
-            update = self.queue.popleft()
+            _, update = self.queue.popleft()
             try:
                 update()
             except Exception as error:
@@ -325,7 +370,7 @@ class Updater:
         """Wait while a hook of one of these markers runs; True when that gave up the lock."""
         me = get_ident()
         for marker in markers:
-            if marker._hook_owner is None:
+            if marker._hook_owner is None or is_finalizing():  # no hook goes on then
                 continue
             self._refuse_loop(me, marker)
             # A signal handler that interrupts the waiting may have to wait for another marker.

@@ -8,7 +8,6 @@ a selection changes.
 from __future__ import annotations
 
 import html
-import threading
 from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -18,6 +17,7 @@ from bokeh.events import RangesUpdate, Reset
 from bokeh.models import Range1d
 from bokeh.resources import INLINE
 
+from kit.markers.locks import OUTER, new_lock
 from kit.plots import theme, units
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Plot", "Window", "display_with", "lock", "note", "several"]
 
-lock: Final = threading.RLock()
+lock: Final = new_lock(OUTER + 10, "the lock of all plots")
 """Held while any plot changes.
 
 One for all: a brush in one plot changes the plots linked to it, and widget messages may arrive on

@@ -412,6 +412,8 @@ class CaptureFile:
 
     def add(self, entry: dict[str, Any]) -> bool:
         """Add a declaration, which is there whole or not at all; whether there was room."""
+        if self._pid != os.getpid():
+            return False  # an interruption has forked: the file is the parent's
         text = json.dumps(entry).encode()
         at = self._live(NAMES)
         whole = NAME.pack(len(text), zlib.crc32(text)) + text
@@ -461,6 +463,8 @@ class CaptureFile:
         Before, so that whoever finds it after a kill does not find this change in a closed one;
         after, so that whoever closes it meanwhile either sees the change, or is undone.
         """
+        if self._pid != os.getpid():
+            return  # the child of a fork
         self.reopen()
         self.words[(PAGE + place) // 8] = value % (1 << 64)
         self.reopen()

@@ -13,9 +13,11 @@ import os
 import struct
 import zlib
 from collections import Counter, deque
+from functools import partial
 from sys import is_finalizing
 from typing import TYPE_CHECKING, Any, Final
 
+from kit.markers.forking import look
 from kit.markers.locks import gone, inner
 from kit.markers.registry import registry
 from kit.markers.reporting import put_off
@@ -190,7 +192,8 @@ class MappedStore(Store):
             caller's to count.
         """
         if self._pid != os.getpid():
-            self.detach()
+            look()
+            self.detach()  # where its recorder is gone, too
         if is_finalizing() and gone(inner):
             self._words[(PAGE + LOST) // 8] += 1  # nobody else runs
             event[STATE] = DONE
@@ -578,7 +581,7 @@ class MappedStore(Store):
             How many events that are, and how many of its cells hold them.
         """
         with inner:
-            events, cells = self._events(), self._taken.rfind(b"\1") + 1
+            pid, events, cells = self._pid, self._events(), self._taken.rfind(b"\1") + 1
             # First what there may be no memory for: all of it is done, or none.
             taken, full = bytearray(file.layout.cells), deque[_Block]()
             spare: tuple[list[int], list[int]] = [], []
@@ -593,6 +596,11 @@ class MappedStore(Store):
             self._spare_threads, self._spare_counts = spare
             self._serial = self._held = 0
             sink.file = file
+            if pid != os.getpid():
+                # An interruption has forked before the file was this store's, and let go of the
+                # old one only. From here on `detach` lets go of this one.
+                sink.file, self._pid = None, pid
+                self.detach()
             for buffer, blocks, slots, gone in each_fresh:
                 buffer.blocks, buffer.slots, buffer.gone = blocks, slots, gone
                 buffer.current = buffer.slot = None
@@ -677,6 +685,10 @@ class MappedStore(Store):
         self._pid = os.getpid()
         self._memory = mmap.mmap(-1, self._layout.size)
         self._words = words_of(self._memory)
+        if self._busy and inner._is_owned():
+            # This very thread has forked in the middle of a write, which ends in that memory.
+            self._forget = True
+            return
         self._fresh()  # what a thread was about that is not here
         self._forget_all()
 
@@ -756,9 +768,9 @@ class MappedSink(Sink):
         self.store.detach()
         super().detach()
 
-    def rotate(self, file: CaptureFile) -> tuple[int, int]:
-        """Go on in another file; the registry's lock is held."""
-        return self.store.rotate(self, file)
+    def rotation(self, file: CaptureFile) -> Callable[[], tuple[int, int]]:
+        """Return what goes on in another file, with the registry's lock held."""
+        return partial(self.store.rotate, self, file)
 
     def cells_free(self) -> int:
         """How many cells of the file are free."""

@@ -175,16 +175,24 @@ class NativeSink(Sink):
         self.declare()
         return code
 
-    def rotate(self, file: CaptureFile) -> tuple[int, int]:
-        """Go on in another file; the registry's lock is held."""
-        memory, old = _memory(file), self._memory
-        assert old is not None
-        # By an iteration: after a call a signal handler may run, and its exception would leave
-        # events in a file that the sink does not know of.
-        for _ in map(self._blocks.rotate, (memory,)):
-            self.file = file
-            self._memory = memory
-        return old.events, old.used
+    def rotation(self, file: CaptureFile) -> Callable[[], tuple[int, int]]:
+        """Have a file ready to be gone on in; return what does so, with the registry's lock held.
+
+        From here on the child of a fork has none of it.
+        """
+        memory = _memory(file)
+
+        def go_on() -> tuple[int, int]:
+            old = self._memory
+            assert old is not None
+            # By an iteration: after a call a signal handler may run, and its exception would leave
+            # events in a file that the sink does not know of.
+            for _ in map(self._blocks.rotate, (memory,)):
+                self.file = file
+                self._memory = memory
+            return old.events, old.used
+
+        return go_on
 
     def cells_free(self) -> int:
         """How many cells of the file are free."""

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import importlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from kit.markers.importing import import_room
 from kit.probes.files import remove, sync_folder
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ class NumberedFiles:
 
     def _save_dispatches(self, name: str, recorder: Recorder) -> None:
         """Save what was observed of dispatches, which was in memory until now."""
-        frames = importlib.import_module("kit.frames")
+        frames = import_room("kit.frames")
         capture = recorder.snapshot()
         threads = tuple(replace(each, rows=[]) for each in capture.threads)
         path = self.folder / f"{name}.dispatches.parquet"

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from kit.errors import NotConnectedError, WouldDeadlockError
 from kit.markers import Connection, Marker, PatternConnection, batch, connect, grace
+from kit.markers.forking import RECORDINGS, reset_in_child
+from kit.markers.importing import import_room
 from kit.markers.registry import registry
 from kit.markers.reporting import report, warn
 from kit.probes import sealing
@@ -24,7 +26,7 @@ from kit.probes.sink import Sink, new_sink
 from kit.probes.stream import Stream
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
     from types import TracebackType
     from typing import Self
@@ -206,6 +208,7 @@ class Recorder:
         context: tuple[str, ...],
         durable: bool,
     ) -> CaptureFile:
+        import_room("kit.probes.capture_file")
         from kit.probes.capture_file import CaptureFile, plan
 
         chosen, _ = context_functions(context)
@@ -291,18 +294,24 @@ class Recorder:
         if registry.updater.interrupted:
             raise WouldDeadlockError(_INTERRUPTED)
         # All that takes its time comes before the lock: room on the disk, and what is known to be
-        # declared. What is connected meanwhile is declared in `_go_on_in`.
+        # declared. What is connected meanwhile is declared with the lock held.
+        pid = os.getpid()
         new = now_in.next(path)
         finished: list[tuple[CaptureFile, int, int]] = []
         try:
+            go_on = self._sink.rotation(new)
             new.declare(self._sink.recorded)
-            if not registry.updater.exclusively(lambda: finished.append(self._go_on_in(new))):
+            update = partial(self._rotate_locked, new, go_on, finished)
+            if not registry.updater.exclusively(update):
                 raise WouldDeadlockError(_INTERRUPTED)
         except BaseException:
             if self._file is not new:
                 new.remove()
             raise
         old, events, cells = finished[0]
+        if os.getpid() != pid:  # an interruption has forked: both files are the parent's
+            self._detach()
+            return events
         cuts = self._cuts
         try:
             old.finish(cells)
@@ -314,19 +323,25 @@ class Recorder:
         sealing.watch(self._sink)
         return events
 
-    def _go_on_in(self, new: CaptureFile) -> tuple[CaptureFile, int, int]:
-        """Go on in another file; return the one before, and how much of it is in use.
+    def _rotate_locked(
+        self,
+        new: CaptureFile,
+        go_on: Callable[[], tuple[int, int]],
+        finished: list[tuple[CaptureFile, int, int]],
+    ) -> None:
+        """Go on in another file; add the one before, and how much of it is in use.
 
         The registry's lock is held: nobody declares anything in either file, starts, stops or
         rotates meanwhile.
         """
         old = self._file
-        if old is None:
+        if old is None:  # an interruption has forked
             raise ValueError("this recorder has no file to go on from; record with path=")
         now = time.monotonic_ns()
         new.declare(self._sink.recorded)
         new.started(now, {})
-        events, cells = self._sink.rotate(new)
+        events, cells = go_on()
+        finished.append((old, events, cells))
         self._sink.tell_undeclared()
         try:
             summary = self._summary()
@@ -337,7 +352,6 @@ class Recorder:
                 new.stopped(self._stopped, summary)
         except Exception as error:  # noqa: BLE001 - it goes on in the new one, whatever this is
             report(f"{old.path} could not be finished", error)
-        return old, events, cells
 
     @property
     def handles(self) -> tuple[Connection | PatternConnection, ...]:
@@ -806,5 +820,4 @@ def _after_fork() -> None:
         recorder._detach()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+reset_in_child(RECORDINGS, _after_fork)

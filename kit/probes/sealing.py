@@ -11,13 +11,13 @@ where a new piece would be begun, and says there that the file is not closed any
 from __future__ import annotations
 
 import atexit
-import os
 import threading
 import time
 import weakref
 from _thread import start_new_thread
 from typing import TYPE_CHECKING, Final
 
+from kit.markers.forking import RECORDINGS, reset_in_child
 from kit.markers.reporting import report
 
 if TYPE_CHECKING:
@@ -169,6 +169,4 @@ watch = _sealing.watch
 look = _sealing.look
 
 atexit.register(_sealing.end)
-if hasattr(os, "register_at_fork"):
-    # The files are the parent's.
-    os.register_at_fork(after_in_child=_sealing.reset)
+reset_in_child(RECORDINGS, _sealing.reset)  # the files are the parent's

@@ -9,15 +9,16 @@ it is replaced whole, after the files that it names were made.
 
 from __future__ import annotations
 
-import importlib
 import os
 import re
+import sys
 import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from kit.markers import batch
+from kit.markers.importing import import_room
 from kit.markers.readers import inside
 from kit.markers.reporting import report
 from kit.probes.facts import facts
@@ -202,7 +203,7 @@ class Session:
             raise RuntimeError("this session is over; make another one")
         # Now, not on the thread that writes: what is missing is said here, and the first file does
         # not wait for it.
-        importlib.import_module("kit.frames")
+        import_room("kit.frames")
         self.folder.mkdir(parents=True, exist_ok=True)
         # Of two sessions in one folder, one is refused here.
         (self.folder / "manifest.json").open("x").close()
@@ -244,7 +245,9 @@ class Session:
         self._stopped = time.time()
         self._stop_members(at)
         thread = self._thread
-        if thread is not None and not inside() and thread is not threading.current_thread():
+        # At the interpreter's end that thread does not run any more.
+        waits = not inside() and not sys.is_finalizing()
+        if thread is not None and waits and thread is not threading.current_thread():
             thread.join(_LONGEST_WAIT)
 
     def _stop_members(self, at: int | None) -> None:
@@ -270,7 +273,7 @@ class Session:
             Whether it has.
         """
         thread = self._thread
-        if thread is not None:
+        if thread is not None and not sys.is_finalizing():  # as in `stop`
             thread.join(timeout)
         return thread is None or not thread.is_alive()
 

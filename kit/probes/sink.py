@@ -9,6 +9,7 @@ from threading import get_native_id
 from typing import TYPE_CHECKING, Any
 
 from kit.markers.choice import dispatcher
+from kit.markers.importing import import_room
 from kit.markers.mode import mode
 from kit.markers.tally import Tally
 from kit.probes.checks import strictly
@@ -102,10 +103,11 @@ class Sink(ABC):
             return None
         return self.capacity if self.observer else 0
 
-    def rotate(self, file: CaptureFile) -> tuple[int, int]:
-        """Go on in another file; return how many events and cells of the old one are in use.
+    def rotation(self, file: CaptureFile) -> Callable[[], tuple[int, int]]:
+        """Have a file ready to be gone on in; return what does so.
 
-        The registry's lock is held, so that nobody declares in the old one meanwhile.
+        It is called with the registry's lock held, so that nobody declares in the old one
+        meanwhile, and returns how many events and cells of the old one are in use.
         """
         raise NotImplementedError
 
@@ -162,7 +164,7 @@ class Sink(ABC):
         self._failures[code].up()
         self.note_failed()
 
-    def note_failed(self) -> None:
+    def note_failed(self) -> None:  # noqa: B027 - where there is no file there is nothing to do
         """Count in the file, where there is one, an event that could not be written."""
 
     def _failed(self) -> Counter[str]:
@@ -422,10 +424,12 @@ def new_sink(
     """
     kind: type[Sink] = OverwriteSink if overwrite else DiscardSink
     if dispatcher == "c":
+        import_room("kit.probes.native")
         from kit.probes.native import NativeSink
 
         kind = NativeSink
     elif file is not None:
+        import_room("kit.probes.mapped_store")
         from kit.probes.mapped_store import MappedSink
 
         kind = MappedSink

@@ -29,6 +29,7 @@ from bokeh.model import Model
 from bokeh.models import Range
 from bokeh.protocol.messages.patch_doc import patch_doc
 
+from kit.markers.locks import OUTER, new_lock
 from kit.plots import theme
 from kit.plots.base import lock
 from kit.widgets import kernel
@@ -96,7 +97,7 @@ class Pane(anywidget.AnyWidget):
         self.plot = plot
         self.model = _model_of(plot)
         self.problem = ""
-        self._lock = threading.RLock()
+        self._lock = new_lock(OUTER + 20, "a pane's lock")
         self._changes = Changes()
         self._flow = Flow(interval=interval)
         self._nesting = 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import json
-import threading
 import time
 from typing import TYPE_CHECKING, Any, Self
 
@@ -12,6 +11,7 @@ import anywidget
 import traitlets
 
 from kit.markers.listing import MarkerList
+from kit.markers.locks import OUTER, new_lock
 from kit.plots import theme
 from kit.widgets import kernel
 from kit.widgets.flow import Flow
@@ -114,7 +114,7 @@ class Panel:
         for choice in (*self.state.palette, self.state.observing.choice):
             theme.color_of(choice.label)  # probes come first, before markers take the best colours
         self._flow = Flow(interval=0.05, window=8)
-        self._lock = threading.Lock()
+        self._lock = new_lock(OUTER - 10, "a panel's lock")
         self._sent: dict[str, Any] = {}
         self.widget = _Page()
         self.widget.on_msg(self._on_message)

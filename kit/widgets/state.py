@@ -7,13 +7,13 @@ thread and cells reach it from different threads.
 
 from __future__ import annotations
 
-import threading
 import time
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kit.markers.locks import OUTER, new_lock
 from kit.probes.aggregates import Aggregate
 from kit.probes.ready import Count, Print, Time
 from kit.widgets import kernel, tools
@@ -86,7 +86,7 @@ class PanelState:
         mode: str = "discard",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.lock = threading.RLock()
+        self.lock = new_lock(OUTER, "the lock of a panel's state")
         self.listing = Listing(pattern)
         self.recording = Recording("record", pattern, capacity, mode)
         self.observing = Recording("observe", pattern, OBSERVED, "overwrite", dispatches=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import operator
-import os
 import time
 import weakref
 from collections import Counter
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from kit.errors import ConditionError, NotConnectedError
 from kit.markers import Connection, Marker, batch, connect
 from kit.markers import markers as _markers
+from kit.markers.forking import RECORDINGS, reset_in_child
 from kit.probes.aggregates.cells import merge
 from kit.probes.aggregates.histogram import histogram as understood
 from kit.probes.aggregates.table import Table
@@ -334,5 +334,4 @@ def _after_fork() -> None:
         each.clear()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)
+reset_in_child(RECORDINGS, _after_fork)

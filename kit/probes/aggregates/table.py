@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import TYPE_CHECKING, Any
 
+from kit.markers.importing import import_room
 from kit.probes.aggregates.histogram import Bucket, buckets
 
 if TYPE_CHECKING:
@@ -116,6 +117,7 @@ class Table:
 
     def frame(self) -> Any:
         """Return it as a pandas frame; see `kit.frames.aggregates`."""
+        import_room("kit.frames")
         from kit.frames import aggregates
 
         return aggregates.frame(self)

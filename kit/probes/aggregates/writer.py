@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kit.markers.choice import dispatcher, unlocked
+from kit.markers.importing import import_room
 from kit.markers.leaving import Leaving
 from kit.markers.tally import Tally
 from kit.probes.aggregates.cells import Cell, plain
@@ -189,6 +190,7 @@ def _can_be_key(part: Any) -> bool:
 def new_state(capacity: int) -> State:
     """Return an empty state: in C where the dispatcher is."""
     if dispatcher == "c":
+        import_room("kit.probes.aggregates.native")
         from kit.probes.aggregates.native import AVAILABLE, NativeState
 
         if AVAILABLE:
