@@ -151,7 +151,7 @@ class Sink(ABC):
         self._failures[code].up()
         self.note_failed()
 
-    def note_failed(self) -> None:
+    def note_failed(self) -> None:  # noqa: B027 - in memory there is no such word
         """Count in the file, where there is one, an event that could not be written."""
 
     def _failed(self) -> Counter[str]:
