@@ -207,32 +207,28 @@ class MappedStore(Store):
                 if self._busy:
                     return  # a signal handler, in the middle of what follows
                 self._busy = True
+                raised: BaseException | None = None
                 try:
-                    self._put_all()
+                    while self._later:
+                        one = self._later[0]
+                        del self._later[0]
+                        try:
+                            self._put(one)
+                        except BaseException as error:  # noqa: BLE001 - when the others are there
+                            if one[STATE] is WAITING:
+                                one[TALLY].n += 1
+                                one[STATE] = DONE
+                                self.fail()
+                            raised = raised or error
                 finally:
                     self._busy = False
                     if self._forget:
                         self._forget_all()
+                if raised is not None:
+                    raise raised
         finally:
             if _queue or put_off:
                 registry.updater.settle()
-
-    def _put_all(self) -> None:
-        """Put what waits: each event is there then, or lost, or counted as failed."""
-        raised: BaseException | None = None
-        while self._later:
-            event = self._later[0]
-            del self._later[0]
-            try:
-                self._put(event)
-            except BaseException as error:  # noqa: BLE001 - raised when the others are there, too
-                if event[STATE] is WAITING:
-                    event[TALLY].n += 1
-                    event[STATE] = DONE
-                    self.fail()
-                raised = raised or error
-        if raised is not None:
-            raise raised
 
     def _put(self, event: list[Any]) -> None:
         ident, code, record, *_ = event

@@ -164,7 +164,7 @@ class Sink(ABC):
         self._failures[code].up()
         self.note_failed()
 
-    def note_failed(self) -> None:  # noqa: B027 - where there is no file there is nothing to do
+    def note_failed(self) -> None:  # noqa: B027 - in memory there is no such word
         """Count in the file, where there is one, an event that could not be written."""
 
     def _failed(self) -> Counter[str]:

@@ -12,6 +12,7 @@ import kit
 from kit.markers import grace
 from kit.markers.mode import mode
 from kit.testing import isolated
+from tests.contract.adding_up import every_event_in_one_count
 from tests.contract.cells import Cells
 
 _numbers = itertools.count(1)
@@ -30,6 +31,18 @@ def _registry_as_it_was(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Strict mode off; no marker, connection or pattern of one test reaches the next."""
     monkeypatch.setattr(mode, "strict", False)
     with isolated():
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _every_event_in_one_count(
+    request: pytest.FixtureRequest, _registry_as_it_was: None, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[None]:
+    """Rule 28 of every recorder and aggregate of every test, at its end."""
+    if request.node.get_closest_marker("does_not_add_up"):
+        yield
+        return
+    with every_event_in_one_count(monkeypatch):
         yield
 
 

@@ -12,7 +12,20 @@ from pathlib import Path
 import pytest
 
 from kit.markers import array as arrays
+from tests.contract.adding_up import add_up
 from tests.contract.conftest import PATIENCE
+
+__all__ = [
+    "LONG",
+    "ROOT",
+    "Gate",
+    "add_up",
+    "dispatching",
+    "interrupting_an_update",
+    "run_apart",
+    "until",
+    "updating",
+]
 
 LONG = bool(os.environ.get("KIT_LONG_TESTS"))
 ROOT = Path(__file__).parents[2]
