@@ -81,6 +81,7 @@ typedef struct Store {
     File *file;             /* where blocks are, or NULL: on the heap */
     Buffer *buffers, **last;
     Block *oldest_full, *newest_full;
+    long long cut;          /* events lost because their bytes are no longer in the file */
 } Store;
 
 /* The calling thread's buffer where it is at hand, else NULL.  With the store's lock held: who

@@ -22,6 +22,7 @@ import zlib
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from kit.errors import CaptureError
+from kit.markers.reporting import report
 from kit.probes.files import absolute, process, remove, sync_folder
 from kit.probes.store import sub_buffer
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from kit._c import Watch
     from kit.markers.format import Format
 
 __all__ = [
@@ -239,6 +241,7 @@ class CaptureFile:
         self._lock = threading.Lock()
         self._declared = 0
         self._full = False
+        self._undeclared = 0  # as in the file, which somebody may cut off
         self._summary: dict[str, Any] | None = None
         if self.path is None:
             self.memory = mmap.mmap(-1, layout.size)
@@ -248,6 +251,7 @@ class CaptureFile:
             found = os.fstat(self._descriptor)
             self.identity = found.st_dev, found.st_ino
         self.words = words_of(self.memory)
+        self._watch()
         slot = thread_slot(layout.key, 0, 0, 0, ENDED_THREADS.encode())
         self.memory[layout.threads : layout.threads + THREAD.size] = slot
         self.set(THREADS, 1)
@@ -259,6 +263,38 @@ class CaptureFile:
         except BaseException:
             self.remove()
             raise
+
+    def _watch(self) -> None:
+        """Have a file that somebody cuts off not end the program, where that can be had."""
+        self.watch: Watch | None = None
+        self.told = False
+        if self._descriptor is not None:
+            try:
+                from kit._c import Watch  # also for the dispatcher in Python, where it is built
+            except ImportError:
+                return
+            self.watch = Watch(self.memory, self._descriptor)
+
+    @property
+    def whole(self) -> int:
+        """How many bytes from the beginning are still in the file."""
+        return len(self.memory) if self.watch is None else self.watch.whole
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether somebody has made it shorter."""
+        return self.whole < len(self.memory)
+
+    def tell(self) -> None:
+        """Say once that it is cut off; no lock of the kit's may be held."""
+        if not self.told and self.is_cut:
+            self.told = True
+            what = (
+                "somebody else has made this file shorter while it was being recorded; what was "
+                "there and what comes is counted as lost, until Recorder.rotate() goes on in a new "
+                "file (to begin one, rotate or stop: do not empty or overwrite it)"
+            )
+            report(f"{self.path} was cut off", CaptureError(what))
 
     def remove(self) -> None:
         """Remove a file in which nothing was recorded; one that has its name by now stays."""
@@ -274,7 +310,8 @@ class CaptureFile:
         """Return another file like this one; what is counted from the beginning goes on there."""
         own = self._capacity, self._mode, self.context, self._wall, self.durable
         new = CaptureFile(path, self.layout, *own)
-        new.set(UNDECLARED, self.undeclared)
+        new._undeclared = self._undeclared
+        new.set(UNDECLARED, new._undeclared)
         return new
 
     def finish(self, cells: int) -> None:
@@ -285,8 +322,8 @@ class CaptureFile:
         cells : int
             So many hold all there is.
         """
-        if self._descriptor is None or self._pid != os.getpid():
-            return
+        if self._descriptor is None or self._pid != os.getpid() or self.is_cut:
+            return  # nothing that is left of it is made longer again
         for place, used, summed in self._heads(cells):
             check = None if used == summed else self.sum_of(place + PIECE.size, used)
             if check is not None:
@@ -296,6 +333,7 @@ class CaptureFile:
         # From here on nothing of ours reaches what is cut off.
         self.memory = mmap.mmap(self._descriptor, self.layout.arena)
         self.words = words_of(self.memory)
+        self._watch()
         os.ftruncate(self._descriptor, self.layout.arena + cells * self.layout.cell)
         self.flush()
 
@@ -428,6 +466,7 @@ class CaptureFile:
     def started(self, at: int, summary: dict[str, Any]) -> None:
         """Note when the recording began, with nothing in it."""
         self.correct(summary)
+        self._undeclared = 0
         self.set(UNDECLARED, 0)
         self.set(STARTED, at)
 
@@ -455,12 +494,13 @@ class CaptureFile:
     def lose(self) -> None:
         """Count an event of a marker that is not declared."""
         with self._lock:
-            self.set(UNDECLARED, self.undeclared + 1)
+            self._undeclared += 1
+            self.set(UNDECLARED, self._undeclared)
 
     @property
     def undeclared(self) -> int:
         """How many events of markers that are not declared were lost."""
-        return self._live(UNDECLARED)
+        return self._undeclared
 
     def set(self, place: int, value: int) -> None:
         """Set a word of the live page, in one store; the file is not whole any more.

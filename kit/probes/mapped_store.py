@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from kit.probes.capture_file import CaptureFile
 
     Writer = Callable[[int, int, tuple[Any, ...]], None]
+    _Found = tuple["_MappedBuffer", int, list[bytes], Counter[int], Counter[int]]
 
 __all__ = ["MappedSink", "MappedStore"]
 
@@ -130,6 +131,9 @@ class MappedStore(Store):
         self._context = context
         self._pid = os.getpid()
         self._fresh()
+        self._file: CaptureFile | None = file
+        self._whole = file.layout.size
+        self._cut = 0
         self._memory, self._words, self._layout = file.memory, file.words, file.layout
         self._taken = bytearray(file.layout.cells)
         self._serial = 0
@@ -217,6 +221,8 @@ class MappedStore(Store):
         block = buffer.current
         if block is not None and block.room - block.used >= size:
             return block
+        if self._is_cut():
+            return None
         while self._ended:
             ended = self._ended.popleft()
             if self.sub_buffer and ended.current is not None and ended.current.events:
@@ -236,6 +242,8 @@ class MappedStore(Store):
         return block
 
     def _seal(self, buffer: _MappedBuffer, block: _Block) -> None:
+        if self._is_cut():
+            return
         held = self._held + block.events
         self._full.append(block)
         buffer.current = None
@@ -251,6 +259,9 @@ class MappedStore(Store):
         gone = buffer.gone + Counter(_codes(data, 0))
         overwritten = buffer.overwritten + Counter(_codes(data, block.taken[0]))
         held = self._held - block.events
+        # What has just been cut off is zeros, which are no events.
+        left = overwritten.total() - buffer.overwritten.total()
+        self._cut += block.events - block.taken[1] - left
         self._note_gone(buffer, block, gone)
         self._full.popleft()
         buffer.blocks.remove(block)
@@ -258,6 +269,24 @@ class MappedStore(Store):
         buffer.overwritten = overwritten
         self._held = held
         self._release(block)
+
+    def _is_cut(self) -> bool:
+        """Whether somebody has cut the file off; then what was in the part that has gone is lost."""
+        if self._file is None:
+            return False
+        while (whole := self._file.whole) < self._whole:
+            self._whole = whole
+            for buffer in self._mapped():
+                buffer.current = None  # the next event asks for room
+                there = deque(each for each in buffer.blocks if each.place + each.used <= whole)
+                for block in buffer.blocks:
+                    if block not in there:
+                        self._cut += block.events - block.taken[1]
+                buffer.blocks = there
+            full = deque(each for each in self._full if each in each.buffer.blocks)
+            self._held -= sum(each.events for each in self._full if each not in full)
+            self._full = full
+        return self._whole < self._layout.size
 
     # The file.
 
@@ -354,6 +383,7 @@ class MappedStore(Store):
 
     def _forget_all(self) -> None:
         self._forget = self._settled = False
+        self._cut = 0
         self._set(CLOSED, 0)
         self.buffers, self.appends, self.every = {}, {}, []
         self._full.clear()
@@ -381,6 +411,7 @@ class MappedStore(Store):
             How many events that are, and how many of its cells hold them.
         """
         with self._writing:
+            self._is_cut()
             events, cells = self._events(), self._taken.rfind(b"\1") + 1
             # First what there may be no memory for: all of it is done, or none.
             taken, full = bytearray(file.layout.cells), deque[_Block]()
@@ -392,6 +423,8 @@ class MappedStore(Store):
             self._memory, self._words, self._layout = file.memory, file.words, file.layout
             self._taken, self._full = taken, full
             self._serial = self._held = 0
+            self._file, self._whole = file, file.layout.size
+            self._set(LOST, self._cut)
             sink.file = file
             for buffer, blocks, slots, gone in each_fresh:
                 buffer.blocks, buffer.slots, buffer.gone = blocks, slots, gone
@@ -436,7 +469,7 @@ class MappedStore(Store):
         """Have whoever writes next say that the file has changed; None when not all is sealed."""
         with self._writing:
             blocks = [block for buffer in self._mapped() for block in buffer.blocks]
-            if self._busy or any(block.used != block.summed for block in blocks):
+            if self._busy or self._is_cut() or any(block.used != block.summed for block in blocks):
                 return None
             self._note_ends()
             self._settled = True
@@ -466,6 +499,7 @@ class MappedStore(Store):
         if self._pid == os.getpid():
             return
         self._pid = os.getpid()
+        self._file = None
         self._memory = mmap.mmap(-1, self._layout.size)
         self._words = words_of(self._memory)
         self._fresh()  # the lock may be held by a thread that is not here
@@ -482,22 +516,16 @@ class MappedStore(Store):
         return self._read(None, take=True)
 
     def _read(self, newest: int | None, *, take: bool) -> list[Piece]:
-        found = []
         with self._writing:
-            for buffer in self._mapped():
-                parts: list[bytes] = []
-                count = 0
-                for block in reversed(buffer.blocks):
-                    if newest is not None and count >= newest:
-                        break
-                    begin, end = block.place + block.taken[0], block.place + block.used
-                    parts.append(bytes(self._memory[begin:end]))
-                    count += block.events - block.taken[1]
-                    if take:
+            self._is_cut()
+            whole, found = self._whole, self._found(newest)
+            while self._is_cut() and self._whole < whole:
+                # What was cut off while it was copied is zeros: again, without it.
+                whole, found = self._whole, self._found(newest)
+            if take:
+                for buffer in self._mapped():
+                    for block in buffer.blocks:
                         block.taken = (block.used, block.events)
-                found.append(
-                    (buffer, buffer.events, parts, buffer.lost.copy(), buffer.overwritten.copy())
-                )
         pieces = []
         for buffer, events, parts, lost, overwritten in found:
             rows: list[Row] = []
@@ -508,10 +536,39 @@ class MappedStore(Store):
             pieces.append(Piece(buffer, events - len(rows), rows, lost, overwritten))
         return pieces
 
+    def _found(self, newest: int | None) -> list[_Found]:
+        """Return of each buffer how far it has come, its records (newest first), and its counts."""
+        found: list[_Found] = []
+        for buffer in self._mapped():
+            parts: list[bytes] = []
+            count = 0
+            for block in reversed(buffer.blocks):
+                if newest is not None and count >= newest:
+                    break
+                begin, end = block.place + block.taken[0], block.place + block.used
+                parts.append(bytes(self._memory[begin:end]))
+                count += block.events - block.taken[1]
+            events = buffer.events
+            if self._cut and buffer.blocks:
+                events = buffer.blocks[-1].first + buffer.blocks[-1].events
+            found.append((buffer, events, parts, buffer.lost.copy(), buffer.overwritten.copy()))
+        return found
+
     def __len__(self) -> int:
         with self._writing:
+            self._is_cut()
             taken = (block.taken[1] for buffer in self._mapped() for block in buffer.blocks)
             return self._events() - sum(taken)
+
+    def cut(self) -> int:
+        """How many of the lost were in a part of the file that has gone."""
+        with self._writing:
+            self._is_cut()
+            return self._cut
+
+    def lost(self) -> int:
+        """How many events found no room, or were in a part of the file that has gone."""
+        return self.cut() + super().lost()
 
     def overwritten(self) -> int:
         """How many events gave way to newer ones."""
@@ -591,6 +648,8 @@ def _codes(data: bytes, begin: int) -> list[int]:
     found, at = [], begin
     while at < len(data):
         size, code, _, _ = HEAD.unpack_from(data, at)
+        if size < HEAD.size:
+            break  # cut off just now
         found.append(code)
         at += size
     return found

@@ -290,6 +290,7 @@ class Recorder:
                 new.remove()
             raise
         self._finished = old
+        old.tell()
         try:
             if self._stopped is None:
                 old.stopped(now, self._summary())
@@ -357,6 +358,7 @@ class Recorder:
         self._stopped = time.monotonic_ns() if at is None else at
         over = self._waited()
         if self._file is not None:
+            self._file.tell()
             self._file.stopped(self._stopped, self._summary())
             if at is not None and self._finished is not None:
                 self._finished.correct(self._summary())  # it may have gone on a little too long
@@ -475,7 +477,9 @@ class Recorder:
 
     @property
     def lost(self) -> int:
-        """How many events found no room."""
+        """How many events found no room, or were in a file that somebody cut off."""
+        if self._file is not None:
+            self._file.tell()
         return self._sink.store.lost() + (self._file.undeclared if self._file else 0)
 
     @property
@@ -683,7 +687,7 @@ class Recorder:
             stopped=self._stopped,
             wall=self._wall,
             filtered=self.filtered,
-            lost_elsewhere=self._file.undeclared if self._file else 0,
+            lost_elsewhere=store.cut() + (self._file.undeclared if self._file else 0),
         )
 
     def __repr__(self) -> str:
