@@ -210,6 +210,7 @@ detach_all(void)
         if (file->watch != NULL) { /* what becomes of the parent's file is nothing to the child */
             kit_bus_forget(file->watch->mapping);
             file->watch->mapping = NULL;
+            file->whole = file->view.len;
         }
         /* Should that fail, nothing may be written there: a child that stops is better than a
          * file that two processes write. */

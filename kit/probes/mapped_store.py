@@ -271,7 +271,7 @@ class MappedStore(Store):
         self._release(block)
 
     def _is_cut(self) -> bool:
-        """Whether somebody has cut the file off; then what was in the part that has gone is lost."""
+        """Whether somebody has cut the file off; what was in the part that has gone is lost."""
         if self._file is None:
             return False
         while (whole := self._file.whole) < self._whole:
