@@ -70,6 +70,10 @@ class Rows:
         ],
     ]: ...
 
+class Watch:
+    whole: int
+    def __init__(self, memory: mmap, descriptor: int, /) -> None: ...
+
 class File:
     free: int
     events: int
@@ -86,6 +90,7 @@ class File:
         arena: int,
         cell: int,
         cells: int,
+        watch: Watch = ...,
         /,
     ) -> None: ...
 
@@ -96,6 +101,7 @@ class Block: ...
 class Store:
     buffers: int
     lost: int
+    cut: int
     overwritten: int
     kinds: tuple[bytes, ...]
 

@@ -86,6 +86,8 @@ kit_file_release(File *file, char *data)
     kit_file_changes(file);
     PieceHead *head = head_of(data);
     size_t cell = ((char *)head - file->arena) / file->cell, cells = head->cells;
+    if (cells > file->cells - cell)
+        cells = 0; /* somebody else writes there */
     atomic_store_explicit(&head->magic, 0, memory_order_relaxed);
     /* Before anything else is written there. */
     atomic_thread_fence(memory_order_release);
@@ -99,7 +101,8 @@ kit_file_release(File *file, char *data)
 size_t
 kit_file_room(const File *file, char *data)
 {
-    return head_of(data)->cells * file->cell - PIECE_HEAD;
+    size_t cells = head_of(data)->cells;
+    return cells == 0 || cells > file->cells ? 0 : cells * file->cell - PIECE_HEAD;
 }
 
 size_t
@@ -282,6 +285,11 @@ static void
 detach_all(void)
 {
     for (File *file = files; file != NULL; file = file->following) {
+        if (file->watch != NULL) { /* what becomes of the parent's file is nothing to the child */
+            kit_bus_forget(file->watch->mapping);
+            file->watch->mapping = NULL;
+            file->whole = file->view.len;
+        }
         /* Should that fail, nothing may be written there: a child that stops is better than a
          * file that two processes write. */
         if (mmap(file->base, file->view.len, PROT_READ | PROT_WRITE,
@@ -307,8 +315,9 @@ file_fill(PyObject *made, PyObject *args, PyObject *Py_UNUSED(kwargs))
     PyObject *memory;
     unsigned int key;
     unsigned long long live, threads, most_threads, counts, most_counts, arena, cell, cells;
-    if (!PyArg_ParseTuple(args, "OIKKKKKKKK", &memory, &key, &live, &threads, &most_threads,
-                          &counts, &most_counts, &arena, &cell, &cells))
+    PyObject *watch = NULL;
+    if (!PyArg_ParseTuple(args, "OIKKKKKKKK|O!", &memory, &key, &live, &threads, &most_threads,
+                          &counts, &most_counts, &arena, &cell, &cells, kit_Watch, &watch))
         return -1;
     if (strcmp(Py_TYPE(memory)->tp_name, "mmap.mmap") != 0) {
         PyErr_SetString(PyExc_TypeError, "a file's memory is a mmap.mmap");
@@ -331,6 +340,8 @@ file_fill(PyObject *made, PyObject *args, PyObject *Py_UNUSED(kwargs))
         return -1;
     }
     self->base = self->view.buf;
+    self->whole = self->view.len;
+    self->watch = (Watch *)Py_XNewRef(watch);
     self->live = (Live *)(self->base + live);
     self->threads = (ThreadSlot *)(self->base + threads);
     self->counts = (CountSlot *)(self->base + counts);
@@ -367,6 +378,7 @@ file_dealloc(File *self)
             self->following->place = self->place;
         KIT_UNLOCK(&files_lock);
     }
+    Py_XDECREF(self->watch);
     PyMem_RawFree(self->taken);
     PyMem_RawFree(self->spare_threads);
     PyMem_RawFree(self->spare_counts);

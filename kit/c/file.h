@@ -7,7 +7,7 @@
 #ifndef KIT_FILE_H
 #define KIT_FILE_H
 
-#include "kit.h"
+#include "bus.h"
 
 #define PIECE_MAGIC 0x5049544Bu /* "KTIP" as it lies in a little-endian file, read "KITP" */
 #define PIECE_HEAD 64
@@ -77,6 +77,8 @@ typedef struct File {
     size_t spare_thread_count, spare_count_count;
     uint32_t key;
     uint64_t serial;
+    Watch *watch;                   /* NULL: nobody can cut it off */
+    size_t whole;                   /* bytes that are still the file's, as the store knows */
     bool settled;                   /* all of it is sealed; nobody may write before it says so */
     struct File *following;         /* of all files, for the child of a fork */
     struct File **place;

@@ -341,6 +341,7 @@ HIDDEN int kit_init_readers(PyObject *module);
 HIDDEN int kit_init_arrays(PyObject *module);
 HIDDEN int kit_init_dispatch(PyObject *module);
 HIDDEN int kit_init_spans(PyObject *module);
+HIDDEN int kit_init_bus(PyObject *module);
 HIDDEN int kit_init_file(PyObject *module);
 HIDDEN int kit_init_store(PyObject *module);
 HIDDEN int kit_init_writer(PyObject *module);

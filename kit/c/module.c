@@ -45,7 +45,7 @@ execute(PyObject *module)
             return -1;
     }
     if (kit_init_clock(module) < 0 || kit_init_readers(module) < 0 ||
-        kit_init_file(module) < 0 || kit_init_store(module) < 0 || kit_init_rows(module) < 0 ||
+        kit_init_bus(module) < 0 || kit_init_file(module) < 0 || kit_init_store(module) < 0 || kit_init_rows(module) < 0 ||
         kit_init_writer(module) < 0 || kit_init_cells(module) < 0 || kit_init_adder(module) < 0 ||
         kit_init_program(module) < 0 || kit_init_arrays(module) < 0 || kit_init_gate(module) < 0 ||
         kit_init_dispatch(module) < 0 || kit_init_spans(module) < 0)

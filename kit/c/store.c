@@ -122,6 +122,52 @@ kit_new_block(Store *store, Buffer *buffer, size_t room)
     return block;
 }
 
+/* Whether somebody has cut the file off.  What was recorded in the part that has gone is lost, and so
+ * is whatever comes, until the store goes on in another file. */
+static bool
+is_cut(Store *store)
+{
+    File *file = store->file;
+    if (file == NULL || file->watch == NULL)
+        return false;
+    for (size_t whole; (whole = kit_watch_whole(file->watch)) < file->whole;) {
+        file->whole = whole;
+        Block *gone = NULL;
+        for (Buffer *buffer = store->buffers; buffer != NULL; buffer = buffer->next) {
+            buffer->current = NULL; /* the next event asks for room */
+            for (Block **place = &buffer->oldest, *block; (block = *place) != NULL;) {
+                size_t begin = block->data - file->base;
+                if (begin <= whole && *kit_used(block) <= whole - begin) {
+                    place = &block->next;
+                    continue;
+                }
+                *place = block->next;
+                store->cut += block->events - block->events_taken;
+                block->buffer = NULL;
+                block->next = gone;
+                gone = block;
+            }
+        }
+        store->newest_full = NULL;
+        for (Block **place = &store->oldest_full, *block; (block = *place) != NULL;) {
+            if (block->buffer != NULL) {
+                store->newest_full = block;
+                place = &block->next_full;
+            }
+            else {
+                *place = block->next_full;
+                store->held -= block->events;
+            }
+        }
+        for (Block *next; gone != NULL; gone = next) {
+            next = gone->next;
+            gone->next = gone->next_full = NULL;
+            Py_DECREF(gone);
+        }
+    }
+    return file->whole < (size_t)file->view.len;
+}
+
 /* Another piece for a block that holds nothing yet. */
 static int
 enlarge(Store *store, Buffer *buffer, Block *block, size_t room)
@@ -453,6 +499,10 @@ next_room(const Store *store, const Block *last)
 COLD int
 kit_make_room(Store *store, Buffer *buffer, size_t size)
 {
+    if (is_cut(store)) {
+        PyErr_NoMemory();
+        return -1;
+    }
     size_t room = next_room(store, buffer->current);
     if (size > room)
         room = (size + 7) / 8 * 8;
@@ -485,15 +535,20 @@ drop_oldest(Store *store)
     Block *block = store->oldest_full;
     Buffer *buffer = block->buffer;
     size_t used = atomic_load_explicit(kit_used(block), memory_order_relaxed);
+    Py_ssize_t left = block->events - block->events_taken;
     for (size_t at = store->file == NULL ? block->taken : 0; at < used;) {
         Head head;
         memcpy(&head, block->data + at, sizeof(head));
+        if (head.size < RECORD_HEAD || head.size > used - at)
+            break; /* cut off just now */
+        left -= at >= block->taken;
         if (count_codes(buffer, (size_t)head.code + 1) < 0)
             return -1;
         buffer->overwritten[head.code] += at >= block->taken;
         buffer->gone[head.code]++;
         at += head.size;
     }
+    store->cut += left;
     if (store->file != NULL) {
         note_gone(store->file, buffer, block);
         kit_file_release(store->file, block->data);
@@ -518,6 +573,8 @@ drop_oldest(Store *store)
 static int
 seal(Store *store, Buffer *buffer, bool more)
 {
+    if (is_cut(store))
+        return 0;
     Block *block = buffer->current;
     /* First what may fail: a block that is full and still written to would be dropped too early. */
     Block *next = more ? kit_new_block(store, buffer, next_room(store, block)) : NULL;
@@ -574,7 +631,7 @@ forget_all(Store *self)
     for (size_t code = 0; code < ended->codes; code++)
         ended->lost[code] = ended->overwritten[code] = 0;
     self->oldest_full = self->newest_full = NULL;
-    self->held = 0;
+    self->held = self->cut = 0;
     if (self->file != NULL)
         kit_file_clear(self->file);
     self->id = atomic_fetch_add(&ids, 1) + 1; /* nobody's cache holds it */
@@ -665,6 +722,7 @@ store_length(Store *self)
 {
     Py_ssize_t events = 0;
     KIT_LOCK(&self->lock);
+    is_cut(self);
     for (Buffer *buffer = self->buffers; buffer != NULL; buffer = buffer->next) {
         for (Block *block = buffer->oldest; block != NULL; block = block->next)
             events += block->events - block->events_taken;
@@ -676,8 +734,9 @@ store_length(Store *self)
 static long long
 sum(Store *self, bool lost)
 {
-    long long all = 0;
     KIT_LOCK(&self->lock);
+    is_cut(self);
+    long long all = lost ? self->cut : 0;
     for (Buffer *buffer = self->buffers; buffer != NULL; buffer = buffer->next) {
         for (size_t code = 0; code < buffer->codes; code++)
             all += lost ? buffer->lost[code] : buffer->overwritten[code];
@@ -690,6 +749,16 @@ static PyObject *
 store_lost(Store *self, void *Py_UNUSED(closure))
 {
     return PyLong_FromLongLong(sum(self, true));
+}
+
+static PyObject *
+store_cut(Store *self, void *Py_UNUSED(closure))
+{
+    KIT_LOCK(&self->lock);
+    is_cut(self);
+    long long cut = self->cut;
+    KIT_UNLOCK(&self->lock);
+    return PyLong_FromLongLong(cut);
 }
 
 static PyObject *
@@ -743,6 +812,8 @@ piece(Store *self, Buffer *buffer, Py_ssize_t newest)
         skip = there - newest;
     PyObject *parts = PyList_New(0);
     long long first = buffer->events - (there - skip);
+    if (self->cut > 0 && buffer->oldest != NULL) /* what came after may have gone */
+        first = buffer->oldest->first + buffer->oldest->events_taken + skip;
     for (Block *block = buffer->oldest; parts != NULL && block != NULL; block = block->next) {
         Py_ssize_t events = block->events - block->events_taken;
         if (events <= skip) {
@@ -751,10 +822,12 @@ piece(Store *self, Buffer *buffer, Py_ssize_t newest)
         }
         size_t begin = block->taken;
         size_t end = atomic_load_explicit(kit_used(block), memory_order_acquire);
+        if (end < begin)
+            end = begin; /* cut off just now, as pieces() finds */
         for (; skip > 0; skip--, events--) {
             Head head;
             memcpy(&head, block->data + begin, sizeof(head));
-            begin += head.size;
+            begin += head.size <= end - begin ? head.size : 0;
         }
         PyObject *part = block->file == NULL
                              ? Py_BuildValue("Onnn", block, (Py_ssize_t)begin, (Py_ssize_t)end, events)
@@ -796,15 +869,26 @@ pieces(Store *self, Py_ssize_t newest)
      * the lock it would wait for itself.  (Interpreters that know such a lock, 3.13 and later,
      * collect between two instructions of Python code, so never here.) */
     int collecting = PyGC_Disable();
-    PyObject *list = PyList_New(0);
-    for (Buffer *buffer = self->buffers; list != NULL && buffer != NULL; buffer = buffer->next) {
-        if (buffer == self->ended && !counts_any(buffer))
-            continue;
-        PyObject *one = piece(self, buffer, newest);
-        if (one == NULL || PyList_Append(list, one) < 0)
-            Py_CLEAR(list);
-        Py_XDECREF(one);
-    }
+    PyObject *list;
+    size_t whole;
+    do { /* What was cut off while it was copied is zeros: again, without it. */
+        is_cut(self);
+        whole = self->file == NULL ? 0 : self->file->whole;
+        list = PyList_New(0);
+        for (Buffer *buffer = self->buffers; list != NULL && buffer != NULL; buffer = buffer->next) {
+            if (buffer == self->ended && !counts_any(buffer))
+                continue;
+            PyObject *one = piece(self, buffer, newest);
+            if (one == NULL || PyList_Append(list, one) < 0)
+                Py_CLEAR(list);
+            Py_XDECREF(one);
+        }
+        is_cut(self);
+        if (self->file == NULL || self->file->whole == whole)
+            break;
+        PyErr_Clear();
+        Py_CLEAR(list);
+    } while (true);
     if (collecting)
         PyGC_Enable();
     return list;
@@ -882,6 +966,7 @@ store_rotate(Store *self, PyObject *made)
         return NULL;
     }
     KIT_LOCK(&self->lock);
+    is_cut(self);
     File *old = self->file;
     kit_file_changes(old);
     old->events = 0;
@@ -895,6 +980,7 @@ store_rotate(Store *self, PyObject *made)
                           memory_order_relaxed);
     self->oldest_full = self->newest_full = NULL;
     self->held = self->to_give_back = 0;
+    atomic_store_explicit(&self->file->live->lost, self->cut, memory_order_relaxed);
     for (Buffer *buffer = self->buffers, *next; buffer != NULL; buffer = next) {
         next = buffer->next;
         for (Block *block = buffer->oldest; block != NULL; block = block->next)
@@ -938,6 +1024,7 @@ store_to_seal(Store *self, PyObject *every)
     int collecting = PyGC_Disable(); /* as in pieces() */
     PyObject *list = PyList_New(0);
     KIT_LOCK(&self->lock);
+    is_cut(self);
     File *file = self->file;
     for (Buffer *buffer = file == NULL ? NULL : self->buffers; buffer != NULL; buffer = buffer->next) {
         for (Block *block = buffer->oldest; list != NULL && block != NULL; block = block->next) {
@@ -989,7 +1076,7 @@ store_settle(Store *self, PyObject *Py_UNUSED(none))
 {
     KIT_LOCK(&self->lock);
     File *file = self->file;
-    bool sealed = file != NULL;
+    bool sealed = file != NULL && !is_cut(self);
     for (Buffer *buffer = self->buffers; sealed && buffer != NULL; buffer = buffer->next) {
         for (Block *block = buffer->oldest; sealed && block != NULL; block = block->next)
             sealed = *kit_used(block) == kit_file_summed(block->data);
@@ -1082,6 +1169,7 @@ static PyMethodDef store_methods[] = {
 
 static PyGetSetDef store_getset[] = {
     {"lost", (getter)store_lost, NULL, "How many events found no room.", NULL},
+    {"cut", (getter)store_cut, NULL, "How many of the lost were in a part of the file that has gone.", NULL},
     {"overwritten", (getter)store_overwritten, NULL, "How many events gave way to newer ones.", NULL},
     {"kinds", (getter)store_kinds, NULL, "The columns of each code.", NULL},
     {NULL},

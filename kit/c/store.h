@@ -88,6 +88,7 @@ typedef struct Store {
     Py_ssize_t to_give_back;/* slots of the file that ended threads have until their events are gone */
     Py_ssize_t others;      /* how many buffers there are besides `ended` */
     Block *oldest_full, *newest_full;
+    long long cut;          /* events lost because their bytes are no longer in the file */
 } Store;
 
 /* The calling thread's buffer where it is at hand, else NULL.  With the store's lock held: who

@@ -21,6 +21,7 @@ import zlib
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from kit.errors import CaptureError
+from kit.markers.reporting import report
 from kit.probes.files import absolute, process, remove, sync_folder
 from kit.probes.store import sub_buffer
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from kit._c import Watch
     from kit.markers.format import Format
 
 __all__ = [
@@ -250,6 +252,7 @@ class CaptureFile:
             found = os.fstat(self._descriptor)
             self.identity = found.st_dev, found.st_ino
         self.words = words_of(self.memory)
+        self._watch()
         slot = thread_slot(layout.key, 0, 0, 0, ENDED_THREADS.encode())
         self.memory[layout.threads : layout.threads + THREAD.size] = slot
         self.set(THREADS, 1)
@@ -261,6 +264,38 @@ class CaptureFile:
         except BaseException:
             self.remove()
             raise
+
+    def _watch(self) -> None:
+        """Have a file that somebody cuts off not end the program, where that can be had."""
+        self.watch: Watch | None = None
+        self.told = False
+        if self._descriptor is not None:
+            try:
+                from kit._c import Watch  # also for the dispatcher in Python, where it is built
+            except ImportError:
+                return
+            self.watch = Watch(self.memory, self._descriptor)
+
+    @property
+    def whole(self) -> int:
+        """How many bytes from the beginning are still in the file."""
+        return len(self.memory) if self.watch is None else self.watch.whole
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether somebody has made it shorter."""
+        return self.whole < len(self.memory)
+
+    def tell(self) -> None:
+        """Say once that it is cut off; no lock of the kit's may be held."""
+        if not self.told and self.is_cut:
+            self.told = True
+            what = (
+                "somebody else has made this file shorter while it was being recorded; what was "
+                "there and what comes is counted as lost, until Recorder.rotate() goes on in a new "
+                "file (to begin one, rotate or stop: do not empty or overwrite it)"
+            )
+            report(f"{self.path} was cut off", CaptureError(what))
 
     def remove(self) -> None:
         """Remove a file in which nothing was recorded; one that has its name by now stays."""
@@ -285,8 +320,8 @@ class CaptureFile:
         cells : int
             So many hold all there is.
         """
-        if self._descriptor is None or self._pid != os.getpid():
-            return
+        if self._descriptor is None or self._pid != os.getpid() or self.is_cut:
+            return  # nothing that is left of it is made longer again
         for place, used, summed in self._heads(cells):
             check = None if used == summed else self.sum_of(place + PIECE.size, used)
             if check is not None:
@@ -296,6 +331,7 @@ class CaptureFile:
         # From here on nothing of ours reaches what is cut off.
         self.memory = mmap.mmap(self._descriptor, self.layout.arena)
         self.words = words_of(self.memory)
+        self._watch()
         os.ftruncate(self._descriptor, self.layout.arena + cells * self.layout.cell)
         self.flush()
 

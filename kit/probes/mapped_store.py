@@ -61,6 +61,7 @@ if TYPE_CHECKING:
     from kit.probes.capture_file import CaptureFile
 
     Writer = Callable[[int, int, tuple[Any, ...]], None]
+    _Found = tuple["_MappedBuffer", int, list[bytes], Counter[int], Counter[int]]
 
 __all__ = ["MappedSink", "MappedStore"]
 
@@ -158,6 +159,9 @@ class MappedStore(Store):
         self._context = context
         self._pid = os.getpid()
         self._fresh()
+        self._file: CaptureFile | None = file
+        self._whole = file.layout.size
+        self._cut = 0
         self._memory, self._words, self._layout = file.memory, file.words, file.layout
         self._taken = bytearray(file.layout.cells)
         # Slots that are used again: numbers of threads', places of counts'.
@@ -288,6 +292,8 @@ class MappedStore(Store):
         block = buffer.current
         if block is not None and block.room - block.used >= size:
             return block
+        if self._is_cut():
+            return None
         if block is not None and self.sub_buffer:
             self._seal(buffer, block)
         while buffer.slot is None and (slot := self._thread(buffer)) is None:
@@ -309,6 +315,8 @@ class MappedStore(Store):
         return block
 
     def _seal(self, buffer: _MappedBuffer, block: _Block) -> None:
+        if self._is_cut():
+            return
         held = self._held + block.events
         self._full += (block,)  # not by a call: no signal handler comes in between
         buffer.current = None
@@ -325,6 +333,9 @@ class MappedStore(Store):
         overwritten = buffer.overwritten + Counter(_codes(data, block.taken[0]))
         held = self._held - block.events
         place = buffer.blocks.index(block)
+        # What has just been cut off is zeros, which are no events.
+        left = overwritten.total() - buffer.overwritten.total()
+        self._cut += block.events - block.taken[1] - left
         self._note_gone(buffer, block, gone)
         # Without a call, see _seal.
         del self._full[0]
@@ -417,6 +428,24 @@ class MappedStore(Store):
             self._spare_counts.append(place)
         self._spare_threads.append(number)
         return True
+
+    def _is_cut(self) -> bool:
+        """Whether somebody has cut the file off; what was in the part that has gone is lost."""
+        if self._file is None:
+            return False
+        while (whole := self._file.whole) < self._whole:
+            self._whole = whole
+            for buffer in self._mapped():
+                buffer.current = None  # the next event asks for room
+                there = deque(each for each in buffer.blocks if each.place + each.used <= whole)
+                for block in buffer.blocks:
+                    if block not in there:
+                        self._cut += block.events - block.taken[1]
+                buffer.blocks = there
+            full = deque(each for each in self._full if each in each.buffer.blocks)
+            self._held -= sum(each.events for each in self._full if each not in full)
+            self._full = full
+        return self._whole < self._layout.size
 
     # The file.
 
@@ -549,6 +578,7 @@ class MappedStore(Store):
 
     def _forget_all(self) -> None:
         self._forget = self._settled = False
+        self._cut = 0
         self._set(CLOSED, 0)
         self._anew()
         self._full.clear()
@@ -577,6 +607,7 @@ class MappedStore(Store):
             How many events that are, and how many of its cells hold them.
         """
         with inner:
+            self._is_cut()
             pid, events, cells = self._pid, self._events(), self._taken.rfind(b"\1") + 1
             # First what there may be no memory for: all of it is done, or none.
             taken, full = bytearray(file.layout.cells), deque[_Block]()
@@ -591,6 +622,8 @@ class MappedStore(Store):
             self._taken, self._full = taken, full
             self._spare_threads, self._spare_counts = spare
             self._serial = self._held = 0
+            self._file, self._whole = file, file.layout.size
+            self._set(LOST, self._cut)
             sink.file = file
             if pid != os.getpid():
                 # An interruption has forked before the file was this store's, and let go of the
@@ -648,7 +681,7 @@ class MappedStore(Store):
         """Have whoever writes next say that the file has changed; None when not all is sealed."""
         with inner:
             blocks = [block for buffer in self._mapped() for block in buffer.blocks]
-            if self._busy or any(block.used != block.summed for block in blocks):
+            if self._busy or self._is_cut() or any(block.used != block.summed for block in blocks):
                 return None
             self._note_ends()
             self._settled = True
@@ -679,6 +712,7 @@ class MappedStore(Store):
         if self._pid == os.getpid():
             return
         self._pid = os.getpid()
+        self._file = None
         self._memory = mmap.mmap(-1, self._layout.size)
         self._words = words_of(self._memory)
         if self._busy and inner._is_owned():
@@ -700,22 +734,16 @@ class MappedStore(Store):
 
     @settles
     def _read(self, newest: int | None, *, take: bool) -> list[Piece]:
-        found = []
         with inner:
-            for buffer in self._mapped():
-                parts: list[bytes] = []
-                count = 0
-                for block in reversed(buffer.blocks):
-                    if newest is not None and count >= newest:
-                        break
-                    begin, end = block.place + block.taken[0], block.place + block.used
-                    parts.append(bytes(self._memory[begin:end]))
-                    count += block.events - block.taken[1]
-                    if take:
+            self._is_cut()
+            whole, found = self._whole, self._found(newest)
+            while self._is_cut() and self._whole < whole:
+                # What was cut off while it was copied is zeros: again, without it.
+                whole, found = self._whole, self._found(newest)
+            if take:
+                for buffer in self._mapped():
+                    for block in buffer.blocks:
                         block.taken = (block.used, block.events)
-                found.append(
-                    (buffer, buffer.events, parts, buffer.lost.copy(), buffer.overwritten.copy())
-                )
         pieces = []
         for buffer, events, parts, lost, overwritten in found:
             rows: list[Row] = []
@@ -726,11 +754,41 @@ class MappedStore(Store):
             pieces.append(Piece(buffer, events - len(rows), rows, lost, overwritten))
         return list(filter(self._shown, pieces))
 
+    def _found(self, newest: int | None) -> list[_Found]:
+        """Return of each buffer how far it has come, its records (newest first), and its counts."""
+        found: list[_Found] = []
+        for buffer in self._mapped():
+            parts: list[bytes] = []
+            count = 0
+            for block in reversed(buffer.blocks):
+                if newest is not None and count >= newest:
+                    break
+                begin, end = block.place + block.taken[0], block.place + block.used
+                parts.append(bytes(self._memory[begin:end]))
+                count += block.events - block.taken[1]
+            events = buffer.events
+            if self._cut and buffer.blocks:
+                events = buffer.blocks[-1].first + buffer.blocks[-1].events
+            found.append((buffer, events, parts, buffer.lost.copy(), buffer.overwritten.copy()))
+        return found
+
     @settles
     def __len__(self) -> int:
         with inner:
+            self._is_cut()
             taken = (block.taken[1] for buffer in self._mapped() for block in buffer.blocks)
             return self._events() - sum(taken)
+
+    @settles
+    def cut(self) -> int:
+        """How many of the lost were in a part of the file that has gone."""
+        with inner:
+            self._is_cut()
+            return self._cut
+
+    def lost(self) -> int:
+        """How many events found no room, or were in a part of the file that has gone."""
+        return self.cut() + super().lost()
 
     def overwritten(self) -> int:
         """How many events gave way to newer ones."""
@@ -820,6 +878,8 @@ def _codes(data: bytes, begin: int) -> list[int]:
     found, at = [], begin
     while at < len(data):
         size, code, _, _ = HEAD.unpack_from(data, at)
+        if size < HEAD.size:
+            break  # cut off just now
         found.append(code)
         at += size
     return found

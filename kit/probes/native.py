@@ -135,6 +135,10 @@ class NativeStore(Store):
         """How many events found no room."""
         return self.blocks.lost
 
+    def cut(self) -> int:
+        """How many of the lost were in a part of the file that has gone."""
+        return self.blocks.cut
+
     def overwritten(self) -> int:
         """How many events gave way to newer ones."""
         return self.blocks.overwritten
@@ -227,4 +231,5 @@ def _memory(file: CaptureFile) -> _c.File:
     layout = file.layout
     parts = (layout.threads, layout.most_threads, layout.counts, layout.most_counts)
     arena = (layout.arena, layout.cell, layout.cells)
-    return _c.File(file.memory, layout.key, PAGE, *parts, *arena)
+    watch = () if file.watch is None else (file.watch,)
+    return _c.File(file.memory, layout.key, PAGE, *parts, *arena, *watch)

@@ -313,6 +313,7 @@ class Recorder:
             self._detach()
             return events
         cuts = self._cuts
+        old.tell()
         try:
             old.finish(cells)
         except Exception as error:  # noqa: BLE001 - it goes on in the new one, whatever this is
@@ -412,6 +413,8 @@ class Recorder:
                     pass  # somebody disconnected it by name
         self._stopped = time.monotonic_ns() if at is None else at
         over = self._waited()
+        if self._file is not None:
+            self._file.tell()
         self._note(correct=at is not None)
         if over:
             sealing.close(self._sink)
@@ -562,7 +565,9 @@ class Recorder:
 
     @property
     def lost(self) -> int:
-        """How many events found no room."""
+        """How many events found no room, or were in a file that somebody cut off."""
+        if self._file is not None:
+            self._file.tell()
         return self._sink.store.lost() + self._sink.undeclared.n
 
     @property
@@ -777,7 +782,7 @@ class Recorder:
             stopped=self._stopped,
             wall=self._wall,
             filtered=self.filtered,
-            lost_elsewhere=self._sink.undeclared.n,
+            lost_elsewhere=store.cut() + self._sink.undeclared.n,
         )
 
     def __repr__(self) -> str:

@@ -74,7 +74,7 @@ def close(sink: Sink) -> bool:
         When the file is to be on the disk, and that failed.
     """
     file = sink.file
-    if file is None or file.path is None:
+    if file is None or file.path is None or file.is_cut:
         return False
     for _ in range(TRIES):
         seal(sink, every=True)
@@ -145,6 +145,9 @@ class _Sealing:
         """Whether to look again."""
         file = sink.file
         if file is None or file.path is None or file.is_closed:
+            return False
+        file.tell()
+        if file.told:
             return False
         try:
             if file.is_stopped:

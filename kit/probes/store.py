@@ -288,6 +288,10 @@ class Store(ABC):
         with inner:
             return sum(buffer.lost.copy().total() for buffer in self.every.copy())
 
+    def cut(self) -> int:
+        """How many of the lost were in a part of the file that has gone."""
+        return 0
+
     def has_room_for_dispatch(self) -> bool:
         """Take a place for an observed dispatch, or count it as lost."""
         return self._most_dispatches is None or self._dispatches.up() <= self._most_dispatches
