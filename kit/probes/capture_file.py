@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
 
 from kit.errors import CaptureError
-from kit.probes.files import process
+from kit.probes.files import create, give_name, partial_of, process, there_is
 from kit.probes.store import sub_buffer
 
 if TYPE_CHECKING:
@@ -347,9 +347,9 @@ def _make(path: Path, size: int, header: bytes) -> mmap.mmap:
     """Make a file of that size and map it; it has its name when all its room is reserved."""
     shown = os.fspath(path)
     if path.exists():
-        raise _exists(shown)
-    partial = path.with_name(f".{secrets.token_hex(8)}.partial")
-    file = partial.open("x+b", buffering=0)
+        raise there_is(path)
+    partial = partial_of(path)
+    file = create(partial)
     try:
         with file:
             try:
@@ -361,15 +361,10 @@ def _make(path: Path, size: int, header: bytes) -> mmap.mmap:
                     error.errno, f"{what}; record with a smaller capacity", shown
                 ) from None
             memory = mmap.mmap(file.fileno(), size)
-        _name(partial, path)
+        give_name(partial, path)
     finally:
         partial.unlink(missing_ok=True)
     return memory
-
-
-def _exists(shown: str) -> FileExistsError:
-    what = "there is a file of this name; remove it, or record to another path"
-    return FileExistsError(errno.EEXIST, what, shown)
 
 
 def _reserve(file: IO[bytes], size: int) -> None:
@@ -386,16 +381,3 @@ def _reserve(file: IO[bytes], size: int) -> None:
     for at in range(0, size, len(zeros)):
         file.write(zeros[: size - at])
     file.seek(0)
-
-
-def _name(partial: Path, path: Path) -> None:
-    """Give a file its name, unless another one has it by now."""
-    try:
-        os.link(partial, path)
-    except FileExistsError:
-        raise _exists(os.fspath(path)) from None
-    except (OSError, NotImplementedError, AttributeError):
-        # A file system without links: between these two somebody could make such a file.
-        if path.exists():
-            raise _exists(os.fspath(path)) from None
-        partial.rename(path)

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import importlib
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from kit.probes.files import sync_folder
+from kit.probes.files import identity, sync_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from kit.probes.files import Identity
     from kit.probes.recorder import Recorder
 
 __all__ = ["NumberedFiles"]
+
+_MOST_TAKEN: Final = 1000
+"""So many names that others have taken are passed over."""
 
 
 class NumberedFiles:
@@ -35,6 +39,8 @@ class NumberedFiles:
         # Those that are finished, and for each recorder the one that it writes.
         self._entries: list[dict[str, Any]] = []
         self._current: dict[str, Path] = {}
+        # Which files they are: only these are removed, whatever has their names by then.
+        self._identities: dict[str, Identity | None] = {}
         self._numbers: dict[str, int] = {}
         self._failed: set[str] = set()
         self._finished: dict[str, int] = {}
@@ -66,18 +72,16 @@ class NumberedFiles:
         OSError
             When the file cannot be made.
         """
-        path = self._next(name)
-        recorder.rotate(path)
-        self._numbers[name] += 1
-        self._current[name] = path
+        self._go_on(name, recorder)
 
     def abandon(self, recorders: dict[str, Recorder]) -> None:
         """Remove the files of recorders that have not been started."""
-        for name, path in self._current.items():
-            recorders[name].rotate(None)
-            path.unlink()
-        self._current.clear()
-        self._numbers.clear()
+        for name, recorder in recorders.items():
+            path = self._current.pop(name, None)
+            if path is not None:
+                self._numbers.pop(name)
+                recorder.rotate(None)
+                self._remove(path)
 
     def rotate(self, name: str, recorder: Recorder, last: bool) -> None:
         """Have a recorder go on in the next file, where there is something in the last one.
@@ -99,22 +103,47 @@ class NumberedFiles:
             return
         if last and recorder.probe.observer is not None:
             self._save_dispatches(name, recorder)
-        path = None if last else self._next(name)
         self._failed.add(name)
-        events = recorder.rotate(path)
+        events = len(recorder)
+        try:
+            events = recorder.rotate(None) if last else self._go_on(name, recorder)
+        finally:
+            # It may have gone on and failed afterwards, in what remains to be done for the old one.
+            if recorder.path != current:
+                if last:
+                    del self._current[name]
+                self._entries.append({"file": current.name, "recorder": name, "events": events})
+                self._finished[name] = self._finished.get(name, 0) + events
         self._failed.discard(name)
         sync_folder(self.folder)
-        self._entries.append({"file": current.name, "recorder": name, "events": events})
-        self._finished[name] = self._finished.get(name, 0) + events
-        if path is None:
-            del self._current[name]
-        else:
-            self._numbers[name] += 1
-            self._current[name] = path
 
-    def _next(self, name: str) -> Path:
-        number = self._numbers.setdefault(name, 0) + 1
-        return self.folder / f"{name}-{number:06d}.kit"
+    def _go_on(self, name: str, recorder: Recorder) -> int:
+        """Have a recorder go on in the next file of which nobody has taken the name."""
+        for _ in range(_MOST_TAKEN):
+            number = self._numbers.get(name, 0) + 1
+            path = self.folder / f"{name}-{number:06d}.kit"
+            try:
+                return recorder.rotate(path)
+            except FileExistsError:
+                if recorder.path != path:
+                    self._numbers[name] = number
+                    continue
+                raise
+            finally:
+                if recorder.path == path:
+                    self._numbers[name] = number
+                    self._current[name] = path
+                    self._identities[path.name] = identity(path)
+        raise FileExistsError(f"{name}-{number:06d}.kit and all before it are there already")
+
+    def _is_ours(self, path: Path) -> bool:
+        found = identity(path)
+        return found is not None and found == self._identities.get(path.name)
+
+    def _remove(self, path: Path) -> None:
+        """Remove a file, unless it is another one by now."""
+        if self._is_ours(path):
+            path.unlink()
 
     def _save_dispatches(self, name: str, recorder: Recorder) -> None:
         """Save what was observed of dispatches, which was in memory until now."""
@@ -134,15 +163,23 @@ class NumberedFiles:
         return counts
 
     def size(self) -> int:
-        """How many bytes the finished files have together."""
-        return sum((self.folder / name).stat().st_size for name in self.names)
+        """How many bytes the finished files have together, as far as they are still there."""
+        paths = [self.folder / name for name in self.names]
+        return sum(path.lstat().st_size for path in paths if self._is_ours(path))
 
     def remove_oldest(self) -> bool:
-        """Remove the oldest finished file, unless it is the only one; whether it did."""
+        """Remove the oldest finished file, unless it is the only one; whether it did.
+
+        Raises
+        ------
+        OSError
+            When it cannot be removed.
+        """
         if len(self._entries) < 2:
             return False
-        oldest = self._entries.pop(0)
-        (self.folder / oldest["file"]).unlink(missing_ok=True)
+        oldest = self._entries[0]
+        self._remove(self.folder / oldest["file"])
+        del self._entries[0], self._identities[oldest["file"]]
         name = oldest["recorder"]
         self.removed[name] = self.removed.get(name, 0) + oldest["events"]
         return True

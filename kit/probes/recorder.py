@@ -17,6 +17,8 @@ from kit.probes.checks import whole
 from kit.probes.context import context_functions, context_letters
 from kit.probes.cutoff import Cuts
 from kit.probes.facts import facts
+from kit.probes.files import absolute
+from kit.probes.leftovers import remove_dead
 from kit.probes.sink import new_sink
 from kit.probes.stream import Stream
 
@@ -162,6 +164,9 @@ class Recorder:
             raise ValueError(
                 "dispatches are not kept in a file; record without path= or dispatches="
             )
+        if path is not None:
+            path = absolute(path)
+            remove_dead(path.parent)
         # With `mapped` alone it is memory, until `rotate` names a file.
         in_file = mapped or path is not None
         file = self._new_file(path, size, context) if in_file else None
