@@ -37,7 +37,7 @@ from kit.frames.recording import Recording, recording
 from kit.frames.schema import FRAMES, Column, FrameKind, check, context_kinds
 from kit.frames.values import Values, categorical, column
 from kit.probes.files import absolute, create, open_regular, partial_of, refuse_irregular
-from kit.probes.validation import COUNT, PLAIN, TEXT, Maybe, choice, conform
+from kit.probes.validation import COUNT, PLAIN, WHOLE_TEXT, Maybe, choice, conform
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -65,12 +65,12 @@ takes next to no room in a file, and eight bytes each where it is opened."""
 _FIELD: Final = choice("int", "float", "bool", "str", "label")
 _INDEX: Final = {
     "attrs": dict.fromkeys(FRAMES, ATTRS),
-    "categories": {kind: {TEXT: [TEXT]} for kind in FRAMES},
+    "categories": {kind: {WHOLE_TEXT: [WHOLE_TEXT]} for kind in FRAMES},
     "layout": {
-        "context": [TEXT],
-        "context_kinds?": {TEXT: _FIELD},
-        "payload": {TEXT: (TEXT, _FIELD)},
-        "markers": {TEXT: (Maybe(choice("int", "stamp")), [TEXT])},
+        "context": [WHOLE_TEXT],
+        "context_kinds?": {WHOLE_TEXT: _FIELD},
+        "payload": {WHOLE_TEXT: (WHOLE_TEXT, _FIELD)},
+        "markers": {WHOLE_TEXT: (Maybe(choice("int", "stamp")), [WHOLE_TEXT])},
     },
 }
 """What the part ``index`` is."""

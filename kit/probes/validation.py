@@ -41,6 +41,7 @@ __all__ = [
     "STAMP",
     "TEXT",
     "TID",
+    "WHOLE_TEXT",
     "Kind",
     "Maybe",
     "choice",
@@ -50,6 +51,7 @@ __all__ = [
 
 _DEEPEST: Final = 32
 """How far lists and mappings may lie in one another where a schema does not say."""
+_HALF: Final = re.compile("[\ud800-\udfff]")
 _LARGEST: Final = 10**300
 """Below, whole numbers and what is made of a few of them are floats, too."""
 
@@ -103,6 +105,10 @@ def _is_plain(value: Any, deepest: int = _DEEPEST) -> bool:
     return True
 
 
+def _is_whole(value: Any) -> bool:
+    return type(value) is str and (value.isascii() or not _HALF.search(value))
+
+
 def _text_of(pattern: str) -> Callable[[Any], bool]:
     matches = re.compile(pattern).fullmatch
     return lambda value: type(value) is str and matches(value) is not None
@@ -118,6 +124,8 @@ STAMP: Final = Kind(
 NUMBER: Final = Kind("a number", _is_number)
 FINITE: Final = Kind("a number that is not infinite", _is_finite)
 TEXT: Final = Kind("text", lambda value: type(value) is str)
+WHOLE_TEXT: Final = Kind("text without half a character", _is_whole)
+"""What Arrow can hold, and a page can show."""
 FLAG: Final = Kind("true or false", lambda value: type(value) is bool)
 PLAIN: Final = Kind(f"nothing nested more than {_DEEPEST} deep", _is_plain)
 NAME: Final = Kind(
