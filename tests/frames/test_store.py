@@ -274,7 +274,7 @@ def test_what_is_no_file_is_not_replaced(tmp_path):
     """Seen to fail when a device, asked for by its name, was replaced by a file."""
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "pipe", tmp_path):
-        with pytest.raises(CaptureError, match="is a (FIFO|folder), not a file"):
+        with pytest.raises(CaptureError, match=r"is a (FIFO|folder), not a file"):
             frames.save({}, path)
     assert [path.name for path in tmp_path.iterdir()] == ["pipe"]
     assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
@@ -283,7 +283,7 @@ def test_what_is_no_file_is_not_replaced(tmp_path):
 def test_a_file_of_few_bytes_cannot_say_that_it_holds_very_much(tmp_path, monkeypatch):
     """Seen to fail when it was read all the same: what is alike takes no room in a file."""
     monkeypatch.setattr(store, "SPARE_CELLS", 1000)
-    path = frames.save(one("int", [1] * 100_000), tmp_path / "alike")
+    path = frames.save(one(int, [1] * 100_000), tmp_path / "alike")
     with pytest.raises(CaptureError, match=r"[\d,]+ values in [\d,]+ bytes are more than"):
         frames.open(path)
 
@@ -292,9 +292,7 @@ def test_attrs_of_the_kits_own_names_are_what_they_have_to_be(tmp_path):
     """What could not be opened again is not saved. Seen to fail when only opening looked."""
     frame = frames.events(RECORDED)
     frame.attrs["lost"] = {"1": {"m": "many"}}
-    with pytest.raises(
-        FrameError, match=r"attrs\.lost\.1\.m: a whole number from 0 on, got 'many'"
-    ):
+    with pytest.raises(FrameError, match=r"attrs\.lost\.1\.m: a whole number .*'many'"):
         frames.save(frame, tmp_path / "x.parquet")
 
 
@@ -458,7 +456,7 @@ TAMPERINGS = {
     ),
     "no categories": (
         change_index(lambda i: i["categories"].clear()),
-        r"categories\.events is mis",
+        r"events is missing",
     ),
     "other markers": (
         change_index(
