@@ -62,6 +62,7 @@ MANIFEST: Final = {
             "removed": COUNT,
             "lost": COUNTS,
             "overwritten": COUNTS,
+            "skipped?": COUNTS,
             "failed?": COUNTS,
             "filtered": {TEXT: COUNTS},
             "files": [{"file": FILE, "recorder": NAME, "events": COUNT}],

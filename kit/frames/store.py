@@ -133,7 +133,7 @@ def save(source: Any, path: str | os.PathLike[str]) -> Path:
         refuse_irregular(target.stat(), os.fspath(path))
     partial = partial_of(target)
     try:
-        with create(partial) as raw, io.BufferedWriter(raw) as file:
+        with os.fdopen(create(partial), "wb") as file:
             _write(kept, file)
             file.flush()
             os.fsync(file.fileno())

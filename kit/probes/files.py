@@ -35,10 +35,10 @@ __all__ = [
     "process",
     "read_bounded",
     "refuse_irregular",
+    "remove",
     "started",
     "sync_folder",
     "there_is",
-    "write_all",
     "write_json",
 ]
 
@@ -169,8 +169,26 @@ def _identity(found: os.stat_result) -> Identity:
     return Identity(found.st_dev, found.st_ino)
 
 
-def create(path: Path) -> IO[bytes]:
+def remove(path: Path, meant: tuple[int, int] | None) -> None:
+    """Remove a file, unless another one has its name by now.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+    meant : tuple of int or None
+        Device and number of the one that is meant.
+    """
+    if meant is not None and identity(path) == meant:
+        path.unlink(missing_ok=True)
+
+
+def create(path: Path) -> int:
     """Make a file for its user alone, to be written and read; refuse one that is there.
+
+    Returns
+    -------
+    int
+        Its descriptor.
 
     Raises
     ------
@@ -181,7 +199,7 @@ def create(path: Path) -> IO[bytes]:
     """
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL
     flags |= getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-    return os.fdopen(os.open(path, flags, 0o600), "w+b", buffering=0)
+    return os.open(path, flags, 0o600)
 
 
 def make_folder(path: Path) -> None:
@@ -291,8 +309,9 @@ def write_json(path: Path, data: Any, *, new: bool = False, indent: int | None =
         raise ValueError(f"{path.name} would have more than the {MOST_JSON:,} bytes it may have")
     partial = partial_of(path)
     try:
-        with create(partial) as file:
-            write_all(file, text)
+        with os.fdopen(create(partial), "wb") as file:
+            file.write(text)
+            file.flush()
             os.fsync(file.fileno())
             written = _identity(os.fstat(file.fileno()))
         if new:
@@ -303,13 +322,6 @@ def write_json(path: Path, data: Any, *, new: bool = False, indent: int | None =
         partial.unlink(missing_ok=True)
     sync_folder(path.parent)
     return written
-
-
-def write_all(file: IO[bytes], text: bytes) -> None:
-    """Write all of it: a file without a buffer may take less at a time."""
-    rest = memoryview(text)
-    while rest:
-        rest = rest[file.write(rest) :]
 
 
 def process() -> dict[str, Any]:

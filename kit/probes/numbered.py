@@ -6,12 +6,11 @@ import importlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from kit.probes.files import identity, sync_folder
+from kit.probes.files import remove, sync_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from kit.probes.files import Identity
     from kit.probes.recorder import Recorder
 
 __all__ = ["NumberedFiles"]
@@ -39,8 +38,8 @@ class NumberedFiles:
         # Those that are finished, and for each recorder the one that it writes.
         self._entries: list[dict[str, Any]] = []
         self._current: dict[str, Path] = {}
-        # Which files they are: only these are removed, whatever has their names by then.
-        self._identities: dict[str, Identity | None] = {}
+        # Which file of that name is meant, whatever has the name by now.
+        self._identities: dict[str, tuple[int, int]] = {}
         self._numbers: dict[str, int] = {}
         self._failed: set[str] = set()
         self._finished: dict[str, int] = {}
@@ -77,11 +76,9 @@ class NumberedFiles:
     def abandon(self, recorders: dict[str, Recorder]) -> None:
         """Remove the files of recorders that have not been started."""
         for name, recorder in recorders.items():
-            path = self._current.pop(name, None)
-            if path is not None:
-                self._numbers.pop(name)
-                recorder.rotate(None)
-                self._remove(path)
+            if self._current.pop(name, None) is not None:
+                del self._numbers[name]
+                recorder.abandon_file()
 
     def rotate(self, name: str, recorder: Recorder, last: bool) -> None:
         """Have a recorder go on in the next file, where there is something in the last one.
@@ -130,20 +127,11 @@ class NumberedFiles:
                     continue
                 raise
             finally:
-                if recorder.path == path:
+                if recorder.path == path and recorder.identity is not None:
                     self._numbers[name] = number
                     self._current[name] = path
-                    self._identities[path.name] = identity(path)
+                    self._identities[path.name] = recorder.identity
         raise FileExistsError(f"{name}-{number:06d}.kit and all before it are there already")
-
-    def _is_ours(self, path: Path) -> bool:
-        found = identity(path)
-        return found is not None and found == self._identities.get(path.name)
-
-    def _remove(self, path: Path) -> None:
-        """Remove a file, unless it is another one by now."""
-        if self._is_ours(path):
-            path.unlink()
 
     def _save_dispatches(self, name: str, recorder: Recorder) -> None:
         """Save what was observed of dispatches, which was in memory until now."""
@@ -164,8 +152,7 @@ class NumberedFiles:
 
     def size(self) -> int:
         """How many bytes the finished files have together, as far as they are still there."""
-        paths = [self.folder / name for name in self.names]
-        return sum(path.lstat().st_size for path in paths if self._is_ours(path))
+        return sum(_size(self.folder / name) for name in self.names)
 
     def remove_oldest(self) -> bool:
         """Remove the oldest finished file, unless it is the only one; whether it did.
@@ -178,7 +165,7 @@ class NumberedFiles:
         if len(self._entries) < 2:
             return False
         oldest = self._entries[0]
-        self._remove(self.folder / oldest["file"])
+        remove(self.folder / oldest["file"], self._identities[oldest["file"]])
         del self._entries[0], self._identities[oldest["file"]]
         name = oldest["recorder"]
         self.removed[name] = self.removed.get(name, 0) + oldest["events"]
@@ -213,3 +200,10 @@ class NumberedFiles:
             "filtered": recorder.filtered,
             "files": [each for each in self._entries.copy() if each["recorder"] == name],
         }
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:  # somebody has removed it
+        return 0

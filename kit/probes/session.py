@@ -26,6 +26,7 @@ from kit.probes.files import (
     identity,
     make_folder,
     process,
+    remove,
     write_json,
 )
 from kit.probes.leftovers import remove_dead
@@ -130,8 +131,8 @@ class Session:
         taken = {key: options.pop(key, value) for key, value in own.items()}
         if options.pop("path", None) is not None:
             raise ValueError("a session's recorders have files in its folder; leave path= out")
-        size = options.pop("size", None)
-        recorder = Recorder(pattern, **taken, admission=options, size=size, mapped=True)
+        file = {key: options.pop(key) for key in ("size", "durable") if key in options}
+        recorder = Recorder(pattern, **taken, admission=options, **file, mapped=True)
         return self._added(self.recorders, name, recorder)
 
     def aggregate(self, *args: Any, name: str = "aggregate", **options: Any) -> Aggregate:
@@ -248,8 +249,7 @@ class Session:
             self._stop_members(None)
             self._events.abandon(self.recorders)
             self._started = None
-            if identity(self._manifest_path) == self._manifest:
-                self._manifest_path.unlink()
+            remove(self._manifest_path, self._manifest)
             raise
         self._thread = threading.Thread(target=self._run, name="kit session", daemon=True)
         self._thread.start()
