@@ -32,19 +32,47 @@ key                             value
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import pandas as pd
 
 from kit.errors import FrameError
 from kit.frames.text import name_text
+from kit.probes.validation import COUNT, COUNTS, PLAIN, STAMP, TEXT, TID, Maybe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from kit.probes.capture import Capture
 
-__all__ = ["capture_attrs", "per_marker", "thread_names", "wall_time"]
+__all__ = ["ATTRS", "capture_attrs", "per_marker", "thread_names", "wall_time"]
+
+ATTRS: Final[dict[Any, Any]] = {
+    "clock?": TEXT,
+    "wall?": STAMP,
+    "started?": Maybe(STAMP),
+    "stopped?": Maybe(STAMP),
+    "host?": TEXT,
+    "pid?": STAMP,
+    "python?": TEXT,
+    "capacity?": COUNT,
+    "mode?": TEXT,
+    "context?": [TEXT],
+    "threads?": {TID: TEXT},
+    "lost?": {TEXT: COUNTS},
+    "overwritten?": {TEXT: COUNTS},
+    "filtered?": {TEXT: COUNTS},
+    "skipped?": COUNTS,
+    "failed?": COUNTS,
+    "lost_dispatches?": COUNT,
+    "damaged?": COUNTS,
+    "formats?": {TEXT: TEXT},
+    "spans?": [TEXT],
+    "misfits?": {TEXT: COUNTS},
+    "cut?": {TEXT: COUNTS},
+    ...: PLAIN,
+}
+"""What attrs are in a file. A frame may have lost some of them, and have others of its user's."""
 
 
 def capture_attrs(capture: Capture) -> dict[Any, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from kit.errors import CaptureError
@@ -12,6 +11,7 @@ from kit.frames.recording import recording
 from kit.frames.sessions import SavedSession, open_session
 from kit.probes.capture_file import MAGIC
 from kit.probes.capture_reading import read
+from kit.probes.files import absolute, open_regular
 
 if TYPE_CHECKING:
     from kit.frames.recording import Recording
@@ -45,7 +45,8 @@ def open(path: str | os.PathLike[str]) -> Recording | SavedSession:
     Raises
     ------
     CaptureError
-        When it is empty, cut off, damaged, foreign or of a later version; it says which.
+        When it is empty, cut off, damaged, foreign or of a later version, or no file at all but
+        a FIFO or a device, which is not read from; it says which.
     OSError
         When it cannot be read, for example because there is none.
 
@@ -53,20 +54,33 @@ def open(path: str | os.PathLike[str]) -> Recording | SavedSession:
     --------
     >>> open("no/such/file.parquet")
     Traceback (most recent call last):
-    FileNotFoundError: [Errno 2] No such file or directory: 'no/such/file.parquet'
+    FileNotFoundError: [Errno 2] No such file or directory: '.../no/such/file.parquet'
     """
-    if Path(path).is_dir():
-        return open_session(path)
-    return open_file(path)
+    place = absolute(path)
+    if place.is_dir():
+        return open_session(place)
+    return open_file(place)
 
 
-def open_file(path: str | os.PathLike[str]) -> Recording:
-    """Open a file, whichever of the two forms it has; see `open`."""
-    with Path(path).open("rb") as file:
-        if file.read(len(MAGIC)) != MAGIC:
-            return store.open(path)
+def open_file(path: str | os.PathLike[str], *, follow: bool = True) -> Recording:
+    """Open a file, whichever of the two forms it has; see `open`.
+
+    Parameters
+    ----------
+    path : path
+    follow : bool
+        Whether it may be a link to a file.
+
+    Returns
+    -------
+    Recording
+    """
+    with open_regular(path, follow=follow) as file:
         size = os.fstat(file.fileno()).st_size
-    capture = read(path)
+        magic = file.read(len(MAGIC)) if size else b""
+        if magic != MAGIC:
+            return store.read(file, os.fspath(path))
+        capture = read(path, file)
     fields = {(of.name, field) for of in capture.markers for field in of.format.names}
     codes = len(capture.markers)
     columns = len(fields) + len(capture.context) + 8

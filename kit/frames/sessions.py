@@ -10,16 +10,32 @@ import json
 import os
 import re
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from kit.errors import CaptureError
 from kit.frames.joining import join
 from kit.probes.aggregates.saving import from_json
-from kit.probes.files import FORMAT, VERSION
+from kit.probes.facts import facts
+from kit.probes.files import FORMAT, VERSION, absolute, read_bounded
+from kit.probes.leftovers import Unfinished, unfinished
+from kit.probes.validation import (
+    COUNT,
+    COUNTS,
+    FILE,
+    FLAG,
+    NAME,
+    NUMBER,
+    PLAIN,
+    STAMP,
+    TEXT,
+    Maybe,
+    choice,
+    load,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     import pandas as pd
 
@@ -27,6 +43,50 @@ if TYPE_CHECKING:
     from kit.probes.aggregates import Table
 
 __all__ = ["SavedSession", "open_session"]
+
+MANIFEST: Final = {
+    "format": choice(FORMAT),
+    "version": COUNT,
+    "state": choice("running", "complete"),
+    "started": Maybe(NUMBER),
+    "stopped": Maybe(NUMBER),
+    "host": TEXT,
+    "pid": COUNT,
+    "python": TEXT,
+    "recorders": {
+        NAME: {
+            "patterns": [TEXT],
+            "mode": TEXT,
+            "capacity": COUNT,
+            "written": COUNT,
+            "removed": COUNT,
+            "lost": COUNTS,
+            "overwritten": COUNTS,
+            "skipped?": COUNTS,
+            "failed?": COUNTS,
+            "filtered": {TEXT: COUNTS},
+            "files": [{"file": FILE, "recorder": NAME, "events": COUNT}],
+        }
+    },
+    "aggregates": {NAME: FILE},
+    "triggers": {
+        NAME: {
+            "pattern": TEXT,
+            "when": Maybe(TEXT),
+            "once": FLAG,
+            "actions": [TEXT],
+            "fired": COUNT,
+            "errors": COUNT,
+            "last_error": Maybe(TEXT),
+            "firings": [{"marker": TEXT, "at": STAMP, "values": {TEXT: TEXT}}],
+        }
+    },
+}
+"""What is in a manifest; what else a later version may say there is left out."""
+MOST_MANIFEST: Final = 16 << 20
+"""The most bytes that a manifest may have."""
+
+_NUMBERED: Final = re.compile(r"(.+)-([0-9]{6,})\.kit", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -43,6 +103,9 @@ class SavedSession:
         For each recorder its files, oldest first.
     aggregates : dict of str to Table
         By name.
+    unfinished : list of Unfinished
+        What lies in the folder besides that a killed process left half-made, or that belongs to no
+        recorder of the manifest: ``path``, and ``why``.
     triggers : dict of str to dict
         By name: what they waited for, how often they fired, and on what.
     """
@@ -51,6 +114,7 @@ class SavedSession:
     manifest: dict[str, Any]
     files: dict[str, list[Path]]
     aggregates: dict[str, Table]
+    unfinished: list[Unfinished]
 
     @property
     def triggers(self) -> dict[str, dict[str, Any]]:
@@ -82,7 +146,7 @@ class SavedSession:
         """
         from kit.frames.opening import open_file
 
-        return [open_file(path) for path in self.files[self._name(recorder)]]
+        return [open_file(path, follow=False) for path in self.files[self._name(recorder)]]
 
     def frame(self, marker: str | None = None, recorder: str | None = None) -> pd.DataFrame:
         """The events of a recorder, of all its files.
@@ -141,10 +205,14 @@ class SavedSession:
 
     def _observed(self, recorder: str | None) -> Recording:
         """What a recorder observed of dispatches, which it kept until its end."""
-        from kit.frames.store import open
+        from kit.frames.opening import open_file
 
-        path = self.folder / f"{self._name(recorder)}.dispatches.parquet"
-        return open(path) if path.exists() else self._last(recorder)
+        try:
+            return open_file(
+                self.folder / f"{self._name(recorder)}.dispatches.parquet", follow=False
+            )
+        except FileNotFoundError:
+            return self._last(recorder)
 
     def _last(self, recorder: str | None) -> Recording:
         return self._opened(recorder)[-1]
@@ -164,13 +232,34 @@ class SavedSession:
             raise CaptureError(f"session {os.fspath(self.folder)!r}: {asked}; there are: {names}")
         return recorder
 
-    def __repr__(self) -> str:
+    @property
+    def _events(self) -> int:
         counts = self.manifest["recorders"].values()
-        events = sum(each["written"] - each["removed"] for each in counts)
-        state = "complete" if self.complete else "not stopped in an orderly way"
-        parts = [f"{events:,} events in {sum(map(len, self.files.values()))} files"]
+        return sum(each["written"] - each["removed"] for each in counts)
+
+    @property
+    def _state(self) -> str:
+        return "complete" if self.complete else "not stopped in an orderly way"
+
+    def __repr__(self) -> str:
+        parts = [f"{self._events:,} events in {sum(map(len, self.files.values()))} files"]
         parts += [f"{len(self.aggregates)} aggregates", f"{len(self.triggers)} triggers"]
-        return f"<SavedSession {self.folder}: {', '.join(parts)}, {state}>"
+        parts.append(self._state)
+        if self.unfinished:
+            parts.append(f"{len(self.unfinished)} unfinished files beside it, see .unfinished")
+        return f"<SavedSession {self.folder}: {', '.join(parts)}>"
+
+    def _repr_html_(self) -> str:
+        rows = [
+            ("folder", str(self.folder)),
+            ("state", self._state),
+            ("events", f"{self._events:,}"),
+            *((name, f"{len(files):,} files of events") for name, files in self.files.items()),
+            *((name, f"aggregate of {each.title}") for name, each in self.aggregates.items()),
+            *((name, f"trigger on {each['pattern']}") for name, each in self.triggers.items()),
+            *(("unfinished", str(each)) for each in self.unfinished),
+        ]
+        return facts(rows)
 
 
 def open_session(folder: str | os.PathLike[str]) -> SavedSession:
@@ -189,32 +278,59 @@ def open_session(folder: str | os.PathLike[str]) -> SavedSession:
     CaptureError
         When the folder holds no session, or one of another version, or its manifest is damaged.
     """
-    place, name = Path(folder), os.fspath(folder)
+    place = absolute(folder)
+    name = os.fspath(place)
+    paths = sorted(place.iterdir())
+    found: dict[str, list[tuple[int, Path]]] = {}
+    for path in paths:
+        match = _NUMBERED.fullmatch(path.name)
+        if match is not None:
+            found.setdefault(match[1], []).append((int(match[2]), path))
     try:
-        manifest = json.loads((place / "manifest.json").read_bytes())
-        if manifest["format"] != FORMAT:
-            raise KeyError("format")
-        version, recorders = manifest["version"], list(manifest["recorders"])
-        aggregates = dict(manifest["aggregates"])
+        text = read_bounded(place / "manifest.json", MOST_MANIFEST)
     except FileNotFoundError:
-        raise CaptureError(f"{name!r} holds no session: there is no manifest.json in it") from None
-    except (ValueError, LookupError, TypeError) as error:
-        raise CaptureError(f"{name!r}: manifest.json is damaged or foreign ({error})") from error
-    if version != VERSION:
-        raise CaptureError(f"{name!r} is a session of version {version}, and this is {VERSION}")
+        raise CaptureError(
+            f"{name!r} holds no session: there is no manifest.json in it{_beside(place, found)}"
+        ) from None
+    if not text:
+        raise CaptureError(
+            f"{name!r} holds no session: its manifest.json is empty, for its program was killed "
+            f"as the session began; remove it, and begin another one{_beside(place, found)}"
+        )
+    manifest = _manifest(text, os.fspath(place / "manifest.json"))
+    # Files by what there is, not by the manifest, which is written after the file that it names.
+    known = manifest["recorders"]
+    strays = [path for of, each in found.items() if of not in known for _, path in each]
+    tables = {each: _table(place, each) for each in manifest["aggregates"]}
     return SavedSession(
         place,
         manifest,
-        {recorder: _files(place, recorder) for recorder in recorders},
-        {each: table for each in aggregates if (table := _table(place, each)) is not None},
+        {of: [path for _, path in sorted(found.get(of, []))] for of in manifest["recorders"]},
+        {each: table for each, table in tables.items() if table is not None},
+        [
+            *unfinished(place),
+            *(Unfinished(path, "of no recorder that the manifest names") for path in strays),
+        ],
     )
 
 
-def _files(place: Path, recorder: str) -> list[Path]:
-    # By what there is, not by the manifest, which is written after the file that it names.
-    pattern = re.compile(re.escape(recorder) + r"-(\d{6,})\.kit")
-    matched = [(pattern.fullmatch(path.name), path) for path in place.iterdir()]
-    return [path for _, path in sorted((int(m[1]), path) for m, path in matched if m)]
+def _beside(place: Path, found: dict[str, list[tuple[int, Path]]]) -> str:
+    """What there is in a folder without a manifest, for an error."""
+    files = [repr(path.name) for each in found.values() for _, path in each]
+    left = [*files, *map(str, unfinished(place))]
+    some = f"; open its files one by one, there are: {', '.join(left[:5])}" if left else ""
+    return f"{some}, and {len(left) - 5:,} more" if len(left) > 5 else some
+
+
+def _manifest(text: bytes, name: str) -> dict[str, Any]:
+    head = load(text, {"format": choice(FORMAT), "version": PLAIN}, name)
+    if head["version"] != VERSION:
+        raise CaptureError(
+            f"{name!r} is of a session of version {head['version']!r:.100}, and this is version "
+            f"{VERSION}; open it with a markers-kit of that version"
+        )
+    manifest: dict[str, Any] = load(text, MANIFEST, name)
+    return manifest
 
 
 def _summed(counts: Iterable[dict[str, dict[str, int]]]) -> dict[str, dict[str, int]]:
@@ -230,8 +346,10 @@ def _summed(counts: Iterable[dict[str, dict[str, int]]]) -> dict[str, dict[str, 
 def _table(place: Path, name: str) -> Table | None:
     path = place / f"{name}.aggregate.json"
     try:
-        return from_json(json.loads(path.read_bytes()))
+        return from_json(json.loads(read_bounded(path)))
     except FileNotFoundError:
         return None  # killed before the first one was written
-    except (ValueError, LookupError, TypeError, AttributeError) as error:
-        raise CaptureError(f"{os.fspath(path)!r} is damaged ({error})") from error
+    except CaptureError:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise CaptureError(f"{os.fspath(path)!r} is damaged or foreign ({error})") from error

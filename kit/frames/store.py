@@ -23,9 +23,7 @@ from __future__ import annotations
 import io
 import json
 import os
-import secrets
 import zlib
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
 
 import pandas as pd
@@ -33,15 +31,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from kit.errors import CaptureError, FrameError
+from kit.frames.attributes import ATTRS
 from kit.frames.layout import Layout, MarkerLayout, Payload
 from kit.frames.recording import Recording, recording
 from kit.frames.schema import FRAMES, Column, FrameKind, check, context_kinds
 from kit.frames.values import Values, categorical, column
+from kit.probes.files import absolute, create, open_regular, partial_of, refuse_irregular
+from kit.probes.validation import COUNT, PLAIN, WHOLE_TEXT, Maybe, choice, conform
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
-__all__ = ["VERSION", "open", "save"]
+__all__ = ["VERSION", "open", "read", "save"]
 
 VERSION: Final = 1
 """The version of the file format."""
@@ -56,6 +58,23 @@ _TYPES: Final = {
     "str": pa.large_string(),
 }
 _OTHERS: Final[tuple[FrameKind, ...]] = ("dispatches", "probe_calls", "publications", "markers")
+SPARE_CELLS: Final = 100_000_000
+"""A file of any size may have so many values in a frame, and for each byte 128 more: what is alike
+takes next to no room in a file, and eight bytes each where it is opened."""
+
+_FIELD: Final = choice("int", "float", "bool", "str", "label")
+_INDEX: Final = {
+    "attrs": dict.fromkeys(FRAMES, ATTRS),
+    "categories": {kind: {WHOLE_TEXT: [WHOLE_TEXT]} for kind in FRAMES},
+    "layout": {
+        "context": [WHOLE_TEXT],
+        "context_kinds?": {WHOLE_TEXT: _FIELD},
+        "payload": {WHOLE_TEXT: (WHOLE_TEXT, _FIELD)},
+        "markers": {WHOLE_TEXT: (Maybe(choice("int", "stamp")), [WHOLE_TEXT])},
+    },
+}
+"""What the part ``index`` is."""
+_PARTS: Final = dict.fromkeys((*_OTHERS, "index"), (COUNT, COUNT, COUNT))
 # What a damaged or hostile file can make a parser raise.
 _DAMAGE: Final = (
     pa.ArrowException,
@@ -79,7 +98,7 @@ def save(source: Any, path: str | os.PathLike[str]) -> Path:
         What to save; a single frame is an events frame.
     path : path
         The file. It is replaced in one step when all is written: whatever goes wrong, the old file
-        or the new one is there, whole.
+        or the new one is there, whole. The new one is for its user alone, of mode 0600.
 
     Returns
     -------
@@ -90,6 +109,8 @@ def save(source: Any, path: str | os.PathLike[str]) -> Path:
     ------
     FrameError
         When a frame is not what its kind declares, or its attrs are no plain JSON data.
+    CaptureError
+        When there is something of that name that is no file, such as a device.
     OSError
         When the file cannot be written.
 
@@ -105,18 +126,21 @@ def save(source: Any, path: str | os.PathLike[str]) -> Path:
     [7]
     """
     kept = recording(source)
+    place = absolute(path)
     # A link stays a link: what it points to is replaced.
-    target = Path(path).resolve()
-    partial = target.with_name(f".{secrets.token_hex(8)}.partial")
+    target = place.resolve()
+    if target.exists():
+        refuse_irregular(target.stat(), os.fspath(path))
+    partial = partial_of(target)
     try:
-        with partial.open("xb") as file:
+        with os.fdopen(create(partial), "wb") as file:
             _write(kept, file)
             file.flush()
             os.fsync(file.fileno())
         partial.replace(target)
     finally:
         partial.unlink(missing_ok=True)
-    return Path(path)
+    return place
 
 
 def _write(kept: Recording, file: IO[bytes]) -> None:
@@ -167,7 +191,10 @@ def _plain(kind: str, attrs: dict[Any, Any]) -> dict[str, Any]:
                 f"{kind} frame: attrs[{key!r}] is not plain JSON data and would not come back as "
                 "it is; use text keys, lists, numbers and text, or remove it"
             )
-    return attrs
+    try:
+        return dict(conform(attrs, ATTRS, "attrs"))
+    except ValueError as error:
+        raise FrameError(f"{kind} frame: {error}; the kit reads this, so use another key") from None
 
 
 def _categories(frame: pd.DataFrame) -> dict[str, list[str]]:
@@ -214,22 +241,44 @@ def open(path: str | os.PathLike[str]) -> Recording:
     Traceback (most recent call last):
     FileNotFoundError: [Errno 2] No such file or directory: 'no/such/file.parquet'
     """
-    data = Path(path).read_bytes()
-    name = os.fspath(path)
-    if not data:
+    place = absolute(path)
+    with open_regular(place) as file:
+        return read(file, os.fspath(place))
+
+
+def read(file: IO[bytes], name: str) -> Recording:
+    """Read a saved capture from a file that is open.
+
+    Parameters
+    ----------
+    file : binary file
+    name : str
+        What an error calls it.
+
+    Returns
+    -------
+    Recording
+
+    Raises
+    ------
+    CaptureError
+        As `open` does.
+    """
+    size = os.fstat(file.fileno()).st_size
+    if not size:
         raise CaptureError(f"{name!r} is empty; save the capture again, or open another copy")
-    if not data.startswith(_MAGIC):
+    if not _at(file, 0, min(size, 4)) == _MAGIC:
         raise CaptureError(
             f"{name!r} is not a Parquet file, nor a recorder's; "
             "open what kit.frames.save or kit.record(path=...) wrote"
         )
-    if len(data) < 12 or not data.endswith(_MAGIC):
+    if size < 12 or _at(file, size - 4, 4) != _MAGIC:
         raise CaptureError(
             f"{name!r} is cut off: its end is missing; copy it again from where it was saved, or "
             "save the capture again"
         )
     try:
-        return _read(data)
+        return _read(file, size)
     except _Foreign as error:
         raise CaptureError(f"{name!r} {error}") from None
     except _DAMAGE as error:
@@ -237,6 +286,11 @@ def open(path: str | os.PathLike[str]) -> Recording:
             f"{name!r} is damaged ({type(error).__name__}: {_first_line(error)}); copy it again "
             "from where it was saved, or save the capture again"
         ) from error
+
+
+def _at(file: IO[bytes], place: int, length: int) -> bytes:
+    file.seek(place)
+    return file.read(length)
 
 
 class _Foreign(Exception):  # noqa: N818 - ends inside this module, as text of a CaptureError
@@ -247,41 +301,48 @@ def _first_line(error: BaseException) -> str:
     return str(error).strip().split("\n", 1)[0][:200]
 
 
-def _read(data: bytes) -> Recording:
-    events = _parquet(data)
-    header = (events.metadata.metadata or {}).get(_KEY.encode())
-    if header is None:
+def _read(file: IO[bytes], size: int) -> Recording:
+    events = _parquet(file, size)
+    saved = (events.metadata.metadata or {}).get(_KEY.encode())
+    if saved is None:
         raise _Foreign(
             "is a Parquet file, but not a capture that kit.frames.save wrote; read it with "
             "pandas.read_parquet"
         )
-    header = json.loads(header)
-    version = header["version"]
-    if version != VERSION:
+    header = conform(json.loads(saved), {"version": PLAIN, ...: PLAIN}, "")
+    if header["version"] != VERSION:
         raise _Foreign(
-            f"has version {version!r} of the capture format, and this is version {VERSION}; "
-            "open it with a markers-kit of that version, or read its events with "
+            f"has version {header['version']!r:.100} of the capture format, and this is version "
+            f"{VERSION}; open it with a markers-kit of that version, or read its events with "
             "pandas.read_parquet"
         )
-    parts = {name: _part(data, name, *where) for name, where in header["parts"].items()}
-    index = json.loads(parts["index"])
+    where = conform(header, {"parts": _PARTS})["parts"]
+    parts = {name: _part(file, size, name, *each) for name, each in where.items()}
+    index = conform(json.loads(parts["index"]), _INDEX, "index")
     layout = _load_layout(index["layout"])
-    frames = {kind: _frame(_parquet(parts[kind]), kind, FRAMES[kind], index) for kind in _OTHERS}
+    frames = {
+        kind: _frame(_parquet(io.BytesIO(parts[kind]), size), kind, FRAMES[kind], index)
+        for kind in _OTHERS
+    }
     stored = _frame(events, "events", layout.columns(stored=True), index)
     if stored["marker"].cat.categories.tolist() != list(layout.markers):
         raise ValueError("the categories of column 'marker' are not the markers")
     return Recording(stored, layout, frames)
 
 
-def _part(data: bytes, name: str, offset: int, length: int, checksum: int) -> bytes:
-    part = data[offset : offset + length]
+def _part(file: IO[bytes], size: int, name: str, offset: int, length: int, checksum: int) -> bytes:
+    part = _at(file, offset, length) if offset + length <= size else b""
     if len(part) != length or zlib.crc32(part) != checksum:
         raise ValueError(f"part {name!r} has another checksum")
     return part
 
 
-def _parquet(data: bytes) -> pq.ParquetFile:
-    return pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True)
+def _parquet(file: IO[bytes], size: int) -> pq.ParquetFile:
+    opened = pq.ParquetFile(file, page_checksum_verification=True)
+    values = opened.metadata.num_rows * opened.metadata.num_columns
+    if values > SPARE_CELLS + 128 * size:
+        raise ValueError(f"{values:,} values in {size:,} bytes are more than anything recorded")
+    return opened
 
 
 def _frame(
@@ -325,13 +386,8 @@ def _load_layout(saved: dict[str, Any]) -> Layout:
     markers = {
         name: MarkerLayout(dur, tuple(stored)) for name, (dur, stored) in saved["markers"].items()
     }
-    for item in payload.values():
-        if item.kind not in (*_TYPES, "label") or item.kind == "stamp":
-            raise ValueError(f"there is no field type {item.kind!r}")
-    for marker in markers.values():
-        if marker.dur not in (None, "int", "stamp") or not payload.keys() >= set(marker.payload):
-            raise ValueError("the layout of the columns is not one of this version")
+    for name, marker in markers.items():
+        if not payload.keys() >= set(marker.payload):
+            raise ValueError(f"marker {name!r:.100} has columns that the layout does not have")
     kinds = context_kinds(saved["context"]) | saved.get("context_kinds", {})
-    if not set(kinds.values()) <= {*_TYPES, "label"} - {"stamp"}:
-        raise ValueError("the context has a type that this version does not know")
     return Layout(kinds, payload, markers)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import html
 from abc import ABC, abstractmethod
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from bokeh.embed import file_html
@@ -19,9 +18,11 @@ from bokeh.resources import INLINE
 
 from kit.markers.locks import OUTER, new_lock
 from kit.plots import theme, units
+from kit.probes.files import absolute
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     from bokeh.events import Event
     from bokeh.models import LayoutDOM
@@ -274,7 +275,7 @@ class Plot(ABC):
                 suppress_callback_warning=True,
             )
         if path is not None:
-            Path(path).write_text(page, encoding="utf-8")
+            absolute(path).write_text(page, encoding="utf-8")
         return page
 
     def __repr__(self) -> str:

@@ -10,6 +10,7 @@ from kit.markers import batch, defer
 from kit.markers import connect as _connect
 from kit.markers.reporting import report
 from kit.markers.tally import Tally
+from kit.probes.files import absolute
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -43,7 +44,7 @@ class Snapshot:
 
     def __init__(self, recorder: Recorder, path: str | os.PathLike[str]) -> None:
         self.recorder = recorder
-        self.path = os.fspath(path)
+        self.path = os.fspath(absolute(path))
         self._taken = Tally()
         self.saved: list[Path] = []
         self.last_error: str | None = None

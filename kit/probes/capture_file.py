@@ -22,7 +22,16 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from kit.errors import CaptureError
 from kit.markers.reporting import report
-from kit.probes.files import absolute, process, remove, sync_folder
+from kit.probes.files import (
+    absolute,
+    create,
+    give_name,
+    partial_of,
+    process,
+    remove,
+    sync_folder,
+    there_is,
+)
 from kit.probes.store import sub_buffer
 
 if TYPE_CHECKING:
@@ -563,10 +572,9 @@ def _make(path: Path, size: int, header: bytes) -> tuple[mmap.mmap, int]:
     """Make a file of that size and map it; it has its name when all its room is reserved."""
     shown = os.fspath(path)
     if path.exists():
-        raise _exists(shown)
-    partial = path.with_name(f".{secrets.token_hex(8)}.partial")
-    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-    number = os.open(partial, flags, 0o600)
+        raise there_is(path)
+    partial = partial_of(path)
+    number = create(partial)
     try:
         try:
             _reserve(number, size)
@@ -576,18 +584,13 @@ def _make(path: Path, size: int, header: bytes) -> tuple[mmap.mmap, int]:
             what = f"there is no room for a capture of {size:,} bytes ({error.strerror})"
             raise OSError(error.errno, f"{what}; record with a smaller capacity", shown) from None
         memory = mmap.mmap(number, size)
-        _name(partial, path)
+        give_name(partial, path)
     except BaseException:
         os.close(number)
         raise
     finally:
         partial.unlink(missing_ok=True)
     return memory, number
-
-
-def _exists(shown: str) -> FileExistsError:
-    what = "there is a file of this name; remove it, or record to another path"
-    return FileExistsError(errno.EEXIST, what, shown)
 
 
 def _reserve(number: int, size: int) -> None:
@@ -603,16 +606,3 @@ def _reserve(number: int, size: int) -> None:
     zeros, at = bytes(1 << 20), 0
     while at < size:
         at += os.write(number, zeros[: size - at])
-
-
-def _name(partial: Path, path: Path) -> None:
-    """Give a file its name, unless another one has it by now."""
-    try:
-        os.link(partial, path)
-    except FileExistsError:
-        raise _exists(os.fspath(path)) from None
-    except (OSError, NotImplementedError, AttributeError):
-        # A file system without links: between these two somebody could make such a file.
-        if path.exists():
-            raise _exists(os.fspath(path)) from None
-        partial.rename(path)

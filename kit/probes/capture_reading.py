@@ -12,8 +12,9 @@ import os
 import struct
 import time
 import zlib
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
 
 from kit.errors import CaptureError, FormatError
 from kit.markers.choice import dispatcher
@@ -39,6 +40,7 @@ from kit.probes.capture_file import (
 from kit.probes.checks import KINDS, columns
 from kit.probes.context import BUILT_IN, CONTEXT, TAKEN
 from kit.probes.cutoff import Cuts
+from kit.probes.files import open_regular
 from kit.probes.records import decode
 from kit.probes.store import by_name
 
@@ -131,12 +133,14 @@ class _Thread:
     overwritten: dict[int, int] = field(default_factory=dict)
 
 
-def read(path: str | os.PathLike[str]) -> Capture:
+def read(path: str | os.PathLike[str], file: IO[bytes] | None = None) -> Capture:
     """Read a recorder's file.
 
     Parameters
     ----------
     path : path
+    file : binary file, optional
+        What is open already under that path; its name is not looked up again.
 
     Returns
     -------
@@ -151,17 +155,14 @@ def read(path: str | os.PathLike[str]) -> Capture:
         When it cannot be read.
     """
     name = os.fspath(path)
-    number = os.open(path, os.O_RDONLY | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0))
-    try:
+    with open_regular(path) if file is None else nullcontext(file) as opened:
         for _ in range(TRIES):
-            reader = _Reader(name, number)
+            reader = _Reader(name, opened.fileno())
             capture = reader.read()
             if not reader.cleared():
                 break
             time.sleep(0.001)  # it was cleared in between
-        return capture
-    finally:
-        os.close(number)
+    return capture
 
 
 class _Reader:

@@ -29,8 +29,13 @@ def facts(rows: Iterable[tuple[str, str]]) -> str:
     1
     """
     cells = "".join(
-        f'<tr><th style="text-align:left">{escape(key)}</th>'
-        f'<td style="text-align:left">{escape(value)}</td></tr>'
+        f'<tr><th style="text-align:left">{_text(key)}</th>'
+        f'<td style="text-align:left">{_text(value)}</td></tr>'
         for key, value in rows
     )
     return f'<table style="font-variant-numeric:tabular-nums"><tbody>{cells}</tbody></table>'
+
+
+def _text(text: str) -> str:
+    # Half a character, as of a file's name that is no UTF-8, would be in no page's encoding.
+    return escape(text.encode("utf-8", "replace").decode())

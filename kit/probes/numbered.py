@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from kit.markers.importing import import_room
 from kit.probes.files import remove, sync_folder
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from kit.probes.recorder import Recorder
 
 __all__ = ["NumberedFiles"]
+
+_MOST_TAKEN: Final = 1000
+"""So many names that others have taken are passed over."""
 
 
 class NumberedFiles:
@@ -68,17 +71,14 @@ class NumberedFiles:
         OSError
             When the file cannot be made.
         """
-        path = self._next(name)
-        recorder.rotate(path)
-        self._numbers[name] += 1
-        self._current[name] = path
+        self._go_on(name, recorder)
 
     def abandon(self, recorders: dict[str, Recorder]) -> None:
         """Remove the files of recorders that have not been started."""
-        for name in self._current:
-            recorders[name].abandon_file()
-        self._current.clear()
-        self._numbers.clear()
+        for name, recorder in recorders.items():
+            if self._current.pop(name, None) is not None:
+                del self._numbers[name]
+                recorder.abandon_file()
 
     def rotate(self, name: str, recorder: Recorder, last: bool) -> None:
         """Have a recorder go on in the next file, where there is something in the last one.
@@ -100,25 +100,38 @@ class NumberedFiles:
             return
         if last and recorder.probe.observer is not None:
             self._save_dispatches(name, recorder)
-        path = None if last else self._next(name)
         self._failed.add(name)
-        identity = recorder.identity
-        events = recorder.rotate(path)
-        if identity is not None:
-            self._identities[current.name] = identity
+        events = len(recorder)
+        try:
+            events = recorder.rotate(None) if last else self._go_on(name, recorder)
+        finally:
+            # It may have gone on and failed afterwards, in what remains to be done for the old one.
+            if recorder.path != current:
+                if last:
+                    del self._current[name]
+                self._entries.append({"file": current.name, "recorder": name, "events": events})
+                self._finished[name] = self._finished.get(name, 0) + events
         self._failed.discard(name)
         sync_folder(self.folder)
-        self._entries.append({"file": current.name, "recorder": name, "events": events})
-        self._finished[name] = self._finished.get(name, 0) + events
-        if path is None:
-            del self._current[name]
-        else:
-            self._numbers[name] += 1
-            self._current[name] = path
 
-    def _next(self, name: str) -> Path:
-        number = self._numbers.setdefault(name, 0) + 1
-        return self.folder / f"{name}-{number:06d}.kit"
+    def _go_on(self, name: str, recorder: Recorder) -> int:
+        """Have a recorder go on in the next file of which nobody has taken the name."""
+        for _ in range(_MOST_TAKEN):
+            number = self._numbers.get(name, 0) + 1
+            path = self.folder / f"{name}-{number:06d}.kit"
+            try:
+                return recorder.rotate(path)
+            except FileExistsError:
+                if recorder.path != path:
+                    self._numbers[name] = number
+                    continue
+                raise
+            finally:
+                if recorder.path == path and recorder.identity is not None:
+                    self._numbers[name] = number
+                    self._current[name] = path
+                    self._identities[path.name] = recorder.identity
+        raise FileExistsError(f"{name}-{number:06d}.kit and all before it are there already")
 
     def _save_dispatches(self, name: str, recorder: Recorder) -> None:
         """Save what was observed of dispatches, which was in memory until now."""
@@ -138,17 +151,22 @@ class NumberedFiles:
         return counts
 
     def size(self) -> int:
-        """How many bytes the finished files have together."""
+        """How many bytes the finished files have together, as far as they are still there."""
         return sum(_size(self.folder / name) for name in self.names)
 
     def remove_oldest(self) -> bool:
-        """Remove the oldest finished file, unless it is the only one; whether it did."""
+        """Remove the oldest finished file, unless it is the only one; whether it did.
+
+        Raises
+        ------
+        OSError
+            When it cannot be removed.
+        """
         if len(self._entries) < 2:
             return False
-        oldest = self._entries.pop(0)
-        identity = self._identities.pop(oldest["file"], None)
-        if identity is not None:
-            remove(self.folder / oldest["file"], identity)
+        oldest = self._entries[0]
+        remove(self.folder / oldest["file"], self._identities[oldest["file"]])
+        del self._entries[0], self._identities[oldest["file"]]
         name = oldest["recorder"]
         self.removed[name] = self.removed.get(name, 0) + oldest["events"]
         return True

@@ -22,6 +22,8 @@ from kit.probes.checks import whole
 from kit.probes.context import context_functions, context_letters
 from kit.probes.cutoff import Cuts
 from kit.probes.facts import facts
+from kit.probes.files import absolute
+from kit.probes.leftovers import remove_dead
 from kit.probes.sink import Sink, new_sink
 from kit.probes.stream import Stream
 
@@ -179,6 +181,9 @@ class Recorder:
             raise ValueError(
                 "dispatches are not kept in a file; record without path= or dispatches="
             )
+        if path is not None:
+            path = absolute(path)
+            remove_dead(path.parent)
         # With `mapped` alone it is memory, until `rotate` names a file.
         in_file = mapped or path is not None
         if durable and not in_file:

@@ -4,17 +4,15 @@ A session has a folder. Each recorder writes a file there, mapped into memory: a
 once its call has returned, also when the process is killed. Every so often, and when that file is
 half full, a thread of the session's own makes the next one and has the recorder go on there, in one
 step: each event is in one file. ``manifest.json`` says what the session is and how far it has come;
-it is replaced whole, after the files that it names were made.
+it is replaced whole, after the files that it names were made; without it there is no session.
 """
 
 from __future__ import annotations
 
 import os
-import re
 import sys
 import threading
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from kit.markers import batch
@@ -22,16 +20,29 @@ from kit.markers.importing import import_room
 from kit.markers.readers import inside
 from kit.markers.reporting import report
 from kit.probes.facts import facts
-from kit.probes.files import FORMAT, VERSION, process, write_json
+from kit.probes.files import (
+    FORMAT,
+    VERSION,
+    absolute,
+    identity,
+    make_folder,
+    process,
+    remove,
+    write_json,
+)
+from kit.probes.leftovers import remove_dead
 from kit.probes.numbered import NumberedFiles
 from kit.probes.recorder import Recorder
 from kit.probes.trigger import LAST, Trigger
+from kit.probes.validation import NAME
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from pathlib import Path
 
     from kit.markers import Marker
     from kit.probes.aggregates import Aggregate
+    from kit.probes.files import Identity
 
 __all__ = ["Session"]
 
@@ -39,7 +50,6 @@ M = TypeVar("M", Recorder, "Aggregate", Trigger)
 
 _GLANCE: Final = 0.05
 _SAVED_EVERY: Final = 5.0
-_NAME: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,99}")
 _LONGEST_WAIT: Final = 60.0
 
 
@@ -49,7 +59,7 @@ class Session:
     Attributes
     ----------
     folder : pathlib.Path
-        Where it is saved.
+        Where it is saved; absolute.
     recorders, aggregates, triggers : dict
         By name.
     last_error : str or None
@@ -71,8 +81,8 @@ class Session:
                 raise ValueError(f"{name} is a number above 0, got {value!r}")
         if full not in ("stop", "oldest"):
             raise ValueError(f"full is 'stop' or 'oldest', got {full!r}")
-        self.folder = Path(folder)
-        if (self.folder / "manifest.json").exists():
+        self.folder = absolute(folder)
+        if os.path.lexists(self.folder / "manifest.json"):
             raise FileExistsError(
                 f"{os.fspath(folder)!r} holds a session; choose another folder, or remove it"
             )
@@ -85,6 +95,9 @@ class Session:
         self.triggers: dict[str, Trigger] = {}
         self.last_error: str | None = None
         self._events = NumberedFiles(self.folder)
+        # Held while the manifest is made and put in its place: no older one replaces a newer one.
+        self._describing = threading.RLock()
+        self._manifest: Identity | None = None
         self._thread: threading.Thread | None = None
         self._started: float | None = None
         self._stopped: float | None = None
@@ -150,7 +163,7 @@ class Session:
         return self._added(self.triggers, name, Trigger(pattern, action, once, name, options))
 
     def _refuse_name(self, name: str) -> None:
-        if type(name) is not str or not _NAME.fullmatch(name):
+        if not NAME.fits(name):
             raise ValueError(f"a name is of letters, digits and any of _ . -, got {name!r}")
         if any(name in members for members in (self.recorders, self.aggregates, self.triggers)):
             raise ValueError(f"there is a {name!r} in this session; give another name=")
@@ -158,11 +171,23 @@ class Session:
             raise RuntimeError("this session is over; make another one")
 
     def _added(self, members: dict[str, M], name: str, member: M) -> M:
-        if self.running:
+        if not self.running:
+            members[name] = member
+            return member
+        if os.getpid() != self._pid:
+            raise RuntimeError("this session is another process's; make another one")
+        members[name] = member
+        try:
             if isinstance(member, Recorder):
                 self._events.begin(name, member)
+            # Before its first event: a file that no manifest names would not be looked for.
+            self._write_manifest()
             _start(member)
-        members[name] = member
+        except BaseException:
+            del members[name]
+            if isinstance(member, Recorder):
+                self._events.abandon({name: member})
+            raise
         return member
 
     # Start and stop.
@@ -204,12 +229,16 @@ class Session:
         # Now, not on the thread that writes: what is missing is said here, and the first file does
         # not wait for it.
         import_room("kit.frames")
-        self.folder.mkdir(parents=True, exist_ok=True)
-        # Of two sessions in one folder, one is refused here.
-        (self.folder / "manifest.json").open("x").close()
+        make_folder(self.folder)
+        remove_dead(self.folder)
         self._started = time.time()
+        try:
+            # Of two sessions in one folder, one is refused here.
+            self._write_manifest(new=True)
+        except BaseException:
+            self._started = None
+            raise
         self._end = None if self.max_seconds is None else time.monotonic() + self.max_seconds
-        self._write_manifest()
         try:
             for name, recorder in self.recorders.items():
                 self._events.begin(name, recorder)
@@ -221,7 +250,7 @@ class Session:
             self._stop_members(None)
             self._events.abandon(self.recorders)
             self._started = None
-            (self.folder / "manifest.json").unlink()
+            remove(self._manifest_path, self._manifest)
             raise
         self._thread = threading.Thread(target=self._run, name="kit session", daemon=True)
         self._thread.start()
@@ -310,7 +339,8 @@ class Session:
         if time.monotonic() >= due or not self.running:
             return True
         return any(
-            each.filling and not self._events.failed(name) for name, each in self.recorders.items()
+            each.filling and not self._events.failed(name)
+            for name, each in self.recorders.copy().items()
         )
 
     def _write(self, last: bool) -> bool:
@@ -326,14 +356,20 @@ class Session:
 
     def _save(self, over: bool) -> bool:
         """Write what is not in the recorders' files; whether that could be done."""
+        fine = True
+        for name, each in self.aggregates.copy().items():
+            path = self.folder / f"{name}.aggregate.json"
+            try:
+                write_json(path, each.table().to_json(), indent=None)
+            except Exception as error:  # noqa: BLE001 - what else there is can be written
+                fine = False
+                self._note(f"session {self.folder} could not save {name}", error)
         try:
-            for name, each in self.aggregates.copy().items():
-                write_json(self.folder / f"{name}.aggregate.json", each.table().to_json())
-            self._write_manifest(over)
+            self._write_manifest(over=over and fine)
         except Exception as error:  # noqa: BLE001
             self._note(f"session {self.folder} could not write its manifest", error)
             return False
-        return True
+        return fine
 
     def _note(self, what: str, error: Exception) -> None:
         if self.last_error is None:
@@ -341,32 +377,47 @@ class Session:
         self.last_error = f"{type(error).__name__}: {error}"
 
     def _keep_within_limits(self) -> None:
-        if self.max_bytes is None or self._events.size() <= self.max_bytes:
+        if self.max_bytes is None:
             return
-        if self.full == "stop":
-            self.stop()
-            return
-        while self._events.size() > self.max_bytes and self._events.remove_oldest():
-            pass
-        self._write_manifest()
+        try:
+            if self._events.size() <= self.max_bytes:
+                return
+            if self.full == "stop":
+                self.stop()
+                return
+            while self._events.size() > self.max_bytes and self._events.remove_oldest():
+                pass
+            self._write_manifest()
+        except Exception as error:  # noqa: BLE001 - it is tried again with the next file
+            self._note(f"session {self.folder} could not remove its oldest file", error)
 
-    def _write_manifest(self, over: bool = False) -> None:
-        write_json(
-            self.folder / "manifest.json",
-            {
-                "format": FORMAT,
-                "version": VERSION,
-                "state": "complete" if over else "running",
-                "started": self._started,
-                "stopped": self._stopped,
-                **process(),
-                "recorders": {
-                    name: self._events.describe(name, each) for name, each in self.recorders.items()
-                },
-                "aggregates": {name: f"{name}.aggregate.json" for name in self.aggregates},
-                "triggers": {name: each.describe() for name, each in self.triggers.items()},
+    @property
+    def _manifest_path(self) -> Path:
+        return self.folder / "manifest.json"
+
+    def _write_manifest(self, *, new: bool = False, over: bool = False) -> None:
+        path = self._manifest_path
+        with self._describing:
+            found = None if new else identity(path)
+            if found is not None and found != self._manifest:
+                raise FileExistsError(f"{os.fspath(path)!r} is not this session's any more")
+            self._manifest = write_json(path, self._described(over), new=found is None)
+
+    def _described(self, over: bool) -> dict[str, Any]:
+        return {
+            "format": FORMAT,
+            "version": VERSION,
+            "state": "complete" if over else "running",
+            "started": self._started,
+            "stopped": self._stopped,
+            **process(),
+            "recorders": {
+                name: self._events.describe(name, each)
+                for name, each in self.recorders.copy().items()
             },
-        )
+            "aggregates": {name: f"{name}.aggregate.json" for name in self.aggregates.copy()},
+            "triggers": {name: each.describe() for name, each in self.triggers.copy().items()},
+        }
 
     @property
     def _state(self) -> str:

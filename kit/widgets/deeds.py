@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections import deque
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from kit.errors import NotConnectedError
 from kit.markers import batch
 from kit.plots import units
 from kit.probes import actions
+from kit.probes.files import absolute
 from kit.probes.trigger import Trigger
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ class Deeds:
 
     def _save(self) -> Snapshot:
         name = f"trigger-{datetime.now().astimezone():%Y%m%d-%H%M%S}-{{n}}.parquet"
-        save = actions.snapshot(self._state.recording.recorder, Path(name).absolute())
+        save = actions.snapshot(self._state.recording.recorder, absolute(name))
         self._saving.append((save, 0))
         return save
 

@@ -78,7 +78,7 @@ def open_saved(path: Path) -> Opened:
     from kit import frames
 
     kept: Any = frames.open(path)
-    is_session = path.is_dir()
+    is_session = isinstance(kept, frames.SavedSession)
     recorders: dict[str, dict[str, str]] = {"": {}}
     if is_session:
         recorders = {name: {"recorder": name} for name, files in kept.files.items() if files}
@@ -113,6 +113,7 @@ def open_saved(path: Path) -> Opened:
     ]
     if is_session:
         facts += [_trigger(name, told) for name, told in kept.triggers.items()]
+        facts += [[each.path.name, "unfinished", each.why] for each in kept.unfinished]
     return Opened(
         kept,
         f"{path}: {len(every):,} events{state}",

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 from itertools import chain, count
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from kit.errors import KitError
+from kit.probes.files import absolute
 from kit.probes.sessions import session as new_session
 from kit.widgets.asked import EVENTS, Asked
 from kit.widgets.deeds import event
@@ -122,8 +122,8 @@ class Sessions:
                 self._refuse("Name the folder of a session, or a file that was saved.")
                 return
             try:
-                self.opened = open_saved(Path(self.folder).expanduser())
-            except (KitError, OSError, ImportError) as error:
+                self.opened = open_saved(absolute(self.folder))
+            except (KitError, OSError, ValueError, ImportError) as error:
                 self._refuse(str(error))
                 return
             self._state.say(f"Opened: the tabs show {self.opened.title}.")
@@ -152,7 +152,7 @@ class Sessions:
     def _made(self) -> Session:
         """Make the session, and everything in it."""
         state = self._state
-        made = new_session(Path(self.folder).expanduser())
+        made = new_session(self.folder)
         markers = state.listing.all()
         alike: dict[tuple[str, str], list[str]] = {}
         for name, key, asked in self.connected():

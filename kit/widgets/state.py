@@ -10,11 +10,11 @@ from __future__ import annotations
 import time
 from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kit.markers.locks import OUTER, new_lock
 from kit.probes.aggregates import Aggregate
+from kit.probes.files import absolute
 from kit.probes.ready import Count, Print, Time
 from kit.widgets import kernel, tools
 from kit.widgets.asked import OFTEN, Asked, Wrong, wrong
@@ -29,6 +29,7 @@ from kit.widgets.wiring import Pair, Wiring
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from pathlib import Path
 
     from kit.markers import Marker
     from kit.probes.capture import Capture
@@ -424,7 +425,7 @@ class PanelState:
 
         if path is None:
             path = f"capture-{datetime.now().astimezone():%Y%m%d-%H%M%S}.parquet"
-        target = Path(path).absolute()
+        target = absolute(path)
         capture = self.recording.capture()
         frames.save(capture, target)
         self.say(f"{len(capture):,} events saved: {target}")

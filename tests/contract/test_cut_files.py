@@ -55,7 +55,7 @@ def ends(code: str, *arguments: object) -> tuple[int, str]:
 
 
 @pytest.mark.parametrize("mode", ["discard", "overwrite"])
-def test_rule_39_the_program_goes_on_and_counts_each_event(tmp_path: Path, mode):
+def test_rule_40_the_program_goes_on_and_counts_each_event(tmp_path: Path, mode):
     """Recorded or lost, exactly; what is left is read and nothing else; the next file is whole.
 
     Seen to fail without the handler (killed); when only pages count, and not the rest of the last
@@ -98,7 +98,7 @@ for size in (0, 1, 4096, 8192, 150_000, 500_001, 560_000):
 
 
 @pytest.mark.parametrize("mode", ["discard", "overwrite"])
-def test_rule_39_cut_off_in_the_middle_of_everything(tmp_path: Path, mode):
+def test_rule_40_cut_off_in_the_middle_of_everything(tmp_path: Path, mode):
     """While threads record, one reads and one takes; then it is stopped, and never closed.
 
     Seen to fail when a reader trusts what it copied while the file was cut off.
@@ -142,7 +142,7 @@ assert os.path.getsize(path) == 0
     run_apart(PRELUDE + code, tmp_path, mode)
 
 
-def test_rule_39_what_is_written_beside_the_events(tmp_path: Path):
+def test_rule_40_what_is_written_beside_the_events(tmp_path: Path):
     """Declarations, start, stop and losses of a file that is empty by now; a forked child, too.
 
     Seen to fail when the memory is watched through the store alone, before there is one.
@@ -196,7 +196,7 @@ def record():
 
 
 @pytest.mark.parametrize("order", ["none", "before", "after", "between", "ignored"])
-def test_rule_39_any_other_fault_ends_the_program_as_before(tmp_path: Path, order):
+def test_rule_40_any_other_fault_ends_the_program_as_before(tmp_path: Path, order):
     """With what `faulthandler` writes, whichever was first.
 
     Seen to fail when every SIGBUS is taken for one of the kit's, and when a handler that was put
@@ -229,7 +229,7 @@ print("never", file=sys.stderr)
         assert "Fatal Python error" not in went_on
 
 
-def test_rule_39_a_signal_that_is_sent_reaches_who_was_there(tmp_path: Path):
+def test_rule_40_a_signal_that_is_sent_reaches_who_was_there(tmp_path: Path):
     """A handler in Python; nobody: it ends the program.
 
     Seen to fail when a signal without an address is taken for a fault of the kit's.
@@ -254,7 +254,7 @@ else:
     assert "it went on" in stderr
 
 
-def test_rule_39_nothing_is_installed_before_there_is_a_file(tmp_path: Path):
+def test_rule_40_nothing_is_installed_before_there_is_a_file(tmp_path: Path):
     """Seen to fail when importing the kit installs the handler."""
     code = """
 caught = "\\nSigCgt:"

@@ -223,7 +223,7 @@ def test_what_says_nothing_is_refused(fill: kit.Marker, tmp_path) -> None:
     ("text", "says"),
     [
         (None, "no session"),
-        ("", "damaged"),
+        ("", "manifest.json is empty, for its program was killed"),
         ("[]", "damaged"),
         ("{}", "damaged"),
         ('{"format": "x", "version": 1}', "damaged or foreign"),

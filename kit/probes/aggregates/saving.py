@@ -6,11 +6,29 @@ from typing import Any, Final
 
 from kit.markers.format import Label
 from kit.probes.aggregates.cells import Stats
-from kit.probes.aggregates.histogram import Histogram, Linear, Log2
-from kit.probes.aggregates.sketch import Sketch
+from kit.probes.aggregates.histogram import (
+    OVERFLOW,
+    UNDERFLOW,
+    Histogram,
+    Log2,
+    histogram,
+)
+from kit.probes.aggregates.sketch import MOST_BUCKETS, Sketch
 from kit.probes.aggregates.table import Table
+from kit.probes.validation import (
+    COUNT,
+    COUNTS,
+    FINITE,
+    NUMBER,
+    TEXT,
+    WHOLE_TEXT,
+    Kind,
+    Maybe,
+    choice,
+    conform,
+)
 
-__all__ = ["from_json", "to_json"]
+__all__ = ["AGGREGATE", "from_json", "to_json"]
 
 _TYPES: Final[dict[str, Any]] = {
     "int": int,
@@ -19,6 +37,52 @@ _TYPES: Final[dict[str, Any]] = {
     "bool": bool,
     "Label": Label,
 }
+_PART: Final = Kind(
+    "a number, text, a truth value or null",
+    lambda value: value is None or type(value) in (int, float, str, bool),
+)
+_SHARE: Final = Kind("a share from 0 to 1", lambda v: type(v) in (int, float) and 0 <= v <= 1)
+_ERROR: Final = Kind("an error from 0.0001 to 0.5", lambda v: type(v) is float and 1e-4 <= v <= 0.5)
+_POWER: Final = Kind("a power from -1000 to 1000", lambda v: type(v) is int and -1000 <= v <= 1000)
+_BUCKETS: Final = [(FINITE, COUNT)]
+AGGREGATE: Final = {
+    "title": TEXT,
+    "value": Maybe(TEXT),
+    "value_type": choice("int", "float", "bool"),
+    "by": {WHOLE_TEXT: choice(*_TYPES)},
+    "error": Maybe(_ERROR),
+    "dropped": COUNTS,
+    "filtered": {TEXT: COUNTS},
+    "capacity": COUNT,
+    "seconds": NUMBER,
+    "quantiles": [_SHARE],
+    "histogram": Maybe(
+        {
+            "kind": choice("Log2", "Linear"),
+            "lowest?": _POWER,
+            "highest?": _POWER,
+            "low?": FINITE,
+            "high?": FINITE,
+            "step?": FINITE,
+        }
+    ),
+    "rows": [
+        {
+            "key": [_PART],
+            "count": COUNT,
+            "missing": COUNT,
+            "sum": NUMBER,
+            "min": Maybe(NUMBER),
+            "max": Maybe(NUMBER),
+            "avg": Maybe(NUMBER),
+            "variance": Maybe(NUMBER),
+            "buckets": _BUCKETS,
+            "sketch": Maybe({"positive": _BUCKETS, "negative": _BUCKETS, "zero": COUNT}),
+        }
+    ],
+}
+"""What is in the file of an aggregate."""
+_MOST_QUANTILES: Final = 1000
 _PLAIN: Final = ("title", "value", "error", "dropped", "filtered", "capacity", "seconds")
 _NUMBERS: Final = ("count", "missing", "sum", "min", "max", "avg", "variance")
 
@@ -78,26 +142,32 @@ def from_json(data: dict[str, Any]) -> Table:
 
     Raises
     ------
-    LookupError, TypeError, ValueError
-        When it was written by nobody.
+    ValueError
+        When it is not what `to_json` returns; it says where.
     """
-    error = data["error"]
-    rows = {}
-    for row in data["rows"]:
-        saved = row["sketch"]
-        sketch = None
-        if saved is not None:
-            positive, negative = dict(saved["positive"]), dict(saved["negative"])
-            sketch = Sketch(float(error), positive, negative, saved["zero"])
+    data = conform(data, AGGREGATE)
+    kind = _histogram(data["histogram"])
+    if len(data["quantiles"]) > _MOST_QUANTILES:
+        raise ValueError(f"quantiles: at most {_MOST_QUANTILES:,}, got {len(data['quantiles']):,}")
+    rows: dict[tuple[Any, ...], Stats] = {}
+    for number, row in enumerate(data["rows"]):
+        key, place = tuple(row["key"]), f"rows[{number}]"
+        if len(key) != len(data["by"]) or key in rows:
+            raise ValueError(
+                f"{place}.key: another key of {len(data['by'])} parts, got {key!r:.60}"
+            )
+        if row["missing"] > row["count"]:
+            raise ValueError(f"{place}.missing: at most {row['count']:,}, got {row['missing']:,}")
         numbers = {name: row[name] for name in _NUMBERS}
-        rows[tuple(row["key"])] = Stats(**numbers, buckets=dict(row["buckets"]), sketch=sketch)
+        sketch = _sketch(row["sketch"], data["error"], f"{place}.sketch")
+        rows[key] = Stats(**numbers, buckets=_buckets(row["buckets"], kind, place), sketch=sketch)
     return Table(
         **{name: data[name] for name in _PLAIN},
         failed=data.get("failed", {}),  # not known of those saved in earlier days
         value_type=_TYPES[data["value_type"]],
         by={name: _TYPES[kind] for name, kind in data["by"].items()},
         quantiles=tuple(data["quantiles"]),
-        histogram=_histogram(data["histogram"]),
+        histogram=kind,
         rows=rows,
     )
 
@@ -105,8 +175,37 @@ def from_json(data: dict[str, Any]) -> Table:
 def _histogram(saved: dict[str, Any] | None) -> Histogram | None:
     if saved is None:
         return None
-    fields = {name: value for name, value in saved.items() if name != "kind"}
-    return Log2(**fields) if saved["kind"] == "Log2" else Linear(**fields)
+    try:
+        if saved["kind"] == "Log2":
+            found = Log2(saved["lowest"], saved["highest"])
+            if found.lowest >= found.highest:
+                raise ValueError("it ends before it begins")
+            return found
+        return histogram((saved["low"], saved["high"], saved["step"]), whole=False)
+    except (LookupError, ValueError) as error:
+        raise ValueError(f"histogram: {error}") from None
+
+
+def _buckets(saved: list[list[Any]], kind: Histogram | None, place: str) -> dict[float, int]:
+    if kind is None:
+        return {}
+    first, last = (kind.lowest, kind.highest) if isinstance(kind, Log2) else (0, kind.last)
+    for bucket, _ in saved:
+        inside = first <= bucket <= last and bucket == int(bucket)
+        if not inside and bucket not in (UNDERFLOW, OVERFLOW):
+            raise ValueError(f"{place}.buckets: one from {first} to {last}, got {bucket!r:.60}")
+    return {bucket: count for bucket, count in saved}  # noqa: C416 - lists of two
+
+
+def _sketch(saved: dict[str, Any] | None, error: float | None, place: str) -> Sketch | None:
+    if saved is None:
+        return None
+    if error is None:
+        raise ValueError(f"{place}: none, as there is no error, got one")
+    for sign in ("positive", "negative"):
+        if len(saved[sign]) > MOST_BUCKETS:
+            raise ValueError(f"{place}.{sign}: at most {MOST_BUCKETS:,}, got {len(saved[sign]):,}")
+    return Sketch(error, dict(saved["positive"]), dict(saved["negative"]), saved["zero"])
 
 
 def _pairs(counts: dict[float, int]) -> list[list[float]]:
