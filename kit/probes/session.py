@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
-from kit.markers import batch
+from kit.markers import batch, grace
 from kit.markers.readers import inside
 from kit.markers.reporting import report
 from kit.probes.facts import facts
@@ -85,6 +85,7 @@ class Session:
         self.last_error: str | None = None
         self._events = NumberedFiles(self.folder)
         self._thread: threading.Thread | None = None
+        self._stops: list[None] = [None]
         self._started: float | None = None
         self._stopped: float | None = None
         self._end: float | None = None
@@ -241,8 +242,15 @@ class Session:
         """
         if not self.running or os.getpid() != self._pid:
             return
-        self._stopped = time.time()
-        self._stop_members(at)
+        try:
+            self._stops.pop()  # one operation: whoever is first stops it, others wait with it
+        except IndexError:
+            pass
+        else:
+            self._stop_members(at)
+            # Now, not before: the thread that writes goes by it, and what is recorded after its
+            # last file would be in none.
+            self._stopped = time.time()
         thread = self._thread
         if thread is not None and not inside() and thread is not threading.current_thread():
             thread.join(_LONGEST_WAIT)
@@ -297,6 +305,11 @@ class Session:
             if self.running:
                 self._write(last=False)
                 self._keep_within_limits()
+        # Who stopped it inside a dispatch did not wait for events that others are recording.
+        try:
+            grace.synchronize(timeout=_LONGEST_WAIT)
+        except TimeoutError:
+            pass  # a probe elsewhere takes its time
         for _ in range(3):
             if self._write(last=True):
                 return
