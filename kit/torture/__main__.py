@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from kit.markers.choice import dispatcher
 from kit.torture.churn import torture
 from kit.torture.disturbances import DISTURBANCES
-from kit.torture.everything import everything
+from kit.torture.everything import PATIENCE, everything
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -77,6 +77,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--without", default="", metavar="NAMES", help="leave these out, such as forks,rotate"
     )
+    parser.add_argument(
+        "--patience", type=float, default=PATIENCE, help="seconds that are a hang (%(default)g)"
+    )
     parser.add_argument("--only", default="", metavar="NAMES", help="leave all others out")
     options = parser.parse_args(arguments)
     if options.seconds <= 0 or options.threads < 1 or options.updaters < 1:
@@ -103,6 +106,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             threads=options.threads,
             seed=seed,
             without=without,
+            patience=options.patience,
             progress=_bar if seen else _lines(),
         )
     else:

@@ -44,7 +44,7 @@ from kit.torture.world import Private, World
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
-__all__ = ["HANG", "Memory", "Watchdog", "everything"]
+__all__ = ["HANG", "PATIENCE", "Memory", "Watchdog", "everything"]
 
 HANG: Final = 2
 """The exit status of a process that the watchdog has ended."""
@@ -237,7 +237,7 @@ def everything(
     chosen = [kind for name, kind in DISTURBANCES.items() if name not in without]
     memory, reported = Memory(), Counter[str]()
     begin = time.monotonic()
-    shared = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - a folder is made in it
+    shared = "/dev/shm" if Path("/dev/shm").is_dir() else None
     with tempfile.TemporaryDirectory(prefix="torture", dir=shared) as folder, _unquiet(reported):
         world = World(seed, Path(folder), threads)
         watchdog = Watchdog(world, patience)
