@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from kit.markers.choice import dispatcher
 from kit.torture.churn import torture
 from kit.torture.disturbances import DISTURBANCES
-from kit.torture.everything import PATIENCE, everything
+from kit.torture.everything import PATIENCE, STDERR, everything
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -93,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     seen = sys.stderr.isatty()
     result: Any
     if options.everything:
-        faulthandler.enable()
+        faulthandler.enable(STDERR)
         seed = secrets.randbelow(1 << 32) if options.seed is None else options.seed
         left_out = f", without {', '.join(sorted(without))}" if without else ""
         sys.stdout.write(
