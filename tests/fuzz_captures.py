@@ -15,7 +15,17 @@ import zlib
 from pathlib import Path
 
 from kit.probes import capture_file
-from kit.probes.capture_file import COUNT, HEADER, LIVE, MAGIC, NAME, PAGE, PIECE_MAGIC, THREAD
+from kit.probes.capture_file import (
+    COUNT,
+    HEADER,
+    LIVE,
+    MAGIC,
+    NAME,
+    PAGE,
+    PIECE_MAGIC,
+    THREAD,
+    THREAD_NAME,
+)
 
 NAMES = PAGE + LIVE.size
 SMALL = capture_file.Layout(
@@ -24,9 +34,9 @@ SMALL = capture_file.Layout(
     names_room=896,
     threads=NAMES + 896,
     most_threads=3,
-    counts=NAMES + 896 + 3 * THREAD.size,
+    counts=NAMES + 896 + 4 * THREAD.size,
     most_counts=4,
-    arena=NAMES + 896 + 3 * THREAD.size + 4 * COUNT.size,
+    arena=NAMES + 896 + 4 * THREAD.size + 4 * COUNT.size,
     cell=1024,
     cells=6,
 )
@@ -81,15 +91,14 @@ def repaired(data):
             at = layout.threads + number * THREAD.size
             if not any(data[at : at + THREAD.size]):
                 continue
-            length = min(struct.unpack_from("=I", data, at + 28)[0], 96)
-            check = zlib.crc32(data[at + 8 : at + 24], layout.key)
-            struct.pack_into(
-                "=I", data, at + 24, zlib.crc32(data[at + 32 : at + 32 + length], check)
-            )
+            length = min(struct.unpack_from("=I", data, at + 28)[0], THREAD_NAME)
+            name = data[at + THREAD.size - THREAD_NAME :][:length]
+            check = zlib.crc32(data[at + 8 : at + 24] + data[at + 40 : at + 48] + name, layout.key)
+            struct.pack_into("=I", data, at + 24, check)
         for number in range(min(layout.cells, 100)):
             at = layout.arena + number * layout.cell
             if struct.unpack_from("=I", data, at)[0] == PIECE_MAGIC:
-                struct.pack_into("=I", data, at + 4, zlib.crc32(data[at + 8 : at + 32], layout.key))
+                struct.pack_into("=I", data, at + 4, zlib.crc32(data[at + 8 : at + 40], layout.key))
     except (struct.error, ValueError, TypeError, KeyError, IndexError, RecursionError):
         pass
     return bytes(data)

@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #endif
 
+_Static_assert(offsetof(Live, ended) == 96, "as the format says");
 _Static_assert(sizeof(ThreadSlot) == 128, "as the format says");
 _Static_assert(sizeof(CountSlot) == 32, "as the format says");
 _Static_assert(sizeof(PieceHead) == PIECE_HEAD, "as the format says");
@@ -58,6 +59,7 @@ kit_file_piece(File *file, uint32_t thread, int64_t first, size_t size, size_t *
     Py_ssize_t cell = find_cells(file, wanted);
     if (cell < 0)
         return NULL;
+    kit_file_changes(file);
     memset(file->taken + cell, 1, wanted);
     file->free -= wanted;
     file->next = cell + wanted;
@@ -68,9 +70,12 @@ kit_file_piece(File *file, uint32_t thread, int64_t first, size_t size, size_t *
     head->thread = thread;
     head->first = first;
     head->serial = ++file->serial;
-    head->sum = crc32_of(file->key, &head->cells, 24);
-    head->records_sum = head->summed = 0;
+    head->generation = file->threads[thread].generation;
+    head->sum = crc32_of(file->key, &head->cells, 32);
+    atomic_store_explicit(&head->seal, 0, memory_order_relaxed);
     atomic_store_explicit(&head->magic, PIECE_MAGIC, memory_order_release);
+    /* Whoever reads this number finds every piece up to it. */
+    atomic_store_explicit(&file->live->serial, file->serial, memory_order_release);
     *room = wanted * file->cell - PIECE_HEAD;
     return (char *)head + PIECE_HEAD;
 }
@@ -78,6 +83,7 @@ kit_file_piece(File *file, uint32_t thread, int64_t first, size_t size, size_t *
 void
 kit_file_release(File *file, char *data)
 {
+    kit_file_changes(file);
     PieceHead *head = head_of(data);
     size_t cell = ((char *)head - file->arena) / file->cell, cells = head->cells;
     atomic_store_explicit(&head->magic, 0, memory_order_relaxed);
@@ -90,6 +96,30 @@ kit_file_release(File *file, char *data)
     file->free += cells;
 }
 
+size_t
+kit_file_room(const File *file, char *data)
+{
+    return head_of(data)->cells * file->cell - PIECE_HEAD;
+}
+
+size_t
+kit_file_summed(char *data)
+{
+    uint64_t seal = atomic_load_explicit(&head_of(data)->seal, memory_order_relaxed);
+    uint32_t parts[2];
+    memcpy(parts, &seal, sizeof(parts));
+    return parts[1];
+}
+
+void
+kit_file_seal(char *data, uint32_t sum, uint32_t summed)
+{
+    uint32_t parts[2] = {sum, summed};
+    uint64_t seal;
+    memcpy(&seal, parts, sizeof(seal));
+    atomic_store_explicit(&head_of(data)->seal, seal, memory_order_relaxed);
+}
+
 /* Slots. */
 
 int64_t
@@ -98,6 +128,7 @@ kit_file_thread(File *file, unsigned long tid, PyObject *name, int64_t base)
     uint64_t number = atomic_load_explicit(&file->live->threads, memory_order_relaxed);
     if (number >= file->most_threads)
         return -1;
+    kit_file_changes(file);
     ThreadSlot *slot = &file->threads[number];
     Py_ssize_t length;
     const char *text = PyUnicode_AsUTF8AndSize(name, &length);
@@ -116,7 +147,8 @@ kit_file_thread(File *file, unsigned long tid, PyObject *name, int64_t base)
     slot->base = base;
     slot->tid = tid;
     slot->length = (uint32_t)length;
-    slot->sum = crc32_of(crc32_of(file->key, &slot->base, 16), slot->name, length);
+    uint32_t sum = crc32_of(crc32_of(file->key, &slot->base, 16), &slot->generation, 8);
+    slot->sum = crc32_of(sum, slot->name, length);
     atomic_store_explicit(&slot->gone, 2 * (uint64_t)base, memory_order_relaxed);
     atomic_store_explicit(&file->live->threads, number + 1, memory_order_release);
     return number;
@@ -128,6 +160,7 @@ kit_file_count(File *file, uint32_t thread, uint32_t code)
     uint64_t number = atomic_load_explicit(&file->live->counts, memory_order_relaxed);
     if (number >= file->most_counts)
         return -1;
+    kit_file_changes(file);
     CountSlot *slot = &file->counts[number];
     memset(slot, 0, sizeof(CountSlot));
     slot->thread = thread;
@@ -139,6 +172,7 @@ kit_file_count(File *file, uint32_t thread, uint32_t code)
 void
 kit_file_clear(File *file)
 {
+    kit_file_changes(file);
     uint64_t epoch = atomic_load_explicit(&file->live->epoch, memory_order_relaxed);
     atomic_store_explicit(&file->live->epoch, epoch | 1, memory_order_relaxed);
     atomic_thread_fence(memory_order_release);
@@ -147,9 +181,12 @@ kit_file_clear(File *file)
     memset(file->taken, 0, file->cells);
     file->free = file->cells;
     file->next = 0;
-    atomic_store_explicit(&file->live->threads, 0, memory_order_relaxed);
+    atomic_store_explicit(&file->threads[ENDED_THREADS].gone, 0, memory_order_relaxed);
+    atomic_store_explicit(&file->live->ended, 0, memory_order_relaxed);
+    atomic_store_explicit(&file->live->threads, ENDED_THREADS + 1, memory_order_relaxed);
     atomic_store_explicit(&file->live->counts, 0, memory_order_relaxed);
     atomic_store_explicit(&file->live->lost, 0, memory_order_relaxed);
+    atomic_store_explicit(&file->live->failed, 0, memory_order_relaxed);
     atomic_store_explicit(&file->live->epoch, (epoch | 1) + 1, memory_order_release);
 }
 
@@ -204,7 +241,7 @@ file_fill(PyObject *made, PyObject *args, PyObject *Py_UNUSED(kwargs))
     if (!inside(self, live, sizeof(Live), 1) || !inside(self, threads, sizeof(ThreadSlot), most_threads) ||
         !inside(self, counts, sizeof(CountSlot), most_counts) || !inside(self, arena, cell, cells) ||
         cell < 1024 || cell > 1 << 30 || cell % 8 != 0 || cells < 1 || cells > INT32_MAX ||
-        most_threads > INT32_MAX || most_counts > INT32_MAX) {
+        most_threads < 1 || most_threads > INT32_MAX || most_counts > INT32_MAX) {
         PyErr_SetString(PyExc_ValueError, "a file's parts are inside of it");
         return -1;
     }

@@ -181,6 +181,7 @@ count_slot(File *file, Buffer *buffer, size_t code)
 static void
 note_lost(File *file, Buffer *buffer, size_t code, uint64_t more)
 {
+    kit_file_changes(file);
     CountSlot *slot = count_slot(file, buffer, code);
     _Atomic uint64_t *count = slot == NULL ? &file->live->lost : &slot->lost;
     atomic_store_explicit(count, atomic_load_explicit(count, memory_order_relaxed) + more,
@@ -202,6 +203,7 @@ kit_count_lost(Store *store, Buffer *buffer, uint16_t code)
 static void
 note_gone(File *file, Buffer *buffer, const Block *block)
 {
+    kit_file_changes(file);
     ThreadSlot *thread = &file->threads[buffer->slot];
     uint64_t which = ~atomic_load_explicit(&thread->gone, memory_order_relaxed) & 1;
     for (size_t code = 0; code < buffer->codes; code++) {
@@ -211,6 +213,14 @@ note_gone(File *file, Buffer *buffer, const Block *block)
     }
     atomic_store_explicit(&thread->gone, 2 * (uint64_t)(block->first + block->events) + which,
                           memory_order_release);
+}
+
+/* How far the thread has come in this file, for whoever reads it after it was closed. */
+static void
+note_end(File *file, const Buffer *buffer)
+{
+    if (buffer->slot >= 0)
+        file->threads[buffer->slot].end = buffer->events;
 }
 
 static void
@@ -337,6 +347,13 @@ kit_make_room(Store *store, Buffer *buffer, size_t size)
     if (size > room)
         room = (size + 7) / 8 * 8;
     Block *block = buffer->current;
+    if (block != NULL && block->file != NULL && block->room < kit_file_room(block->file, block->data)) {
+        /* The file was closed, see store_settle(): it is written again. */
+        kit_file_changes(block->file);
+        block->room = kit_file_room(block->file, block->data);
+        if (block->room - *kit_used(block) >= size)
+            return 0;
+    }
     if (block != NULL && block->events > 0 && store->overwrite)
         return kit_seal(store, buffer) < 0 ? -1 : kit_make_room(store, buffer, size);
     if (block != NULL && block->events == 0) {
@@ -698,6 +715,7 @@ store_rotate(Store *self, PyObject *made)
     }
     KIT_LOCK(&self->lock);
     File *old = self->file;
+    kit_file_changes(old);
     old->events = 0;
     old->used = old->cells;
     while (old->used > 0 && !old->taken[old->used - 1])
@@ -708,6 +726,7 @@ store_rotate(Store *self, PyObject *made)
     for (Buffer *buffer = self->buffers; buffer != NULL; buffer = buffer->next) {
         for (Block *block = buffer->oldest; block != NULL; block = block->next)
             old->events += block->events;
+        note_end(old, buffer);
         forget_blocks(buffer);
         buffer->oldest = buffer->current = NULL;
         buffer->slot = -1;
@@ -724,6 +743,109 @@ store_rotate(Store *self, PyObject *made)
     KIT_UNLOCK(&self->lock);
     Py_DECREF(old);
     Py_RETURN_NONE;
+}
+
+/* Sealing: a checksum over the records of a piece, made off the hot path. */
+
+PyDoc_STRVAR(to_seal_doc, "to_seal(every)\n--\n\n"
+                          "The memory of the file, and its pieces that are full and not sealed: for\n"
+                          "each the block, where its records begin, and how many bytes they are.\n"
+                          "With `every`, those besides that are still being filled.");
+
+static PyObject *
+store_to_seal(Store *self, PyObject *every)
+{
+    int all = PyObject_IsTrue(every);
+    if (all < 0)
+        return NULL;
+    int collecting = PyGC_Disable(); /* as in pieces() */
+    PyObject *list = PyList_New(0);
+    KIT_LOCK(&self->lock);
+    File *file = self->file;
+    for (Buffer *buffer = file == NULL ? NULL : self->buffers; buffer != NULL; buffer = buffer->next) {
+        for (Block *block = buffer->oldest; list != NULL && block != NULL; block = block->next) {
+            size_t used = atomic_load_explicit(kit_used(block), memory_order_acquire);
+            if (used == kit_file_summed(block->data) || (block == buffer->current && !all))
+                continue;
+            PyObject *one = Py_BuildValue("Onn", block, (Py_ssize_t)(block->data - file->base),
+                                          (Py_ssize_t)used);
+            if (one == NULL || PyList_Append(list, one) < 0)
+                Py_CLEAR(list);
+            Py_XDECREF(one);
+        }
+    }
+    PyObject *found = list == NULL ? NULL
+                                   : Py_BuildValue("OO", file == NULL ? Py_None : file->view.obj, list);
+    KIT_UNLOCK(&self->lock);
+    Py_XDECREF(list);
+    if (collecting)
+        PyGC_Enable();
+    return found;
+}
+
+PyDoc_STRVAR(seal_doc, "seal(block, sum, summed)\n--\n\n"
+                       "Note the checksum of so many bytes; whether the piece is still there.");
+
+static PyObject *
+store_seal(Store *self, PyObject *args)
+{
+    Block *block;
+    unsigned int checksum, summed;
+    if (!PyArg_ParseTuple(args, "O!II", kit_Block, &block, &checksum, &summed))
+        return NULL;
+    KIT_LOCK(&self->lock);
+    /* It may have given way meanwhile, or the store may have gone on in another file. */
+    bool there = block->buffer != NULL && block->file != NULL && block->file == self->file &&
+                 summed <= atomic_load_explicit(kit_used(block), memory_order_relaxed);
+    if (there)
+        kit_file_seal(block->data, checksum, summed);
+    KIT_UNLOCK(&self->lock);
+    return PyBool_FromLong(there);
+}
+
+PyDoc_STRVAR(settle_doc, "settle()\n--\n\n"
+                         "Have whoever writes next say that the file has changed, and note how far each\n"
+                         "thread has come. Returns the memory of the file, or None: not all is sealed.");
+
+static PyObject *
+store_settle(Store *self, PyObject *Py_UNUSED(none))
+{
+    KIT_LOCK(&self->lock);
+    File *file = self->file;
+    bool sealed = file != NULL;
+    for (Buffer *buffer = self->buffers; sealed && buffer != NULL; buffer = buffer->next) {
+        for (Block *block = buffer->oldest; sealed && block != NULL; block = block->next)
+            sealed = *kit_used(block) == kit_file_summed(block->data);
+    }
+    for (Buffer *buffer = self->buffers; sealed && buffer != NULL; buffer = buffer->next) {
+        note_end(file, buffer);
+        /* No room is left, so the writer comes to kit_make_room(), and the fast way asks nothing. */
+        if (buffer->current != NULL)
+            buffer->current->room = *kit_used(buffer->current);
+    }
+    if (sealed)
+        file->settled = true;
+    PyObject *memory = Py_NewRef(sealed ? file->view.obj : Py_None);
+    KIT_UNLOCK(&self->lock);
+    return memory;
+}
+
+PyDoc_STRVAR(close_doc, "close(memory, value)\n--\n\n"
+                        "Say in the file that it is whole; whether nobody has written since settle().");
+
+static PyObject *
+store_close(Store *self, PyObject *args)
+{
+    PyObject *memory;
+    unsigned long long value;
+    if (!PyArg_ParseTuple(args, "OK", &memory, &value))
+        return NULL;
+    KIT_LOCK(&self->lock);
+    bool same = self->file != NULL && self->file->view.obj == memory && self->file->settled;
+    if (same)
+        atomic_store_explicit(&self->file->live->closed, value, memory_order_release);
+    KIT_UNLOCK(&self->lock);
+    return PyBool_FromLong(same);
 }
 
 PyDoc_STRVAR(describe_doc, "describe(code, kinds)\n--\n\nSay which columns the records of a code have.");
@@ -772,6 +894,10 @@ static PyMethodDef store_methods[] = {
     {"copy", (PyCFunction)store_copy, METH_O, copy_doc},
     {"take", (PyCFunction)store_take, METH_NOARGS, take_doc},
     {"rotate", (PyCFunction)store_rotate, METH_O, rotate_doc},
+    {"to_seal", (PyCFunction)store_to_seal, METH_O, to_seal_doc},
+    {"seal", (PyCFunction)store_seal, METH_VARARGS, seal_doc},
+    {"settle", (PyCFunction)store_settle, METH_NOARGS, settle_doc},
+    {"close", (PyCFunction)store_close, METH_VARARGS, close_doc},
     {"describe", (PyCFunction)store_describe, METH_VARARGS, describe_doc},
     {NULL},
 };

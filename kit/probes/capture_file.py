@@ -2,7 +2,8 @@
 
 The file is mapped into memory. A program that is killed leaves in it what was written, for the
 pages are the system's: so an event is there once its call has returned. All room is reserved when
-the file is made: a full disk is an error then, and not the end of the program later.
+the file is made: a full disk is an error then, and not the end of the program later. Its name is
+used once, to make it; what is done later is done through its descriptor, whoever has the name then.
 
 What only changes when markers are connected, or a recorder is started or stopped, is written here;
 what a recording thread writes, by ``kit/c/file.c`` and its twin `kit.probes.mapped_store`.
@@ -18,36 +19,55 @@ import secrets
 import struct
 import threading
 import zlib
-from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from kit.errors import CaptureError
-from kit.probes.files import process
+from kit.probes.files import absolute, process, remove, sync_folder
 from kit.probes.store import sub_buffer
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from kit.markers.format import Format
 
-__all__ = ["MAGIC", "SUFFIX", "VERSION", "CaptureFile", "Layout", "Live", "plan", "words_of"]
+__all__ = [
+    "MAGIC",
+    "SUFFIX",
+    "VERSION",
+    "CaptureFile",
+    "Layout",
+    "Live",
+    "checksum",
+    "plan",
+    "seal",
+    "thread_slot",
+    "words_of",
+]
 
 MAGIC: Final = b"\x89KITCAP\n"
-VERSION: Final = 1
+VERSION: Final = 2
 SUFFIX: Final = ".kit"
 ORDER: Final = 0x01020304
 """Read as another number where the machine has another byte order."""
 
 PAGE: Final = 4096
 HEADER: Final = struct.Struct("=8sIIII")  # magic, version, order, length and CRC of the JSON
-LIVE: Final = struct.Struct("=QQQQQQqqQ")  # what `Live` says
+LIVE: Final = struct.Struct("=QQQQQQqqQQQQQ")  # what `Live` says
 EPOCH, NAMES, THREADS, COUNTS, LOST, UNDECLARED, STARTED, STOPPED, CELLS = range(0, 72, 8)
+FAILED, CLOSED, SERIAL, ENDED = range(72, 104, 8)
 """Where each of these is in the live page."""
 NAME: Final = struct.Struct("=II")  # length and CRC of the JSON that follows
-THREAD: Final = struct.Struct("=QqqII96s")  # gone, base, tid, CRC, length, name
+THREAD: Final = struct.Struct("=QqqIIQQQ72s")
+"""Gone, base, tid, CRC, length of the name, end, generation, retired, name."""
+THREAD_NAME: Final = 72
+ENDED_THREADS: Final = "ended threads"
+"""What the first slot is called, which stands for those whose own slots were used again."""
 COUNT: Final = struct.Struct("=IIQQQ")  # thread, code, lost, and two counts of what gave way
-PIECE: Final = struct.Struct("=IIIIqQII16xQ")
-"""Magic, CRC, cells, thread, first, serial, CRC of records, over how many bytes; bytes in use."""
+PIECE: Final = struct.Struct("=IIIIqQQII8xQ")
+"""Magic, CRC, cells, thread, first, serial, generation; CRC of records, and of how many; used."""
+SEAL: Final = 40
+"""Where in a piece's head the CRC of its records is, and over how many bytes: one word."""
 PIECE_MAGIC: Final = 0x5049544B
 WORD: Final = struct.Struct("=Q")
 
@@ -78,6 +98,14 @@ class Live(NamedTuple):
         Nanoseconds; 0 while it is not stopped.
     cells : int
         One more than the cells that a finished file has; 0 while it is not finished.
+    failed : int
+        Events that the recorder failed to write.
+    closed : int
+        What makes the file one that is whole, see `CaptureFile.checksum`; 0 while it is written.
+    serial : int
+        Of the piece that was begun last.
+    ended : int
+        Which counts of the ended threads hold.
     """
 
     epoch: int
@@ -89,6 +117,10 @@ class Live(NamedTuple):
     started: int
     stopped: int
     cells: int
+    failed: int
+    closed: int
+    serial: int
+    ended: int
 
 
 class Layout(NamedTuple):
@@ -168,6 +200,15 @@ class CaptureFile:
         The letters of the context fields' kinds, by name.
     wall : int
         Nanoseconds to add to a time stamp for Unix time.
+    durable : bool
+        Whether the disk is to hold what is sealed before anything goes on.
+
+    Attributes
+    ----------
+    path : pathlib.Path or None
+        Absolute: the name that it was made with.
+    identity : tuple of int or None
+        Device and number of the file, whatever its name is by now.
 
     Raises
     ------
@@ -185,10 +226,15 @@ class CaptureFile:
         mode: str,
         context: dict[str, str],
         wall: int,
+        durable: bool = False,
     ) -> None:
-        self.path = None if path is None else Path(path)
+        self.path = None if path is None else absolute(path)
+        self.identity: tuple[int, int] | None = None
         self.layout = layout
         self.context = context
+        self.durable = durable
+        self._descriptor: int | None = None
+        self._pid = os.getpid()
         self._capacity, self._mode, self._wall = capacity, mode, wall
         self._lock = threading.Lock()
         self._declared = 0
@@ -198,22 +244,36 @@ class CaptureFile:
             self.memory = mmap.mmap(-1, layout.size)
             self.memory[:PAGE] = self._header()
         else:
-            self.memory = _make(self.path, layout.size, self._header())
+            self.memory, self._descriptor = _make(self.path, layout.size, self._header())
+            found = os.fstat(self._descriptor)
+            self.identity = found.st_dev, found.st_ino
         self.words = words_of(self.memory)
+        slot = thread_slot(layout.key, 0, 0, 0, ENDED_THREADS.encode())
+        self.memory[layout.threads : layout.threads + THREAD.size] = slot
+        self.set(THREADS, 1)
         try:
             self.add({"context": context})
+            if durable and self.path is not None:
+                self.flush()
+                sync_folder(self.path.parent)
         except BaseException:
             self.remove()
             raise
 
     def remove(self) -> None:
-        """Remove a file in which nothing was recorded."""
-        if self.path is not None:
-            self.path.unlink(missing_ok=True)
+        """Remove a file in which nothing was recorded; one that has its name by now stays."""
+        if self.path is not None and self.identity is not None and self._pid == os.getpid():
+            remove(self.path, self.identity)
+
+    def __del__(self) -> None:
+        number = getattr(self, "_descriptor", None)
+        if number is not None:
+            os.close(number)
 
     def next(self, path: str | os.PathLike[str] | None) -> CaptureFile:
         """Return another file like this one; what is counted from the beginning goes on there."""
-        new = CaptureFile(path, self.layout, self._capacity, self._mode, self.context, self._wall)
+        own = self._capacity, self._mode, self.context, self._wall, self.durable
+        new = CaptureFile(path, self.layout, *own)
         new.set(UNDECLARED, self.undeclared)
         return new
 
@@ -225,14 +285,86 @@ class CaptureFile:
         cells : int
             So many hold all there is.
         """
-        if self.path is None:
+        if self._descriptor is None or self._pid != os.getpid():
             return
+        for place, used, summed in self._heads(cells):
+            check = None if used == summed else self.sum_of(place + PIECE.size, used)
+            if check is not None:
+                self.words[(place + SEAL) // 8] = seal(check, used)
         self.set(CELLS, cells + 1)
+        self.close()
         # From here on nothing of ours reaches what is cut off.
-        with self.path.open("r+b") as file:
-            self.memory = mmap.mmap(file.fileno(), self.layout.arena)
-            self.words = words_of(self.memory)
-            file.truncate(self.layout.arena + cells * self.layout.cell)
+        self.memory = mmap.mmap(self._descriptor, self.layout.arena)
+        self.words = words_of(self.memory)
+        os.ftruncate(self._descriptor, self.layout.arena + cells * self.layout.cell)
+        self.flush()
+
+    def _heads(self, cells: int) -> Iterator[tuple[int, int, int]]:
+        """Yield of each piece where it is, how many bytes are in use, and how many are sealed."""
+        at = 0
+        while at < cells:
+            place = self.layout.arena + at * self.layout.cell
+            magic, _, taken, *_, summed, used = PIECE.unpack_from(self.memory, place)
+            if magic == PIECE_MAGIC:
+                yield place, used, summed
+                at += taken - 1
+            at += 1
+
+    # Sealing.
+
+    def sum_of(self, place: int, length: int) -> int | None:
+        """Return the checksum of some records, or None where the file has become shorter.
+
+        They are read, not looked at in memory: when the file goes on being cut off, by `finish` or
+        by somebody, that is no error of the machine's.
+        """
+        if self._descriptor is None:
+            return None
+        if hasattr(os, "pread"):
+            data = os.pread(self._descriptor, length, place)
+        else:
+            data = self.memory[place : place + length]
+        return zlib.crc32(data, self.layout.key) if len(data) == length else None
+
+    def checksum(self) -> int:
+        """Return what the live page says of a file that is whole; never 0."""
+        used = (
+            (self.layout.names, self._live(NAMES)),
+            (self.layout.threads, self._live(THREADS) * THREAD.size),
+            (self.layout.counts, self._live(COUNTS) * COUNT.size),
+        )
+        parts = (self.memory[place : place + length] for place, length in used)
+        return checksum(self.layout.key, self.memory[PAGE : PAGE + LIVE.size], *parts)
+
+    def close(self) -> None:
+        """Say that it is whole: every piece of it is sealed, and nobody writes in it."""
+        self.words[(PAGE + CLOSED) // 8] = self.checksum()
+
+    def reopen(self) -> None:
+        """Say that it may be written."""
+        if self._live(CLOSED):
+            self.words[(PAGE + CLOSED) // 8] = 0
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether its recorder was stopped."""
+        return self._live(STOPPED) != 0
+
+    @property
+    def is_closed(self) -> bool:
+        """Whether it says that it is whole."""
+        return self._live(CLOSED) != 0
+
+    def flush(self) -> None:
+        """Have the disk hold what was written, where that was asked for.
+
+        The pages of the mapping are those of the file, and `mmap.flush` would keep all threads
+        waiting for the disk.
+        """
+        if self.durable and self._descriptor is not None and self._pid == os.getpid():
+            if os.name == "nt":
+                self.memory.flush()
+            os.fsync(self._descriptor)
 
     def _header(self) -> bytes:
         """Return the first page."""
@@ -313,8 +445,12 @@ class CaptureFile:
     def correct(self, summary: dict[str, Any]) -> None:
         """Replace what was said at a stop, if anything was."""
         if self._summary is not None and summary != self._summary:
+            closed = self.is_closed
             self.add({"summary": summary})
             self._summary = summary
+            if closed and self._live(CELLS):
+                self.close()
+                self.flush()
 
     def lose(self) -> None:
         """Count an event of a marker that is not declared."""
@@ -327,11 +463,34 @@ class CaptureFile:
         return self._live(UNDECLARED)
 
     def set(self, place: int, value: int) -> None:
-        """Set a word of the live page, in one store."""
+        """Set a word of the live page, in one store; the file is not whole any more.
+
+        Before, so that whoever finds it after a kill does not find this change in a closed one;
+        after, so that whoever closes it meanwhile either sees the change, or is undone.
+        """
+        self.reopen()
         self.words[(PAGE + place) // 8] = value % (1 << 64)
+        self.reopen()
 
     def _live(self, place: int) -> int:
         return self.words[(PAGE + place) // 8]
+
+
+def thread_slot(key: int, base: int, tid: int, generation: int, name: bytes) -> bytes:
+    """Return the slot of a thread of which nothing was recorded yet.
+
+    Parameters
+    ----------
+    key : int
+        The file's.
+    base : int
+        The number of its first event in this file.
+    tid, generation : int
+        Who it is, and how many have had the slot before.
+    name : bytes
+    """
+    check = zlib.crc32(struct.pack("=qqQ", base, tid, generation) + name, key)
+    return THREAD.pack(2 * base, base, tid, check, len(name), 0, generation, 0, name)
 
 
 def words_of(memory: mmap.mmap) -> memoryview[int]:
@@ -343,28 +502,54 @@ def words_of(memory: mmap.mmap) -> memoryview[int]:
     return memoryview(memory).cast("Q")
 
 
-def _make(path: Path, size: int, header: bytes) -> mmap.mmap:
+def seal(check: int, summed: int) -> int:
+    """Return the word that seals a piece: the checksum of so many bytes, and how many these are."""
+    word: int = WORD.unpack(struct.pack("=II", check, summed))[0]
+    return word
+
+
+def checksum(key: int, live: bytes, *parts: bytes) -> int:
+    """Return what closes a file: a checksum of all but its header and its pieces.
+
+    Parameters
+    ----------
+    key : int
+        The file's.
+    live : bytes
+        The live page. What it says besides of its epoch, and of being closed, is left out.
+    *parts : bytes
+        What is in use of declarations, of threads' slots and of counts.
+    """
+    check = zlib.crc32(live[NAMES:CLOSED] + live[SERIAL : LIVE.size], key)
+    for part in parts:
+        check = zlib.crc32(part, check)
+    return 1 << 32 | check
+
+
+def _make(path: Path, size: int, header: bytes) -> tuple[mmap.mmap, int]:
     """Make a file of that size and map it; it has its name when all its room is reserved."""
     shown = os.fspath(path)
     if path.exists():
         raise _exists(shown)
     partial = path.with_name(f".{secrets.token_hex(8)}.partial")
-    file = partial.open("x+b", buffering=0)
+    flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+    number = os.open(partial, flags, 0o600)
     try:
-        with file:
-            try:
-                _reserve(file, size)
-                os.pwrite(file.fileno(), header, 0) if hasattr(os, "pwrite") else file.write(header)
-            except OSError as error:
-                what = f"there is no room for a capture of {size:,} bytes ({error.strerror})"
-                raise OSError(
-                    error.errno, f"{what}; record with a smaller capacity", shown
-                ) from None
-            memory = mmap.mmap(file.fileno(), size)
+        try:
+            _reserve(number, size)
+            os.lseek(number, 0, os.SEEK_SET)
+            os.write(number, header)
+        except OSError as error:
+            what = f"there is no room for a capture of {size:,} bytes ({error.strerror})"
+            raise OSError(error.errno, f"{what}; record with a smaller capacity", shown) from None
+        memory = mmap.mmap(number, size)
         _name(partial, path)
+    except BaseException:
+        os.close(number)
+        raise
     finally:
         partial.unlink(missing_ok=True)
-    return memory
+    return memory, number
 
 
 def _exists(shown: str) -> FileExistsError:
@@ -372,20 +557,19 @@ def _exists(shown: str) -> FileExistsError:
     return FileExistsError(errno.EEXIST, what, shown)
 
 
-def _reserve(file: IO[bytes], size: int) -> None:
+def _reserve(number: int, size: int) -> None:
     """Make room on the disk, so that no page of the mapping can fail to find some."""
     if hasattr(os, "posix_fallocate"):
         try:
-            os.posix_fallocate(file.fileno(), 0, size)
+            os.posix_fallocate(number, 0, size)
         except OSError as error:
             if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS):
                 raise
         else:
             return
-    zeros = bytes(1 << 20)
-    for at in range(0, size, len(zeros)):
-        file.write(zeros[: size - at])
-    file.seek(0)
+    zeros, at = bytes(1 << 20), 0
+    while at < size:
+        at += os.write(number, zeros[: size - at])
 
 
 def _name(partial: Path, path: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import struct
 import time
 import zlib
 from dataclasses import dataclass, field, replace
@@ -19,7 +20,9 @@ from kit.markers.choice import dispatcher
 from kit.markers.format import declare_format
 from kit.probes.capture import Capture, MarkerInfo, ThreadEvents
 from kit.probes.capture_file import (
+    CELLS,
     COUNT,
+    ENDED_THREADS,
     HEADER,
     LIVE,
     MAGIC,
@@ -54,8 +57,14 @@ MOST_NAMES: Final = 1 << 20
 MOST_COLUMNS: Final = 1000
 _INT64: Final = range(-(1 << 63), 1 << 63)
 _COUNT: Final = range(1 << 62)
-_STATIC: Final = PIECE.size - 32
+_STATIC: Final = 40
 """Of the head of a piece what does not change while records are added."""
+THREAD_1: Final = struct.Struct("=QqqII96s")
+"""A thread's slot in version 1, which has no end, generation and retired: they are 0."""
+LIVE_1: Final = CELLS + 8
+"""Bytes of the live page of version 1."""
+LOST_OF_ENDED: Final = 1 << 16
+"""Added to the code, where the first slot's counts are of events that were lost."""
 _WRONG: Final = (
     ArithmeticError,
     AttributeError,
@@ -97,7 +106,13 @@ class _Piece(NamedTuple):
     room: int
     thread: int
     first: int
+    generation: int
     head: bytes
+
+    @property
+    def who(self) -> tuple[int, int]:
+        """Whose it is: of the threads that had this slot, which."""
+        return self.thread, self.generation
 
 
 @dataclass(slots=True)
@@ -108,6 +123,10 @@ class _Thread:
     name: str
     counted: int
     """0 or 1: which of two counts of what gave way holds."""
+    generation: int | None = 0
+    """How many had its slot before; None when nobody knows."""
+    there: bool = True
+    """Whether it is one: not the entry of those that have ended, nor a slot between two threads."""
     lost: dict[int, int] = field(default_factory=dict)
     overwritten: dict[int, int] = field(default_factory=dict)
 
@@ -205,17 +224,18 @@ class _Reader:
                 f"{self.name!r} is damaged, or was written on a machine of another byte order; "
                 "read it there and save it with kit.frames.save"
             )
-        if version != VERSION:
+        if version not in (1, VERSION):
             raise CaptureError(
                 f"{self.name!r} has version {version} of the format of recorders, and this is "
                 f"version {VERSION}; open it with a markers-kit of that version"
             )
+        self.version: int = version
         text = page[HEADER.size : HEADER.size + length]
         if len(text) != length or zlib.crc32(text) != check:
             raise self._damaged("its first page has another checksum")
         try:
             about = json.loads(text)
-            layout = Layout(**about["layout"])
+            layout = Layout(*[about["layout"][place] for place in Layout._fields])
             _check(layout)
             for key, kind in (("capacity", int), ("mode", str), ("wall", int), ("host", str),
                               ("pid", int), ("python", str)):  # fmt: skip
@@ -226,7 +246,8 @@ class _Reader:
         return about, layout
 
     def _live(self) -> Live:
-        return Live._make(LIVE.unpack(self.settled(PAGE, LIVE.size)))
+        page = self.settled(PAGE, LIVE_1 if self.version == 1 else LIVE.size)
+        return Live._make(LIVE.unpack(page.ljust(LIVE.size, b"\0")))
 
     def cleared(self) -> bool:
         """Whether what was read was being forgotten meanwhile."""
@@ -285,16 +306,16 @@ class _Reader:
         """
         found = self._look()
         damage = replace(self.damage)
-        newest: dict[int, int] = {}
+        newest: dict[tuple[int, int], int] = {}
         for piece in found:
-            newest[piece.thread] = max(piece.first, newest.get(piece.thread, 0))
-        known = {(piece.thread, piece.first) for piece in found}
+            newest[piece.who] = max(piece.first, newest.get(piece.who, 0))
+        known = {(piece.who, piece.first) for piece in found}
         for piece in self._look():
-            place = (piece.thread, piece.first)
-            if place not in known and piece.first < newest.get(piece.thread, 0):
+            place = (piece.who, piece.first)
+            if place not in known and piece.first < newest.get(piece.who, 0):
                 found.append(piece)
         self.damage = damage
-        return sorted(found, key=lambda piece: (piece.thread, piece.first))
+        return sorted(found, key=lambda piece: (*piece.who, piece.first))
 
     def _look(self) -> list[_Piece]:
         found, at, layout = [], 0, self.layout
@@ -305,18 +326,21 @@ class _Reader:
             if len(head) < PIECE.size:
                 self.damage.pieces += layout.cells - at + 1 if place > self.size else 1
                 break
-            magic, check, cells, thread, first = PIECE.unpack(head)[:5]
+            magic, check, cells, thread, first, _, generation = PIECE.unpack(head)[:7]
             if magic != PIECE_MAGIC:
                 continue  # free
-            if zlib.crc32(head[8:32], layout.key) != check:
-                if self.at(place, 32) == head[:32]:  # or it is becoming another one right now
+            summed = head[8 : 32 if self.version == 1 else _STATIC]
+            if zlib.crc32(summed, layout.key) != check:
+                if (
+                    self.at(place, _STATIC) == head[:_STATIC]
+                ):  # or it is becoming another one right now
                     self.damage.pieces += 1
                 continue
             if not 1 <= cells <= layout.cells - at + 1 or first not in _COUNT:
                 self.damage.pieces += 1
                 continue
             room = cells * layout.cell - PIECE.size
-            found.append(_Piece(place, room, thread, first, head[:_STATIC]))
+            found.append(_Piece(place, room, thread, first, generation, head[:_STATIC]))
             at += cells - 1
         return found
 
@@ -333,38 +357,60 @@ class _Reader:
         self.damage.bytes += used - len(data)
         return data if self.at(piece.at, _STATIC) == piece.head else None
 
-    def _slots(self, threads: int) -> tuple[bytes, bytes, set[int]]:
+    def _slots(self, threads: int) -> tuple[bytes, bytes, set[int], int]:
         """Return the slots of threads and of counts, and for which threads they do not agree.
 
-        These are also the threads that began after the others were counted.
+        These are also the threads that began after the others were counted. The last is the word
+        that says which counts of the ended threads hold.
         """
         place, length = self.layout.threads, threads * THREAD.size
         for _ in range(TRIES):
+            ended = self._live().ended
             before = self.at(place, length)
             count = min(self._live().counts, self.layout.most_counts)
             counts = self.at(self.layout.counts, count * COUNT.size)
             after = self.at(place, length)
-            if before == after:
+            if before == after and self._live().ended == ended:
                 break
-        words = range(0, length, THREAD.size)
-        changed = {at // THREAD.size for at in words if before[at : at + 8] != after[at : at + 8]}
+        else:
+            ended = self._live().ended
+        # Which events have given way, and who has the slot: that is why counts do not agree.
+        parts = ((0, 8),) if self.version == 1 else ((0, 8), (40, 56))
+        changed = {
+            at // THREAD.size
+            for at in range(0, length, THREAD.size)
+            if any(before[at + a : at + b] != after[at + a : at + b] for a, b in parts)
+        }
         now = min(self._live().threads, self.layout.most_threads)
-        return after, counts, changed | set(range(threads, now))
+        return after, counts, changed | set(range(threads, now)), ended
 
-    def _threads(self, slots: bytes) -> list[_Thread]:
+    def _threads(self, slots: bytes, ended: int) -> list[_Thread]:
         found = []
+        generation: int | None
         for place in range(0, len(slots), THREAD.size):
             slot = slots[place : place + THREAD.size]
-            gone, base, tid, check, length, name = THREAD.unpack(slot)
+            if self.version == 1:
+                gone, base, tid, check, length, name = THREAD_1.unpack(slot)
+                generation = retired = 0
+                who = slot[8:24]
+            else:
+                gone, base, tid, check, length, _, generation, retired, name = THREAD.unpack(slot)
+                who = slot[8:24] + slot[40:48]
+                if 0 < retired <= ended >> 1:  # another thread is about to have it
+                    found.append(_Thread(0, 0, 0, "", 0, there=False))
+                    continue
             name = name[:length]
-            if zlib.crc32(name, zlib.crc32(slot[8:24], self.layout.key)) != check:
+            if zlib.crc32(who + name, self.layout.key) != check:
                 self.damage.entries += 1
-                gone, base, tid, name = 0, -1, 0, b""
+                gone, base, tid, generation, name = 0, -1, 0, None, b""
             elif base not in _COUNT or gone >> 1 not in _COUNT or gone >> 1 < base:
                 self.damage.entries += 1
                 gone = 2 * max(base, 0)
             shown = name.decode("utf-8", "replace") or f"thread {tid}"
-            found.append(_Thread(gone >> 1, base, tid, shown, gone & 1))
+            thread = _Thread(gone >> 1, base, tid, shown, gone & 1, generation)
+            if self.version != 1 and place == 0:
+                thread.name, thread.counted, thread.there = ENDED_THREADS, ended & 1, False
+            found.append(thread)
         return found
 
     def _counts(self, slots: bytes, threads: list[_Thread], changed: set[int], codes: int) -> None:
@@ -372,13 +418,25 @@ class _Reader:
             thread, code, lost, *gone = COUNT.unpack(slots[place : place + COUNT.size])
             if thread >= len(threads) and thread in changed:
                 continue
+            ended = thread == 0 and self.version != 1
+            if ended and code >= LOST_OF_ENDED:
+                code -= LOST_OF_ENDED
+                lost, gone = gone[threads[0].counted], [0, 0]
             if thread >= len(threads) or code >= codes or lost not in _COUNT:
                 self.damage.entries += 1
                 continue
             of = threads[thread]
+            if not of.there and not ended:
+                continue  # the ended threads' entry has them
             if lost:
                 of.lost[code] = lost
             way = gone[of.counted]
+            if ended:
+                if way in _COUNT:
+                    of.overwritten[code] = of.overwritten.get(code, 0) + way
+                else:
+                    self.damage.entries += 1
+                continue
             if way and thread not in changed:
                 if way <= of.gone - of.base:
                     of.overwritten[code] = way
@@ -403,10 +461,12 @@ class _Reader:
                 records[piece.thread].append((piece, data))
         # These afterwards: every event found is one of a marker and a thread that are known, and
         # what gave way meanwhile is counted.
-        slotted, counted, changed = (b"", b"", set()) if cleared else self._slots(slots)
+        slotted, counted, changed, ended = (
+            (b"", b"", set[int](), 0) if cleared else self._slots(slots)
+        )
         live = self._live()
         context, markers, summary = self._declared(live.names)
-        found = self._threads(slotted)
+        found = self._threads(slotted, ended)
         self._counts(counted, found, changed, len(markers))
         formats = [info.format for info in markers]
         letters = [*context.values()]
@@ -450,10 +510,15 @@ class _Reader:
     ) -> list[ThreadEvents]:
         found = []
         for thread, pieces in zip(threads, records, strict=False):
+            if not thread.there:
+                lost, gone = by_name(thread.lost, names), by_name(thread.overwritten, names)
+                if lost or gone:
+                    found.append(ThreadEvents(thread.tid, thread.name, 0, [], lost, gone))
+                continue
             runs: list[tuple[int, list[Any]]] = []
             expected = max(thread.gone, thread.base)
             for piece, data in pieces:
-                if piece.first < thread.gone:
+                if piece.first < thread.gone or thread.generation not in (None, piece.generation):
                     continue  # it has given way, and is counted as such
                 if thread.base < 0:
                     thread.base = thread.gone = expected = piece.first  # nobody knows better

@@ -7,15 +7,35 @@ import os
 import platform
 import secrets
 import socket
-from typing import TYPE_CHECKING, Any, Final
+from pathlib import Path
+from typing import Any, Final
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
-__all__ = ["FORMAT", "VERSION", "process", "sync_folder", "write_json"]
+__all__ = ["FORMAT", "VERSION", "absolute", "process", "remove", "sync_folder", "write_json"]
 
 FORMAT: Final = "markers-kit session"
 VERSION: Final = 2
+
+
+def absolute(path: str | os.PathLike[str]) -> Path:
+    """Return a path that stays the same when the process changes its folder; ``~`` is expanded."""
+    return Path(os.path.abspath(os.path.expanduser(path)))  # noqa: PTH100, PTH111 - Path.resolve would follow links
+
+
+def remove(path: Path, identity: tuple[int, int]) -> None:
+    """Remove a file, unless another one has its name by now.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+    identity : tuple of int
+        Device and number of the one that is meant.
+    """
+    try:
+        found = path.lstat()
+    except OSError:
+        return
+    if (found.st_dev, found.st_ino) == identity:
+        path.unlink(missing_ok=True)
 
 
 def write_json(path: Path, data: Any) -> None:

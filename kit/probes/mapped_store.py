@@ -16,15 +16,23 @@ from collections import Counter, deque
 from typing import TYPE_CHECKING, Any, Final
 
 from kit.probes.capture_file import (
+    CLOSED,
     COUNT,
     COUNTS,
+    ENDED,
     EPOCH,
+    FAILED,
     LOST,
     PAGE,
     PIECE,
     PIECE_MAGIC,
+    SEAL,
+    SERIAL,
     THREAD,
+    THREAD_NAME,
     THREADS,
+    seal,
+    thread_slot,
     words_of,
 )
 from kit.probes.checks import columns
@@ -44,14 +52,24 @@ if TYPE_CHECKING:
 
 __all__ = ["MappedSink", "MappedStore"]
 
-LONGEST_NAME: Final = 96
 FREE: Final = bytes(PIECE.size)
 
 
 class _Block:
     """Consecutive records of one thread, in one piece of the file."""
 
-    __slots__ = ("buffer", "cell", "cells", "events", "first", "place", "room", "taken", "used")
+    __slots__ = (
+        "buffer",
+        "cell",
+        "cells",
+        "events",
+        "first",
+        "place",
+        "room",
+        "summed",
+        "taken",
+        "used",
+    )
 
     def __init__(self, buffer: _MappedBuffer, cell: int, cells: int, place: int, room: int) -> None:
         self.buffer = buffer
@@ -59,6 +77,7 @@ class _Block:
         self.place, self.room = place, room  # of the records
         self.first = buffer.events
         self.used = self.events = 0
+        self.summed = 0
         self.taken = (0, 0)  # bytes and events that a reader has taken away
 
 
@@ -116,6 +135,7 @@ class MappedStore(Store):
         self._serial = 0
         self._full: deque[_Block] = deque()
         self._held = 0
+        self._settled = False
 
     def _fresh(self) -> None:
         self._writing = threading.RLock()
@@ -155,6 +175,10 @@ class MappedStore(Store):
                     self._forget_all()
 
     def _put(self, ident: int, code: int, record: bytes) -> None:
+        if self._settled:
+            # Whoever finds the file after a kill must not find the change in one that is whole.
+            self._settled = False
+            self._set(CLOSED, 0)
         buffer = self.buffer(ident)
         assert isinstance(buffer, _MappedBuffer)
         block: _Block | None = None
@@ -245,9 +269,10 @@ class MappedStore(Store):
             return None
         place = self._layout.arena + at * cell
         self._serial += 1
-        numbers = (wanted, buffer.slot, buffer.events, self._serial)
+        generation = self._words[(self._slot(buffer) + 48) // 8]
+        numbers = (wanted, buffer.slot, buffer.events, self._serial, generation)
         head = PIECE.pack(0, 0, *numbers, 0, 0, 0)
-        check = zlib.crc32(head[8:32], self._layout.key)
+        check = zlib.crc32(head[8:40], self._layout.key)
         begin, *rest = memoryview(PIECE.pack(PIECE_MAGIC, check, *numbers, 0, 0, 0)).cast("Q")
         head = struct.pack(f"={1 + len(rest)}Q", 0, *rest)
         block = _Block(buffer, at, wanted, place + PIECE.size, wanted * cell - PIECE.size)
@@ -255,6 +280,8 @@ class MappedStore(Store):
         # It says that it is free until it is whole again.
         self._memory[place : place + PIECE.size] = head
         self._words[place // 8] = begin
+        # Whoever reads this number finds every piece up to it.
+        self._set(SERIAL, self._serial)
         return block
 
     def _release(self, block: _Block) -> None:
@@ -275,15 +302,17 @@ class MappedStore(Store):
         number = self._live(THREADS)
         if number >= self._layout.most_threads:
             return None
-        name = buffer.name.encode("utf-8", "replace")[:LONGEST_NAME]
+        name = buffer.name.encode("utf-8", "replace")[:THREAD_NAME]
         name = name.decode("utf-8", "ignore").encode()
-        start = (2 * buffer.events, buffer.events, buffer.tid)
-        slot = THREAD.pack(*start, 0, len(name), name)
-        check = zlib.crc32(name, zlib.crc32(slot[8:24], self._layout.key))
         place = self._layout.threads + number * THREAD.size
-        THREAD.pack_into(self._memory, place, *start, check, len(name), name)
+        slot = thread_slot(self._layout.key, buffer.events, buffer.tid, 0, name)
+        self._memory[place : place + THREAD.size] = slot
         self._set(THREADS, number + 1)
         return number
+
+    def _slot(self, buffer: _MappedBuffer) -> int:
+        assert buffer.slot is not None
+        return self._layout.threads + buffer.slot * THREAD.size
 
     def _count(self, buffer: _MappedBuffer, code: int) -> int | None:
         """Return the place of a count, or None: there is no room."""
@@ -305,8 +334,7 @@ class MappedStore(Store):
 
     def _note_gone(self, buffer: _MappedBuffer, block: _Block, gone: Counter[int]) -> None:
         """Say what has given way, in one step."""
-        assert buffer.slot is not None
-        slot = (self._layout.threads + buffer.slot * THREAD.size) // 8
+        slot = self._slot(buffer) // 8
         which = ~self._words[slot] & 1
         for code, count in gone.items():
             place = self._count(buffer, code)
@@ -325,7 +353,8 @@ class MappedStore(Store):
                 self._forget_all()
 
     def _forget_all(self) -> None:
-        self._forget = False
+        self._forget = self._settled = False
+        self._set(CLOSED, 0)
         self.buffers, self.appends, self.every = {}, {}, []
         self._full.clear()
         self._held = 0
@@ -336,7 +365,10 @@ class MappedStore(Store):
             place = self._layout.arena + cell * self._layout.cell
             self._memory[place : place + PIECE.size] = FREE
         self._taken = bytearray(self._layout.cells)
-        for place in (THREADS, COUNTS, LOST):
+        self._words[self._layout.threads // 8] = 0
+        self._set(ENDED, 0)
+        self._set(THREADS, 1)
+        for place in (COUNTS, LOST, FAILED):
             self._set(place, 0)
         self._set(EPOCH, epoch + 1)
 
@@ -355,6 +387,8 @@ class MappedStore(Store):
             fresh: list[tuple[Any, ...]]
             fresh = [(each, deque(), {}, Counter()) for each in self._mapped()]
             each_fresh = iter(fresh)
+            self._note_ends()
+            self._settled = False
             self._memory, self._words, self._layout = file.memory, file.words, file.layout
             self._taken, self._full = taken, full
             self._serial = self._held = 0
@@ -367,6 +401,54 @@ class MappedStore(Store):
                 for code, count in buffer.lost.items():
                     self._count_lost(buffer, code, count)
         return events, cells
+
+    def _note_ends(self) -> None:
+        """Note how far each thread has come, for whoever reads the file after it was closed."""
+        for buffer in self._mapped():
+            if buffer.slot is not None:
+                self._words[self._slot(buffer) // 8 + 4] = buffer.events
+
+    def to_seal(self, every: bool) -> tuple[mmap.mmap, list[tuple[_Block, int, int]]]:
+        """Return the file's memory, and its pieces that are full and not sealed.
+
+        Of each the block, where its records begin, and how many bytes they are. With ``every``,
+        those besides that are still being filled.
+        """
+        with self._writing:
+            found = [
+                (block, block.place, block.used)
+                for buffer in self._mapped()
+                for block in buffer.blocks
+                if block.used != block.summed and (every or block is not buffer.current)
+            ]
+            return self._memory, found
+
+    def seal(self, block: _Block, check: int, summed: int) -> bool:
+        """Note the checksum of so many bytes; whether the piece is still there."""
+        with self._writing:
+            there = block in block.buffer.blocks and block.buffer in self.every
+            if there:
+                self._words[(block.place - PIECE.size + SEAL) // 8] = seal(check, summed)
+                block.summed = summed
+            return there
+
+    def settle(self) -> mmap.mmap | None:
+        """Have whoever writes next say that the file has changed; None when not all is sealed."""
+        with self._writing:
+            blocks = [block for buffer in self._mapped() for block in buffer.blocks]
+            if self._busy or any(block.used != block.summed for block in blocks):
+                return None
+            self._note_ends()
+            self._settled = True
+            return self._memory
+
+    def close(self, memory: mmap.mmap, value: int) -> bool:
+        """Say in the file that it is whole; whether nobody has written since `settle`."""
+        with self._writing:
+            if memory is not self._memory or not self._settled:
+                return False
+            self._set(CLOSED, value)
+            return True
 
     def cells_free(self) -> int:
         """How many cells of the file are free."""
@@ -471,6 +553,11 @@ class MappedSink(Sink):
     def cells_free(self) -> int:
         """How many cells of the file are free."""
         return self.store.cells_free()
+
+    @property
+    def pieces(self) -> MappedStore:
+        """What seals the pieces of its file."""
+        return self.store
 
     def code(self, marker: Marker, format: Format) -> int:
         """Return the number that stands for a marker with a format."""

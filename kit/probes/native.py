@@ -191,6 +191,11 @@ class NativeSink(Sink):
         """How many cells of the file are free."""
         return 0 if self._memory is None else self._memory.free
 
+    @property
+    def pieces(self) -> _c.Store:
+        """What seals the pieces of its file."""
+        return self._blocks
+
     def _kinds(self, code: int) -> bytes:
         """Return the kinds of a record's columns, a letter each."""
         return columns(self.recorded[code][1], self.letters)

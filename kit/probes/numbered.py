@@ -6,7 +6,7 @@ import importlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from kit.probes.files import sync_folder
+from kit.probes.files import remove, sync_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -35,6 +35,8 @@ class NumberedFiles:
         # Those that are finished, and for each recorder the one that it writes.
         self._entries: list[dict[str, Any]] = []
         self._current: dict[str, Path] = {}
+        # Which file of that name is meant, whatever has the name by now.
+        self._identities: dict[str, tuple[int, int]] = {}
         self._numbers: dict[str, int] = {}
         self._failed: set[str] = set()
         self._finished: dict[str, int] = {}
@@ -73,9 +75,8 @@ class NumberedFiles:
 
     def abandon(self, recorders: dict[str, Recorder]) -> None:
         """Remove the files of recorders that have not been started."""
-        for name, path in self._current.items():
-            recorders[name].rotate(None)
-            path.unlink()
+        for name in self._current:
+            recorders[name].abandon_file()
         self._current.clear()
         self._numbers.clear()
 
@@ -101,7 +102,10 @@ class NumberedFiles:
             self._save_dispatches(name, recorder)
         path = None if last else self._next(name)
         self._failed.add(name)
+        identity = recorder.identity
         events = recorder.rotate(path)
+        if identity is not None:
+            self._identities[current.name] = identity
         self._failed.discard(name)
         sync_folder(self.folder)
         self._entries.append({"file": current.name, "recorder": name, "events": events})
@@ -135,14 +139,16 @@ class NumberedFiles:
 
     def size(self) -> int:
         """How many bytes the finished files have together."""
-        return sum((self.folder / name).stat().st_size for name in self.names)
+        return sum(_size(self.folder / name) for name in self.names)
 
     def remove_oldest(self) -> bool:
         """Remove the oldest finished file, unless it is the only one; whether it did."""
         if len(self._entries) < 2:
             return False
         oldest = self._entries.pop(0)
-        (self.folder / oldest["file"]).unlink(missing_ok=True)
+        identity = self._identities.pop(oldest["file"], None)
+        if identity is not None:
+            remove(self.folder / oldest["file"], identity)
         name = oldest["recorder"]
         self.removed[name] = self.removed.get(name, 0) + oldest["events"]
         return True
@@ -176,3 +182,10 @@ class NumberedFiles:
             "filtered": recorder.filtered,
             "files": [each for each in self._entries.copy() if each["recorder"] == name],
         }
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:  # somebody has removed it
+        return 0

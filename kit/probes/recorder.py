@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from kit.errors import NotConnectedError, WouldDeadlockError
 from kit.markers import Connection, Marker, PatternConnection, batch, connect, grace
+from kit.markers.reporting import report
+from kit.probes import sealing
 from kit.probes.capture import Capture, MarkerInfo, Row, missing_text, wall_offset
 from kit.probes.checks import whole
 from kit.probes.context import context_functions, context_letters
@@ -46,6 +48,7 @@ def record(
     dispatches: bool = False,
     path: str | os.PathLike[str] | None = None,
     size: int | None = None,
+    durable: bool = False,
     **admission: Any,
 ) -> Recorder:
     """Record events from now on.
@@ -74,6 +77,10 @@ def record(
         How many bytes of the file are for events; by default 128 for each. Events that need more
         may fill it before there are ``capacity`` of them, and so may many threads: each takes a
         piece of 4 to 64 KiB at a time (64 of these are there besides).
+    durable : bool
+        Also have the disk hold what is in the file: a second or so after a piece of it is full, and
+        before `Recorder.rotate` and `Recorder.stop` return. Without, the system writes it when it
+        likes, and a machine that loses its power may lose it.
     **admission
         Which events are recorded: ``when``, ``every``, ``limit``, ``per_second``, ``budget``, as
         in `Marker.connect`. The others are counted, see `Recorder.filtered`.
@@ -109,7 +116,9 @@ def record(
     >>> events.frame("recorded.fill")["qty"].tolist()
     [100, 200]
     """
-    recorder = Recorder(pattern, capacity, mode, context, dispatches, admission, path, size)
+    recorder = Recorder(
+        pattern, capacity, mode, context, dispatches, admission, path, size, durable=durable
+    )
     try:
         recorder.start()
     except BaseException:
@@ -142,6 +151,7 @@ class Recorder:
         path: str | os.PathLike[str] | None = None,
         size: int | None = None,
         mapped: bool = False,
+        durable: bool = False,
     ) -> None:
         # What connects it, in one piece, while it runs: one operation takes it, whoever stops it.
         self._running: list[tuple[Connection | PatternConnection, ...]] = []
@@ -164,7 +174,9 @@ class Recorder:
             )
         # With `mapped` alone it is memory, until `rotate` names a file.
         in_file = mapped or path is not None
-        file = self._new_file(path, size, context) if in_file else None
+        if durable and not in_file:
+            raise ValueError("durable=True is about a file; record with path=")
+        file = self._new_file(path, size, context, durable) if in_file else None
         self._finished: CaptureFile | None = None
         try:
             self._sink = new_sink(
@@ -179,6 +191,7 @@ class Recorder:
         self._cuts = Cuts()
         if self._file is not None:
             self._file.started(self._started, {})
+            sealing.watch(self._sink)
         _recorders.add(self)
 
     def _new_file(
@@ -186,6 +199,7 @@ class Recorder:
         path: str | os.PathLike[str] | None,
         size: int | None,
         context: tuple[str, ...],
+        durable: bool,
     ) -> CaptureFile:
         from kit.probes.capture_file import CaptureFile, plan
 
@@ -198,6 +212,7 @@ class Recorder:
             self.mode,
             context_letters(chosen),
             self._wall,
+            durable,
         )
 
     # Start and stop.
@@ -274,12 +289,16 @@ class Recorder:
             if self._file is not new:
                 new.remove()
             raise
-        if self._stopped is None:
-            old.stopped(now, self._summary())
-        else:
-            new.stopped(self._stopped, self._summary())
-        old.finish(cells)
         self._finished = old
+        try:
+            if self._stopped is None:
+                old.stopped(now, self._summary())
+            else:
+                new.stopped(self._stopped, self._summary())
+            old.finish(cells)
+        except Exception as error:  # noqa: BLE001 - it goes on in the new one, whatever this is
+            report(f"{old.path} could not be finished", error)
+        sealing.watch(self._sink)
         return events
 
     @property
@@ -309,6 +328,7 @@ class Recorder:
         self._stopped = None
         if self._file is not None:
             self._file.running(self._summary())
+            sealing.watch(self._sink)
 
     def stop(self, *, at: int | None = None) -> None:
         """Stop recording and wait for events that are being recorded; once more does nothing.
@@ -324,6 +344,7 @@ class Recorder:
         try:
             handles = self._running.pop()
         except IndexError:
+            self._close()  # where it was stopped inside of a dispatch
             return
         if at is not None:
             self._cuts = self._cuts.stopped(at)
@@ -334,6 +355,16 @@ class Recorder:
                 except NotConnectedError:
                     pass  # somebody disconnected it by name
         self._stopped = time.monotonic_ns() if at is None else at
+        over = self._waited()
+        if self._file is not None:
+            self._file.stopped(self._stopped, self._summary())
+            if at is not None and self._finished is not None:
+                self._finished.correct(self._summary())  # it may have gone on a little too long
+            if over:
+                sealing.close(self._sink)
+
+    def _waited(self) -> bool:
+        """Wait for events that are being recorded; whether that could be done."""
         try:
             grace.synchronize(timeout=_LONGEST_WAIT)
             if self._sink.observer is not None:
@@ -341,17 +372,30 @@ class Recorder:
                 grace.barrier(timeout=_LONGEST_WAIT)
         except (TimeoutError, WouldDeadlockError):
             # A probe elsewhere takes its time, or this is one: what is still being recorded will
-            # be there when it is done.
-            pass
-        if self._file is not None:
-            self._file.stopped(self._stopped, self._summary())
-            if at is not None and self._finished is not None:
-                self._finished.correct(self._summary())  # it may have gone on a little too long
+            # be there when it is done, and its file is closed later.
+            return False
+        return True
+
+    def _close(self) -> None:
+        """Close the file, where it was stopped and could not be closed then."""
+        file = self._file
+        if file is not None and file.is_stopped and not file.is_closed and self._waited():
+            sealing.close(self._sink)
 
     def _remove_file(self) -> None:
         """Leave nothing behind where nothing could be started."""
         if self._file is not None:
             self._file.remove()
+
+    @property
+    def identity(self) -> tuple[int, int] | None:
+        """Device and number of its file, whatever its name is by now."""
+        return None if self._file is None else self._file.identity
+
+    def abandon_file(self) -> None:
+        """Go back to memory alone, and remove the file; for one that has not been started."""
+        self._remove_file()
+        self.rotate(None)
 
     def _summary(self) -> dict[str, Any]:
         """Return what the file does not say by itself."""

@@ -119,8 +119,8 @@ class Session:
         taken = {key: options.pop(key, value) for key, value in own.items()}
         if options.pop("path", None) is not None:
             raise ValueError("a session's recorders have files in its folder; leave path= out")
-        size = options.pop("size", None)
-        recorder = Recorder(pattern, **taken, admission=options, size=size, mapped=True)
+        file = {key: options.pop(key) for key in ("size", "durable") if key in options}
+        recorder = Recorder(pattern, **taken, admission=options, **file, mapped=True)
         return self._added(self.recorders, name, recorder)
 
     def aggregate(self, *args: Any, name: str = "aggregate", **options: Any) -> Aggregate:

@@ -104,6 +104,11 @@ class Sink(ABC):
         """How many cells of the file are free."""
         return 0
 
+    @property
+    def pieces(self) -> Any:
+        """What seals the pieces of its file, see `kit.probes.sealing`."""
+        raise NotImplementedError
+
     def detach(self) -> None:
         """Go on without the file, which is another process's; `clear` comes next."""
         self.file = None

@@ -11,7 +11,7 @@ import pytest
 import kit
 from kit.errors import CaptureError
 from kit.probes import capture_file, capture_reading
-from kit.probes.capture_file import PAGE, PIECE
+from kit.probes.capture_file import PAGE, PIECE, THREAD
 from tests.contract import killing
 from tests.contract.test_recorded_values import FITS, MISFITS
 from tests.contract.tools import LONG, run_apart
@@ -82,7 +82,7 @@ def test_the_file_holds_what_a_recorder_in_memory_holds(unique, prefix, path, mo
         with pytest.raises(KeyError), span(size=4):
             raise KeyError("é")
 
-    threads = [threading.Thread(target=fire, name=name) for name in ("ü", "ü" * 40, "x" + "ü" * 48)]
+    threads = [threading.Thread(target=fire, name=name) for name in ("ü", "ü" * 30, "x" + "ü" * 48)]
     for thread in threads:
         thread.start()
         thread.join()
@@ -92,7 +92,7 @@ def test_the_file_holds_what_a_recorder_in_memory_holds(unique, prefix, path, mo
         wanted = memory.frame(name)
         same(wanted, kept.frame(name)) if name else None
         found = opened.frame(name)
-        # A file keeps the first 96 bytes of a thread's name.
+        # A file keeps the first 72 bytes of a thread's name.
         found.attrs["threads"] = kept.frame(name).attrs["threads"]
         same(found, kept.frame(name))
     assert len(memory.frame()) == len(opened)
@@ -100,7 +100,7 @@ def test_the_file_holds_what_a_recorder_in_memory_holds(unique, prefix, path, mo
     memory.stop(), kept.stop()
     assert kit.open(path).attrs["stopped"] == kept.snapshot().stopped
     assert kit.open(path).attrs["threads"] == {
-        tid: name.encode()[:96].decode(errors="ignore")
+        tid: name.encode()[:72].decode(errors="ignore")
         for tid, name in kept.frame().attrs["threads"].items()
     }
     assert kit.open(path).markers()["fired"].tolist() == [plain.fired, span.fired]
@@ -179,7 +179,7 @@ def test_more_threads_or_markers_than_the_file_can_name(unique, prefix, path, mo
     laid_out = capture_file.plan
 
     def small(*args, **kwargs):
-        return laid_out(*args, **kwargs)._replace(most_threads=2, most_counts=1)
+        return laid_out(*args, **kwargs)._replace(most_threads=3, most_counts=1)
 
     monkeypatch.setattr(capture_file, "plan", small)
     markers = [kit.marker(unique(f"m{number}"), n=int) for number in range(20)]
@@ -760,7 +760,7 @@ def test_declarations_that_are_damaged_hide_what_they_declare(recorded):
 
 
 def test_a_thread_whose_slot_is_damaged_has_no_name(recorded):
-    damage(recorded, capture_layout(recorded)["threads"] + 16, b"\x55\x55")
+    damage(recorded, capture_layout(recorded)["threads"] + THREAD.size + 16, b"\x55\x55")
     frame = kit.open(recorded).frame()
     assert len(frame) == 600
     assert frame.attrs["damaged"] == {"entries": 1}

@@ -17,7 +17,18 @@ from hypothesis import strategies as st
 import kit
 from kit.errors import CaptureError
 from kit.frames import opening, unescape
-from kit.probes.capture_file import HEADER, LIVE, MAGIC, NAME, PAGE, PIECE, PIECE_MAGIC, Layout
+from kit.probes.capture_file import (
+    HEADER,
+    LIVE,
+    MAGIC,
+    NAME,
+    PAGE,
+    PIECE,
+    PIECE_MAGIC,
+    VERSION,
+    Layout,
+    thread_slot,
+)
 from kit.probes.records import HEAD, TEXT
 from tests.fuzz_captures import SMALL, look, mutated, repaired, seeds
 
@@ -94,21 +105,20 @@ def made(markers, records, **layout):
         **SMALL._asdict(),
         "names_room": room,
         "threads": threads,
-        "counts": threads + 3 * 128,
-        "arena": threads + 3 * 128 + 4 * 32,
+        "counts": threads + 4 * 128,
+        "arena": threads + 4 * 128 + 4 * 32,
         "cell": max(cell, 1024),
         "cells": 1,
     }
     about = {"layout": {**place, **layout}, "capacity": 1, "mode": "discard", "wall": 0}
     text = json.dumps({**about, "host": "h", "pid": 1, "python": "3"}).encode()
-    page = HEADER.pack(MAGIC, 1, 0x01020304, len(text), 0) + text
-    live = LIVE.pack(0, len(names), 1, 0, 0, 0, 0, 0, 0)
-    head = PIECE.pack(PIECE_MAGIC, 0, 1, 0, 0, 1, 0, 0, len(records))
-    data = page.ljust(PAGE, b"\0") + live + names.ljust(room, b"\0") + bytes(3 * 128 + 4 * 32)
-    data = bytearray(data + head + records)
-    data[threads + 24 : threads + 28] = b"\1\0\0\0"  # a slot that is in use
-    whole = Layout(**place).size
-    return repaired(bytes(data).ljust(whole, b"\0"))
+    page = HEADER.pack(MAGIC, VERSION, 0x01020304, len(text), 0) + text
+    live = LIVE.pack(0, len(names), 2, *[0] * 10)
+    head = PIECE.pack(PIECE_MAGIC, 0, 1, 1, 0, 1, 0, 0, 0, len(records))
+    slots = thread_slot(SMALL.key, 0, 0, 0, b"ended threads") + thread_slot(SMALL.key, 0, 5, 0, b"")
+    data = page.ljust(PAGE, b"\0") + live + names.ljust(room, b"\0") + slots
+    data = data.ljust(place["arena"], b"\0") + head + records
+    return repaired(data.ljust(Layout(**place).size, b"\0"))
 
 
 def entry(name, fields, *, span=False):
@@ -180,7 +190,7 @@ def test_a_piece_that_cannot_be(path, cells, first):
     """Seen to fail, and not to end, when the number of its cells was believed as it stood."""
     data = bytearray(made([entry("m", "")], HEAD.pack(16, 0, 0, 5)))
     at = data.index(PIECE_MAGIC.to_bytes(4, sys.byteorder))
-    data[at + 8 : at + 24] = struct.pack("=IIq", cells, 0, first)
+    data[at + 8 : at + 24] = struct.pack("=IIq", cells, 1, first)
     path.write_bytes(repaired(bytes(data)))
     opened = kit.open(path)
     assert len(opened) == 0
