@@ -15,8 +15,9 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
-from kit.markers import batch
+from kit.markers import batch, grace
 from kit.markers.importing import import_room
+from kit.markers.locks import OUTER, new_lock
 from kit.markers.readers import inside
 from kit.markers.reporting import report
 from kit.probes.facts import facts
@@ -96,9 +97,10 @@ class Session:
         self.last_error: str | None = None
         self._events = NumberedFiles(self.folder)
         # Held while the manifest is made and put in its place: no older one replaces a newer one.
-        self._describing = threading.RLock()
+        self._describing = new_lock(OUTER, "a session's manifest")
         self._manifest: Identity | None = None
         self._thread: threading.Thread | None = None
+        self._stops: list[None] = [None]
         self._started: float | None = None
         self._stopped: float | None = None
         self._end: float | None = None
@@ -271,8 +273,15 @@ class Session:
         """
         if not self.running or os.getpid() != self._pid:
             return
-        self._stopped = time.time()
-        self._stop_members(at)
+        try:
+            self._stops.pop()  # one operation: whoever is first stops it, others wait with it
+        except IndexError:
+            pass
+        else:
+            self._stop_members(at)
+            # Now, not before: the thread that writes goes by it, and what is recorded after its
+            # last file would be in none.
+            self._stopped = time.time()
         thread = self._thread
         # At the interpreter's end that thread does not run any more.
         waits = not inside() and not sys.is_finalizing()
@@ -329,6 +338,11 @@ class Session:
             if self.running:
                 self._write(last=False)
                 self._keep_within_limits()
+        # Who stopped it inside a dispatch did not wait for events that others are recording.
+        try:
+            grace.synchronize(timeout=_LONGEST_WAIT)
+        except TimeoutError:
+            pass  # a probe elsewhere takes its time
         for _ in range(3):
             if self._write(last=True):
                 return

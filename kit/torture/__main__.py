@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from kit.markers.choice import dispatcher
 from kit.torture.churn import torture
 from kit.torture.disturbances import DISTURBANCES
-from kit.torture.everything import everything
+from kit.torture.everything import PATIENCE, STDERR, everything
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -77,6 +77,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--without", default="", metavar="NAMES", help="leave these out, such as forks,rotate"
     )
+    parser.add_argument(
+        "--patience", type=float, default=PATIENCE, help="seconds that are a hang (%(default)g)"
+    )
     parser.add_argument("--only", default="", metavar="NAMES", help="leave all others out")
     options = parser.parse_args(arguments)
     if options.seconds <= 0 or options.threads < 1 or options.updaters < 1:
@@ -90,7 +93,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     seen = sys.stderr.isatty()
     result: Any
     if options.everything:
-        faulthandler.enable()
+        faulthandler.enable(STDERR)
         seed = secrets.randbelow(1 << 32) if options.seed is None else options.seed
         left_out = f", without {', '.join(sorted(without))}" if without else ""
         sys.stdout.write(
@@ -103,6 +106,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             threads=options.threads,
             seed=seed,
             without=without,
+            patience=options.patience,
             progress=_bar if seen else _lines(),
         )
     else:

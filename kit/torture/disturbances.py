@@ -123,7 +123,7 @@ class Comers(Disturbance):
 
 
 class Signals(Disturbance):
-    """A timer's signals on the main thread: fire, connect, disconnect, and have recorders rotate."""
+    """A timer's signals on the main thread: fire, connect, disconnect, have recorders rotate."""
 
     EVERY: Final = 0.001
     LATEST: Final = 1.0
@@ -154,8 +154,8 @@ class Signals(Disturbance):
             return
         self.deep += 1
         try:
-            # A thread that waits for a lock begins to wait anew after each signal: one that is never
-            # left alone for long would never get it. Where it has got nowhere, the next one is later.
+            # A thread that waits for a lock begins to wait anew after each signal: one that is
+            # never left alone for long never gets it. Where it got nowhere, the next one is later.
             idle = self.beats == world.beats
             self.pause = min(2 * self.pause, self.LATEST) if idle else self.EVERY
             self.beats = world.beats
@@ -463,7 +463,9 @@ class _Rotating(Worker):
         if standing:
             one = self.chance.choice(standing)
             if one.recorder.path is not None:
-                one.rotate()
+                for _ in range(5):
+                    self.world.litter()  # to be collected in the middle of a rotation
+                    one.rotate()
                 one.look_at_files()
             elif not one.recorder.probe.observer and self.chance.random() < 0.2:
                 one.take()
@@ -504,7 +506,7 @@ class _Fickle(Worker):
             what = self.chance.randrange(4)
             if what == 0:
                 one.restart()
-            elif what == 1:
+            elif what == 1 and one.recorder.path is None:  # what is in a file stays there
                 one.take()
             elif what == 2 and one.recorder.path is not None and self.world.rotating:
                 one.rotate()
@@ -893,7 +895,7 @@ class _Switching(Worker):
 
     def step(self) -> None:
         marker = self.owner.marker
-        with marker.connect(lambda who: None, name=self.name):
+        with marker.connect(lambda _: None, name=self.name):
             if not self.owner.on:
                 self.world.violate("a marker was on before its on_first had run")
             marker(self.who)

@@ -44,8 +44,10 @@ from kit.torture.world import Private, World
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
 
-__all__ = ["HANG", "Memory", "Watchdog", "everything"]
+__all__ = ["HANG", "PATIENCE", "STDERR", "Memory", "Watchdog", "everything"]
 
+STDERR: Final = 2
+"""The number of the file, whatever `sys.stderr` is."""
 HANG: Final = 2
 """The exit status of a process that the watchdog has ended."""
 PATIENCE: Final = 90.0
@@ -135,7 +137,7 @@ class Watchdog(threading.Thread):
         """Look at everybody once a second."""
         seen: dict[str, tuple[int, float]] = {}
         while not self.over.wait(1):
-            faulthandler.dump_traceback_later(2 * self.patience, exit=True)
+            faulthandler.dump_traceback_later(2 * self.patience, exit=True, file=STDERR)
             now = time.monotonic()
             beats = {"the main thread": self.world.beats}
             beats |= {each.name: each.beats for each in self.world.workers if not each.parked}
@@ -154,7 +156,7 @@ class Watchdog(threading.Thread):
             f"{self.world.round}, seed {self.world.seed}; all stacks follow\n"
         )
         sys.stderr.flush()
-        faulthandler.dump_traceback(all_threads=True)
+        faulthandler.dump_traceback(STDERR, all_threads=True)
         os._exit(HANG)
 
 
@@ -236,7 +238,6 @@ def everything(
             raise ValueError(f"there is no {name!r}; there are: {', '.join(DISTURBANCES)}")
     chosen = [kind for name, kind in DISTURBANCES.items() if name not in without]
     memory, reported = Memory(), Counter[str]()
-    begin = time.monotonic()
     shared = "/dev/shm" if Path("/dev/shm").is_dir() else None
     with tempfile.TemporaryDirectory(prefix="torture", dir=shared) as folder, _unquiet(reported):
         world = World(seed, Path(folder), threads)
@@ -244,6 +245,7 @@ def everything(
         watchdog.start()
         disturbances = [kind(world) for kind in chosen]
         world.start([worker for each in disturbances for worker in each.workers()])
+        begin = time.monotonic()  # now: what was imported meanwhile took its time
         try:
             while not world.broken and (left := begin + seconds - time.monotonic()) > 0:
                 _round(world, disturbances, min(ROUND, left))

@@ -14,6 +14,7 @@ import pytest
 import kit
 from kit.frames.sessions import SavedSession
 from kit.probes import capture_file
+from kit.probes.recorder import Recorder
 from kit.testing import isolated
 
 ROOT = Path(kit.__file__).resolve().parents[1]
@@ -99,6 +100,26 @@ def test_rotation_holds_each_event_once(fill: kit.Marker, tmp_path) -> None:
     assert frame["ts"].is_monotonic_increasing
     for _, events in frame.groupby("tid"):
         assert events["seq"].tolist() == list(range(len(events)))
+
+
+def test_what_is_recorded_while_it_stops_is_in_its_files(
+    fill: kit.Marker, tmp_path, monkeypatch
+) -> None:
+    """Seen to fail when its thread wrote the last file before the recorders were stopped."""
+    run = kit.session(tmp_path / "run", every=0.01)
+    run.record(fill)
+    stop = Recorder.stop
+
+    def slowly(recorder, *, at=None) -> None:
+        run.join(0.3)  # as long as it likes, to write what it takes for the last file
+        fill(7, "late")
+        stop(recorder, at=at)
+
+    run.start()
+    monkeypatch.setattr(Recorder, "stop", slowly)
+    run.stop()
+    assert run.join(30)
+    assert kit.open(tmp_path / "run").frame()["sym"].tolist() == ["late"]
 
 
 def test_what_comes_later_has_its_columns(fill: kit.Marker, tmp_path) -> None:
