@@ -97,7 +97,7 @@ class Session:
         self.last_error: str | None = None
         self._events = NumberedFiles(self.folder)
         # Held while the manifest is made and put in its place: no older one replaces a newer one.
-        self._describing = new_lock(OUTER, "a session's manifest")
+        self._describing = new_lock(OUTER + 30, "a session's manifest")
         self._manifest: Identity | None = None
         self._thread: threading.Thread | None = None
         self._stops: list[None] = [None]

@@ -130,7 +130,7 @@ class Books:
                 "failed": probe.failed,
             }
         store = probe.store
-        undeclared = 0 if probe.file is None else probe.file.undeclared
+        undeclared = probe.undeclared.n
         return counts | {
             "recorded": len(store) + self.taken[store] + self.moved[probe],
             "lost": store.lost() + undeclared,
