@@ -75,7 +75,7 @@ class Books:
         for store in subclasses(Store):
             self.follow(store, "take", self.took)
         for sink in subclasses(Sink):
-            self.follow(sink, "rotate", self.rotated)
+            self.follow_rotation(sink)
 
     def follow(self, kind: type, name: str, told: Callable[..., None]) -> None:
         """Have a method of a class, where the class itself has it, say what it returned."""
@@ -89,6 +89,24 @@ class Books:
             return found
 
         self.patch.setattr(kind, name, followed)
+
+    def follow_rotation(self, kind: type) -> None:
+        """Have what goes on in another file say what it returned."""
+        rotation = vars(kind).get("rotation")
+        if rotation is None:
+            return
+
+        def followed(sink: Any, *args: Any) -> Callable[[], tuple[int, int]]:
+            go_on = rotation(sink, *args)
+
+            def gone_on() -> tuple[int, int]:
+                found = go_on()
+                self.rotated(sink, found)
+                return found
+
+            return gone_on
+
+        self.patch.setattr(kind, "rotation", followed)
 
     def entered(self, connection: Connection, _: object) -> None:
         probe: Any = connection.native
