@@ -14,6 +14,8 @@
 `protocols`               the types of what the markers ask of others
 `grace`                   waiting for dispatches that may still see the old one
 `registry`                every marker by name
+`locks`, `forking`        in which order locks are taken; what a child of a fork resets
+`importing`               rooms that are imported later, whole before a fork
 ========================  ===================================================================
 """
 

@@ -114,14 +114,11 @@ class _NotedLock(Lock):  # type: ignore[misc]
         if _checked and blocking and timeout < 0:  # a wait that ends by itself harms nobody
             self._check(asked)
         _thread.asked = [*asked, self]
-        before = self.count()
-        try:
-            return RLock.acquire(self, blocking, timeout)
-        except BaseException:
-            # It may be of a signal handler that ran when the lock was taken.
-            while self.count() > before:
-                self.release()
-            raise
+        # By an iteration: after a call a signal handler may run, and its exception would leave the
+        # lock taken. Between an iteration and the return there is no place for one.
+        for taken in map(RLock.acquire, (self,), (blocking,), (timeout,)):
+            return taken
+        raise AssertionError("there is one lock")
 
     __enter__ = acquire
 

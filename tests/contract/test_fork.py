@@ -1,6 +1,7 @@
 """Rule 34 of the contract: what a forked child begins with. Each test is a process of its own."""
 
 import os
+import signal
 
 import pytest
 
@@ -407,3 +408,252 @@ def test_rule_34_again_and_again_while_other_threads_do_everything():
     """
     times = 1000 if LONG else 60
     assert run_apart(CHILD + STORM, times, timeout=60 if not LONG else 900) == str(times)
+
+
+FINALISED = """
+what = sys.argv[1]
+m, other = kit.marker("m", n=int), kit.marker("other", n=int)
+local, entered, release = threading.local(), threading.Event(), threading.Event()
+
+class Watch:
+    def __init__(self):
+        self.connection = other.connect(lambda private, n: None, self.__class__)
+    def __del__(self):
+        self.connection.disconnect()
+
+def owner():
+    if what == "connection":
+        local.kept = Watch()
+    else:
+        local.kept = kit.record("m", capacity=10)
+    entered.set()
+    release.wait()
+
+build = arrays.build
+def slow(*args):
+    arrays.build = build
+    entered.set()
+    release.wait()
+    return build(*args)
+
+for work in (owner, lambda: m.connect(print)):
+    threading.Thread(target=work, daemon=True).start()
+    assert entered.wait(60)
+    entered.clear()
+    arrays.build = slow
+arrays.build = build
+
+warnings.simplefilter("ignore")
+pid = os.fork()  # its other threads' locals end before any hook that is called in the child
+if pid == 0:
+    assert what != "connection" or other.fanout == 0, other.probes
+    everything(m, 1)
+    os._exit(0)
+deadline = time.monotonic() + 60
+while not (status := os.waitpid(pid, os.WNOHANG))[0]:
+    if time.monotonic() > deadline:
+        os.kill(pid, signal.SIGKILL)
+        sys.exit("the child hangs")
+    time.sleep(0.01)
+assert status[1] == 0, status
+release.set()
+print("done")
+"""
+
+
+@pytest.mark.parametrize("what", ["connection", "recorder"])
+def test_rule_34_finalisers_of_the_other_threads_locals(what):
+    """CPython runs them in the child before the hooks, while the parent's lock seems to be held.
+
+    Seen to fail when only a hook resets what other threads have left behind: `look` in
+    `exclusively` does nothing.
+    """
+    assert run_apart(CHILD + FINALISED, what) == "done"
+
+
+WHOLE = """
+m = kit.marker("m")
+entered, release = threading.Event(), threading.Event()
+build = arrays.build
+def slow(*args):
+    arrays.build = build
+    array = build(*args)
+    entered.set()
+    assert release.wait(60)
+    return array
+arrays.build = slow
+thread = threading.Thread(target=m.connect, args=(print,), daemon=True)
+thread.start()
+assert entered.wait(60)
+os.register_at_fork(before=release.set)  # before those that were registered before
+
+def work():
+    assert [c.probe for c in m.probes] == [print] and m.generation == 1, m.probes
+    everything(m)
+
+child(work)
+thread.join(60)
+thread = threading.Thread(target=m.connect, args=(repr,), daemon=True)
+thread.start()
+thread.join(60)
+assert m.fanout == 2
+print("done")
+"""
+
+
+def test_rule_34_no_update_is_half_made_in_the_child():
+    """A fork waits for the update that another thread is making; then others can update again.
+
+    Seen to fail when the registry's lock is not taken before the fork, and when the parent does
+    not give it back.
+    """
+    assert run_apart(CHILD + WHOLE) == "done"
+
+
+QUEUED = """
+from kit.markers.registry import registry
+m, other = kit.marker("m"), kit.marker("other")
+entered, release = threading.Event(), threading.Event()
+ran = []
+
+def interrupted(*args):
+    arrays.build = build
+    # Of another thread, as from a dispatch; and of this one, as from a signal handler.
+    thread = threading.Thread(target=registry.updater.post, args=(lambda: ran.append("theirs"),))
+    thread.start()
+    thread.join(60)
+    mine = other.connect(print)
+    assert not mine.connected and ran == []
+    pids.append(os.fork())
+    return build(*args)
+
+pids, build = [], arrays.build
+arrays.build = interrupted
+m.connect(repr)
+code = 1
+try:
+    assert m.fanout == other.fanout == 1
+    assert ran == ([] if pids[0] == 0 else ["theirs"]), ran
+    everything(m)
+    code = 0
+finally:
+    if pids[0] == 0:
+        os._exit(code)
+ended(pids[0])
+print("done")
+"""
+
+
+def test_rule_34_updates_that_others_have_queued_are_the_parent_s():
+    """Those that the forking thread has queued are made in the child, too.
+
+    Seen to fail when the child keeps the queue as it is, and when it drops all of it.
+    """
+    assert run_apart(CHILD + QUEUED) == "done"
+
+
+IMPORTING = """
+import builtins, pathlib
+from kit.markers.importing import import_room
+folder = pathlib.Path(sys.argv[1])
+(folder / "slow_room.py").write_text("entered.set()\\nassert release.wait(60)\\nwhole = True\\n")
+sys.path.insert(0, sys.argv[1])
+builtins.entered, builtins.release = threading.Event(), threading.Event()
+import_room("kit.probes")
+threading.Thread(target=import_room, args=("slow_room",), daemon=True).start()
+assert entered.wait(60)
+os.register_at_fork(before=release.set)
+
+def work():
+    import slow_room
+    assert slow_room.whole
+    import_room("kit.testing")
+
+child(work)
+import_room("kit.torture")
+print("done")
+"""
+
+
+def test_rule_34_an_import_of_a_room_is_not_cut_in_half(tmp_path):
+    """A fork waits for those that other threads have begun: its child would wait for ever.
+
+    Seen to fail when the fork does not wait.
+    """
+    assert run_apart(CHILD + IMPORTING, tmp_path) == "done"
+
+
+FRAMES = """
+m = kit.marker("m", n=int)
+events = kit.record("m")
+m(1)
+thread = threading.Thread(target=events.frame, daemon=True)
+thread.start()
+time.sleep(float(sys.argv[1]))
+
+def work():
+    m(2)
+    assert events.frame()["n"].tolist() == [2]
+
+child(work)
+thread.join(60)
+assert len(events.frame()) == 1
+print("done")
+"""
+
+
+@pytest.mark.parametrize("after", [0, 0.01, 0.1, 0.4])
+def test_rule_34_forking_during_the_first_frame(frames, after):
+    """Whatever of pandas is imported by then, the child's own `frame` returns.
+
+    Seen to fail when forks do not wait for the import.
+    """
+    assert run_apart(CHILD + FRAMES, after) == "done"
+
+
+NESTED = """
+m = kit.marker("m")
+me, forks = os.getpid(), []
+
+def fork(*_):
+    if len(forks) < 40 and os.getpid() == me:
+        forks.append(None)
+        pid = os.fork()
+        if pid == 0:
+            everything(m)
+            os._exit(0)
+        ended(pid)
+
+def churn():
+    while not stop:
+        with m.connect(print):
+            pass
+
+stop = []
+threads = [threading.Thread(target=churn, daemon=True) for _ in range(2)]
+for thread in threads:
+    thread.start()
+signal.signal(signal.SIGALRM, fork)
+signal.setitimer(signal.ITIMER_REAL, 0.003, 0.003)
+while len(forks) < 40:
+    child(lambda: everything(m))
+    with m.connect(repr):
+        pass
+signal.setitimer(signal.ITIMER_REAL, 0)
+stop.append(1)
+for thread in threads:
+    thread.join(60)
+    assert not thread.is_alive()
+from kit.markers.registry import registry
+assert registry.updater._lock.count() == 0 and not grace.in_update
+print("done")
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="there are no such signals here")
+def test_rule_34_signal_handlers_fork_in_the_middle_of_forks():
+    """Each fork gives back what it has taken, and nothing else.
+
+    Seen to fail when a fork gives back all that its thread holds.
+    """
+    assert run_apart(CHILD + NESTED) == "done"
