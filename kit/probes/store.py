@@ -155,7 +155,7 @@ class Store(ABC):
         How many events are kept.
     dispatches : int or None
         How many observed dispatches are kept before others are lost; ``None`` for the newest
-        ``capacity`` of each thread.
+        ``capacity`` of each thread, and of those that have ended together.
     """
 
     def __init__(self, capacity: int, dispatches: int | None) -> None:
