@@ -66,8 +66,7 @@ begun(PyObject *callable)
     Py_XINCREF(trace);
     PyErr_Restore(type, value, trace);
 #endif
-    bool found = false, done = trace != NULL || !(PyErr_ExceptionMatches(PyExc_MemoryError) ||
-                                                  PyErr_ExceptionMatches(PyExc_RecursionError));
+    bool found = false, done = trace != NULL || !PyErr_ExceptionMatches(PyExc_RecursionError);
     for (PyTracebackObject *at = (PyTracebackObject *)trace; at != NULL && !found; at = at->tb_next) {
         PyCodeObject *code = PyFrame_GetCode(at->tb_frame);
         found = (PyObject *)code == PyFunction_GET_CODE(callable);
@@ -85,7 +84,7 @@ enum { NOT_BEGUN = -2 }; /* and a probe of the kit's own could not account for t
 static inline int
 call_one(PyObject *callable, char kind, Call *call, Reader *reader)
 {
-    PyObject *result;
+    PyObject *result, *timed[3];
     switch (kind) {
     case CALL_WRITER:
         return kit_write((Writer *)callable, reader, &call->event);
@@ -99,8 +98,16 @@ call_one(PyObject *callable, char kind, Call *call, Reader *reader)
     case CALL_TIMED:
         if (kit_call_tuple(call) < 0)
             return NOT_BEGUN;
-        result = PyObject_CallFunction(callable, "kLO", reader->ident, (long long)call->event.ts,
-                                       call->tuple);
+        timed[0] = PyLong_FromUnsignedLong(reader->ident);
+        timed[1] = timed[0] == NULL ? NULL : PyLong_FromLongLong(call->event.ts);
+        timed[2] = call->tuple;
+        if (timed[1] == NULL) {
+            Py_XDECREF(timed[0]);
+            return NOT_BEGUN;
+        }
+        result = PyObject_Vectorcall(callable, timed, 3, NULL);
+        Py_DECREF(timed[0]);
+        Py_DECREF(timed[1]);
         if (UNLIKELY(result == NULL))
             return begun(callable) ? -1 : NOT_BEGUN;
         break;

@@ -18,8 +18,8 @@ def begun(call: object, error: BaseException) -> bool:
     """Whether a function had begun when an exception came out of its call.
 
     The kit's own probes account for each event that they are called with, also where they fail.
-    But a signal handler may raise before the first line of a function, and there may be no memory,
-    or no room on the stack, to call it at all: then its caller has to account for the event.
+    But a signal handler may raise before the first line of a function, and there may be no room on
+    the stack to call it at all: then its caller has to account for the event.
 
     Parameters
     ----------
@@ -37,8 +37,9 @@ def begun(call: object, error: BaseException) -> bool:
             # In the line of its def: nothing of its body was done.
             return trace.tb_lineno != code.co_firstlineno
         trace = trace.tb_next
-    # It is not on the way of the exception: it had ended, unless it could not be called.
-    return deeper or not isinstance(error, (MemoryError, RecursionError))
+    # It is not on the way of the exception: it had ended, unless it could not be called. (Without
+    # memory nothing may be on the way of it. Calling a function of Python asks for none.)
+    return deeper or not isinstance(error, RecursionError)
 
 
 class Accounting:
@@ -101,8 +102,12 @@ class Accounting:
 
     def _miss(self, array: ProbeArray, position: int) -> None:
         """Take back the call that the array's tally counted for each closure not reached."""
-        for connection in array.connections[position:]:
-            connection._missed.up()
+        # Not by a loop over them, nor a part of them, which would have to be made: there may be no
+        # memory.
+        connections = array.connections
+        while position < len(connections):
+            connections[position]._missed.up()
+            position += 1
 
     def _note_error(self, array: ProbeArray, connection: Connection, error: Exception) -> None:
         if connection.note_error(error):

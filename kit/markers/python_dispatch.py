@@ -59,7 +59,7 @@ class Dispatcher(Accounting):
         if reader.token is not None:
             self._nested(args, kwargs, None, reader.ident)
             return None
-        probe = None
+        probe: Any = None
         # The store of the token must come before the load of the array below, as seen by an
         # updater that stores the array and then loads the tokens (grace.snapshot). kwargs is a
         # dictionary made for this call: a token that no other dispatch shares.
@@ -73,9 +73,11 @@ class Dispatcher(Accounting):
                 args = bound
             try:
                 # Between counting and the first call there is no call and no jump back, hence no
-                # place where a signal handler could raise: what is counted is called.
+                # place where a signal handler could raise: what is counted is called. Unless there
+                # is no memory to begin with the loop: then it is the array that stands for a probe.
                 if array.plain:
                     array.tally.n += 1
+                    probe = array
                     for probe in array.calls:
                         probe(*args)
                 elif array.observers:
@@ -83,11 +85,12 @@ class Dispatcher(Accounting):
                 else:
                     ts = clock()
                     array.tally.n += 1
+                    probe = array
                     for probe in array.calls:
                         probe(reader.ident, ts, args)
                 return None
             except BaseException as error:
-                if probe is None or self._failed(array, array.position(probe), error):
+                if probe is None or self._ends(array, probe, error):
                     raise
             # Outside the handler: what one probe raised is no context for those after it.
             self._call_rest(array, probe, args if array.plain else (reader.ident, ts, args))
@@ -111,7 +114,7 @@ class Dispatcher(Accounting):
         if reader.token is not None:
             self._nested(args, None, ts, reader.ident)
             return
-        probe = None
+        probe: Any = None
         reader.token = [ts]  # before the load of the array, as in __call__
         try:
             array = self._array
@@ -124,17 +127,19 @@ class Dispatcher(Accounting):
             try:
                 if array.plain:
                     array.tally.n += 1
+                    probe = array
                     for probe in array.calls:
                         probe(*args)
                 elif array.observers:
                     self._careful(array, args, ts, reader.ident, ())
                 else:
                     array.tally.n += 1
+                    probe = array
                     for probe in array.calls:
                         probe(reader.ident, ts, args)
                 return
             except BaseException as error:
-                if probe is None or self._failed(array, array.position(probe), error):
+                if probe is None or self._ends(array, probe, error):
                     raise
             self._call_rest(array, probe, args if array.plain else (reader.ident, ts, args))
         finally:
@@ -145,6 +150,13 @@ class Dispatcher(Accounting):
     def _skip(self) -> None:
         """Count one dispatch as skipped."""
         self._skipped += 1
+
+    def _ends(self, array: ProbeArray, probe: Any, error: BaseException) -> bool:
+        """Account for an exception in the loop over the probes; whether it ends the dispatch."""
+        if probe is array:
+            self._miss(array, 0)
+            return True
+        return self._failed(array, array.position(probe), error)
 
     def _nested(
         self,
@@ -266,7 +278,7 @@ def running() -> tuple[Connection, ...]:
         # Below _call_rest, a frame still names the probe that has failed and ended.
         elif code is _REST_FRAME or (code in _PLAIN_FRAMES and inner is not _REST_FRAME):
             array, probe = frame.f_locals.get("array"), frame.f_locals.get("probe")
-            if array is not None and probe is not None:
+            if array is not None and probe is not None and probe is not array:
                 found.append(array.connections[array.position(probe)])
         inner = code
         frame = frame.f_back

@@ -1,5 +1,6 @@
 """A signal handler that raises, at each place in turn where a signal could be handled."""
 
+import gc
 import sys
 from collections.abc import Callable
 from types import FrameType
@@ -39,6 +40,7 @@ def at_each_place(
     int
         At how many places there was an exception.
     """
+    gc.collect()
     for place in range(most):
         left = place
         raised = False
@@ -47,6 +49,8 @@ def at_each_place(
             nonlocal left, raised
             if event not in ("call", "c_return") or arg is sys.setprofile:
                 return
+            if frame.f_code.co_filename.endswith("_weakrefset.py"):
+                return  # what is raised in a callback nobody hears of
             if left == 0 and not raised:
                 raised = True
                 raise kind

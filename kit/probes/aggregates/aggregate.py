@@ -19,7 +19,7 @@ from kit.probes.aggregates.writer import Plan, new_state
 from kit.probes.places import known_names, places
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
     from kit.markers import PatternConnection
     from kit.markers.format import FieldType, Format
@@ -217,9 +217,12 @@ class Aggregate:
             counts[each.marker.name] += each.not_begun
         return counts
 
-    def _connections(self) -> Iterator[Connection]:
-        for handle in self._all_handles:
-            yield from (handle,) if isinstance(handle, Connection) else handle
+    def _connections(self) -> list[Connection]:
+        return [
+            each
+            for handle in self._all_handles
+            for each in ((handle,) if isinstance(handle, Connection) else handle)
+        ]
 
     @property
     def filtered(self) -> dict[str, dict[str, int]]:
