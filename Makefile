@@ -24,7 +24,7 @@ UV = $(BIN)/uv
 ROOT_MAY := $(shell test "$$(id -u)" = 0 && echo --allow-root)
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test lint types pytest reference sanitize valgrind leaks bench setup lock pictures binder-check badge clean
+.PHONY: help lab test lint types pytest reference torture sanitize valgrind leaks bench setup lock pictures binder-check badge clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -50,6 +50,9 @@ pytest: $(VENV)/dev.stamp  ## the tests alone: kit's examples, tests/, notebooks
 reference: $(VENV)/dev.stamp  ## the tests of the markers and their contract once more, on the dispatcher in Python
 	@echo "KIT_DISPATCH=python, where the tests above had $$($(BIN)/python -c 'import kit; print(kit.dispatcher)')"
 	@KIT_DISPATCH=python $(BIN)/python -m pytest -q tests/markers tests/contract $(ARGS) || { status=$$?; test $$status = 5 || exit $$status; }
+
+torture: $(VENV)/dev.stamp  ## everything at once, 5 minutes, both dispatchers side by side; ARGS="--seconds 1800 --seed 7"
+	@printf '%s\n' c python | xargs -P 2 -I WHICH env KIT_DISPATCH=WHICH $(BIN)/python -m kit.torture --everything $(or $(ARGS),--seconds 150)
 
 sanitize: $(VENV)/dev.stamp  ## the C extension under gcc's sanitizers; ARGS="tests/contract -k words" go to pytest
 	$(BIN)/python -m tests.c.checked sanitize $(ARGS)

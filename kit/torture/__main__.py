@@ -92,14 +92,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.error(f"there is no {min(unknown)!r}; there are: {names}")
     seen = sys.stderr.isatty()
     result: Any
+    head = ""
     if options.everything:
         faulthandler.enable(STDERR)
         seed = secrets.randbelow(1 << 32) if options.seed is None else options.seed
         left_out = f", without {', '.join(sorted(without))}" if without else ""
-        sys.stdout.write(
+        head = (
             f"everything on the {dispatcher} dispatcher, Python {sys.version.split()[0]}: "
             f"{options.seconds:g} s, {options.threads} threads, seed {seed}{left_out}\n"
         )
+        sys.stdout.write(head)
         sys.stdout.flush()
         result = everything(
             options.seconds,
@@ -117,7 +119,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             seed=options.seed or 0,
             progress=_show if seen else None,
         )
-    sys.stdout.write(f"{result}\n")
+    # In one piece, for two that write to one place; the seed is wanted where the result is.
+    sys.stdout.write(f"{head}{result}\n")
     return 1 if result.violations else 0
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from kit.probes.capture import Capture
     from kit.torture.world import World
 
-__all__ = ["Recording", "reads"]
+__all__ = ["Recording", "filtered", "people_in", "reads"]
 
 
 def reads(handles: Iterable[Connection | PatternConnection]) -> int:
@@ -27,6 +27,12 @@ def reads(handles: Iterable[Connection | PatternConnection]) -> int:
 def filtered(of: Any) -> int:
     """How many events a recorder or an aggregate has kept back."""
     return sum(count for counts in of.filtered.values() for count in counts.values())
+
+
+def people_in(capture: Capture) -> list[int]:
+    """Who fired each event."""
+    spans = [info.format.is_span for info in capture.markers]
+    return [row[2][2 * spans[row[1]]] for thread in capture.threads for row in thread.rows]
 
 
 class Recording:
