@@ -239,7 +239,7 @@ def open(path: str | os.PathLike[str]) -> Recording:
     --------
     >>> open("no/such/file.parquet")
     Traceback (most recent call last):
-    FileNotFoundError: [Errno 2] No such file or directory: 'no/such/file.parquet'
+    FileNotFoundError: [Errno 2] No such file or directory: '.../no/such/file.parquet'
     """
     place = absolute(path)
     with open_regular(place) as file:

@@ -172,7 +172,7 @@ def conform(data: Any, schema: Any, place: str = "") -> Any:
     {'n': 1}
     >>> conform({"a": {"n": "x"}}, {TEXT: {"n": COUNT}})
     Traceback (most recent call last):
-    ValueError: a.n: a whole number from 0 on, got 'x'
+    kit.probes.validation._Misfit: a.n: a whole number from 0 on, got 'x'
     """
     if isinstance(schema, Kind):
         return data if schema.fits(data) else _refuse(place, schema.says, data)

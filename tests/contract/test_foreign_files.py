@@ -565,7 +565,7 @@ def test_rule_39_what_could_not_be_started_removes_only_its_own(fill, tmp_path, 
 
     def stolen(name, recorder):
         begin(name, recorder)
-        # Its writer keeps it open, so it goes on in the file that was moved.
+        # Its writer goes on in the file that has no name now.
         shutil.copy(recorder.path, tmp_path / "copy")
         (tmp_path / "copy").replace(recorder.path)
         (tmp_path / "run" / "manifest.json").rename(tmp_path / "moved.json")
@@ -599,8 +599,7 @@ def test_rule_39_a_name_that_is_taken_is_passed_over(fill, tmp_path):
 def test_rule_39_a_session_goes_on_when_its_folder_is_back(fill, tmp_path, frames, caplog):
     """What could not be written for a while is written then, and nothing is there twice.
 
-    Seen to fail when a name was taken for used where its file had not been made, and when the
-    thread that writes ended with the first error while it kept within its limits.
+    Seen to fail when the thread that writes ended with the first error in keeping within its limits.
     """
     run = kit.session(tmp_path / "run", every=0.01, max_bytes=10**9)
     run.record(fill.name, capacity=100)
