@@ -23,7 +23,7 @@ import os
 import sys
 from _thread import RLock
 from _weakrefset import WeakSet  # of `weakref`, which imports more than it
-from threading import local
+from threading import get_ident
 
 from kit.markers.choice import unlocked
 from kit.markers.forking import LOCKS, reset_in_child
@@ -93,14 +93,9 @@ class Lock(RLock):  # type: ignore[misc] # its stub says that it is final
         return int(repr(self).rpartition(" count=")[2].partition(" ")[0])
 
 
-class _Thread(local):
-    """Which locks a thread has asked for; those that it holds are among them."""
-
-    def __init__(self) -> None:
-        self.asked: list[Lock] = []
-
-
-_thread = _Thread()
+_asked: Final[dict[int, list[Lock]]] = {}
+"""Which locks each thread has asked for; those that it holds are among them. No `threading.local`:
+a finaliser that asks while its thread ends would leave one behind."""
 
 
 class _NotedLock(Lock):  # type: ignore[misc]
@@ -113,7 +108,7 @@ class _NotedLock(Lock):  # type: ignore[misc]
         asked = held()
         if _checked and blocking and timeout < 0:  # a wait that ends by itself harms nobody
             self._check(asked)
-        _thread.asked = [*asked, self]
+        _asked[get_ident()] = [*asked, self]
         # By an iteration: after a call a signal handler may run, and its exception would leave the
         # lock taken. Between an iteration and the return there is no place for one.
         for taken in map(RLock.acquire, (self,), (blocking,), (timeout,)):
@@ -121,6 +116,16 @@ class _NotedLock(Lock):  # type: ignore[misc]
         raise AssertionError("there is one lock")
 
     __enter__ = acquire
+
+    def release(self) -> None:
+        """Give it back."""
+        RLock.release(self)
+        if not held():
+            _asked.pop(get_ident(), None)
+
+    def __exit__(self, *exc: object) -> None:
+        """Give it back."""
+        self.release()
 
     def _check(self, holding: list[Lock]) -> None:
         if self in holding:
@@ -135,7 +140,7 @@ class _NotedLock(Lock):  # type: ignore[misc]
 
 def held() -> list[Lock]:
     """Return the locks that the calling thread holds, of those that are noted."""
-    return [lock for lock in _thread.asked if lock._is_owned()]
+    return [lock for lock in _asked.get(get_ident(), ()) if lock._is_owned()]
 
 
 def new_lock(rank: int, name: str) -> Lock:
