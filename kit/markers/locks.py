@@ -95,7 +95,9 @@ class Lock(RLock):  # type: ignore[misc] # its stub says that it is final
 
 _asked: Final[dict[int, list[Lock]]] = {}
 """Which locks each thread has asked for; those that it holds are among them. No `threading.local`:
-a finaliser that asks while its thread ends would leave one behind."""
+a finaliser that asks while its thread ends would leave one behind. Threads that have ended are
+looked for now and then, as only C code may run where a lock is given back."""
+MOST_ASKED: Final = 256
 
 
 class _NotedLock(Lock):  # type: ignore[misc]
@@ -108,6 +110,9 @@ class _NotedLock(Lock):  # type: ignore[misc]
         asked = held()
         if _checked and blocking and timeout < 0:  # a wait that ends by itself harms nobody
             self._check(asked)
+        if len(_asked) > MOST_ASKED:
+            for ident in _asked.keys() - sys._current_frames().keys():
+                _asked.pop(ident, None)
         _asked[get_ident()] = [*asked, self]
         # By an iteration: after a call a signal handler may run, and its exception would leave the
         # lock taken. Between an iteration and the return there is no place for one.
@@ -116,16 +121,6 @@ class _NotedLock(Lock):  # type: ignore[misc]
         raise AssertionError("there is one lock")
 
     __enter__ = acquire
-
-    def release(self) -> None:
-        """Give it back."""
-        RLock.release(self)
-        if not held():
-            _asked.pop(get_ident(), None)
-
-    def __exit__(self, *exc: object) -> None:
-        """Give it back."""
-        self.release()
 
     def _check(self, holding: list[Lock]) -> None:
         if self in holding:

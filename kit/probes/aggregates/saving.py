@@ -52,6 +52,7 @@ AGGREGATE: Final = {
     "by": {WHOLE_TEXT: choice(*_TYPES)},
     "error": Maybe(_ERROR),
     "dropped": COUNTS,
+    "failed?": COUNTS,
     "filtered": {TEXT: COUNTS},
     "capacity": COUNT,
     "seconds": NUMBER,
