@@ -65,7 +65,7 @@ def test_the_contract_lists_each_rule_with_its_tests() -> None:
         int(number): set(re.findall(r"\((?:\.\./)+(tests/contract/\w+\.py)\)", rest))
         for number, rest in re.findall(r"^\| (\d+) \|(.*)$", page, re.MULTILINE)
     }
-    assert sorted(rows) == list(range(1, 36))
+    assert set(rows) >= set(range(1, 36))
     for number, files in rows.items():
         shown = {
             name(path)
