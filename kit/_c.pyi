@@ -94,6 +94,7 @@ Piece: TypeAlias = tuple[int, str, int, Rows, dict[int, int], dict[int, int]]
 class Block: ...
 
 class Store:
+    buffers: int
     lost: int
     overwritten: int
     kinds: tuple[bytes, ...]

@@ -126,7 +126,10 @@ int64_t
 kit_file_thread(File *file, unsigned long tid, PyObject *name, int64_t base)
 {
     uint64_t number = atomic_load_explicit(&file->live->threads, memory_order_relaxed);
-    if (number >= file->most_threads)
+    bool again = file->spare_thread_count > 0;
+    if (again)
+        number = file->spare_threads[--file->spare_thread_count];
+    else if (number >= file->most_threads)
         return -1;
     kit_file_changes(file);
     ThreadSlot *slot = &file->threads[number];
@@ -141,32 +144,105 @@ kit_file_thread(File *file, unsigned long tid, PyObject *name, int64_t base)
         while (length > 0 && ((unsigned char)text[length] & 0xC0) == 0x80)
             length--;
     }
-    memset(slot, 0, sizeof(ThreadSlot));
+    /* Nobody reads it: there are fewer slots yet, or it says that it has no thread. */
+    if (!again)
+        memset(slot, 0, sizeof(ThreadSlot));
+    memset(slot->name, 0, THREAD_NAME);
     if (length > 0)
         memcpy(slot->name, text, length);
     slot->base = base;
     slot->tid = tid;
     slot->length = (uint32_t)length;
+    slot->end = 0;
+    slot->generation += again;
     uint32_t sum = crc32_of(crc32_of(file->key, &slot->base, 16), &slot->generation, 8);
     slot->sum = crc32_of(sum, slot->name, length);
     atomic_store_explicit(&slot->gone, 2 * (uint64_t)base, memory_order_relaxed);
-    atomic_store_explicit(&file->live->threads, number + 1, memory_order_release);
+    /* Now it is whole, and so are its counts, which are zero or not there. */
+    if (again)
+        atomic_store_explicit(&slot->retired, 0, memory_order_release);
+    else
+        atomic_store_explicit(&file->live->threads, number + 1, memory_order_release);
     return number;
 }
 
 int64_t
 kit_file_count(File *file, uint32_t thread, uint32_t code)
 {
+    /* Whose it is changes in one store; until then it is of a thread that is not there, or zero. */
+    union {
+        uint32_t whose[2];
+        uint64_t word;
+    } both = {{thread, code}};
     uint64_t number = atomic_load_explicit(&file->live->counts, memory_order_relaxed);
-    if (number >= file->most_counts)
+    bool again = file->spare_count_count > 0;
+    if (again)
+        number = file->spare_counts[--file->spare_count_count];
+    else if (number >= file->most_counts)
         return -1;
     kit_file_changes(file);
     CountSlot *slot = &file->counts[number];
-    memset(slot, 0, sizeof(CountSlot));
-    slot->thread = thread;
-    slot->code = code;
-    atomic_store_explicit(&file->live->counts, number + 1, memory_order_release);
+    if (!again)
+        memset(slot, 0, sizeof(CountSlot));
+    atomic_store_explicit((_Atomic uint64_t *)slot, both.word, memory_order_release);
+    if (!again)
+        atomic_store_explicit(&file->live->counts, number + 1, memory_order_release);
     return number;
+}
+
+/* Write where it does not hold yet what a count of the ended threads will be, with so many more. */
+static void
+raise_ended(File *file, int64_t number, uint64_t more)
+{
+    if (number < 0)
+        return;
+    CountSlot *count = &file->counts[number];
+    int holds = kit_file_ended(file);
+    uint64_t old = atomic_load_explicit(&count->gone[holds], memory_order_relaxed);
+    atomic_store_explicit(&count->gone[!holds], old + more, memory_order_relaxed);
+}
+
+bool
+kit_file_retire(File *file, uint32_t thread, const int64_t *counts, int64_t *gone, int64_t *lost,
+                size_t codes)
+{
+    ThreadSlot *slot = &file->threads[thread];
+    int way = atomic_load_explicit(&slot->gone, memory_order_relaxed) & 1;
+    for (size_t code = 0; code < codes; code++) {
+        CountSlot *count = counts[code] < 0 ? NULL : &file->counts[counts[code]];
+        if (count != NULL && gone[code] < 0 && count->gone[way] > 0 &&
+            (gone[code] = kit_file_count(file, ENDED_THREADS, code)) < 0)
+            return false;
+        if (count != NULL && lost[code] < 0 && count->lost > 0 &&
+            (lost[code] = kit_file_count(file, ENDED_THREADS, code + LOST_OF_ENDED)) < 0)
+            return false;
+    }
+    kit_file_changes(file);
+    uint64_t ended = atomic_load_explicit(&file->live->ended, memory_order_relaxed);
+    uint64_t number = (ended >> 1) + 1;
+    /* Its own counts hold until so many have ended. */
+    atomic_store_explicit(&slot->retired, number, memory_order_release);
+    for (size_t code = 0; code < codes; code++) {
+        CountSlot *count = counts[code] < 0 ? NULL : &file->counts[counts[code]];
+        raise_ended(file, gone[code], count == NULL ? 0 : count->gone[way]);
+        raise_ended(file, lost[code], count == NULL ? 0 : count->lost);
+    }
+    /* One store: the ended threads have its counts, and it has them no more.  Release: whoever
+     * finds this number finds what was written before it. */
+    atomic_store_explicit(&file->live->ended, 2 * number + (~ended & 1), memory_order_release);
+    /* Only now: whoever has these slots next finds zero. */
+    atomic_thread_fence(memory_order_release);
+    for (size_t code = 0; code < codes; code++) {
+        if (counts[code] < 0)
+            continue;
+        CountSlot *count = &file->counts[counts[code]];
+        atomic_store_explicit(&count->lost, 0, memory_order_relaxed);
+        atomic_store_explicit(&count->gone[0], 0, memory_order_relaxed);
+        atomic_store_explicit(&count->gone[1], 0, memory_order_relaxed);
+        file->spare_counts[file->spare_count_count++] = (uint32_t)counts[code];
+    }
+    file->spare_threads[file->spare_thread_count++] = thread;
+    return true;
 }
 
 void
@@ -181,6 +257,7 @@ kit_file_clear(File *file)
     memset(file->taken, 0, file->cells);
     file->free = file->cells;
     file->next = 0;
+    file->spare_thread_count = file->spare_count_count = 0;
     atomic_store_explicit(&file->threads[ENDED_THREADS].gone, 0, memory_order_relaxed);
     atomic_store_explicit(&file->live->ended, 0, memory_order_relaxed);
     atomic_store_explicit(&file->live->threads, ENDED_THREADS + 1, memory_order_relaxed);
@@ -246,7 +323,9 @@ file_fill(PyObject *made, PyObject *args, PyObject *Py_UNUSED(kwargs))
         return -1;
     }
     self->taken = PyMem_RawCalloc(cells, 1);
-    if (self->taken == NULL) {
+    self->spare_threads = PyMem_RawMalloc(most_threads * sizeof(uint32_t));
+    self->spare_counts = PyMem_RawMalloc(most_counts * sizeof(uint32_t));
+    if (self->taken == NULL || self->spare_threads == NULL || self->spare_counts == NULL) {
         PyErr_NoMemory();
         return -1;
     }
@@ -288,6 +367,8 @@ file_dealloc(File *self)
         KIT_UNLOCK(&files_lock);
     }
     PyMem_RawFree(self->taken);
+    PyMem_RawFree(self->spare_threads);
+    PyMem_RawFree(self->spare_counts);
     PyBuffer_Release(&self->view);
     type->tp_free(self);
     Py_DECREF(type);

@@ -73,6 +73,8 @@ typedef struct File {
     char *taken;                    /* a byte a cell */
     long long events;               /* when the store went on in another one */
     size_t used;                    /* cells, then: all behind them are free */
+    uint32_t *spare_threads, *spare_counts; /* slots to be used again, the last one first */
+    size_t spare_thread_count, spare_count_count;
     uint32_t key;
     uint64_t serial;
     bool settled;                   /* all of it is sealed; nobody may write before it says so */
@@ -91,6 +93,22 @@ HIDDEN int64_t kit_file_thread(File *file, unsigned long tid, PyObject *name, in
 
 /* The number of a slot for a count, or -1. */
 HIDDEN int64_t kit_file_count(File *file, uint32_t thread, uint32_t code);
+
+/* A thread has ended, and none of its pieces is left: its counts go to those of all ended threads,
+ * and its slots may be used again.  `counts` are the thread's, by code; `gone` and `lost` those of the
+ * ended, which grow.  False: there is no room for one of these, and nothing has changed. */
+HIDDEN bool kit_file_retire(File *file, uint32_t thread, const int64_t *counts, int64_t *gone,
+                            int64_t *lost, size_t codes);
+
+/* The count of what ended threads have lost, of the marker with a code, has this one added. */
+enum { LOST_OF_ENDED = 1 << 16 };
+
+/* Where the ended threads' counts that hold are. */
+static inline int
+kit_file_ended(const File *file)
+{
+    return atomic_load_explicit(&file->live->ended, memory_order_relaxed) & 1;
+}
 
 /* How many bytes of records the piece has room for. */
 HIDDEN size_t kit_file_room(const File *file, char *data);

@@ -2,6 +2,7 @@
 #include "store.h"
 
 #define BLOCK_BYTES 65536
+#define ENDED_NAME "ended threads"
 #define FIRST_BYTES 2048 /* of a thread; each of its blocks is up to four times as large as the last */
 
 static _Atomic uint64_t ids;
@@ -85,9 +86,13 @@ static char *
 file_piece(Store *store, Buffer *buffer, size_t *room)
 {
     File *file = store->file;
-    if (buffer->slot < 0)
-        buffer->slot = kit_file_thread(file, buffer->tid, buffer->name, buffer->events);
-    if (buffer->slot < 0 || *room > file->cell * file->cells - PIECE_HEAD)
+    while (buffer->slot < 0 &&
+           (buffer->slot = kit_file_thread(file, buffer->tid, buffer->name, buffer->events)) < 0) {
+        /* Until a thread that has ended gives its slot back, where that is to come. */
+        if (store->to_give_back == 0 || store->oldest_full == NULL || drop_oldest(store) < 0)
+            return NULL;
+    }
+    if (*room > file->cell * file->cells - PIECE_HEAD)
         return NULL;
     size_t wanted = *room;
     char *data;
@@ -144,25 +149,27 @@ count_codes(Buffer *buffer, size_t codes)
         return 0;
     codes += 16;
     /* All in one, so that there is one thing to fail. */
-    long long *lost = PyMem_RawCalloc(4 * codes, sizeof(long long));
+    long long *lost = PyMem_RawCalloc(5 * codes, sizeof(long long));
     if (lost == NULL) {
         PyErr_NoMemory();
         return -1;
     }
     long long *overwritten = lost + codes, *gone = overwritten + codes;
-    int64_t *slots = (int64_t *)(gone + codes);
-    memset(slots, 0xFF, codes * sizeof(int64_t));
+    int64_t *slots = (int64_t *)(gone + codes), *lost_slots = slots + codes;
+    memset(slots, 0xFF, 2 * codes * sizeof(int64_t));
     if (buffer->codes > 0) {
         memcpy(lost, buffer->lost, buffer->codes * sizeof(long long));
         memcpy(overwritten, buffer->overwritten, buffer->codes * sizeof(long long));
         memcpy(gone, buffer->gone, buffer->codes * sizeof(long long));
         memcpy(slots, buffer->slots, buffer->codes * sizeof(int64_t));
+        memcpy(lost_slots, buffer->lost_slots, buffer->codes * sizeof(int64_t));
     }
     PyMem_RawFree(buffer->lost);
     buffer->lost = lost;
     buffer->overwritten = overwritten;
     buffer->gone = gone;
     buffer->slots = slots;
+    buffer->lost_slots = lost_slots;
     buffer->codes = codes;
     return 0;
 }
@@ -185,6 +192,19 @@ note_lost(File *file, Buffer *buffer, size_t code, uint64_t more)
     CountSlot *slot = count_slot(file, buffer, code);
     _Atomic uint64_t *count = slot == NULL ? &file->live->lost : &slot->lost;
     atomic_store_explicit(count, atomic_load_explicit(count, memory_order_relaxed) + more,
+                          memory_order_relaxed);
+}
+
+/* In a new file: what ended threads have lost in those before it. */
+static void
+note_lost_of_ended(File *file, Buffer *ended, size_t code)
+{
+    int64_t number = kit_file_count(file, ENDED_THREADS, code + LOST_OF_ENDED);
+    ended->lost_slots[code] = number;
+    _Atomic uint64_t *count = number < 0 ? &file->live->lost
+                                         : &file->counts[number].gone[kit_file_ended(file)];
+    atomic_store_explicit(count,
+                          atomic_load_explicit(count, memory_order_relaxed) + ended->lost[code],
                           memory_order_relaxed);
 }
 
@@ -243,17 +263,93 @@ free_buffer(Buffer *buffer)
     PyMem_RawFree(buffer);
 }
 
+/* A thread that is over has left its record, perhaps to another one (acquire: with all it wrote). */
+static bool
+is_over(const Buffer *buffer)
+{
+    return buffer->serial != buffer->reader->serial ||
+           atomic_load_explicit(&buffer->reader->gone, memory_order_acquire);
+}
+
 static Buffer *
 find_buffer(Store *store, Reader *reader)
 {
-    for (Buffer *buffer = store->buffers; buffer != NULL; buffer = buffer->next) {
+    for (Buffer *buffer = store->live; buffer != NULL; buffer = buffer->next_live) {
         if (buffer->reader == reader && buffer->serial == reader->serial)
             return buffer;
     }
     return NULL;
 }
 
+/* Nothing of an ended thread is left but its counts: these go where those of all such threads are,
+ * so that memory does not grow with the number of threads that ever were. */
+static void
+let_go(Store *store, Buffer *buffer)
+{
+    Buffer *ended = store->ended;
+    if (buffer->oldest != NULL)
+        return;
+    if (buffer->slot >= 0) {
+        store->to_give_back--;
+        if (!kit_file_retire(store->file, buffer->slot, buffer->slots, ended->slots, ended->lost_slots,
+                             buffer->codes < ended->codes ? buffer->codes : ended->codes))
+            return; /* the file has no room for more counts: it stays as it is, exact */
+    }
+    /* What is described has a count in each buffer, see describe(); of what is not there is none. */
+    for (size_t code = 0; code < buffer->codes && code < ended->codes; code++) {
+        ended->lost[code] += buffer->lost[code];
+        ended->overwritten[code] += buffer->overwritten[code];
+    }
+    ended->events += buffer->events;
+    *buffer->place = buffer->next;
+    if (buffer->next != NULL)
+        buffer->next->place = buffer->place;
+    else
+        store->last = buffer->place;
+    store->others--;
+    free_buffer(buffer);
+}
+
+/* Nobody will write into the empty block that an ended thread may have begun. */
+static void
+drop_empty(Store *store, Buffer *buffer)
+{
+    Block *block = buffer->current;
+    if (block == NULL || block->events > 0)
+        return;
+    if (store->file != NULL)
+        kit_file_release(store->file, block->data);
+    Block **link = &buffer->oldest;
+    while (*link != block)
+        link = &(*link)->next;
+    *link = NULL;
+    buffer->current = NULL;
+    block->buffer = NULL;
+    Py_DECREF(block);
+}
+
 static int seal(Store *store, Buffer *buffer, bool more);
+
+/* Take note of threads that have ended: what they wrote may give way from now on.  Each is met once,
+ * so that this takes no longer the more threads there ever were. */
+static void
+notice_ended(Store *store)
+{
+    for (Buffer **link = &store->live; *link != NULL;) {
+        Buffer *buffer = *link;
+        if (!is_over(buffer)) {
+            link = &buffer->next_live;
+            continue;
+        }
+        *link = buffer->next_live;
+        drop_empty(store, buffer);
+        if (store->overwrite && buffer->current != NULL && seal(store, buffer, false) < 0)
+            PyErr_Clear(); /* there was no memory to count what gives way: it does so later */
+        buffer->ended = true;
+        store->to_give_back += buffer->slot >= 0;
+        let_go(store, buffer);
+    }
+}
 
 /* Steals the name. */
 static Buffer *
@@ -262,24 +358,29 @@ new_buffer(Store *store, Reader *reader, PyObject *name)
     Buffer *buffer = PyMem_RawCalloc(1, sizeof(Buffer));
     if (buffer == NULL || count_codes(buffer, PyList_GET_SIZE(store->kinds)) < 0) {
         PyMem_RawFree(buffer);
-        Py_DECREF(name);
+        Py_XDECREF(name);
         PyErr_NoMemory();
         return NULL;
     }
     buffer->reader = reader;
-    buffer->serial = reader->serial;
-    buffer->tid = PyThread_get_thread_native_id();
     buffer->name = name;
     buffer->slot = -1;
-    /* What threads that have ended wrote may give way from now on. */
-    for (Buffer *each = store->buffers; store->overwrite && each != NULL; each = each->next) {
-        bool ended = each->serial != each->reader->serial || atomic_load(&each->reader->gone);
-        if (ended && each->current != NULL && each->current->events > 0 && seal(store, each, false) < 0) {
-            free_buffer(buffer);
-            return NULL;
-        }
+    if (reader != NULL) {
+        buffer->serial = reader->serial;
+        buffer->tid = PyThread_get_thread_native_id();
     }
     return buffer;
+}
+
+static void
+link_buffer(Store *store, Buffer *buffer)
+{
+    buffer->place = store->last;
+    *store->last = buffer;
+    store->last = &buffer->next;
+    buffer->next_live = store->live;
+    store->live = buffer;
+    store->others++;
 }
 
 COLD Buffer *
@@ -309,8 +410,8 @@ kit_buffer(Store *store, Reader *reader)
                 KIT_UNLOCK(&store->lock);
                 return NULL;
             }
-            *store->last = buffer;
-            store->last = &buffer->next;
+            notice_ended(store);
+            link_buffer(store, buffer);
         }
     }
     reader->cache[store->id % CACHED].store = store->id;
@@ -399,6 +500,8 @@ drop_oldest(Store *store)
     block->next = block->next_full = NULL;
     block->buffer = NULL;
     Py_DECREF(block);
+    if (buffer->ended)
+        let_go(store, buffer);
     return 0;
 }
 
@@ -435,13 +538,32 @@ kit_seal(Store *store, Buffer *buffer)
 
 /* The store. */
 
+/* A file that is new or empty has no slots of a thread, and counts nothing of what gave way. */
+static void
+leave_file(Buffer *buffer)
+{
+    buffer->slot = -1;
+    for (size_t code = 0; code < buffer->codes; code++) {
+        buffer->gone[code] = 0;
+        buffer->slots[code] = buffer->lost_slots[code] = -1;
+    }
+}
+
 static void
 forget_all(Store *self)
 {
+    Buffer *ended = self->ended;
+    if (ended == NULL)
+        return; /* it was never whole */
     KIT_LOCK(&self->lock);
-    Buffer *buffer = self->buffers;
-    self->buffers = NULL;
-    self->last = &self->buffers;
+    Buffer *buffer = ended->next;
+    ended->next = self->live = NULL;
+    self->last = &ended->next;
+    self->others = self->to_give_back = 0;
+    leave_file(ended);
+    ended->events = 0;
+    for (size_t code = 0; code < ended->codes; code++)
+        ended->lost[code] = ended->overwritten[code] = 0;
     self->oldest_full = self->newest_full = NULL;
     self->held = 0;
     if (self->file != NULL)
@@ -478,7 +600,12 @@ store_fill(PyObject *made, PyObject *args, PyObject *kwargs)
     self->name_of = Py_NewRef(name_of);
     self->plain = Py_NewRef(plain);
     self->file = (File *)Py_XNewRef(file);
-    self->last = &self->buffers;
+    PyObject *name = PyUnicode_FromString(ENDED_NAME);
+    self->ended = name == NULL ? NULL : new_buffer(self, NULL, name);
+    if (self->ended == NULL)
+        return -1;
+    self->buffers = self->ended;
+    self->last = &self->ended->next;
     self->id = atomic_fetch_add(&ids, 1) + 1;
     return 0;
 }
@@ -506,6 +633,8 @@ store_dealloc(Store *self)
     PyObject_GC_UnTrack(self);
     Py_CLEAR(self->file); /* what is in it stays there */
     forget_all(self);
+    if (self->ended != NULL)
+        free_buffer(self->ended);
     Py_XDECREF(self->name_of);
     Py_XDECREF(self->plain);
     Py_XDECREF(self->kinds);
@@ -641,6 +770,16 @@ piece(Store *self, Buffer *buffer, Py_ssize_t newest)
     return found;
 }
 
+static bool
+counts_any(const Buffer *buffer)
+{
+    for (size_t code = 0; code < buffer->codes; code++) {
+        if (buffer->lost[code] > 0 || buffer->overwritten[code] > 0)
+            return true;
+    }
+    return false;
+}
+
 static PyObject *
 pieces(Store *self, Py_ssize_t newest)
 {
@@ -650,6 +789,8 @@ pieces(Store *self, Py_ssize_t newest)
     int collecting = PyGC_Disable();
     PyObject *list = PyList_New(0);
     for (Buffer *buffer = self->buffers; list != NULL && buffer != NULL; buffer = buffer->next) {
+        if (buffer == self->ended && !counts_any(buffer))
+            continue;
         PyObject *one = piece(self, buffer, newest);
         if (one == NULL || PyList_Append(list, one) < 0)
             Py_CLEAR(list);
@@ -662,7 +803,8 @@ pieces(Store *self, Py_ssize_t newest)
 
 PyDoc_STRVAR(copy_doc, "copy(newest)\n--\n\n"
                        "What every thread has recorded, or as many of its newest; -1 for all.\n\n"
-                       "A list of (tid, name, number of the first, rows, lost, overwritten).");
+                       "A list of (tid, name, number of the first, rows, lost, overwritten).  What ended\n"
+                       "threads leave behind when their events are gone is with thread 0.");
 
 static PyObject *
 store_copy(Store *self, PyObject *newest)
@@ -682,21 +824,27 @@ static PyObject *
 store_take(Store *self, PyObject *Py_UNUSED(none))
 {
     KIT_LOCK(&self->lock);
+    bool gives_back = !self->overwrite && self->file == NULL;
+    if (gives_back)
+        notice_ended(self);
     PyObject *taken = pieces(self, -1);
-    for (Buffer *buffer = self->buffers; taken != NULL && buffer != NULL; buffer = buffer->next) {
+    for (Buffer *buffer = taken == NULL ? NULL : self->buffers, *other; buffer != NULL; buffer = other) {
+        other = buffer->next;
         for (Block *block = buffer->oldest, *next; block != NULL; block = next) {
             next = block->next;
-            if (!self->overwrite && self->file == NULL)
+            if (gives_back)
                 self->held -= block->events - block->events_taken;
             block->taken = atomic_load_explicit(kit_used(block), memory_order_relaxed);
             block->events_taken = block->events;
-            if (!self->overwrite && self->file == NULL && block != buffer->current) {
+            if (gives_back && (block != buffer->current || buffer->ended)) {
                 buffer->oldest = next;
                 block->next = NULL;
                 block->buffer = NULL;
                 Py_DECREF(block);
             }
         }
+        if (gives_back && buffer->ended)
+            let_go(self, buffer);
     }
     KIT_UNLOCK(&self->lock);
     return taken;
@@ -722,21 +870,26 @@ store_rotate(Store *self, PyObject *made)
         old->used--;
     self->file = (File *)Py_NewRef(made);
     self->oldest_full = self->newest_full = NULL;
-    self->held = 0;
-    for (Buffer *buffer = self->buffers; buffer != NULL; buffer = buffer->next) {
+    self->held = self->to_give_back = 0;
+    for (Buffer *buffer = self->buffers, *next; buffer != NULL; buffer = next) {
+        next = buffer->next;
         for (Block *block = buffer->oldest; block != NULL; block = block->next)
             old->events += block->events;
         note_end(old, buffer);
         forget_blocks(buffer);
         buffer->oldest = buffer->current = NULL;
-        buffer->slot = -1;
-        for (size_t code = 0; code < buffer->codes; code++) {
-            buffer->gone[code] = 0;
-            buffer->slots[code] = -1;
-        }
+        leave_file(buffer);
+        if (buffer->ended)
+            let_go(self, buffer);
+    }
+    for (Buffer *buffer = self->buffers; buffer != NULL; buffer = buffer->next) {
         /* These are counted from the beginning, in each file. */
         for (size_t code = 0; code < buffer->codes; code++) {
-            if (buffer->lost[code] > 0)
+            if (buffer->lost[code] == 0)
+                continue;
+            if (buffer == self->ended)
+                note_lost_of_ended(self->file, buffer, code);
+            else
                 note_lost(self->file, buffer, code, buffer->lost[code]);
         }
     }
@@ -909,6 +1062,12 @@ static PyGetSetDef store_getset[] = {
     {NULL},
 };
 
+static PyMemberDef store_members[] = {
+    {"buffers", T_PYSSIZET, offsetof(Store, others), READONLY,
+     "For how many threads there is memory; for tests."},
+    {NULL},
+};
+
 static PyType_Slot store_slots[] = {
     {Py_tp_doc, "The events of a recorder, a buffer a thread."},
     {Py_tp_new, store_new},
@@ -916,6 +1075,7 @@ static PyType_Slot store_slots[] = {
     {Py_tp_traverse, store_traverse}, /* nothing to clear: writers rely on what it holds */
     {Py_tp_methods, store_methods},
     {Py_tp_getset, store_getset},
+    {Py_tp_members, store_members},
     {Py_sq_length, store_length},
     {0, NULL},
 };

@@ -47,7 +47,9 @@ typedef struct Block {
 
 /* What one thread writes. */
 typedef struct Buffer {
-    struct Buffer *next;
+    struct Buffer *next, **place; /* of the store's, in the order in which they began */
+    struct Buffer *next_live;
+    bool ended;             /* its thread writes no more, and it is not among the live ones */
     Reader *reader;
     uint64_t serial;        /* of the reader, when it was this thread's */
     unsigned long tid;
@@ -60,6 +62,7 @@ typedef struct Buffer {
     int64_t slot;           /* of the thread in the file, or -1 */
     long long *gone;        /* by code: what gave way in the file */
     int64_t *slots;         /* by code: of the count in the file, or -1 */
+    int64_t *lost_slots;    /* the same, of what ended threads have lost */
 } Buffer;
 
 /* A store's buffers, blocks and counts are changed and read under its lock; see KIT_LOCK.  Python
@@ -80,6 +83,10 @@ typedef struct Store {
     PyObject *kinds;        /* list of bytes: the columns of each code */
     File *file;             /* where blocks are, or NULL: on the heap */
     Buffer *buffers, **last;
+    Buffer *ended;          /* the first: counts of ended threads of which nothing else is left */
+    Buffer *live;           /* those whose threads were there when this was last looked at */
+    Py_ssize_t to_give_back;/* slots of the file that ended threads have until their events are gone */
+    Py_ssize_t others;      /* how many buffers there are besides `ended` */
     Block *oldest_full, *newest_full;
 } Store;
 

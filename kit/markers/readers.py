@@ -10,6 +10,7 @@ import threading
 from threading import get_ident
 
 from kit.markers.choice import dispatcher
+from kit.markers.leaving import Leaving
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,8 +42,20 @@ class Reader:
 
 
 readers: Final[dict[int, Reader]] = {}
-"""The record of each thread that has ever fired. A thread that ends leaves it to the next one of
-the same identifier, so there are never more than there were threads at one time."""
+"""The record of each thread that has fired, and has not ended."""
+
+
+class _Ended:
+    """Is told of threads that have ended."""
+
+    def leave(self, ident: int, reader: Reader) -> None:
+        """Forget a thread: nobody else has its identifier yet."""
+        # A finaliser may be firing on the thread's last steps.
+        if readers.get(ident) is reader and reader.token is None:
+            readers.pop(ident, None)
+
+
+_ended: Final = _Ended()
 
 local: Final = threading.local()
 """``local.reader`` is the calling thread's record, as soon as it has registered."""
@@ -52,7 +65,10 @@ def register() -> Reader:
     """Return the calling thread's record, made where there is none; where updaters find it."""
     ident = get_ident()
     # One operation: a signal handler that comes here in between gets the same record.
-    reader = readers.setdefault(ident, Reader(ident))
+    new = Reader(ident)
+    reader = readers.setdefault(ident, new)
+    if reader is new:
+        local.leaving = Leaving(_ended, ident, reader)
     local.reader = reader
     return reader
 
@@ -64,7 +80,7 @@ def inside() -> bool:
 
 
 def present() -> list[Reader]:
-    """Return the record of each thread that has ever fired."""
+    """Return the record of each thread that has fired, and has not ended."""
     # A thread that registers after the list was made reads what was published before.
     return list(readers.values())
 
@@ -73,7 +89,7 @@ def forked() -> None:
     """Forget the other threads, which a fork has not taken along."""
     me = get_ident()
     for ident in [ident for ident in readers if ident != me]:
-        del readers[ident]
+        readers.pop(ident, None)
 
 
 if not TYPE_CHECKING and dispatcher == "c":

@@ -9,9 +9,11 @@ do for an hour may not take a minute at once.
 
 from __future__ import annotations
 
+import threading
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
+from kit.markers.leaving import Leaving
 from kit.probes import clock
 
 if TYPE_CHECKING:
@@ -61,7 +63,10 @@ class _Meter:
         """Return the account to charge for a call, or None where it is not to be made."""
         account = self.accounts.get(ident)
         if account is None:
-            account = self.accounts.setdefault(ident, _Account(now))
+            new = _Account(now)
+            account = self.accounts.setdefault(ident, new)
+            if account is new:
+                self.budget._local.leaving = Leaving(self.budget, ident, account)
         level = self.budget._paid_in(account, now)
         if level < 0:
             spent = account.spent
@@ -121,6 +126,14 @@ class Budget:
         self._most = _SAVED * self._rate
         self._accounts: dict[int, _Account] = {}
         self._meters: list[_Meter] = []
+        self._local = threading.local()
+
+    def leave(self, ident: int, account: _Account) -> None:
+        """Close the account of a thread that has ended."""
+        if self._accounts.get(ident) is account:
+            self._accounts.pop(ident, None)
+            for meter in self._meters.copy():
+                meter.blocked.pop(ident, None)
 
     def meter(self, connection: Connection, throttled: Callable[[], int]) -> _Meter:
         """Return a connection's way to the accounts; it counts the calls not made itself."""

@@ -60,10 +60,14 @@ FAILED, CLOSED, SERIAL, ENDED = range(72, 104, 8)
 NAME: Final = struct.Struct("=II")  # length and CRC of the JSON that follows
 THREAD: Final = struct.Struct("=QqqIIQQQ72s")
 """Gone, base, tid, CRC, length of the name, end, generation, retired, name."""
+GENERATION, RETIRED = 40, 48
+"""Where in a thread's slot these are."""
 THREAD_NAME: Final = 72
 ENDED_THREADS: Final = "ended threads"
 """What the first slot is called, which stands for those whose own slots were used again."""
 COUNT: Final = struct.Struct("=IIQQQ")  # thread, code, lost, and two counts of what gave way
+LOST_OF_ENDED: Final = 1 << 16
+"""Added to the code, where the first slot's counts are of events that were lost."""
 PIECE: Final = struct.Struct("=IIIIqQQII8xQ")
 """Magic, CRC, cells, thread, first, serial, generation; CRC of records, and of how many; used."""
 SEAL: Final = 40

@@ -22,15 +22,19 @@ from kit.probes.capture_file import (
     ENDED,
     EPOCH,
     FAILED,
+    GENERATION,
     LOST,
+    LOST_OF_ENDED,
     PAGE,
     PIECE,
     PIECE_MAGIC,
+    RETIRED,
     SEAL,
     SERIAL,
     THREAD,
     THREAD_NAME,
     THREADS,
+    WORD,
     seal,
     thread_slot,
     words_of,
@@ -84,16 +88,26 @@ class _Block:
 class _MappedBuffer(Buffer):
     """What one thread writes."""
 
-    __slots__ = ("blocks", "current", "events", "gone", "overwritten", "slot", "slots")
+    __slots__ = (
+        "blocks",
+        "current",
+        "events",
+        "gone",
+        "lost_slots",
+        "overwritten",
+        "slot",
+        "slots",
+    )
 
-    def __init__(self, ident: int) -> None:
-        super().__init__(ident, None)
+    def __init__(self, tid: int, name: str) -> None:
+        super().__init__(tid, name, None)
         self.events = 0
         self.blocks: deque[_Block] = deque()
         self.current: _Block | None = None
         self.overwritten: Counter[int] = Counter()
         self.slot: int | None = None
         self.slots: dict[int, int] = {}
+        self.lost_slots: dict[int, int] = {}  # of the ended threads alone
         self.gone: Counter[int] = Counter()
 
 
@@ -132,6 +146,9 @@ class MappedStore(Store):
         self._fresh()
         self._memory, self._words, self._layout = file.memory, file.words, file.layout
         self._taken = bytearray(file.layout.cells)
+        # Slots that are used again: numbers of threads', places of counts'.
+        self._spare_threads: list[int] = []
+        self._spare_counts: list[int] = []
         self._serial = 0
         self._full: deque[_Block] = deque()
         self._held = 0
@@ -139,23 +156,19 @@ class MappedStore(Store):
 
     def _fresh(self) -> None:
         self._writing = threading.RLock()
+        self._reading = self._writing  # what is read is changed under it
         self._busy = False
         self._later: deque[tuple[int, int, bytes]] = deque()
-        self._ended: deque[_MappedBuffer] = deque()
         self._forget = False
 
     # Writing.
 
-    def make(self, ident: int) -> Buffer:
-        """Return a buffer for the calling thread."""
-        return _MappedBuffer(ident)
+    def make(self, tid: int, name: str) -> Buffer:
+        """Return a buffer for a thread."""
+        return _MappedBuffer(tid, name)
 
-    def leave(self, ident: int) -> Buffer | None:
-        """Forget which buffer a thread writes; what it wrote may give way from now on."""
-        buffer = super().leave(ident)
-        if isinstance(buffer, _MappedBuffer):
-            self._ended.append(buffer)
-        return buffer
+    def tidy(self) -> None:
+        """Leave threads that have ended to the next event, which has the file to itself."""
 
     def keep(self, ident: int, code: int, record: bytes) -> None:
         """Keep an event of the calling thread where there is room, or count it as lost."""
@@ -181,6 +194,8 @@ class MappedStore(Store):
             self._set(CLOSED, 0)
         buffer = self.buffer(ident)
         assert isinstance(buffer, _MappedBuffer)
+        if self._left:
+            self._notice_ended()
         block: _Block | None = None
         if self.sub_buffer or self._held < self.capacity:
             block = self._block_for(buffer, len(record))
@@ -217,15 +232,17 @@ class MappedStore(Store):
         block = buffer.current
         if block is not None and block.room - block.used >= size:
             return block
-        while self._ended:
-            ended = self._ended.popleft()
-            if self.sub_buffer and ended.current is not None and ended.current.events:
-                self._seal(ended, ended.current)
         if block is not None and self.sub_buffer:
             self._seal(buffer, block)
+        while buffer.slot is None and (slot := self._thread(buffer)) is None:
+            # Until a thread that has ended gives its slot back, where that is to come.
+            waiting = (each for each in self._mapped() if each.ended and each.blocks)
+            if not self._full or next(waiting, None) is None:
+                return None
+            self._drop_oldest()
         if buffer.slot is None:
-            buffer.slot = self._thread(buffer)
-        if buffer.slot is None or size > self._layout.cell * self._layout.cells - PIECE.size:
+            buffer.slot = slot
+        if size > self._layout.cell * self._layout.cells - PIECE.size:
             return None
         while (block := self._piece(buffer, size)) is None:
             if not self._full:
@@ -258,6 +275,90 @@ class MappedStore(Store):
         buffer.overwritten = overwritten
         self._held = held
         self._release(block)
+        if buffer.ended:
+            self._let_go(buffer)
+
+    # Threads that have ended.
+
+    def _notice_ended(self) -> None:
+        """See to threads that have ended: what they wrote may give way from now on."""
+        while self._left:
+            buffer = self._left[0]
+            if isinstance(buffer, _MappedBuffer) and buffer in self.every:
+                block = buffer.current
+                if block is not None and not block.events:
+                    buffer.current = None
+                    buffer.blocks.remove(block)
+                    self._release(block)
+                elif block is not None and self.sub_buffer:
+                    self._seal(buffer, block)
+                self._let_go(buffer)
+            self._left.popleft()
+
+    def _let_go(self, buffer: _MappedBuffer) -> None:
+        """Give an ended thread's slot back and forget it, where none of its events is left."""
+        if buffer.blocks or buffer not in self.every:
+            return
+        if buffer.slot is not None and not self._retire(buffer):
+            return  # the file has no room for more counts: it stays as it is, exact
+        self._move_observed(buffer)
+        self._move_counts(buffer)
+        del self.every[buffer]
+
+    def _move_counts(self, buffer: Buffer) -> None:
+        """Put an ended thread's counts with those of all of them."""
+        ended, nothing = self.ended, Counter[int]()
+        assert isinstance(ended, _MappedBuffer)
+        assert isinstance(buffer, _MappedBuffer)
+        overwritten, events = ended.overwritten + buffer.overwritten, ended.events + buffer.events
+        ended.overwritten = overwritten
+        buffer.overwritten = nothing
+        ended.events = events
+        super()._move_counts(buffer)
+
+    def _retire(self, buffer: _MappedBuffer) -> bool:
+        """Have the file count a thread with those that have ended, and its slots used again.
+
+        Returns
+        -------
+        bool
+            False where there is no room for a count of these; then nothing has changed.
+        """
+        assert buffer.slot is not None
+        words, ended = self._words, self.ended
+        assert isinstance(ended, _MappedBuffer)
+        slot = self._slot(buffer) // 8
+        way = words[slot] & 1
+        gone = {code: words[place // 8 + 2 + way] for code, place in buffer.slots.items()}
+        lost = {code: words[place // 8 + 1] for code, place in buffer.slots.items()}
+        for counts, slots, more in (
+            (gone, ended.slots, 0),
+            (lost, ended.lost_slots, LOST_OF_ENDED),
+        ):
+            for code, count in counts.items():
+                if count and code not in slots:
+                    place = self._new_count(0, code + more)
+                    if place is None:
+                        return False
+                    slots[code] = place
+        word = self._live(ENDED)
+        holds, number = word & 1, (word >> 1) + 1
+        # Its own counts hold until so many have ended.
+        words[slot + RETIRED // 8] = number
+        for counts, slots in ((gone, ended.slots), (lost, ended.lost_slots)):
+            for code, place in slots.items():
+                at = place // 8 + 2
+                words[at + 1 - holds] = words[at + holds] + counts.get(code, 0)
+        # One store: the ended threads have its counts, and it has them no more.
+        self._set(ENDED, 2 * number + 1 - holds)
+        number, buffer.slot = buffer.slot, None
+        # Only now: whoever has these slots next finds zero.
+        for place in buffer.slots.values():
+            for word in range(place // 8 + 1, place // 8 + 4):
+                words[word] = 0
+            self._spare_counts.append(place)
+        self._spare_threads.append(number)
+        return True
 
     # The file.
 
@@ -269,7 +370,7 @@ class MappedStore(Store):
             return None
         place = self._layout.arena + at * cell
         self._serial += 1
-        generation = self._words[(self._slot(buffer) + 48) // 8]
+        generation = self._words[(self._slot(buffer) + GENERATION) // 8]
         numbers = (wanted, buffer.slot, buffer.events, self._serial, generation)
         head = PIECE.pack(0, 0, *numbers, 0, 0, 0)
         check = zlib.crc32(head[8:40], self._layout.key)
@@ -300,14 +401,24 @@ class MappedStore(Store):
 
     def _thread(self, buffer: _MappedBuffer) -> int | None:
         number = self._live(THREADS)
-        if number >= self._layout.most_threads:
+        again = bool(self._spare_threads)
+        if again:
+            number = self._spare_threads.pop()
+        elif number >= self._layout.most_threads:
             return None
         name = buffer.name.encode("utf-8", "replace")[:THREAD_NAME]
         name = name.decode("utf-8", "ignore").encode()
         place = self._layout.threads + number * THREAD.size
-        slot = thread_slot(self._layout.key, buffer.events, buffer.tid, 0, name)
-        self._memory[place : place + THREAD.size] = slot
-        self._set(THREADS, number + 1)
+        generation = self._words[(place + GENERATION) // 8] + 1 if again else 0
+        slot = thread_slot(self._layout.key, buffer.events, buffer.tid, generation, name)
+        if again:
+            # That it has no thread holds until it is whole, and so are its counts, which are zero.
+            self._memory[place : place + RETIRED] = slot[:RETIRED]
+            self._memory[place + RETIRED + 8 : place + THREAD.size] = slot[RETIRED + 8 :]
+            self._words[(place + RETIRED) // 8] = 0
+        else:
+            self._memory[place : place + THREAD.size] = slot
+            self._set(THREADS, number + 1)
         return number
 
     def _slot(self, buffer: _MappedBuffer) -> int:
@@ -319,18 +430,43 @@ class MappedStore(Store):
         if buffer.slot is None:
             buffer.slot = self._thread(buffer)
         if code not in buffer.slots and buffer.slot is not None:
-            number = self._live(COUNTS)
-            if number < self._layout.most_counts:
-                place = self._layout.counts + number * COUNT.size
-                COUNT.pack_into(self._memory, place, buffer.slot, code, 0, 0, 0)
-                self._set(COUNTS, number + 1)
+            place = self._new_count(buffer.slot, code)
+            if place is not None:
                 buffer.slots[code] = place
         return buffer.slots.get(code)
+
+    def _new_count(self, thread: int, code: int) -> int | None:
+        whose = WORD.unpack(struct.pack("=II", thread, code))[0]
+        if self._spare_counts:
+            place = self._spare_counts.pop()
+            # It is zero; whose it is changes in one store.
+            self._words[place // 8] = whose
+            return place
+        number = self._live(COUNTS)
+        if number >= self._layout.most_counts:
+            return None
+        place = self._layout.counts + number * COUNT.size
+        self._memory[place : place + COUNT.size] = COUNT.pack(thread, code, 0, 0, 0)
+        self._set(COUNTS, number + 1)
+        return place
 
     def _count_lost(self, buffer: _MappedBuffer, code: int, more: int) -> None:
         place = self._count(buffer, code)
         at = PAGE + LOST if place is None else place + 8
         self._words[at // 8] += more
+
+    def _count_lost_of_ended(self) -> None:
+        """Say in a new file what ended threads have lost in those before it."""
+        ended = self.ended
+        assert isinstance(ended, _MappedBuffer)
+        ended.lost_slots.clear()
+        for code, count in ended.lost.items():
+            place = self._new_count(0, code + LOST_OF_ENDED)
+            if place is None:
+                self._words[(PAGE + LOST) // 8] += count
+            else:
+                ended.lost_slots[code] = place
+                self._words[place // 8 + 2 + (self._live(ENDED) & 1)] = count
 
     def _note_gone(self, buffer: _MappedBuffer, block: _Block, gone: Counter[int]) -> None:
         """Say what has given way, in one step."""
@@ -355,10 +491,10 @@ class MappedStore(Store):
     def _forget_all(self) -> None:
         self._forget = self._settled = False
         self._set(CLOSED, 0)
-        self.buffers, self.appends, self.every = {}, {}, []
+        self._anew()
         self._full.clear()
         self._held = 0
-        self._ended.clear()
+        self._spare_threads, self._spare_counts = [], []
         epoch = self._live(EPOCH) | 1
         self._set(EPOCH, epoch)
         for cell in range(self._layout.cells):
@@ -384,6 +520,7 @@ class MappedStore(Store):
             events, cells = self._events(), self._taken.rfind(b"\1") + 1
             # First what there may be no memory for: all of it is done, or none.
             taken, full = bytearray(file.layout.cells), deque[_Block]()
+            spare: tuple[list[int], list[int]] = [], []
             fresh: list[tuple[Any, ...]]
             fresh = [(each, deque(), {}, Counter()) for each in self._mapped()]
             each_fresh = iter(fresh)
@@ -391,15 +528,20 @@ class MappedStore(Store):
             self._settled = False
             self._memory, self._words, self._layout = file.memory, file.words, file.layout
             self._taken, self._full = taken, full
+            self._spare_threads, self._spare_counts = spare
             self._serial = self._held = 0
             sink.file = file
             for buffer, blocks, slots, gone in each_fresh:
                 buffer.blocks, buffer.slots, buffer.gone = blocks, slots, gone
                 buffer.current = buffer.slot = None
             for buffer, *_ in fresh:
+                if buffer.ended:
+                    self._let_go(buffer)
                 # These are counted from the beginning, in each file.
                 for code, count in buffer.lost.items():
-                    self._count_lost(buffer, code, count)
+                    if buffer is not self.ended:
+                        self._count_lost(buffer, code, count)
+            self._count_lost_of_ended()
         return events, cells
 
     def _note_ends(self) -> None:
@@ -506,7 +648,7 @@ class MappedStore(Store):
             if newest is not None:
                 rows = rows[max(0, len(rows) - newest) :]
             pieces.append(Piece(buffer, events - len(rows), rows, lost, overwritten))
-        return pieces
+        return list(filter(self._shown, pieces))
 
     def __len__(self) -> int:
         with self._writing:
@@ -515,7 +657,8 @@ class MappedStore(Store):
 
     def overwritten(self) -> int:
         """How many events gave way to newer ones."""
-        return sum(buffer.overwritten.total() for buffer in self._mapped())
+        with self._reading:
+            return sum(buffer.overwritten.total() for buffer in self._mapped())
 
 
 class MappedSink(Sink):

@@ -658,9 +658,7 @@ class Recorder:
     def _capture(self, store: Store, pieces: Sequence[Found], cuts: Cuts | None = None) -> Capture:
         sink = self._sink
         cuts = self._cuts if cuts is None else cuts
-        buffers = store.every.copy()
-        dispatches: list[Row] = [row for b in buffers for row in b.dispatches.copy()]
-        calls: list[Row] = [row for b in buffers for row in b.calls.copy()]
+        dispatches, calls = store.observed()
         publications: list[Row] = [tuple(row) for row in store.publications.copy()]
         # After the rows: every code in them is described.
         recorded = sink.recorded.copy()

@@ -2,19 +2,23 @@
 
 What makes this exact without a lock on the writer's side: every step that two threads could
 dispute is one operation on a built-in object, which nothing interrupts. A writer only ever appends
-to its own rows. Readers hold a lock that no writer takes: one reads, or takes away, at a time.
+to its own rows. Readers hold a lock that no writer waits for: one reads, or takes away, at a time.
+
+A thread that has ended stays for as long as a row of it is there. Then its counts go into the one
+entry of all such threads, so that memory does not grow with the number of threads that ever were.
+That is done under the readers' lock where it is free, else when the next thread begins or ends.
 """
 
 from __future__ import annotations
 
 import itertools
 import threading
-import weakref
 from abc import ABC, abstractmethod
 from collections import Counter, deque
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
+from kit.markers.leaving import Leaving
 from kit.markers.tally import Tally
 from kit.probes.capture import Row, ThreadEvents
 from kit.probes.context import thread_name_of
@@ -23,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
 __all__ = [
+    "ENDED_THREADS",
     "Buffer",
     "Chunk",
     "DiscardStore",
@@ -36,6 +41,9 @@ __all__ = [
 
 MOST_SUB_BUFFERS: Final = 16
 LARGEST_SUB_BUFFER: Final = 1024
+
+ENDED_THREADS: Final = "ended threads"
+"""The name under which threads are counted that have ended, and of which no event is left."""
 
 _code_of = itemgetter(1)
 
@@ -80,6 +88,8 @@ class Buffer:
         "calls",
         "chunk",
         "dispatches",
+        "ended",
+        "full",
         "lost",
         "name",
         "observed",
@@ -87,9 +97,11 @@ class Buffer:
         "tid",
     )
 
-    def __init__(self, ident: int, keep: int | None) -> None:
-        self.tid = threading.get_native_id()
-        self.name = thread_name_of(ident)
+    def __init__(self, tid: int, name: str, keep: int | None) -> None:
+        self.tid = tid
+        self.name = name
+        self.ended = False  # its thread writes no more
+        self.full = 0  # chunks that it has filled, and that have not given way
         self.chunk = Chunk(self, 0, Counter())
         self.append = self.chunk.rows.append
         self.lost: Counter[int] = Counter()
@@ -127,25 +139,6 @@ class Found(Protocol):
         """Describe it for a capture; ``names`` says what the codes mean."""
 
 
-class _Leaving:
-    """Lives in a thread's local storage; when that goes, so does the thread's way to its buffer.
-
-    The identifier of a thread that ended is given to the next one, which needs a buffer of its own.
-    """
-
-    __slots__ = ("ident", "store")
-
-    def __init__(self, store: Store, ident: int) -> None:
-        self.store = weakref.ref(store)
-        self.ident = ident
-
-    def __del__(self) -> None:
-        # Where there was no memory for the reference there is nothing to leave.
-        store = self.store() if hasattr(self, "store") else None
-        if store is not None:
-            store.leave(self.ident)
-
-
 class Store(ABC):
     """The buffers of a recorder, between one ``clear`` and the next.
 
@@ -155,48 +148,115 @@ class Store(ABC):
         How many events are kept.
     dispatches : int or None
         How many observed dispatches are kept before others are lost; ``None`` for the newest
-        ``capacity`` of each thread.
+        ``capacity`` of each thread, and of those that have ended together.
     """
 
     def __init__(self, capacity: int, dispatches: int | None) -> None:
         self.capacity = capacity
-        self.buffers: dict[int, Buffer] = {}
-        # The same buffers' way of adding a row, at hand for whoever only adds.
-        self.appends: dict[int, Callable[[Row], None]] = {}
-        self.every: list[Buffer] = []
         self._dispatches = Tally()
         self._most_dispatches = dispatches
         self._kept = capacity if dispatches is None else None
         self.publications: deque[list[Any]] = deque(maxlen=100_000)
         self._local = threading.local()
-        self._reading = threading.RLock()
+        self._reading: Any = threading.RLock()
+        self._anew()
+
+    def _anew(self) -> None:
+        """Begin without threads."""
+        self.buffers: dict[int, Buffer] = {}
+        # The same buffers' way of adding a row, at hand for whoever only adds.
+        self.appends: dict[int, Callable[[Row], None]] = {}
+        self.ended = self.make(0, ENDED_THREADS)
+        # In the order in which they began; a dict, as any of them may go.
+        self.every: dict[Buffer, None] = {self.ended: None}
+        # Those whose thread has ended, to be looked at once.
+        self._left: deque[Buffer] = deque()
 
     def buffer(self, ident: int) -> Buffer:
         """Return the calling thread's buffer, made where there is none."""
         buffer = self.buffers.get(ident)
         if buffer is None:
             # A signal handler may come here in between: whoever is first, there is one buffer.
-            new = self.make(ident)
+            new = self.make(threading.get_native_id(), thread_name_of(ident))
             buffer = self.buffers.setdefault(ident, new)
             if buffer is new:
                 try:
-                    self.every.append(buffer)
-                    self._local.leaving = _Leaving(self, ident)
+                    self.every[buffer] = None
+                    self._local.leaving = Leaving(self, ident, buffer)
                     self.appends[ident] = buffer.append
                 except BaseException:  # no memory: as if it had not been begun
                     self._local.leaving = None
-                    self.leave(ident)
+                    self.leave(ident, buffer)
                     raise
+                self.tidy()
         return buffer
 
-    def make(self, ident: int) -> Buffer:
-        """Return a new buffer for the calling thread."""
-        return Buffer(ident, self._kept)
+    def make(self, tid: int, name: str) -> Buffer:
+        """Return a new buffer for a thread."""
+        return Buffer(tid, name, self._kept)
 
-    def leave(self, ident: int) -> Buffer | None:
-        """Forget which buffer a thread writes; what it wrote stays."""
-        self.appends.pop(ident, None)
-        return self.buffers.pop(ident, None)
+    def leave(self, ident: int, buffer: Buffer) -> None:
+        """Forget that a thread writes a buffer; what it wrote stays."""
+        # The identifier may be another thread's by now, or the store has been emptied.
+        if self.buffers.get(ident) is buffer:
+            self.appends.pop(ident, None)
+            self.buffers.pop(ident, None)
+        buffer.ended = True
+        self._left.append(buffer)
+        self.tidy()
+
+    def tidy(self) -> None:
+        """Let go of threads that have ended, where nothing but counts is left of them.
+
+        It waits for nobody: a finaliser may come here, and a signal handler.
+        """
+        reading = self._reading
+        # Not in the middle of this thread's own reading, nor of another one's: a reader finds
+        # counts with their thread or with all that have ended, never twice and never not at all.
+        if not self._left or reading._is_owned() or not reading.acquire(blocking=False):
+            return
+        try:
+            while self._left:
+                buffer = self._left[0]
+                if buffer in self.every:
+                    self._move_observed(buffer)
+                    if self._is_empty(buffer):
+                        self._move_counts(buffer)
+                        del self.every[buffer]
+                self._left.popleft()  # where rows are left, it is put there again when they go
+        finally:
+            reading.release()
+
+    def _is_empty(self, buffer: Buffer) -> bool:
+        """Whether no row of an ended thread is left."""
+        return not buffer.chunk.rows and not buffer.full
+
+    def _move_observed(self, buffer: Buffer) -> None:
+        """Put what was observed of an ended thread's dispatches with that of all of them."""
+        ended, dispatches, calls = self.ended, deque[Row](), deque[Row]()
+        # Without a call or a jump nothing comes in between, see `kit.markers.tally.Tally`: a signal
+        # handler that reads finds all of it here or there.
+        ended.dispatches += buffer.dispatches
+        buffer.dispatches = dispatches
+        ended.calls += buffer.calls
+        buffer.calls = calls
+        ended.observed += buffer.observed
+        buffer.observed = 0
+
+    def _move_counts(self, buffer: Buffer) -> None:
+        """Put an ended thread's counts with those of all of them."""
+        ended, nothing = self.ended, Counter[int]()
+        lost = ended.lost + buffer.lost
+        before = ended.chunk.before + (buffer.chunk.before - buffer.taken)
+        first = ended.chunk.first + buffer.chunk.first
+        empty = Chunk(buffer, 0, nothing)
+        # As above.
+        ended.lost = lost
+        buffer.lost = nothing
+        ended.chunk.before = before
+        ended.chunk.first = first
+        buffer.chunk = empty
+        buffer.taken = nothing
 
     @abstractmethod
     def copy(self, newest: int | None = None) -> Sequence[Found]:
@@ -211,7 +271,8 @@ class Store(ABC):
 
     def lost(self) -> int:
         """How many events found no room."""
-        return sum(sum(buffer.lost.copy().values()) for buffer in self.every.copy())
+        with self._reading:
+            return sum(buffer.lost.copy().total() for buffer in self.every.copy())
 
     def has_room_for_dispatch(self) -> bool:
         """Take a place for an observed dispatch, or count it as lost."""
@@ -221,9 +282,21 @@ class Store(ABC):
         """How many dispatches found no room among those observed, or gave way to newer ones."""
         most = self._most_dispatches
         lost = 0 if most is None else max(0, self._dispatches.n - most)
-        return lost + sum(
-            max(0, each.observed - len(each.dispatches)) for each in self.every.copy()
-        )
+        with self._reading:
+            return lost + sum(
+                max(0, each.observed - len(each.dispatches)) for each in self.every.copy()
+            )
+
+    def observed(self) -> tuple[list[Row], list[Row]]:
+        """Return what was observed: dispatches, and the calls in them."""
+        with self._reading:
+            buffers = list(self.every.copy())
+            dispatches = [row for each in buffers for row in each.dispatches.copy()]
+            return dispatches, [row for each in buffers for row in each.calls.copy()]
+
+    def _shown(self, piece: Piece) -> bool:
+        """Whether there is anything to say: of ended threads only where they count."""
+        return piece.buffer is not self.ended or bool(piece.lost or piece.overwritten)
 
     def overwritten(self) -> int:
         """How many events gave way to newer ones."""
@@ -266,7 +339,7 @@ class DiscardStore(Store):
                 skip = 0 if newest is None else max(0, len(rows) - newest)
                 first = buffer.chunk.first + skip
                 pieces.append(Piece(buffer, first, rows[skip:], buffer.lost.copy(), {}))
-        return pieces
+        return list(filter(self._shown, pieces))
 
     def take(self) -> list[Piece]:
         """Take every thread's rows away; each row is taken once."""
@@ -280,9 +353,12 @@ class DiscardStore(Store):
                 del chunk.rows[:count]
                 pieces.append(Piece(buffer, chunk.first, taken, buffer.lost.copy(), {}))
                 chunk.first += count
+                if buffer.ended:
+                    self._left.append(buffer)
         # Only now is there room again: never more than `capacity` events in memory.
         self.freed.extend([None] * sum(len(piece.rows) for piece in pieces))
-        return pieces
+        self.tidy()
+        return list(filter(self._shown, pieces))
 
     def __len__(self) -> int:
         return sum(len(buffer.chunk.rows) for buffer in self.every.copy())
@@ -305,12 +381,11 @@ class OverwriteStore(Store):
         if len(buffer.chunk.rows) >= self.chunk_size:
             self.seal(buffer)
 
-    def leave(self, ident: int) -> Buffer | None:
-        """Forget which buffer a thread writes; what it wrote may give way from now on."""
-        buffer = super().leave(ident)
-        if buffer is not None and buffer.chunk.rows:
+    def leave(self, ident: int, buffer: Buffer) -> None:
+        """Forget that a thread writes a buffer; what it wrote may give way from now on."""
+        if buffer.chunk.rows:
             self.seal(buffer)
-        return buffer
+        super().leave(ident, buffer)
 
     def seal(self, buffer: Buffer) -> None:
         """Begin a new chunk; drop the oldest where enough newer ones are full."""
@@ -319,6 +394,7 @@ class OverwriteStore(Store):
         before = chunk.before + Counter(map(_code_of, chunk.rows))
         # In this order: a reader loads the current chunk, then the full ones. It may find this
         # one twice, which it can tell, but never not at all.
+        buffer.full += 1
         self.full.append(chunk)
         buffer.chunk = Chunk(buffer, chunk.first + count, before)
         # Nothing switches threads between the load and the store of an attribute, see Tally.
@@ -330,6 +406,10 @@ class OverwriteStore(Store):
                 break  # other threads drop, too
             count = len(oldest.rows)
             self.held -= count
+            oldest.buffer.full -= 1
+            if oldest.buffer.ended and not oldest.buffer.full:
+                self._left.append(oldest.buffer)
+                self.tidy()
 
     def _chunks(self) -> dict[Buffer, list[Chunk]]:
         """Return every thread's chunks, oldest first, without a gap; the first has rows to read.
@@ -371,7 +451,7 @@ class OverwriteStore(Store):
                         if room <= 0:
                             break
                 pieces.append(Piece(buffer, first, _joined(reversed(parts)), {}, gone))
-        return pieces
+        return list(filter(self._shown, pieces))
 
     def take(self) -> list[Piece]:
         """Take every thread's rows away; each row is taken once."""
@@ -389,7 +469,7 @@ class OverwriteStore(Store):
                 rows = _joined(parts)
                 buffer.taken.update(map(_code_of, rows))
                 pieces.append(Piece(buffer, first, rows, {}, gone))
-        return pieces
+        return list(filter(self._shown, pieces))
 
     def __len__(self) -> int:
         with self._reading:

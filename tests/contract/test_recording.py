@@ -93,7 +93,8 @@ def test_rule_28_also_when_eight_threads_write(unique, background, switching, sh
     for thread in capture.threads:
         ns = [args[1] for _, _, args in thread.rows]
         assert ns == sorted(ns)
-        assert len(ns) + thread.lost.get(m.name, 0) == EACH
+        # Threads that have ended and of which no event is left are one entry, thread 0.
+        assert (len(ns) + thread.lost.get(m.name, 0)) / EACH in ([1] if thread.tid else range(9))
 
 
 @pytest.mark.parametrize("capacity", [1, 5, 16, 100, 20_000])

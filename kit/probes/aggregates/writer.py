@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kit.markers.choice import dispatcher, unlocked
+from kit.markers.leaving import Leaving
 from kit.markers.tally import Tally
 from kit.probes.aggregates.cells import Cell, plain
 from kit.probes.aggregates.sketch import grow, scale
@@ -48,19 +50,38 @@ class Plan:
 class State:
     """What all threads have counted since the last ``clear``.
 
+    A thread that ends leaves its table to the next one that begins, which counts on in it: so there
+    are never more of them than there were threads at one time, and nothing is moved that a reader
+    could miss or find twice.
+
     Attributes
     ----------
     tables : dict of int to dict
         For each thread its cells by key.
+    every : list of dict
+        The same tables, those included that no thread has now.
     dropped : dict of str to Tally
         For each marker how many events had a key for which there was no room.
     """
 
-    __slots__ = ("_room", "capacity", "dropped", "known", "tables")
+    __slots__ = (
+        "__weakref__",
+        "_left",
+        "_local",
+        "_room",
+        "capacity",
+        "dropped",
+        "every",
+        "known",
+        "tables",
+    )
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
         self.tables: dict[int, dict[Any, Cell]] = {}
+        self.every: list[dict[Any, Cell]] = []
+        self._left: list[dict[Any, Cell]] = []
+        self._local = threading.local()
         self.dropped: dict[str, Tally] = {}
         self.known: dict[Any, object] = {}
         # A place for each key, taken and given back by one operation on a built-in object.
@@ -70,7 +91,7 @@ class State:
         """Return the calling thread's cell for a key; None, and counted, where there is no room."""
         table = self.tables.get(ident)
         if table is None:
-            table = self.tables.setdefault(ident, {})
+            table = self._table(ident)
         try:
             cell = table.get(key)
         except TypeError:  # it cannot be a key
@@ -92,6 +113,27 @@ class State:
         # A signal handler may come here in between: whoever is first, there is one cell.
         return table.setdefault(key, Cell())
 
+    def _table(self, ident: int) -> dict[Any, Cell]:
+        """Return a table for the calling thread: one that another has left, or a new one."""
+        try:
+            table = self._left.pop()
+        except IndexError:
+            table = {}
+            self.every.append(table)
+        # A signal handler may come here in between: whoever is first, the thread has one table.
+        mine = self.tables.setdefault(ident, table)
+        if mine is table:
+            self._local.leaving = Leaving(self, ident, table)
+        else:
+            self._left.append(table)
+        return mine
+
+    def leave(self, ident: int, table: dict[Any, Cell]) -> None:
+        """Leave the table of a thread that has ended to the next one."""
+        if self.tables.get(ident) is table:
+            del self.tables[ident]
+            self._left.append(table)
+
     def cleared(self) -> State:
         """Return an empty one; who has loaded this one finishes its event here."""
         state = State(self.capacity)
@@ -100,14 +142,14 @@ class State:
 
     def cells(self) -> Iterator[tuple[Any, Cell]]:
         """Yield copies of all threads' cells, with their keys."""
-        for table in list(self.tables.copy().values()):
+        for table in self.every.copy():
             for key, cell in table.copy().items():
                 yield key, cell.copy()
 
     @property
     def count(self) -> int:
         """How many events are in all cells."""
-        tables = list(self.tables.copy().values())
+        tables = self.every.copy()
         return sum(cell.count for table in tables for cell in table.copy().values())
 
     @property
