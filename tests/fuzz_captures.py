@@ -16,15 +16,20 @@ from pathlib import Path
 
 from kit.probes import capture_file
 from kit.probes.capture_file import (
+    CLOSED,
     COUNT,
     HEADER,
     LIVE,
     MAGIC,
     NAME,
     PAGE,
+    PIECE,
     PIECE_MAGIC,
+    SEAL,
     THREAD,
     THREAD_NAME,
+    Live,
+    checksum,
 )
 
 NAMES = PAGE + LIVE.size
@@ -99,6 +104,21 @@ def repaired(data):
             at = layout.arena + number * layout.cell
             if struct.unpack_from("=I", data, at)[0] == PIECE_MAGIC:
                 struct.pack_into("=I", data, at + 4, zlib.crc32(data[at + 8 : at + 40], layout.key))
+                (summed,) = struct.unpack_from("=I", data, at + SEAL + 4)
+                if summed:
+                    records = data[at + PIECE.size : at + PIECE.size + summed]
+                    check = zlib.crc32(records, layout.key)
+                    struct.pack_into("=I", data, at + SEAL, check)
+        live = Live._make(LIVE.unpack_from(data, PAGE))
+        if live.closed:
+            used = (
+                (layout.names, min(live.names, layout.names_room)),
+                (layout.threads, min(live.threads, layout.most_threads) * THREAD.size),
+                (layout.counts, min(live.counts, layout.most_counts) * COUNT.size),
+            )
+            parts = [bytes(data[place : place + length]) for place, length in used]
+            check = checksum(layout.key, bytes(data[PAGE : PAGE + LIVE.size]), *parts)
+            struct.pack_into("=Q", data, PAGE + CLOSED, check)
     except (struct.error, ValueError, TypeError, KeyError, IndexError, RecursionError):
         pass
     return bytes(data)

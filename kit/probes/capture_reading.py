@@ -26,6 +26,7 @@ from kit.probes.capture_file import (
     ENDED_THREADS,
     HEADER,
     LIVE,
+    LOST_OF_ENDED,
     MAGIC,
     NAME,
     ORDER,
@@ -66,8 +67,6 @@ THREAD_1: Final = struct.Struct("=QqqII96s")
 """A thread's slot in version 1, which has no end, generation and retired: they are 0."""
 LIVE_1: Final = CELLS + 8
 """Bytes of the live page of version 1."""
-LOST_OF_ENDED: Final = 1 << 16
-"""Added to the code, where the first slot's counts are of events that were lost."""
 _WRONG: Final = (
     ArithmeticError,
     AttributeError,
