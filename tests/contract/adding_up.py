@@ -12,11 +12,18 @@ from typing import Any
 
 import pytest
 
+import kit
 from kit.markers.connection import Connection
 from kit.probes.aggregates import Aggregate
 from kit.probes.recorder import Recorder
 from kit.probes.sink import Sink
 from kit.probes.store import Store
+
+# Their classes are imported where they are needed, and followed from the beginning here.
+if kit.dispatcher == "c":
+    import kit.probes.native
+else:
+    import kit.probes.mapped_store
 
 __all__ = ["add_up", "every_event_in_one_count"]
 

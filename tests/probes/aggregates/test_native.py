@@ -252,6 +252,7 @@ def test_unhashable_parts_of_a_key_are_missing() -> None:
         assert len(numbers.frame()) == 2
 
 
+@pytest.mark.does_not_add_up("what adds it up keeps it")
 def test_nothing_is_kept_of_an_aggregate_that_is_gone() -> None:
     def work() -> None:
         with isolated():
