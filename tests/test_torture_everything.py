@@ -114,7 +114,7 @@ def test_it_finds_memory_that_grows(monkeypatch):
         check(self)
 
     monkeypatch.setattr(module.World, "check", leaking)
-    result = run(4, "fire")
+    result = run(6, "fire")
     assert result.checked["rounds"] > Memory.FEWEST
     assert "memory grows" in broken(result)
 
@@ -123,7 +123,7 @@ def test_the_slope_of_memory_is_that_of_most_samples():
     """One that is far off says nothing, nor does the warm-up."""
     memory = Memory()
     for number in range(100):
-        jump = 10**9 if number in (40, 41, 77) or number < 20 else 0
+        jump = 10**9 if number in (40, 41, 77) or number < 30 else 0
         memory.samples.append((float(number), (100 << 20) + jump, 50_000 + number % 7))
     assert memory.judge() == []
     memory.samples = [

@@ -246,12 +246,16 @@ class _Ending:
 class _Leaving(Worker):
     """Starts threads that leave things behind in a thread-local."""
 
+    def __init__(self, world: World) -> None:
+        super().__init__(world, "locals")
+        self.local = threading.local()
+
     def step(self) -> None:
-        local = threading.local()
         site = self.world.sites[self.chance.randrange(5)]
 
         def live() -> None:
-            local.ending = _Ending(self.world, site.connect(self.world.guest, Private()))
+            connection = site.connect(self.world.guest, Private())
+            self.local.ending = _Ending(self.world, connection)
             if self.chance.random() < 0.5:
                 time.sleep(0.01)  # a fork in between finalises it in the child
 
@@ -270,7 +274,7 @@ class Locals(Disturbance):
 
     def workers(self) -> Sequence[Worker]:
         """Return one that starts threads which have some."""
-        return [_Leaving(self.world, "locals")]
+        return [_Leaving(self.world)]
 
 
 class Early(Disturbance):

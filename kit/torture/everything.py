@@ -14,7 +14,7 @@ What is checked, at each rest unless it says otherwise:
 - After ``disconnect(wait=True)`` nobody touches private data (at all times).
 - Each publication raises the generation by one. Nothing is left connected.
 - Forked children count as exactly, and end by themselves (within `disturbances.PATIENCE`).
-- Memory stays as it was after the first fifth of the run: see `Memory`.
+- Memory stays as it was after the first third of the run: see `Memory`.
 - Nothing stands still: see `Watchdog`.
 
 Seen to find what was broken on purpose; tests/test_torture_everything.py does it again.
@@ -63,13 +63,13 @@ class Memory:
     """Whether memory stays as it is.
 
     At each rest the process's resident memory and the number of objects are noted. After the
-    warm-up, a fifth of the run, the middle one of the slopes between all pairs of samples, times
+    warm-up, a third of the run, the middle one of the slopes between all pairs of samples, times
     the length of the run, must stay below what is tolerated.
     """
 
     FEWEST: Final = 20
     """Samples, below which nothing is said."""
-    BYTES: Final = 4 << 20
+    BYTES: Final = 16 << 20
     """Tolerated over the whole run, besides a tenth of what there was."""
     OBJECTS: Final = 2000
     """The same, besides a hundredth of what there was."""
@@ -83,7 +83,7 @@ class Memory:
 
     def growth(self) -> tuple[float, float] | None:
         """How many bytes and objects were added from the warm-up on; None where nobody can say."""
-        kept = self.samples[len(self.samples) // 5 :]
+        kept = self.samples[len(self.samples) // 3 :]
         if len(kept) < self.FEWEST:
             return None
         kept = kept[:: max(1, len(kept) // 200)]
@@ -103,7 +103,7 @@ class Memory:
         found = self.growth()
         if found is None:
             return []
-        begin = self.samples[len(self.samples) // 5]
+        begin = self.samples[len(self.samples) // 3]
         limits = (self.BYTES + begin[1] // 10, self.OBJECTS + begin[2] // 100)
         return [
             f"memory grows: {grown:,.0f} {what} more, {limit:,} tolerated"
