@@ -606,7 +606,7 @@ def test_rule_39_a_name_that_is_taken_is_passed_over(fill, tmp_path):
 def test_rule_39_a_session_goes_on_when_its_folder_is_back(fill, tmp_path, caplog):
     """What could not be written for a while is written then, and nothing is there twice.
 
-    Seen to fail when the thread that writes ended with the first error in keeping within its limits.
+    Seen to fail when the thread that writes ended with the first error while it kept within limits.
     """
     run = kit.session(tmp_path / "run", every=0.01, max_bytes=10**9)
     run.record(fill.name, capacity=100)
