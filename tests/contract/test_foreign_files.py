@@ -423,6 +423,7 @@ def test_rule_39_what_lies_unfinished_in_a_session_is_named(saved):
     assert kept.frame()["n"].tolist() == [1]
 
 
+@pytest.mark.usefixtures("frames")
 def test_rule_39_a_manifest_is_there_whole_from_the_beginning(fill, tmp_path, monkeypatch):
     """Whoever looks, or kills it, in between finds none or all of it.
 
@@ -446,6 +447,7 @@ def test_rule_39_a_manifest_is_there_whole_from_the_beginning(fill, tmp_path, mo
     assert all(text is None or json.loads(text)["format"] for text in seen)
 
 
+@pytest.mark.usefixtures("frames")
 def test_rule_39_of_two_sessions_in_a_folder_one_is_refused(fill, tmp_path):
     """However they come. Seen to fail when the manifest replaced the one that was there."""
     runs = [kit.session(tmp_path / "run") for _ in range(2)]
@@ -490,6 +492,7 @@ def test_rule_39_what_is_added_to_a_session_that_runs_is_named_before_its_first_
 # Where a session is.
 
 
+@pytest.mark.usefixtures("frames")
 def test_rule_39_a_session_stays_where_it_was_asked_for(fill, tmp_path, monkeypatch):
     """Whatever becomes of the process's folder. Seen to fail when the path was kept as given."""
     (tmp_path / "other").mkdir()
@@ -537,6 +540,7 @@ def test_rule_39_no_path_is_an_error(fill, frames):
 # A file's name is used by somebody else.
 
 
+@pytest.mark.usefixtures("frames")
 def test_rule_39_only_a_sessions_own_files_are_removed(fill, tmp_path):
     """Whatever has their names by then. Seen to fail when it was removed by name."""
     run = kit.session(tmp_path / "run", every=0.01, max_bytes=1, full="oldest")
@@ -556,6 +560,7 @@ def test_rule_39_only_a_sessions_own_files_are_removed(fill, tmp_path):
     assert run.last_error is None
 
 
+@pytest.mark.usefixtures("frames")
 def test_rule_39_what_could_not_be_started_removes_only_its_own(fill, tmp_path, monkeypatch):
     """Seen to fail when the files were removed by name."""
     run = kit.session(tmp_path / "run")
@@ -581,6 +586,7 @@ def test_rule_39_what_could_not_be_started_removes_only_its_own(fill, tmp_path, 
     assert (tmp_path / "run" / "manifest.json").read_text() == "precious"
 
 
+@pytest.mark.usefixtures("frames")
 def test_rule_39_a_name_that_is_taken_is_passed_over(fill, tmp_path):
     """And the session goes on. Seen to fail when it tried the same name for ever."""
     run = kit.session(tmp_path / "run", every=0.01)
@@ -596,10 +602,11 @@ def test_rule_39_a_name_that_is_taken_is_passed_over(fill, tmp_path):
     assert run.written == {"events": 3}
 
 
-def test_rule_39_a_session_goes_on_when_its_folder_is_back(fill, tmp_path, frames, caplog):
+@pytest.mark.usefixtures("frames")
+def test_rule_39_a_session_goes_on_when_its_folder_is_back(fill, tmp_path, caplog):
     """What could not be written for a while is written then, and nothing is there twice.
 
-    Seen to fail when the thread that writes ended with the first error in keeping within its limits.
+    Seen to fail when the thread that writes ended with the first error while it kept within limits.
     """
     run = kit.session(tmp_path / "run", every=0.01, max_bytes=10**9)
     run.record(fill.name, capacity=100)
@@ -622,6 +629,7 @@ def test_rule_39_a_session_goes_on_when_its_folder_is_back(fill, tmp_path, frame
     assert run.last_error is not None
 
 
+@pytest.mark.usefixtures("frames")
 def test_rule_39_a_failure_after_a_file_was_changed_does_not_end_a_session(
     fill, tmp_path, monkeypatch, caplog
 ):
@@ -649,6 +657,7 @@ def test_rule_39_a_failure_after_a_file_was_changed_does_not_end_a_session(
     assert [len(read(tmp_path / "run" / name)) for name in run.files[:3]] == [1, 1, 1]
 
 
+@pytest.mark.usefixtures("frames")
 def test_rule_39_what_cannot_be_removed_does_not_end_a_session(fill, tmp_path, monkeypatch, caplog):
     """Seen to fail when the thread that writes ended with it."""
     run = kit.session(tmp_path / "run", every=0.01, max_bytes=1, full="oldest")
