@@ -213,6 +213,9 @@ class CaptureFile:
         Absolute: the name that it was made with.
     identity : tuple of int or None
         Device and number of the file, whatever its name is by now.
+    is_stopped, is_closed : bool
+        Whether its recorder was stopped, and whether it was said to be whole. Nobody need look into
+        the file for it: when it is done with, somebody may have cut it off.
 
     Raises
     ------
@@ -237,6 +240,7 @@ class CaptureFile:
         self.layout = layout
         self.context = context
         self.durable = durable
+        self.is_stopped = self.is_closed = False
         self._descriptor: int | None = None
         self._pid = os.getpid()
         self._capacity, self._mode, self._wall = capacity, mode, wall
@@ -343,21 +347,13 @@ class CaptureFile:
     def close(self) -> None:
         """Say that it is whole: every piece of it is sealed, and nobody writes in it."""
         self.words[(PAGE + CLOSED) // 8] = self.checksum()
+        self.is_closed = True
 
     def reopen(self) -> None:
         """Say that it may be written."""
+        self.is_closed = False
         if self._live(CLOSED):
             self.words[(PAGE + CLOSED) // 8] = 0
-
-    @property
-    def is_stopped(self) -> bool:
-        """Whether its recorder was stopped."""
-        return self._live(STOPPED) != 0
-
-    @property
-    def is_closed(self) -> bool:
-        """Whether it says that it is whole."""
-        return self._live(CLOSED) != 0
 
     def flush(self) -> None:
         """Have the disk hold what was written, where that was asked for.
@@ -438,6 +434,7 @@ class CaptureFile:
     def running(self, summary: dict[str, Any]) -> None:
         """Note that it goes on."""
         self.correct(summary)
+        self.is_stopped = False
         self.set(STOPPED, 0)
 
     def stopped(self, at: int, summary: dict[str, Any]) -> None:
@@ -445,6 +442,7 @@ class CaptureFile:
         if summary != self._summary and self.add({"summary": summary}):
             self._summary = summary
         self.set(STOPPED, at)
+        self.is_stopped = True
 
     def correct(self, summary: dict[str, Any]) -> None:
         """Replace what was said at a stop, if anything was."""

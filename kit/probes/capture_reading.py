@@ -35,6 +35,7 @@ from kit.probes.capture_file import (
     VERSION,
     Layout,
     Live,
+    checksum,
 )
 from kit.probes.checks import KINDS, columns
 from kit.probes.context import BUILT_IN, CONTEXT, TAKEN
@@ -88,16 +89,21 @@ class Damage:
         Bytes in use that are not whole records.
     pieces, entries : int
         Pieces, and declarations or counts, that are not what their checksum says.
+    sums : int
+        Pieces that were sealed, and whose records are not what was sealed: they are left out. One
+        more where what else was closed with the file is not what it was.
     """
 
     events: int = 0
     bytes: int = 0
     pieces: int = 0
     entries: int = 0
+    sums: int = 0
 
     def counts(self) -> dict[str, int]:
         """Return those that are not 0."""
-        found = {name: getattr(self, name) for name in ("events", "bytes", "pieces", "entries")}
+        names = ("events", "bytes", "pieces", "entries", "sums")
+        found = {name: getattr(self, name) for name in names}
         return {name: count for name, count in found.items() if count}
 
 
@@ -123,6 +129,8 @@ class _Thread:
     name: str
     counted: int
     """0 or 1: which of two counts of what gave way holds."""
+    end: int = 0
+    """The number of its next event, when the file was closed."""
     generation: int | None = 0
     """How many had its slot before; None when nobody knows."""
     there: bool = True
@@ -156,9 +164,9 @@ def read(path: str | os.PathLike[str]) -> Capture:
         for _ in range(TRIES):
             reader = _Reader(name, number)
             capture = reader.read()
-            if not reader.cleared():
+            if not reader.changed():
                 break
-            time.sleep(0.001)  # it was cleared in between
+            time.sleep(0.001)  # it was cleared in between, or written after it was closed
         return capture
     finally:
         os.close(number)
@@ -181,6 +189,7 @@ class _Reader:
             )
         live = self._live()
         self.epoch = live.epoch
+        self.closed = live.closed
         if 0 < live.cells <= self.layout.cells:
             self.layout = self.layout._replace(cells=live.cells - 1)  # it was finished
 
@@ -249,9 +258,26 @@ class _Reader:
         page = self.settled(PAGE, LIVE_1 if self.version == 1 else LIVE.size)
         return Live._make(LIVE.unpack(page.ljust(LIVE.size, b"\0")))
 
-    def cleared(self) -> bool:
-        """Whether what was read was being forgotten meanwhile."""
-        return self._live().epoch != self.epoch or bool(self.epoch & 1)
+    def changed(self) -> bool:
+        """Whether what was read was being forgotten, or was closed and is not any more."""
+        live = self._live()
+        if self.closed:
+            return (live.epoch, live.closed) != (self.epoch, self.closed)
+        return live.epoch != self.epoch or bool(self.epoch & 1)
+
+    # What a closed file says of itself.
+
+    def _compare(self, live: Live) -> None:
+        """Compare what is not in pieces with what it was when the file was closed."""
+        layout = self.layout
+        used = (
+            (layout.names, min(live.names, layout.names_room)),
+            (layout.threads, min(live.threads, layout.most_threads) * THREAD.size),
+            (layout.counts, min(live.counts, layout.most_counts) * COUNT.size),
+        )
+        parts = [self.at(place, length) for place, length in used]
+        if checksum(layout.key, self.at(PAGE, LIVE.size), *parts) != live.closed or live.epoch & 1:
+            self.damage.sums += 1
 
     # Declarations.
 
@@ -347,15 +373,29 @@ class _Reader:
     def _records(self, piece: _Piece) -> bytes | None:
         """Return the records of a piece; None where another one has taken its place."""
         head = self.settled(piece.at, PIECE.size)
-        used = PIECE.unpack(head)[-1] if len(head) == PIECE.size else 0
+        *_, check, summed, used = PIECE.unpack(head) if len(head) == PIECE.size else (0, 0, 0)
         if head[:_STATIC] != piece.head:
             return None
+        if self.version == 1:
+            summed = 0
+        # A piece may have grown after it was sealed, but not in a closed file.
+        wrong = summed > used or (self.closed and summed != used)
+        if wrong:
+            used = summed
         if used > piece.room:
             self.damage.bytes += used - piece.room if used - piece.room in _COUNT else 0
             used = piece.room
         data = self.at(piece.at + PIECE.size, used)
-        self.damage.bytes += used - len(data)
-        return data if self.at(piece.at, _STATIC) == piece.head else None
+        missing = used - len(data)
+        if self.at(piece.at, _STATIC) != piece.head:
+            return None
+        sealed = data[:summed]
+        if summed and (len(sealed) < summed or zlib.crc32(sealed, self.layout.key) != check):
+            # Nobody knows which of these records it is.
+            wrong, data = True, b""
+        self.damage.bytes += missing
+        self.damage.sums += wrong
+        return data
 
     def _slots(self, threads: int) -> tuple[bytes, bytes, set[int], int]:
         """Return the slots of threads and of counts, and for which threads they do not agree.
@@ -391,10 +431,10 @@ class _Reader:
             slot = slots[place : place + THREAD.size]
             if self.version == 1:
                 gone, base, tid, check, length, name = THREAD_1.unpack(slot)
-                generation = retired = 0
+                end = generation = retired = 0
                 who = slot[8:24]
             else:
-                gone, base, tid, check, length, _, generation, retired, name = THREAD.unpack(slot)
+                gone, base, tid, check, length, end, generation, retired, name = THREAD.unpack(slot)
                 who = slot[8:24] + slot[40:48]
                 if 0 < retired <= ended >> 1:  # another thread is about to have it
                     found.append(_Thread(0, 0, 0, "", 0, there=False))
@@ -407,7 +447,7 @@ class _Reader:
                 self.damage.entries += 1
                 gone = 2 * max(base, 0)
             shown = name.decode("utf-8", "replace") or f"thread {tid}"
-            thread = _Thread(gone >> 1, base, tid, shown, gone & 1, generation)
+            thread = _Thread(gone >> 1, base, tid, shown, gone & 1, end, generation)
             if self.version != 1 and place == 0:
                 thread.name, thread.counted, thread.there = ENDED_THREADS, ended & 1, False
             found.append(thread)
@@ -447,7 +487,8 @@ class _Reader:
 
     def read(self) -> Capture:
         """Return what the file holds."""
-        cleared = self._live().epoch & 1  # its program was killed when it was being cleared
+        # Where it is not closed, its program was killed when it was being cleared.
+        cleared = self.epoch & 1 and not self.closed
         every = [] if cleared else self._pieces()
         # Threads that began meanwhile are among these.
         slots = 0 if cleared else min(self._live().threads, self.layout.most_threads)
@@ -465,6 +506,10 @@ class _Reader:
             (b"", b"", set[int](), 0) if cleared else self._slots(slots)
         )
         live = self._live()
+        if self.closed:
+            self._compare(live)
+        if self.version != 1 and not cleared and not (live.names and live.threads):
+            self.damage.entries += 1  # a context is always declared, and the first slot in use
         context, markers, summary = self._declared(live.names)
         found = self._threads(slotted, ended)
         self._counts(counted, found, changed, len(markers))
@@ -532,6 +577,9 @@ class _Reader:
                     runs.append((piece.first, []))
                 runs[-1][1].append(part)
                 expected = piece.first + count
+            if self.closed and thread.end in _COUNT:
+                # A closed file says how far each thread has come; pieces may be missing altogether.
+                self.damage.events += max(0, thread.end - expected)
             lost, gone = by_name(thread.lost, names), by_name(thread.overwritten, names)
             rest = thread.gone - thread.base - sum(gone.values())
             if rest > 0:

@@ -85,6 +85,7 @@ def close(sink: Sink) -> bool:
         if sink.pieces.close(file.memory, check):
             # Declarations and the like are written beside the pieces, see `CaptureFile.set`.
             if file.checksum() == check:
+                file.is_closed = True
                 file.flush()
                 return True
             file.reopen()
@@ -120,7 +121,8 @@ class _Sealing:
             self._runs = False
 
     def _run(self) -> None:
-        threading.current_thread().name = "kit-sealing"
+        me = threading.current_thread()
+        me.name = "kit-sealing"
         while self._sinks:
             time.sleep(EVERY)
             self._looks = True
@@ -130,6 +132,8 @@ class _Sealing:
                 self.look()
             finally:
                 self._looks = False
+        # Before 3.13 a thread that was begun like this would be listed for ever.
+        me._delete()  # type: ignore[attr-defined]
         self._runs = False
         if self._sinks:
             self._begin()
@@ -137,9 +141,11 @@ class _Sealing:
     def look(self) -> None:
         """Seal what is full, and close what was stopped where nobody could wait."""
         for reference in self._sinks.copy():
+            # First this: whoever has it watched from here on adds it again.
+            self._sinks.remove(reference)
             sink = reference()
-            if sink is None or not self._look_at(sink):
-                self._sinks.remove(reference)
+            if sink is not None and self._look_at(sink):
+                self.watch(sink)
 
     def _look_at(self, sink: Sink) -> bool:
         """Whether to look again."""

@@ -14,14 +14,13 @@ import os
 import re
 import threading
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from kit.markers import batch
 from kit.markers.readers import inside
 from kit.markers.reporting import report
 from kit.probes.facts import facts
-from kit.probes.files import FORMAT, VERSION, process, write_json
+from kit.probes.files import FORMAT, VERSION, absolute, process, write_json
 from kit.probes.numbered import NumberedFiles
 from kit.probes.recorder import Recorder
 from kit.probes.trigger import LAST, Trigger
@@ -70,7 +69,7 @@ class Session:
                 raise ValueError(f"{name} is a number above 0, got {value!r}")
         if full not in ("stop", "oldest"):
             raise ValueError(f"full is 'stop' or 'oldest', got {full!r}")
-        self.folder = Path(folder)
+        self.folder = absolute(folder)
         if (self.folder / "manifest.json").exists():
             raise FileExistsError(
                 f"{os.fspath(folder)!r} holds a session; choose another folder, or remove it"

@@ -650,20 +650,34 @@ def test_the_recorder_says_where_its_file_is(unique, path):
 
 @pytest.fixture
 def recorded(unique, prefix, path):
-    """A file of three threads, each with pieces of its own."""
-    a, b = kit.marker(unique("a"), n=int, s=str), kit.marker(unique("b"), n=int)
-    with kit.record(f"{prefix}.*", path=path, capacity=1000):
-        for _ in range(3):
-
-            def fire():
-                for n in range(100):
-                    a(n, "some text")
-                    b(n)
-
-            thread = threading.Thread(target=fire)
-            thread.start()
-            thread.join()
+    """A file of three threads, each with pieces of its own, that is closed."""
+    record(unique, prefix, path).stop()
     return path
+
+
+@pytest.fixture
+def unsealed(unique, prefix, path):
+    """The same one, as a kill would leave it."""
+    events = record(unique, prefix, path.with_name("running.kit"))
+    path.write_bytes(events.path.read_bytes())
+    events.stop()
+    return path
+
+
+def record(unique, prefix, path):
+    a, b = kit.marker(unique("a"), n=int, s=str), kit.marker(unique("b"), n=int)
+    events = kit.record(f"{prefix}.*", path=path, capacity=1000)
+    for _ in range(3):
+
+        def fire():
+            for n in range(100):
+                a(n, "some text")
+                b(n)
+
+        thread = threading.Thread(target=fire)
+        thread.start()
+        thread.join()
+    return events
 
 
 @pytest.mark.parametrize(
@@ -699,8 +713,9 @@ def test_of_a_file_that_is_cut_off_later_the_good_part_is_there(recorded):
     assert frame.attrs["damaged"].keys() >= {"bytes", "pieces"}
 
 
-def test_of_a_piece_that_is_damaged_the_good_part_is_there(recorded):
+def test_of_a_piece_that_is_damaged_the_good_part_is_there(unsealed):
     """The events before the damage, and all other pieces."""
+    recorded = unsealed
     begin, cell = arena(recorded)
     size = struct.unpack_from("=I", recorded.read_bytes(), begin + PIECE.size)[0]
     # The size of the second record.
@@ -763,5 +778,5 @@ def test_a_thread_whose_slot_is_damaged_has_no_name(recorded):
     damage(recorded, capture_layout(recorded)["threads"] + THREAD.size + 16, b"\x55\x55")
     frame = kit.open(recorded).frame()
     assert len(frame) == 600
-    assert frame.attrs["damaged"] == {"entries": 1}
+    assert frame.attrs["damaged"] == {"entries": 1, "sums": 1}
     assert frame.attrs["threads"]["0"] == "thread 0"
