@@ -18,9 +18,6 @@ from kit.torture import everything as module
 from kit.torture.disturbances import DISTURBANCES
 from kit.torture.everything import Memory, everything
 
-NOT_YET = ("early", "forks", "locals", "rotate", "sessions", "passages", "context")
-"""What breaks a promise today, alone or with the others; to be emptied."""
-
 
 def run(seconds, *only, seed=1):
     left_out = [name for name in DISTURBANCES if only and name not in only]
@@ -31,7 +28,7 @@ def broken(result):
     return " / ".join(result.violations)
 
 
-@pytest.mark.parametrize("name", [name for name in DISTURBANCES if name not in NOT_YET])
+@pytest.mark.parametrize("name", DISTURBANCES)
 def test_each_disturbance_alone_breaks_no_promise(name):
     result = run(0.5, "fire", "recorders", "churn", name)
     assert result.violations == {}
@@ -40,7 +37,7 @@ def test_each_disturbance_alone_breaks_no_promise(name):
 
 
 def test_all_at_once_breaks_no_promise():
-    result = everything(2, seed=2, without=NOT_YET)
+    result = everything(2, seed=2)
     assert result.violations == {}
 
 

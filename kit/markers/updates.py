@@ -287,13 +287,13 @@ class Updater:
         ----------
         changes : sequence of Change
             In order. In a batch they are checked now and made at its end. Where this very thread
-            must not wait for the lock they are queued, see `exclusively`.
+            must not wait for the lock they are queued, see `exclusively`: an interruption's are not
+            part of the batch that it interrupts there.
         at_once : bool
             Do not wait for the end of a batch.
         """
         batch = None if at_once else self.batch
-        if batch is not None:
-            self.exclusively(lambda: batch.check(changes))
+        if batch is not None and self.exclusively(lambda: batch.check(changes)):
             batch.changes.extend(changes)
         else:
             self.make_or_queue(partial(self.make_locked, changes))

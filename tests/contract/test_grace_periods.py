@@ -885,6 +885,30 @@ def test_rule_22_a_batch_is_its_own_thread_s(unique, background):
     assert {each.probe for each in m.probes} == {print, repr}
 
 
+def test_rule_22_an_interruption_of_a_check_is_not_part_of_the_batch(unique, monkeypatch):
+    """Nobody has checked what it changes, and it does not know of the batch.
+
+    Seen to fail when its change joined the batch: it was discarded with it, or raised at its end.
+    """
+    m, other = kit.marker(unique("m")), kit.marker(unique("other"))
+    gone = other.connect(lambda: None)
+    check = Batch.check
+
+    def interrupted(batch, changes):
+        monkeypatch.setattr(Batch, "check", check)
+        gone.disconnect()
+        other.connect(print)
+        check(batch, changes)
+
+    monkeypatch.setattr(Batch, "check", interrupted)
+    with pytest.raises(ZeroDivisionError), kit.batch():
+        m.connect(print)
+        assert [each.probe for each in other.probes] == [print]
+        1 / 0  # noqa: B018
+    assert m.fanout == 0
+    assert not gone.connected
+
+
 def test_rule_22_a_batch_that_no_longer_holds_at_its_end_makes_nothing(unique, background):
     """What another thread did meanwhile may contradict it: all or nothing.
 
