@@ -40,7 +40,6 @@ typedef struct Chunk {
 static Chunk first_chunk;
 static size_t page;
 static struct sigaction before;              /* the handler that was there */
-static _Atomic bool installed;
 static _Atomic(uintptr_t) passing;           /* the thread that is in that handler, or 0 */
 #ifdef Py_GIL_DISABLED
 static PyMutex lock;
@@ -160,13 +159,8 @@ install(void)
     new.sa_sigaction = on_bus_error;
     new.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
     sigemptyset(&new.sa_mask);
-    if (!installed)
-        before = now;
-    else if (!(now.sa_flags & SA_SIGINFO) && (now.sa_handler == SIG_DFL || now.sa_handler == SIG_IGN))
-        before = now;
-    else
-        return; /* put over this one: it has this one to go on to */
-    atomic_store(&installed, true);
+    /* It may have been put over this one, and go on to it: pass_on() finds that out. */
+    before = now;
     sigaction(SIGBUS, &new, NULL);
 }
 

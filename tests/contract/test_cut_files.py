@@ -69,6 +69,8 @@ def attempt(size):
     reports.clear()
     with kit.record("cut.m", capacity=capacity, mode=mode, path=path) as events:
         fire(range(20_000))
+        layout = events._file.layout  # the end of a piece, in the middle of a page
+        size = layout.arena + 5 * layout.cell - 200 if size is None else size
         cut(path, size)
         fire(range(20_000, 40_000))
         whole(events, 40_000)
@@ -91,7 +93,7 @@ def attempt(size):
         pass
     new = kit.open(after).frame()
     assert new["n"].tolist() == list(range(1_000)) and not new.attrs.get("damaged")
-for size in (0, 1, 4096, 8192, 150_000, 500_001, 560_000):
+for size in (0, 1, 4096, 8192, 150_000, 500_001, 560_000, None):
     attempt(size)
 """
     run_apart(PRELUDE + code, tmp_path, mode)
@@ -188,9 +190,10 @@ def fault():
 def record():
     path = folder / f"{len(list(folder.iterdir()))}.kit"
     events = kit.record("cut.m", capacity=100_000, path=path)
+    fire(range(10))  # so that there is a piece to write to
     cut(events.path, 8192)
     fire(range(5_000))
-    whole(events, 5_000)
+    whole(events, 5_010)
     return events
 """
 
