@@ -20,7 +20,7 @@ from kit.errors import WouldDeadlockError
 from kit.markers import grace
 from kit.markers.changes import Plans
 from kit.markers.choice import unlocked
-from kit.markers.forking import look
+from kit.markers.forking import begun, look
 from kit.markers.locks import REGISTRY, gone, holds_inner, new_lock
 from kit.markers.publication import publish_all
 from kit.markers.reporting import put_off, report, tell
@@ -164,7 +164,8 @@ class Updater:
         interpreter, when nobody will give the lock back. What was queued meanwhile is made before
         the lock is given up.
         """
-        look()
+        if begun:
+            look()
         retired: list[ProbeArray] = []
         try:
             if holds_inner() or (is_finalizing() and gone(self._lock)):
@@ -228,7 +229,8 @@ class Updater:
 
     def post(self, update: Callable[[], None]) -> None:
         """Make an update as soon as nobody else updates, without waiting: for dispatches."""
-        look()  # what is queued already may be the parent's
+        if begun:
+            look()  # what is queued already may be the parent's
         self.queue.append((get_ident(), update))
         self.make_posted()
 

@@ -6,7 +6,7 @@ from functools import wraps
 from sys import is_finalizing
 from typing import TYPE_CHECKING, Concatenate, Final, ParamSpec, TypeVar
 
-from kit.markers.forking import look
+from kit.markers.forking import begun, look
 from kit.markers.locks import free, inner
 from kit.markers.registry import registry
 from kit.markers.reporting import put_off
@@ -37,7 +37,8 @@ def settles(method: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[S, P
 
     @wraps(method)
     def settling(self: S, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        look()
+        if begun:
+            look()
         if is_finalizing():
             free(inner)
         try:

@@ -547,7 +547,8 @@ print("done")
 def test_rule_34_updates_that_others_have_queued_are_the_parent_s():
     """Those that the forking thread has queued are made in the child, too.
 
-    Seen to fail when the child keeps the queue as it is, and when it drops all of it.
+    Seen to fail when the child keeps the queue as it is, when it drops all of it, and when a fork
+    gives back all that its thread holds.
     """
     assert run_apart(CHILD + QUEUED) == "done"
 
@@ -654,6 +655,6 @@ print("done")
 def test_rule_34_signal_handlers_fork_in_the_middle_of_forks():
     """Each fork gives back what it has taken, and nothing else.
 
-    Seen to fail when a fork gives back all that its thread holds.
+    Seen to fail when a fork gives back nothing.
     """
     assert run_apart(CHILD + NESTED) == "done"

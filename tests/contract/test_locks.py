@@ -311,6 +311,30 @@ def test_rule_16_an_update_that_interrupts_a_reader(unique, background):
     assert handles[0].connected
 
 
+def test_rule_16_what_interrupts_a_reader_is_made_when_it_is_done(unique, dispatcher):
+    """By the reader itself: nobody else may ever update.
+
+    Seen to fail when who gives up the inner lock does not look at the queue.
+    """
+    m, other = kit.marker(unique("m"), n=int), kit.marker(unique("other"))
+    handles: list[kit.Connection] = []
+    at_once: list[bool] = []
+
+    class Interrupted(list):
+        def copy(self):
+            if not handles:
+                handles.append(other.connect(print))
+                at_once.append(handles[0].connected)
+            return list(self)
+
+    with kit.record(m.name) as events:
+        m(1)
+        events._sink.store.every = Interrupted(events._sink.store.every)
+        events.snapshot()
+        assert handles[0].connected
+        assert at_once == [dispatcher == "c"]
+
+
 # What is told is told without a lock.
 
 
