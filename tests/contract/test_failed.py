@@ -70,10 +70,15 @@ def test_rule_28_while_a_module_is_being_imported(unique, monkeypatch, tmp_path,
         importing.setitem(sys.modules, module, half_made)
         for m, (_, value) in zip(markers, VALUES, strict=True):
             m(value)
+    for m, (_, value) in zip(markers, VALUES, strict=True):
+        m(value)
     recorder.stop()
     aggregate.stop()
-    assert (len(recorder), recorder.failed) == (len(VALUES), 0)
-    assert aggregate.count == len(VALUES)
+    assert (len(recorder), recorder.failed) == (2 * len(VALUES), 0)
+    assert aggregate.count == 2 * len(VALUES)
+    (thread,) = recorder.snapshot().threads
+    rows = [(code, list(map(type, args)), context) for _, code, args, context in thread.rows]
+    assert rows[: len(VALUES)] == rows[len(VALUES) :]  # as with all of the module
     assert sum(each.errors for m in markers for each in m.probes) == 0
 
 
