@@ -97,7 +97,7 @@ _asked: Final[dict[int, list[Lock]]] = {}
 """Which locks each thread has asked for; those that it holds are among them. No `threading.local`:
 a finaliser that asks while its thread ends would leave one behind. Threads that have ended are
 looked for now and then, as only C code may run where a lock is given back."""
-MOST_ASKED: Final = 256
+MOST_ASKED: Final = 64
 
 
 class _NotedLock(Lock):  # type: ignore[misc]

@@ -13,9 +13,9 @@ import os
 import struct
 import zlib
 from collections import Counter, deque
-from functools import partial
+from functools import partial, wraps
 from sys import is_finalizing
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypeVar
 
 from kit.markers.forking import look
 from kit.markers.locks import gone, inner
@@ -72,6 +72,39 @@ and how far it has come: None, `WAITING`, or `DONE`, there or in a count."""
 WAITING: Final = "waiting"
 DONE: Final = "done"
 FREE: Final = bytes(PIECE.size)
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _whole(
+    method: Callable[Concatenate[MappedStore, P], R],
+) -> Callable[Concatenate[MappedStore, P], R]:
+    """Have a method find, and leave, the store whole: what records in the middle of it waits.
+
+    As a write does it: a signal handler or a finaliser on this very thread may come to where the
+    lock does not hold it up.
+    """
+
+    @settles
+    @wraps(method)
+    def alone(self: MappedStore, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        if self._later:
+            self.keep(None)
+        try:
+            with inner:
+                if self._busy:
+                    return method(self, *args, **kwargs)  # it is itself in the middle of a write
+                self._busy = True
+                try:
+                    return method(self, *args, **kwargs)
+                finally:
+                    self._busy = False
+        finally:
+            if self._later or self._forget:
+                self.keep(None)
+
+    return alone
 
 
 class _Block:
@@ -169,11 +202,12 @@ class MappedStore(Store):
         self._spare_counts: list[int] = []
         self._serial = 0
         self._full: deque[_Block] = deque()
+        self._gone: deque[_Block] = deque()
         self._held = 0
         self._settled = False
 
     def _fresh(self) -> None:
-        self._busy = False
+        self._busy = self._writing = False
         self._later: deque[list[Any]] = deque()
         self._forget = False
 
@@ -186,31 +220,34 @@ class MappedStore(Store):
     def tidy(self) -> None:
         """Leave threads that have ended to the next event, which has the file to itself."""
 
-    def keep(self, event: list[Any]) -> None:
+    def keep(self, event: list[Any] | None) -> None:
         """Keep an event where there is room, or count it as lost, or as failed.
 
         Parameters
         ----------
-        event : list
+        event : list or None
             See `WHO`; it has no state yet. With an exception, and still without one, it is the
-            caller's to count.
+            caller's to count. None where only what has come meanwhile is to be kept.
         """
         if self._pid != os.getpid():
             look()
             self.detach()  # where its recorder is gone, too
-        if is_finalizing() and gone(inner):
-            self._words[(PAGE + LOST) // 8] += 1  # nobody else runs
-            event[STATE] = DONE
+        if is_finalizing() and (gone(inner) or (self._busy and not inner._is_owned())):
+            # Who was in the middle of a write does not come to its end, and nobody else runs.
+            if event is not None:
+                self._words[(PAGE + LOST) // 8] += 1
+                event[STATE] = DONE
             return
         # As `locks.settles` does it, which is too slow for here.
         try:
             with inner:
-                # Without a call: no signal handler comes in between.
-                self._later += (event,)
-                event[STATE] = WAITING
+                if event is not None:
+                    # Without a call: no signal handler comes in between.
+                    self._later += (event,)
+                    event[STATE] = WAITING
                 if self._busy:
                     return  # a signal handler, in the middle of what follows
-                self._busy = True
+                self._busy = self._writing = True
                 raised: BaseException | None = None
                 try:
                     while self._later:
@@ -225,9 +262,11 @@ class MappedStore(Store):
                                 self.fail()
                             raised = raised or error
                 finally:
-                    self._busy = False
-                    if self._forget:
-                        self._forget_all()
+                    try:
+                        if self._forget:
+                            self._forget_all()
+                    finally:
+                        self._busy = self._writing = False
                 if raised is not None:
                     raise raised
         finally:
@@ -269,7 +308,7 @@ class MappedStore(Store):
             self._set(CLOSED, 0)
             self._settled = False
 
-    @settles
+    @_whole
     def fail(self) -> None:
         """Count in the file an event that could not be written."""
         with inner:
@@ -310,8 +349,6 @@ class MappedStore(Store):
             if not self._full:
                 return None
             self._drop_oldest()
-        buffer.blocks.append(block)
-        buffer.current = block
         return block
 
     def _seal(self, buffer: _MappedBuffer, block: _Block) -> None:
@@ -335,15 +372,18 @@ class MappedStore(Store):
         place = buffer.blocks.index(block)
         # What has just been cut off is zeros, which are no events.
         left = overwritten.total() - buffer.overwritten.total()
-        self._cut += block.events - block.taken[1] - left
         self._note_gone(buffer, block, gone)
-        # Without a call, see _seal.
+        # Without a call, see _seal. What is interrupted after these is done before the next piece.
         del self._full[0]
         del buffer.blocks[place]
+        self._gone += (block,)
+        self._cut += block.events - block.taken[1] - left
         buffer.gone = gone
         buffer.overwritten = overwritten
         self._held = held
-        self._release(block)
+        if buffer.ended:
+            self._left += (buffer,)
+        self._release_gone()
         if buffer.ended:
             self._let_go(buffer)
 
@@ -356,9 +396,12 @@ class MappedStore(Store):
             if isinstance(buffer, _MappedBuffer) and buffer in self.every:
                 block = buffer.current
                 if block is not None and not block.events:
+                    place = buffer.blocks.index(block)
+                    # Without a call, see _seal.
                     buffer.current = None
-                    buffer.blocks.remove(block)
-                    self._release(block)
+                    del buffer.blocks[place]
+                    self._gone += (block,)
+                    self._release_gone()
                 elif block is not None and self.sub_buffer:
                     self._seal(buffer, block)
                 self._let_go(buffer)
@@ -450,6 +493,7 @@ class MappedStore(Store):
     # The file.
 
     def _piece(self, buffer: _MappedBuffer, size: int) -> _Block | None:
+        self._release_gone()
         cell = self._layout.cell
         wanted = -(-(size + PIECE.size) // cell)
         at = self._taken.find(bytes(wanted))
@@ -464,13 +508,22 @@ class MappedStore(Store):
         begin, *rest = memoryview(PIECE.pack(PIECE_MAGIC, check, *numbers, 0, 0, 0)).cast("Q")
         head = struct.pack(f"={1 + len(rest)}Q", 0, *rest)
         block = _Block(buffer, at, wanted, place + PIECE.size, wanted * cell - PIECE.size)
+        # Without a call, see _seal: a piece that is begun is the thread's.
         self._taken[at : at + wanted] = b"\1" * wanted
+        buffer.blocks += (block,)
+        buffer.current = block
         # It says that it is free until it is whole again.
         self._memory[place : place + PIECE.size] = head
         self._words[place // 8] = begin
         # Whoever reads this number finds every piece up to it.
         self._set(SERIAL, self._serial)
         return block
+
+    def _release_gone(self) -> None:
+        """Free the pieces that have given way."""
+        while self._gone:
+            self._release(self._gone[0])
+            del self._gone[0]
 
     def _release(self, block: _Block) -> None:
         head = block.place - PIECE.size
@@ -567,14 +620,10 @@ class MappedStore(Store):
 
     # What holds for all of it.
 
-    @settles
     def forget(self) -> None:
         """Forget everything that was recorded."""
-        with inner:
-            if self._busy:
-                self._forget = True  # a signal handler, in the middle of a write
-            else:
-                self._forget_all()
+        self._forget = True
+        self.keep(None)  # now, unless a signal handler is in the middle of a write
 
     def _forget_all(self) -> None:
         self._forget = self._settled = False
@@ -582,6 +631,7 @@ class MappedStore(Store):
         self._set(CLOSED, 0)
         self._anew()
         self._full.clear()
+        self._gone.clear()
         self._held = 0
         self._spare_threads, self._spare_counts = [], []
         epoch = self._live(EPOCH) | 1
@@ -597,7 +647,7 @@ class MappedStore(Store):
             self._set(place, 0)
         self._set(EPOCH, epoch + 1)
 
-    @settles
+    @_whole
     def rotate(self, sink: Sink, file: CaptureFile) -> tuple[int, int]:
         """Go on in another file, and have the sink know; what was recorded stays in the old one.
 
@@ -608,6 +658,7 @@ class MappedStore(Store):
         """
         with inner:
             self._is_cut()
+            self._release_gone()
             pid, events, cells = self._pid, self._events(), self._taken.rfind(b"\1") + 1
             # First what there may be no memory for: all of it is done, or none.
             taken, full = bytearray(file.layout.cells), deque[_Block]()
@@ -650,7 +701,7 @@ class MappedStore(Store):
             if buffer.slot is not None:
                 self._words[self._slot(buffer) // 8 + 4] = buffer.events
 
-    @settles
+    @_whole
     def to_seal(self, every: bool) -> tuple[mmap.mmap, list[tuple[_Block, int, int]]]:
         """Return the file's memory, and its pieces that are full and not sealed.
 
@@ -666,7 +717,7 @@ class MappedStore(Store):
             ]
             return self._memory, found
 
-    @settles
+    @_whole
     def seal(self, block: _Block, check: int, summed: int) -> bool:
         """Note the checksum of so many bytes; whether the piece is still there."""
         with inner:
@@ -676,18 +727,23 @@ class MappedStore(Store):
                 block.summed = summed
             return there
 
-    @settles
+    @_whole
     def settle(self) -> mmap.mmap | None:
         """Have whoever writes next say that the file has changed; None when not all is sealed."""
         with inner:
+            self._release_gone()
             blocks = [block for buffer in self._mapped() for block in buffer.blocks]
-            if self._busy or self._is_cut() or any(block.used != block.summed for block in blocks):
+            if (
+                self._writing
+                or self._is_cut()
+                or any(block.used != block.summed for block in blocks)
+            ):
                 return None
             self._note_ends()
             self._settled = True
             return self._memory
 
-    @settles
+    @_whole
     def close(self, memory: mmap.mmap, value: int) -> bool:
         """Say in the file that it is whole; whether nobody has written since `settle`."""
         with inner:
@@ -732,7 +788,7 @@ class MappedStore(Store):
         """Take every thread's rows away; each row is taken once. The file keeps them."""
         return self._read(None, take=True)
 
-    @settles
+    @_whole
     def _read(self, newest: int | None, *, take: bool) -> list[Piece]:
         with inner:
             self._is_cut()
@@ -772,14 +828,14 @@ class MappedStore(Store):
             found.append((buffer, events, parts, buffer.lost.copy(), buffer.overwritten.copy()))
         return found
 
-    @settles
+    @_whole
     def __len__(self) -> int:
         with inner:
             self._is_cut()
             taken = (block.taken[1] for buffer in self._mapped() for block in buffer.blocks)
             return self._events() - sum(taken)
 
-    @settles
+    @_whole
     def cut(self) -> int:
         """How many of the lost were in a part of the file that has gone."""
         with inner:

@@ -16,6 +16,7 @@ import pytest
 
 import kit
 from kit.markers import readers
+from kit.markers.locks import inner
 from kit.markers.mode import mode as modes
 from kit.probes import capture_file
 from tests.contract.conftest import PATIENCE
@@ -283,7 +284,7 @@ def test_rule_28_nothing_is_moved_in_the_middle_of_reading(unique, mode, dispatc
     with kit.record(m, capacity=1, mode=mode) as events:
         m(1)
         store = events._sink.store
-        with store._reading:
+        with inner:
             one_after_another(m, 3)
             store.tidy()
             assert len(store.every) == 5
