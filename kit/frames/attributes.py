@@ -23,7 +23,7 @@ key                             value
                                 which markers, nobody has noted
 ``lost_dispatches``             dispatches that found no room, or gave way to newer ones
 ``damaged``                     of a recorder's file, what could not be read: ``events``, ``bytes``,
-                                ``pieces``, ``entries``; only where something could not
+                                ``pieces``, ``entries``, ``sums``; only where something could not
 ``formats``, ``spans``          of the markers in the frame: format strings by name; which are spans
 ``misfits``, ``cut``            by marker and column: values that did not fit their field and are
                                 missing here, texts that were too long and are cut here
