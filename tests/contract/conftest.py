@@ -36,13 +36,14 @@ def _registry_as_it_was(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def _every_event_in_one_count(
-    request: pytest.FixtureRequest, _registry_as_it_was: None, monkeypatch: pytest.MonkeyPatch
+    request: pytest.FixtureRequest, _registry_as_it_was: None
 ) -> Iterator[None]:
     """Rule 28 of every recorder and aggregate of every test, at its end."""
     if request.node.get_closest_marker("does_not_add_up"):
         yield
         return
-    with every_event_in_one_count(monkeypatch):
+    # Patches of its own: a test may undo those of its `monkeypatch`.
+    with pytest.MonkeyPatch.context() as patch, every_event_in_one_count(patch):
         yield
 
 

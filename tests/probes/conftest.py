@@ -9,11 +9,12 @@ from tests.contract.adding_up import every_event_in_one_count
 
 @pytest.fixture(autouse=True)
 def _every_event_in_one_count(
-    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+    request: pytest.FixtureRequest,
 ) -> Iterator[None]:
     """Rule 28 of every recorder and aggregate of every test, at its end."""
     if request.node.get_closest_marker("does_not_add_up"):
         yield
         return
-    with every_event_in_one_count(monkeypatch):
+    # Patches of its own: a test may undo those of its `monkeypatch`.
+    with pytest.MonkeyPatch.context() as patch, every_event_in_one_count(patch):
         yield
