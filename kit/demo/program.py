@@ -13,7 +13,6 @@ from kit.demo import book, pauses, schema
 from kit.demo.database import MODES, Queue
 from kit.demo.status import Status
 from kit.demo.threads import Plan, Run
-from kit.probes.files import absolute
 
 __all__ = ["OrderBook"]
 
@@ -88,7 +87,7 @@ class OrderBook:
             _above_zero("report_every", report_every)
         if checkpoint not in MODES:
             raise ValueError(f"checkpoint={checkpoint!r}: one of {', '.join(map(repr, MODES))}")
-        self.path = None if path is None else absolute(path)
+        self.path = None if path is None else Path(path).expanduser().absolute()
         self._plan = Plan(
             writers=writers,
             readers=readers,

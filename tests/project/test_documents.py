@@ -62,7 +62,7 @@ def test_the_contract_lists_each_rule_with_its_tests() -> None:
     """Red where a rule has no row, or a row names a file that has no test of that rule."""
     page = (ROOT / "docs" / "contract.md").read_text()
     rows = {
-        int(number): set(re.findall(r"\((?:\.\./)+(tests/contract/\w+\.py)\)", rest))
+        int(number): set(re.findall(r"\((?:\.\./)+(tests/contract/test_\w+\.py)\)", rest))
         for number, rest in re.findall(r"^\| (\d+) \|(.*)$", page, re.MULTILINE)
     }
     assert sorted(rows) == [*range(1, len(rows) + 1)]
