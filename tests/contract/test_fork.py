@@ -619,19 +619,16 @@ me, forks = os.getpid(), []
 def fork(*_):
     if len(forks) < 40 and os.getpid() == me:
         forks.append(None)
-        pid = os.fork()
-        if pid == 0:
-            everything(m)
-            os._exit(0)
-        ended(pid)
+        # In the middle of an update, perhaps: there what updates is queued, and waiting refused.
+        child(lambda: (m(), m.connect(len, name="child"), kit.defer(repr)))
 
-def churn():
+def churn(probe):
     while not stop:
-        with m.connect(print):
+        with m.connect(probe):
             pass
 
 stop = []
-threads = [threading.Thread(target=churn, daemon=True) for _ in range(2)]
+threads = [threading.Thread(target=churn, args=(probe,), daemon=True) for probe in (print, str)]
 for thread in threads:
     thread.start()
 signal.signal(signal.SIGALRM, fork)
