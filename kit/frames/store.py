@@ -59,8 +59,9 @@ _TYPES: Final = {
 }
 _OTHERS: Final[tuple[FrameKind, ...]] = ("dispatches", "probe_calls", "publications", "markers")
 SPARE_CELLS: Final = 100_000_000
-"""A file of any size may have so many values in a frame, and for each byte 128 more: what is alike
-takes next to no room in a file, and eight bytes each where it is opened."""
+CELLS_A_BYTE: Final = 128
+"""A file of any size may have so many values in a frame, and for each byte so many more: what is
+alike takes next to no room in a file, and eight bytes each where it is opened."""
 
 _FIELD: Final = choice("int", "float", "bool", "str", "label")
 _INDEX: Final = {
@@ -340,7 +341,7 @@ def _part(file: IO[bytes], size: int, name: str, offset: int, length: int, check
 def _parquet(file: IO[bytes], size: int) -> pq.ParquetFile:
     opened = pq.ParquetFile(file, page_checksum_verification=True)
     values = opened.metadata.num_rows * opened.metadata.num_columns
-    if values > SPARE_CELLS + 128 * size:
+    if values > SPARE_CELLS + CELLS_A_BYTE * size:
         raise ValueError(f"{values:,} values in {size:,} bytes are more than anything recorded")
     return opened
 

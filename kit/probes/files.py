@@ -141,7 +141,7 @@ def read_bounded(path: Path, most: int = MOST_JSON) -> bytes:
     """
     with open_regular(path, follow=False) as file:
         size = os.fstat(file.fileno()).st_size
-        data = file.read(most + 1) if size <= most else b""
+        data = file.read(min(size, most) + 1) if size <= most else b""
     if max(size, len(data)) > most:
         raise CaptureError(f"{os.fspath(path)!r} has more than the {most:,} bytes that it may have")
     return data

@@ -373,16 +373,18 @@ class MappedStore(Store):
         # What has just been cut off is zeros, which are no events.
         left = overwritten.total() - buffer.overwritten.total()
         self._note_gone(buffer, block, gone)
-        # Without a call, see _seal. What is interrupted after these is done before the next piece.
+        cut = self._cut + block.events - block.taken[1] - left
+        one, ended = (block,), (buffer,) if buffer.ended else ()
+        # Without a call, see _seal; first what there may be no memory for. What is left of it is
+        # done before the next piece.
+        self._left += ended
+        self._gone += one
         del self._full[0]
         del buffer.blocks[place]
-        self._gone += (block,)
-        self._cut += block.events - block.taken[1] - left
+        self._cut = cut
         buffer.gone = gone
         buffer.overwritten = overwritten
         self._held = held
-        if buffer.ended:
-            self._left += (buffer,)
         self._release_gone()
         if buffer.ended:
             self._let_go(buffer)
@@ -396,11 +398,11 @@ class MappedStore(Store):
             if isinstance(buffer, _MappedBuffer) and buffer in self.every:
                 block = buffer.current
                 if block is not None and not block.events:
-                    place = buffer.blocks.index(block)
-                    # Without a call, see _seal.
+                    place, one = buffer.blocks.index(block), (block,)
+                    # As in _drop_oldest.
+                    self._gone += one
                     buffer.current = None
                     del buffer.blocks[place]
-                    self._gone += (block,)
                     self._release_gone()
                 elif block is not None and self.sub_buffer:
                     self._seal(buffer, block)
@@ -508,15 +510,18 @@ class MappedStore(Store):
         begin, *rest = memoryview(PIECE.pack(PIECE_MAGIC, check, *numbers, 0, 0, 0)).cast("Q")
         head = struct.pack(f"={1 + len(rest)}Q", 0, *rest)
         block = _Block(buffer, at, wanted, place + PIECE.size, wanted * cell - PIECE.size)
-        # Without a call, see _seal: a piece that is begun is the thread's.
-        self._taken[at : at + wanted] = b"\1" * wanted
-        buffer.blocks += (block,)
+        # A bytearray, which is copied as it is.
+        one, ones, cells = (block,), bytearray(b"\1") * wanted, slice(at, at + wanted)
+        where, word, serial = slice(place, place + PIECE.size), place // 8, (PAGE + SERIAL) // 8
+        # Without a call, see _seal; first what there may be no memory for.
+        buffer.blocks += one
         buffer.current = block
+        self._taken[cells] = ones
         # It says that it is free until it is whole again.
-        self._memory[place : place + PIECE.size] = head
-        self._words[place // 8] = begin
+        self._memory[where] = head
+        self._words[word] = begin
         # Whoever reads this number finds every piece up to it.
-        self._set(SERIAL, self._serial)
+        self._words[serial] = self._serial
         return block
 
     def _release_gone(self) -> None:
@@ -666,29 +671,30 @@ class MappedStore(Store):
             fresh: list[tuple[Any, ...]]
             fresh = [(each, deque(), {}, Counter()) for each in self._mapped()]
             each_fresh = iter(fresh)
+            whole = file.layout.size
             self._note_ends()
+            # These are counted from the beginning, in each file.
+            file.words[(PAGE + LOST) // 8] = self._cut
+            file.words[(PAGE + FAILED) // 8] = self._live(FAILED)
             self._settled = False
-            failed = self._live(FAILED)
             self._memory, self._words, self._layout = file.memory, file.words, file.layout
             self._taken, self._full = taken, full
             self._spare_threads, self._spare_counts = spare
             self._serial = self._held = 0
-            self._file, self._whole = file, file.layout.size
-            self._set(LOST, self._cut)
+            self._file, self._whole = file, whole
             sink.file = file
+            for buffer, blocks, slots, gone in each_fresh:
+                buffer.blocks, buffer.slots, buffer.gone = blocks, slots, gone
+                buffer.current = buffer.slot = None
             if pid != os.getpid():
                 # An interruption has forked before the file was this store's, and let go of the
                 # old one only. From here on `detach` lets go of this one.
                 sink.file, self._pid = None, pid
                 self.detach()
-            for buffer, blocks, slots, gone in each_fresh:
-                buffer.blocks, buffer.slots, buffer.gone = blocks, slots, gone
-                buffer.current = buffer.slot = None
-            self._set(FAILED, failed)
             for buffer, *_ in fresh:
                 if buffer.ended:
                     self._let_go(buffer)
-                # These are counted from the beginning, in each file, as what failed.
+                # And these.
                 for code, count in buffer.lost.items():
                     if buffer is not self.ended:
                         self._count_lost(buffer, code, count)

@@ -283,6 +283,7 @@ def test_what_is_no_file_is_not_replaced(tmp_path):
 def test_a_file_of_few_bytes_cannot_say_that_it_holds_very_much(tmp_path, monkeypatch):
     """Seen to fail when it was read all the same: what is alike takes no room in a file."""
     monkeypatch.setattr(store, "SPARE_CELLS", 1000)
+    monkeypatch.setattr(store, "CELLS_A_BYTE", 10)
     path = frames.save(one(int, [1] * 100_000), tmp_path / "alike")
     with pytest.raises(CaptureError, match=r"[\d,]+ values in [\d,]+ bytes are more than"):
         frames.open(path)
