@@ -261,15 +261,14 @@ class CaptureFile:
             self.memory = mmap.mmap(-1, layout.size)
             self.memory[:PAGE] = self._header()
         else:
-            self.memory, self._descriptor = _make(self.path, layout.size, self._header())
-            found = os.fstat(self._descriptor)
-            self.identity = found.st_dev, found.st_ino
-        self.words = words_of(self.memory)
-        self._watch()
-        slot = thread_slot(layout.key, 0, 0, 0, ENDED_THREADS.encode())
-        self.memory[layout.threads : layout.threads + THREAD.size] = slot
-        self.set(THREADS, 1)
+            made = _make(self.path, layout.size, self._header())
+            self.memory, self._descriptor, self.identity = made
         try:
+            self.words = words_of(self.memory)
+            self._watch()
+            slot = thread_slot(layout.key, 0, 0, 0, ENDED_THREADS.encode())
+            self.memory[layout.threads : layout.threads + THREAD.size] = slot
+            self.set(THREADS, 1)
             self.add({"context": context})
             if durable and self.path is not None:
                 self.flush()
@@ -316,9 +315,18 @@ class CaptureFile:
             remove(self.path, self.identity)
 
     def __del__(self) -> None:
-        number = getattr(self, "_descriptor", None)
-        if number is not None:
-            os.close(number)
+        if getattr(self, "_descriptor", None) is not None and self._has_descriptor():
+            os.close(self._descriptor)  # type: ignore[arg-type] # it is not None
+
+    def _has_descriptor(self) -> bool:
+        """Whether its descriptor is still its own: a program may close all, and open others."""
+        if self._descriptor is None:
+            return False
+        try:
+            found = os.fstat(self._descriptor)
+        except OSError:
+            return False
+        return (found.st_dev, found.st_ino) == self.identity
 
     def next(self, path: str | os.PathLike[str] | None) -> CaptureFile:
         """Return another file like this one."""
@@ -341,6 +349,8 @@ class CaptureFile:
                 self.words[(place + SEAL) // 8] = seal(check, used)
         self.set(CELLS, cells + 1)
         self.close()
+        if not self._has_descriptor():
+            return  # nobody can make it shorter by it
         # From here on nothing of ours reaches what is cut off.
         self.memory = mmap.mmap(self._descriptor, self.layout.arena)
         self.words = words_of(self.memory)
@@ -369,7 +379,7 @@ class CaptureFile:
         """
         if self._descriptor is None:
             return None
-        if hasattr(os, "pread"):
+        if hasattr(os, "pread") and self._has_descriptor():
             data = os.pread(self._descriptor, length, place)
         else:
             data = self.memory[place : place + length]
@@ -402,10 +412,10 @@ class CaptureFile:
         The pages of the mapping are those of the file, and `mmap.flush` would keep all threads
         waiting for the disk.
         """
-        if self.durable and self._descriptor is not None and self._pid == os.getpid():
+        if self.durable and self._has_descriptor() and self._pid == os.getpid():
             if os.name == "nt":
                 self.memory.flush()
-            os.fsync(self._descriptor)
+            os.fsync(self._descriptor)  # type: ignore[arg-type] # it is not None
 
     def _header(self) -> bytes:
         """Return the first page."""
@@ -442,17 +452,18 @@ class CaptureFile:
                 "module": marker.module,
                 "line": marker.line,
             }
-            if self.add({"marker": entry}):
-                self._declared += 1
-            else:
+            if not self.add({"marker": entry}, 1):
                 self._full = True
 
     def knows(self, code: int) -> bool:
         """Whether the file says what a code means: if not, its events are lost."""
         return code < self._declared
 
-    def add(self, entry: dict[str, Any]) -> bool:
-        """Add a declaration, which is there whole or not at all; whether there was room."""
+    def add(self, entry: dict[str, Any], markers: int = 0) -> bool:
+        """Add a declaration, which is there whole or not at all; whether there was room.
+
+        With ``markers=1`` it is one of a marker, whose code is how many there were before.
+        """
         if self._pid != os.getpid():
             return False  # an interruption has forked: the file is the parent's
         text = json.dumps(entry).encode()
@@ -463,7 +474,12 @@ class CaptureFile:
             return False
         begin = self.layout.names + at
         self.memory[begin : begin + len(whole)] = whole
-        self.set(NAMES, at + len(whole))
+        end, declared = at + len(whole), self._declared + markers
+        self.reopen()
+        # Without a call: no signal handler comes in between, and no marker is declared twice.
+        self.words[(PAGE + NAMES) // 8] = end
+        self._declared = declared
+        self.reopen()
         return True
 
     # What holds for all of it.
@@ -566,13 +582,21 @@ def checksum(key: int, live: bytes, *parts: bytes) -> int:
     return 1 << 32 | check
 
 
-def _make(path: Path, size: int, header: bytes) -> tuple[mmap.mmap, int]:
-    """Make a file of that size and map it; it has its name when all its room is reserved."""
+def _make(path: Path, size: int, header: bytes) -> tuple[mmap.mmap, int, tuple[int, int]]:
+    """Make a file of that size and map it; it has its name when all its room is reserved.
+
+    Returns
+    -------
+    tuple
+        Its memory, its descriptor, and its device and number.
+    """
     shown = os.fspath(path)
     if path.exists():
         raise there_is(path)
     partial = partial_of(path)
     number = create(partial)
+    found = os.fstat(number)
+    identity = found.st_dev, found.st_ino
     try:
         try:
             _reserve(number, size)
@@ -583,12 +607,13 @@ def _make(path: Path, size: int, header: bytes) -> tuple[mmap.mmap, int]:
             raise OSError(error.errno, f"{what}; record with a smaller capacity", shown) from None
         memory = mmap.mmap(number, size)
         give_name(partial, path)
-    except BaseException:
+        partial.unlink(missing_ok=True)
+    except BaseException:  # of a signal handler, too, when it has its name already
+        partial.unlink(missing_ok=True)
+        remove(path, identity)
         os.close(number)
         raise
-    finally:
-        partial.unlink(missing_ok=True)
-    return memory, number
+    return memory, number, identity
 
 
 def _reserve(number: int, size: int) -> None:

@@ -261,6 +261,8 @@ class _Reader:
     def changed(self) -> bool:
         """Whether what was read was being forgotten, or was closed and is not any more."""
         live = self._live()
+        if os.fstat(self.number).st_size != self.size:
+            return True  # it was finished
         if self.closed:
             return (live.epoch, live.closed) != (self.epoch, self.closed)
         return live.epoch != self.epoch or bool(self.epoch & 1)

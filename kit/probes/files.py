@@ -199,16 +199,20 @@ def create(path: Path) -> int:
     """
     flags = os.O_RDWR | os.O_CREAT | os.O_EXCL
     flags |= getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-    return os.open(path, flags, 0o600)
+    number = os.open(path, flags, 0o600)
+    if hasattr(os, "fchmod"):
+        os.fchmod(number, 0o600)  # whatever the umask takes away
+    return number
 
 
 def make_folder(path: Path) -> None:
     """Make a folder for its user alone, and those that it is in; what is there stays as it is."""
     try:
         path.mkdir(mode=0o700)
+        path.chmod(0o700)  # whatever the umask takes away
     except FileNotFoundError:
         make_folder(path.parent)
-        path.mkdir(mode=0o700, exist_ok=True)
+        make_folder(path)
     except FileExistsError:
         if not path.is_dir():
             raise

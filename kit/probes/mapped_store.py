@@ -89,7 +89,7 @@ def _whole(
     @settles
     @wraps(method)
     def alone(self: MappedStore, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        if self._later:
+        if self._later or self._forget:
             self.keep(None)
         try:
             with inner:
@@ -631,7 +631,7 @@ class MappedStore(Store):
         self.keep(None)  # now, unless a signal handler is in the middle of a write
 
     def _forget_all(self) -> None:
-        self._forget = self._settled = False
+        self._settled = False
         self._cut = 0
         self._set(CLOSED, 0)
         self._anew()
@@ -651,6 +651,7 @@ class MappedStore(Store):
         for place in (COUNTS, LOST, FAILED):
             self._set(place, 0)
         self._set(EPOCH, epoch + 1)
+        self._forget = False  # last: what is interrupted is done once more
 
     @_whole
     def rotate(self, sink: Sink, file: CaptureFile) -> tuple[int, int]:

@@ -52,6 +52,7 @@ M = TypeVar("M", Recorder, "Aggregate", Trigger)
 _GLANCE: Final = 0.05
 _SAVED_EVERY: Final = 5.0
 _LONGEST_WAIT: Final = 60.0
+_LONGEST_GRACE: Final = 1.0
 
 
 class Session:
@@ -340,7 +341,7 @@ class Session:
                 self._keep_within_limits()
         # Who stopped it inside a dispatch did not wait for events that others are recording.
         try:
-            grace.synchronize(timeout=_LONGEST_WAIT)
+            grace.synchronize(timeout=_LONGEST_GRACE)
         except TimeoutError:
             pass  # a probe elsewhere takes its time
         for _ in range(3):

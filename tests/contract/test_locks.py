@@ -144,9 +144,9 @@ def test_rule_16_what_is_declared_in_a_file_is_an_update(unique, tmp_path, monke
     add = CaptureFile.add
     held: list[tuple[str, bool]] = []
 
-    def noted(file, entry):
+    def noted(file, entry, *more):
         held.append((next(iter(entry)), lock.count() > 0))
-        return add(file, entry)
+        return add(file, entry, *more)
 
     with kit.record(unique("*"), path=tmp_path / "0.kit", capacity=100) as events:
         monkeypatch.setattr(CaptureFile, "add", noted)

@@ -562,3 +562,40 @@ def test_rule_37_a_closed_file_may_be_cut_off_by_anybody(m, path):
     events.stop()
     del events
     gc.collect()
+
+
+def test_rule_36_a_descriptor_that_is_another_files_by_now(m, path, tmp_path):
+    """A program that becomes a daemon closes all it has open, and opens other files.
+
+    Seen to fail when the number was taken for the file: another one was cut off, and closed.
+    """
+    other = tmp_path / "other"
+    other.write_bytes(b"precious" * 100_000)
+    events = kit.record(m.name, capacity=100, path=path)
+    fire(m, 3)
+    number = events._sink.file._descriptor
+    with other.open("r+b") as file:
+        os.dup2(file.fileno(), number)
+    assert events.rotate(tmp_path / "next.kit") == 3
+    events.stop()
+    del events
+    gc.collect()
+    assert other.read_bytes() == b"precious" * 100_000
+    assert len(kit.open(path)) == 3
+    os.close(number)  # it is open
+
+
+@pytest.mark.parametrize("where", ["_watch", "add"])
+def test_rule_36_what_interrupts_its_making_leaves_no_file(m, path, monkeypatch, where):
+    """Seen to fail when only its first declaration was looked after."""
+
+    class Interrupt(BaseException):
+        pass
+
+    def interrupted(*_):
+        raise Interrupt
+
+    monkeypatch.setattr(capture_file.CaptureFile, where, interrupted)
+    with pytest.raises(Interrupt):
+        kit.record(m.name, capacity=100, path=path)
+    assert list(path.parent.iterdir()) == []

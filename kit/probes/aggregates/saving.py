@@ -55,7 +55,7 @@ AGGREGATE: Final = {
     "failed?": COUNTS,
     "filtered": {TEXT: COUNTS},
     "capacity": COUNT,
-    "seconds": NUMBER,
+    "seconds": FINITE,
     "quantiles": [_SHARE],
     "histogram": Maybe(
         {
