@@ -106,7 +106,7 @@ class _Sealing:
         if sink.file is None or sink.file.path is None:
             return
         if not any(each() is sink for each in self._sinks.copy()):
-            self._sinks.append(weakref.ref(sink))
+            self._sinks.append(weakref.ref(sink, self._forget))
         # First that, then this; the thread does it the other way round before it ends, so that one
         # of the two sees the other. No lock: a signal handler or a finaliser may come here.
         if not self._runs:
@@ -146,6 +146,13 @@ class _Sealing:
             sink = reference()
             if sink is not None and self._look_at(sink):
                 self.watch(sink)
+
+    def _forget(self, reference: weakref.ref[Sink]) -> None:
+        """Look no more; of one that has gone this is called at once."""
+        try:
+            self._sinks.remove(reference)
+        except ValueError:  # the other one of these two came first
+            pass
 
     def _look_at(self, sink: Sink) -> bool:
         """Whether to look again."""
