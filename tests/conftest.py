@@ -1,6 +1,7 @@
 """What every test shares, and what the end of a run reports."""
 
 import os
+import subprocess
 import sys
 
 import pytest
@@ -17,6 +18,35 @@ settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True
 settings.load_profile("ci" if os.environ.get("CI") else "kit")
 
 
+MOST_FLAKY = 5
+"""If more are red than these, they are."""
+_red: dict[str, None] = {}
+_flaky: list[str] = []
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    """Remember what is red."""
+    if report.failed:
+        _red[report.nodeid] = None
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """With KIT_AGAIN=1, as on CI: what is red is run once more by itself, and named as flaky."""
+    environment = os.environ.copy()
+    asked = environment.pop("KIT_AGAIN", "")
+    if not asked or exitstatus != pytest.ExitCode.TESTS_FAILED or len(_red) > MOST_FLAKY:
+        return
+    for test in _red:
+        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", test]
+        again = subprocess.run(
+            command, cwd=session.config.rootpath, env=environment, capture_output=True, check=False
+        )
+        if again.returncode:
+            return
+    _flaky.extend(_red)
+    session.exitstatus = pytest.ExitCode.OK
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Say what was tested, what was measured, and what was not run for want of a browser."""
     python = ".".join(map(str, sys.version_info[:3]))
@@ -27,6 +57,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         for name, value in report.user_properties
         if name == "measured" and report.when == "call"
     ]
+    for test in _flaky:
+        terminalreporter.write_line(f"FLAKY: {test} was red, and green by itself")
     if measured:
         terminalreporter.section("measured")
         terminalreporter.write_line("\n".join(measured))

@@ -17,7 +17,8 @@ def test_no_change_of_a_file_is_more_than_an_error(kind, tmp_path):
     outcomes, _ = mutations.mutations(kind, 60, 3, tmp_path)
     assert outcomes.total() == 60
     assert outcomes["error"] + outcomes["counted"] > 10
-    assert outcomes["no effect"] > 0
+    if kind in ("stopped", "live"):  # which have room that nobody uses
+        assert outcomes["no effect"] > 0
 
 
 def test_an_exception_that_is_not_the_kit_s_is_found_and_its_case_kept(tmp_path, monkeypatch):
