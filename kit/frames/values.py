@@ -175,7 +175,10 @@ def _text(values: list[Any]) -> Values:
     if not all(issubclass(each, str) for each in types - {type(None)}):
         missing = sum(value is None or value is pd.NA for value in values)
         values = [value if issubclass(type(value), str) else None for value in values]
-        misfits = values.count(None) - missing
+        misfits = sum(value is None for value in values) - missing
+    if not types <= {str, type(None)}:
+        # The text itself: a kind of text of the program's own may do anything.
+        values = [None if value is None else str.__str__(value) for value in values]
     try:
         data = pa.array(values, pa.large_string())
     except UnicodeEncodeError:

@@ -77,7 +77,9 @@ def thread_name_of(ident: int) -> str:
         raise
     except Exception:  # noqa: BLE001 - a program's own kind of thread may do anything
         name = None
-    return name or f"thread {threading.get_native_id()}"
+    if not isinstance(name, str) or not name:
+        return f"thread {threading.get_native_id()}"
+    return str.__str__(name)
 
 
 def _no_cpu() -> int | None:

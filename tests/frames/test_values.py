@@ -209,3 +209,15 @@ def test_the_values_given_are_left_alone():
     values = [1, "x", None]
     convert(values, "int")
     assert values == [1, "x", None]
+
+
+def test_text_of_a_kind_of_its_own_is_taken_as_it_is():
+    """None of its methods is called. Seen to fail when what is missing was counted by comparing."""
+
+    def boom(self, *_):
+        raise RuntimeError("boom")
+
+    odd = type("Odd", (str,), dict.fromkeys(("__eq__", "__len__", "__str__", "encode"), boom))
+    found = convert(["x", odd("text"), 3, None], "str")
+    assert found.data.to_pylist() == ["x", "text", None, None]
+    assert found.misfits == 1

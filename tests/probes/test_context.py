@@ -119,3 +119,21 @@ def test_what_a_program_registers_has_its_type_here_and_in_a_file(
 def test_what_cannot_be_registered(name, function, type, error) -> None:
     with pytest.raises(error, match=name):
         kit.context(name, function, type=type)
+
+
+def test_a_thread_whose_name_is_no_text():
+    """Seen to fail: in C the event was not recorded, in Python no frame could be made of it."""
+
+    def named():
+        threading.current_thread()._name = 7
+        tick()
+
+    tick = kit.marker("context.unnamed")
+    with kit.record(tick) as events:
+        thread = threading.Thread(target=named)
+        thread.start()
+        thread.join()
+    assert len(events) == 1
+    assert [each.name for each in events.snapshot().threads] == [
+        f"thread {each.tid}" for each in events.snapshot().threads
+    ]
