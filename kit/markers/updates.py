@@ -68,29 +68,19 @@ class Batching:
 
     def __enter__(self) -> None:
         if self._updater.batch is None:
-            self._batch = self._updater._local.batch = Batch()
+            self._batch = self._updater.batches[get_ident()] = Batch()
 
     def __exit__(self, kind: type[BaseException] | None, *exc: object) -> None:
         batch, self._batch = self._batch, None
         if batch is None:
             return  # part of the outer batch
-        self._updater._local.batch = None
+        self._updater.batches.pop(get_ident(), None)
         if kind is not None:
             return  # discarded
         if batch.changes:
             self._updater.make(batch.changes)
         if batch.wait:
             grace.synchronize()
-
-
-class _Thread(threading.local):
-    """What there is for each thread."""
-
-    batch: Batch | None = None
-
-    def __init__(self) -> None:
-        # For each fork that it is about to make how often it had the lock, and whether it updated.
-        self.forks: list[tuple[int, bool]] = []
 
 
 class Updater:
@@ -108,7 +98,10 @@ class Updater:
         self.queue: deque[tuple[int, Callable[[], None]]] = deque()
         self._after_hooks: list[tuple[int, Callable[[], None]]] = []
         self._retired: list[ProbeArray] = []
-        self._local = _Thread()
+        # By thread. No `threading.local`: of a finaliser that asks while its thread ends, something
+        # would stay for ever.
+        self.batches: dict[int, Batch] = {}
+        self._forks: dict[int, list[tuple[int, bool]]] = {}
 
     def reset_after_fork(self) -> None:
         """Forget the parent's other threads: none of them will give anything back."""
@@ -121,6 +114,9 @@ class Updater:
         grace.in_update.intersection_update((me,) if self._lock._is_owned() else ())
         self._hook_ended = threading.Condition(self._lock)
         self._waiting_for.clear()
+        for by_thread in (self.batches, self._forks):
+            for ident in by_thread.keys() - {me}:
+                del by_thread[ident]
         # What others have queued the parent makes.
         for queue in (self.queue, self._after_hooks):
             mine = [item for item in queue if item[0] == me]
@@ -135,7 +131,8 @@ class Updater:
         ident = get_ident()
         # First: an exception of a signal handler here is nobody's, and the fork goes on. What was
         # taken from here on is given back, and nothing else.
-        self._local.forks.append((self._lock.count(), ident in grace.in_update))
+        forks = self._forks.setdefault(ident, [])
+        forks.append((self._lock.count(), ident in grace.in_update))
         if holds_inner() or is_finalizing():
             taken = self._lock.acquire(blocking=False)
         else:
@@ -145,11 +142,15 @@ class Updater:
 
     def after_fork(self) -> None:
         """Give back what `before_fork` has taken, in the parent and in the child."""
-        if not self._local.forks:
+        ident = get_ident()
+        forks = self._forks.get(ident)
+        if not forks:
             return
-        count, updating = self._local.forks.pop()
+        count, updating = forks.pop()
+        if not forks:
+            self._forks.pop(ident, None)
         if not updating:
-            grace.in_update.discard(get_ident())
+            grace.in_update.discard(ident)
         while self._lock.count() > count:
             self._lock.release()
         if self.queue or put_off:
@@ -274,7 +275,7 @@ class Updater:
     @property
     def batch(self) -> Batch | None:
         """The batch that this thread is in."""
-        return self._local.batch
+        return self.batches.get(get_ident())
 
     def batching(self) -> Batching:
         """Collect this thread's changes; make them all at the end of the block."""

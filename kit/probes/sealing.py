@@ -142,13 +142,13 @@ class _Sealing:
         """Seal what is full, and close what was stopped where nobody could wait."""
         for reference in self._sinks.copy():
             # First this: whoever has it watched from here on adds it again.
-            self._sinks.remove(reference)
+            self._forget(reference)
             sink = reference()
             if sink is not None and self._look_at(sink):
                 self.watch(sink)
 
     def _forget(self, reference: weakref.ref[Sink]) -> None:
-        """Look no more; of one that has gone this is called at once."""
+        """Look no more; where it has gone this is called at once."""
         try:
             self._sinks.remove(reference)
         except ValueError:  # the other one of these two came first

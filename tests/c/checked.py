@@ -72,7 +72,8 @@ def environment(tool: str) -> dict[str, str]:
         added |= {
             "LD_PRELOAD": f"{library('libasan.so')} {library('libubsan.so')}",
             # What CPython itself keeps until the end is no news; the leak test is another one.
-            "ASAN_OPTIONS": "detect_leaks=0:abort_on_error=1:detect_stack_use_after_return=1",
+            "ASAN_OPTIONS": "detect_leaks=0:abort_on_error=1:detect_stack_use_after_return=1"
+            ":handle_sigbus=0",  # which the kit has a handler for
             "UBSAN_OPTIONS": "halt_on_error=1:print_stacktrace=1",
         }
     return {**os.environ, **added}
