@@ -51,8 +51,10 @@ reference: $(VENV)/dev.stamp  ## the tests of the markers and their contract onc
 	@echo "KIT_DISPATCH=python, where the tests above had $$($(BIN)/python -c 'import kit; print(kit.dispatcher)')"
 	@KIT_DISPATCH=python $(BIN)/python -m pytest -q tests/markers tests/contract $(ARGS) || { status=$$?; test $$status = 5 || exit $$status; }
 
+# In Python what a finaliser fires while its thread ends stays for ever, see docs/contract.md: a fault that is known.
+TORTURE = $(BIN)/python -m kit.torture --everything $(or $(ARGS),--seconds 150)
 torture: $(VENV)/dev.stamp  ## everything at once, 5 minutes, both dispatchers side by side; ARGS="--seconds 1800 --seed 7"
-	@printf '%s\n' c python | xargs -P 2 -I WHICH env KIT_DISPATCH=WHICH $(BIN)/python -m kit.torture --everything $(or $(ARGS),--seconds 150)
+	@printf '%s\n' 'KIT_DISPATCH=c $(TORTURE)' 'KIT_DISPATCH=python $(TORTURE) --without locals' | xargs -P 2 -I WHICH sh -c WHICH
 
 sanitize: $(VENV)/dev.stamp  ## the C extension under gcc's sanitizers; ARGS="tests/contract -k words" go to pytest
 	$(BIN)/python -m tests.c.checked sanitize $(ARGS)
