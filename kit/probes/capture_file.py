@@ -26,6 +26,7 @@ from kit.probes.files import (
     absolute,
     create,
     give_name,
+    identity_of,
     partial_of,
     process,
     remove,
@@ -323,10 +324,9 @@ class CaptureFile:
         if self._descriptor is None:
             return False
         try:
-            found = os.fstat(self._descriptor)
+            return identity_of(os.fstat(self._descriptor)) == self.identity
         except OSError:
             return False
-        return (found.st_dev, found.st_ino) == self.identity
 
     def next(self, path: str | os.PathLike[str] | None) -> CaptureFile:
         """Return another file like this one."""
@@ -595,8 +595,7 @@ def _make(path: Path, size: int, header: bytes) -> tuple[mmap.mmap, int, tuple[i
         raise there_is(path)
     partial = partial_of(path)
     number = create(partial)
-    found = os.fstat(number)
-    identity = found.st_dev, found.st_ino
+    identity = identity_of(os.fstat(number))
     try:
         try:
             _reserve(number, size)

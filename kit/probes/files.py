@@ -28,6 +28,7 @@ __all__ = [
     "create",
     "give_name",
     "identity",
+    "identity_of",
     "make_folder",
     "open_regular",
     "partial_of",
@@ -160,12 +161,13 @@ class Identity(NamedTuple):
 def identity(path: Path) -> Identity | None:
     """Return which file has a name; None where there is none."""
     try:
-        return _identity(path.lstat())
+        return identity_of(path.lstat())
     except FileNotFoundError:
         return None
 
 
-def _identity(found: os.stat_result) -> Identity:
+def identity_of(found: os.stat_result) -> Identity:
+    """Return which file it is that a name or a descriptor was asked for."""
     return Identity(found.st_dev, found.st_ino)
 
 
@@ -317,7 +319,7 @@ def write_json(path: Path, data: Any, *, new: bool = False, indent: int | None =
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-            written = _identity(os.fstat(file.fileno()))
+            written = identity_of(os.fstat(file.fileno()))
         if new:
             give_name(partial, path)
         else:
