@@ -311,9 +311,8 @@ class MappedStore(Store):
     @_whole
     def fail(self) -> None:
         """Count in the file an event that could not be written."""
-        with inner:
-            self._reopen()
-            self._words[(PAGE + FAILED) // 8] += 1
+        self._reopen()
+        self._words[(PAGE + FAILED) // 8] += 1
 
     def _lose(self, buffer: _MappedBuffer, code: int) -> None:
         before = buffer.lost[code]
@@ -662,44 +661,43 @@ class MappedStore(Store):
         tuple of int
             How many events that are, and how many of its cells hold them.
         """
-        with inner:
-            self._is_cut()
-            self._release_gone()
-            pid, events, cells = self._pid, self._events(), self._taken.rfind(b"\1") + 1
-            # First what there may be no memory for: all of it is done, or none.
-            taken, full = bytearray(file.layout.cells), deque[_Block]()
-            spare: tuple[list[int], list[int]] = [], []
-            fresh: list[tuple[Any, ...]]
-            fresh = [(each, deque(), {}, Counter()) for each in self._mapped()]
-            each_fresh = iter(fresh)
-            whole = file.layout.size
-            self._note_ends()
-            # These are counted from the beginning, in each file.
-            file.words[(PAGE + LOST) // 8] = self._cut
-            file.words[(PAGE + FAILED) // 8] = self._live(FAILED)
-            self._settled = False
-            self._memory, self._words, self._layout = file.memory, file.words, file.layout
-            self._taken, self._full = taken, full
-            self._spare_threads, self._spare_counts = spare
-            self._serial = self._held = 0
-            self._file, self._whole = file, whole
-            sink.file = file
-            for buffer, blocks, slots, gone in each_fresh:
-                buffer.blocks, buffer.slots, buffer.gone = blocks, slots, gone
-                buffer.current = buffer.slot = None
-            if pid != os.getpid():
-                # An interruption has forked before the file was this store's, and let go of the
-                # old one only. From here on `detach` lets go of this one.
-                sink.file, self._pid = None, pid
-                self.detach()
-            for buffer, *_ in fresh:
-                if buffer.ended:
-                    self._let_go(buffer)
-                # And these.
-                for code, count in buffer.lost.items():
-                    if buffer is not self.ended:
-                        self._count_lost(buffer, code, count)
-            self._count_lost_of_ended()
+        self._is_cut()
+        self._release_gone()
+        pid, events, cells = self._pid, self._events(), self._taken.rfind(b"\1") + 1
+        # First what there may be no memory for: all of it is done, or none.
+        taken, full = bytearray(file.layout.cells), deque[_Block]()
+        spare: tuple[list[int], list[int]] = [], []
+        fresh: list[tuple[Any, ...]]
+        fresh = [(each, deque(), {}, Counter()) for each in self._mapped()]
+        each_fresh = iter(fresh)
+        whole = file.layout.size
+        self._note_ends()
+        # These are counted from the beginning, in each file.
+        file.words[(PAGE + LOST) // 8] = self._cut
+        file.words[(PAGE + FAILED) // 8] = self._live(FAILED)
+        self._settled = False
+        self._memory, self._words, self._layout = file.memory, file.words, file.layout
+        self._taken, self._full = taken, full
+        self._spare_threads, self._spare_counts = spare
+        self._serial = self._held = 0
+        self._file, self._whole = file, whole
+        sink.file = file
+        for buffer, blocks, slots, nothing in each_fresh:
+            buffer.blocks, buffer.slots, buffer.gone = blocks, slots, nothing
+            buffer.current = buffer.slot = None
+        if pid != os.getpid():
+            # An interruption has forked before the file was this store's, and let go of the
+            # old one only. From here on `detach` lets go of this one.
+            sink.file, self._pid = None, pid
+            self.detach()
+        for buffer, *_ in fresh:
+            if buffer.ended:
+                self._let_go(buffer)
+            # And these.
+            for code, count in buffer.lost.items():
+                if buffer is not self.ended:
+                    self._count_lost(buffer, code, count)
+        self._count_lost_of_ended()
         return events, cells
 
     def _note_ends(self) -> None:
@@ -715,49 +713,41 @@ class MappedStore(Store):
         Of each the block, where its records begin, and how many bytes they are. With ``every``,
         those besides that are still being filled.
         """
-        with inner:
-            found = [
-                (block, block.place, block.used)
-                for buffer in self._mapped()
-                for block in buffer.blocks
-                if block.used != block.summed and (every or block is not buffer.current)
-            ]
-            return self._memory, found
+        found = [
+            (block, block.place, block.used)
+            for buffer in self._mapped()
+            for block in buffer.blocks
+            if block.used != block.summed and (every or block is not buffer.current)
+        ]
+        return self._memory, found
 
     @_whole
     def seal(self, block: _Block, check: int, summed: int) -> bool:
         """Note the checksum of so many bytes; whether the piece is still there."""
-        with inner:
-            there = block in block.buffer.blocks and block.buffer in self.every
-            if there:
-                self._words[(block.place - PIECE.size + SEAL) // 8] = seal(check, summed)
-                block.summed = summed
-            return there
+        there = block in block.buffer.blocks and block.buffer in self.every
+        if there:
+            self._words[(block.place - PIECE.size + SEAL) // 8] = seal(check, summed)
+            block.summed = summed
+        return there
 
     @_whole
     def settle(self) -> mmap.mmap | None:
         """Have whoever writes next say that the file has changed; None when not all is sealed."""
-        with inner:
-            self._release_gone()
-            blocks = [block for buffer in self._mapped() for block in buffer.blocks]
-            if (
-                self._writing
-                or self._is_cut()
-                or any(block.used != block.summed for block in blocks)
-            ):
-                return None
-            self._note_ends()
-            self._settled = True
-            return self._memory
+        self._release_gone()
+        blocks = [block for buffer in self._mapped() for block in buffer.blocks]
+        if self._writing or self._is_cut() or any(block.used != block.summed for block in blocks):
+            return None
+        self._note_ends()
+        self._settled = True
+        return self._memory
 
     @_whole
     def close(self, memory: mmap.mmap, value: int) -> bool:
         """Say in the file that it is whole; whether nobody has written since `settle`."""
-        with inner:
-            if memory is not self._memory or not self._settled:
-                return False
-            self._set(CLOSED, value)
-            return True
+        if memory is not self._memory or not self._settled:
+            return False
+        self._set(CLOSED, value)
+        return True
 
     def cells_free(self) -> int:
         """How many cells of the file are free."""
@@ -797,16 +787,15 @@ class MappedStore(Store):
 
     @_whole
     def _read(self, newest: int | None, *, take: bool) -> list[Piece]:
-        with inner:
-            self._is_cut()
+        self._is_cut()
+        whole, found = self._whole, self._found(newest)
+        while self._is_cut() and self._whole < whole:
+            # What was cut off while it was copied is zeros: again, without it.
             whole, found = self._whole, self._found(newest)
-            while self._is_cut() and self._whole < whole:
-                # What was cut off while it was copied is zeros: again, without it.
-                whole, found = self._whole, self._found(newest)
-            if take:
-                for buffer in self._mapped():
-                    for block in buffer.blocks:
-                        block.taken = (block.used, block.events)
+        if take:
+            for buffer in self._mapped():
+                for block in buffer.blocks:
+                    block.taken = (block.used, block.events)
         pieces = []
         for buffer, events, parts, lost, overwritten in found:
             rows: list[Row] = []
@@ -837,17 +826,15 @@ class MappedStore(Store):
 
     @_whole
     def __len__(self) -> int:
-        with inner:
-            self._is_cut()
-            taken = (block.taken[1] for buffer in self._mapped() for block in buffer.blocks)
-            return self._events() - sum(taken)
+        self._is_cut()
+        taken = (block.taken[1] for buffer in self._mapped() for block in buffer.blocks)
+        return self._events() - sum(taken)
 
     @_whole
     def cut(self) -> int:
         """How many of the lost were in a part of the file that has gone."""
-        with inner:
-            self._is_cut()
-            return self._cut
+        self._is_cut()
+        return self._cut
 
     def lost(self) -> int:
         """How many events found no room, or were in a part of the file that has gone."""
