@@ -1112,6 +1112,24 @@ store_close(Store *self, PyObject *args)
     return PyBool_FromLong(same);
 }
 
+PyDoc_STRVAR(limit_doc, "limit(capacity, sub_buffer)\n--\n\n"
+                        "Keep so many from now on; with 0 and 0 whatever comes is lost.");
+
+static PyObject *
+store_limit(Store *self, PyObject *args)
+{
+    long long capacity;
+    Py_ssize_t sub_buffer;
+    if (!PyArg_ParseTuple(args, "Ln", &capacity, &sub_buffer))
+        return NULL;
+    KIT_LOCK(&self->lock);
+    self->capacity = capacity;
+    self->sub_buffer = sub_buffer;
+    self->overwrite = sub_buffer > 0;
+    KIT_UNLOCK(&self->lock);
+    Py_RETURN_NONE;
+}
+
 PyDoc_STRVAR(describe_doc, "describe(code, kinds)\n--\n\nSay which columns the records of a code have.");
 
 static int
@@ -1164,6 +1182,7 @@ static PyMethodDef store_methods[] = {
     {"settle", (PyCFunction)store_settle, METH_NOARGS, settle_doc},
     {"close", (PyCFunction)store_close, METH_VARARGS, close_doc},
     {"describe", (PyCFunction)store_describe, METH_VARARGS, describe_doc},
+    {"limit", (PyCFunction)store_limit, METH_VARARGS, limit_doc},
     {NULL},
 };
 

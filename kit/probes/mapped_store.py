@@ -309,6 +309,12 @@ class MappedStore(Store):
             self._settled = False
 
     @_whole
+    def limit(self, capacity: int, sub_buffer: int) -> None:
+        """Keep so many from now on; with 0 and 0 whatever comes is lost."""
+        self.capacity = capacity
+        self.sub_buffer = sub_buffer
+
+    @_whole
     def fail(self) -> None:
         """Count in the file an event that could not be written."""
         self._reopen()
@@ -875,6 +881,14 @@ class MappedSink(Sink):
     def rotation(self, file: CaptureFile) -> Callable[[], tuple[int, int]]:
         """Return what goes on in another file, with the registry's lock held."""
         return partial(self.store.rotate, self, file)
+
+    def end(self) -> None:
+        """Lose, and count, whatever comes from now on."""
+        self.store.limit(0, 0)
+
+    def resume(self) -> None:
+        """Keep again what comes."""
+        self.store.limit(self.capacity, sub_buffer(self.capacity) if self.overwrite else 0)
 
     def cells_free(self) -> int:
         """How many cells of the file are free."""

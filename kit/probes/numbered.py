@@ -101,6 +101,9 @@ class NumberedFiles:
         if last and recorder.probe.observer is not None:
             self._save_dispatches(name, recorder)
         self._failed.add(name)
+        if last:
+            # First: an event that a probe elsewhere brings after its last file would be nowhere.
+            recorder.end()
         events = len(recorder)
         try:
             events = recorder.rotate(None) if last else self._go_on(name, recorder)

@@ -379,6 +379,7 @@ class Recorder:
         if self._running:
             return
         self._cuts = self._cuts.started(time.monotonic_ns())
+        self._sink.resume()
         handles: list[Connection | PatternConnection] = []
         with batch():
             for pattern in self.patterns:
@@ -423,6 +424,14 @@ class Recorder:
         self._note(correct=at is not None)
         if over:
             sealing.close(self._sink)
+
+    def end(self) -> None:
+        """Lose, and count, what a dispatch still brings after `stop`, until `start`.
+
+        For whoever goes on without it: it has a file, and what comes after the last one would be
+        nowhere.
+        """
+        self._sink.end()
 
     def _waited(self) -> bool:
         """Wait for events that are being recorded; whether that could be done."""

@@ -101,6 +101,7 @@ class Session:
         self._describing = new_lock(OUTER + 30, "a session's manifest")
         self._manifest: Identity | None = None
         self._thread: threading.Thread | None = None
+        self._all_written = threading.Event()
         self._stops: list[None] = [None]
         self._started: float | None = None
         self._stopped: float | None = None
@@ -287,7 +288,7 @@ class Session:
         # At the interpreter's end that thread does not run any more.
         waits = not inside() and not sys.is_finalizing()
         if thread is not None and waits and thread is not threading.current_thread():
-            thread.join(_LONGEST_WAIT)
+            self.join(_LONGEST_WAIT)
 
     def _stop_members(self, at: int | None) -> None:
         for recorder in self.recorders.values():
@@ -312,9 +313,10 @@ class Session:
             Whether it has.
         """
         thread = self._thread
-        if thread is not None and not sys.is_finalizing():  # as in `stop`
-            thread.join(timeout)
-        return thread is None or not thread.is_alive()
+        # In the child of a fork, and at the interpreter's end, that thread does not run.
+        if thread is None or sys.is_finalizing() or not thread.is_alive():
+            return thread is None or not thread.is_alive()
+        return self._all_written.wait(timeout)
 
     def __enter__(self) -> Self:
         self.start()
@@ -326,6 +328,25 @@ class Session:
     # Writing, on a thread of its own.
 
     def _run(self) -> None:
+        try:
+            self._write_as_it_comes()
+            all_there = self._write_the_last()
+        finally:
+            self._all_written.set()
+        if all_there:
+            return
+        # Nobody waits any more. What a recorder loses from here on, and what an aggregate still
+        # counts, is told to whoever opens the session later.
+        counts = self._late_counts()
+        grace.synchronize()
+        if self._late_counts() != counts:
+            self._save(over=True)
+
+    def _late_counts(self) -> list[int]:
+        lost = [each.lost for each in self.recorders.values()]
+        return lost + [each.count for each in self.aggregates.values()]
+
+    def _write_as_it_comes(self) -> None:
         while self.running:
             due = time.monotonic() + self.every
             saved = time.monotonic()
@@ -339,15 +360,20 @@ class Session:
             if self.running:
                 self._write(last=False)
                 self._keep_within_limits()
+
+    def _write_the_last(self) -> bool:
+        """Write what is left; False where a dispatch that is still under way may bring more."""
         # Who stopped it inside a dispatch did not wait for events that others are recording.
         try:
             grace.synchronize(timeout=_LONGEST_GRACE)
+            all_there = True
         except TimeoutError:
-            pass  # a probe elsewhere takes its time
+            all_there = False  # a probe elsewhere takes its time
         for _ in range(3):
             if self._write(last=True):
-                return
+                return all_there
             time.sleep(_GLANCE)
+        return True  # the files are not complete, and do not say that they are
 
     def _is_time(self, due: float) -> bool:
         """Whether to write: when that is due, a recorder is filling up, or it was stopped."""

@@ -111,6 +111,13 @@ class Sink(ABC):
         """
         raise NotImplementedError
 
+    def end(self) -> None:
+        """Lose, and count, whatever comes from now on; for one that has a file."""
+        raise NotImplementedError
+
+    def resume(self) -> None:  # noqa: B027 - only `end` ends it
+        """Keep again what comes."""
+
     def cells_free(self) -> int:
         """How many cells of the file are free."""
         return 0

@@ -141,7 +141,8 @@ class World:
         def permanent(*_: object) -> None:
             up()
 
-        return (site or self.sites[place]).connect(permanent, error_limit=None)
+        site = self.sites[place] if site is None else site  # one that is off is false
+        return site.connect(permanent, error_limit=None)
 
     def names(self) -> list[str]:
         """The names of all sites."""

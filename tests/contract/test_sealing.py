@@ -18,6 +18,7 @@ from kit.probes.capture_file import (
     PIECE_MAGIC,
     Live,
 )
+from tests.contract.conftest import PATIENCE
 from tests.contract.test_captures import capture_layout, damage
 from tests.contract.tools import LONG, run_apart, until
 
@@ -160,6 +161,51 @@ def test_rule_36_a_session_goes_on_where_it_began(m, tmp_path, monkeypatch):
     opened = kit.open(tmp_path / "run")
     assert opened.complete
     assert opened.frame()["n"].tolist() == list(range(20))
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_rule_28_what_comes_after_a_sessions_last_file_is_lost(m, unique, tmp_path, monkeypatch, mode):
+    """Seen to fail when it went to memory that nobody would look at, and into no count."""
+    for room, wait in (("session", "_LONGEST_GRACE"), ("recorder", "_LONGEST_WAIT")):
+        monkeypatch.setattr(f"kit.probes.{room}.{wait}", 0.01)
+    asked, answer = threading.Event(), threading.Event()
+
+    def slow():
+        asked.set()
+        assert answer.wait(PATIENCE)
+        return 1
+
+    name = unique("slow").replace(".", "_")
+    kit.context(name, slow, int)
+    run = kit.session(tmp_path / "run", every=60)
+    events = run.record(m.name, capacity=1000, mode=mode, context=[name])
+    late = threading.Thread(target=fire, args=(m, 1))
+    try:
+        with run:
+            (handle,) = events.handles
+            late.start()
+            assert asked.wait(PATIENCE)
+        assert run.written == {"events": 0}
+        assert kit.open(run.folder).complete
+    finally:
+        answer.set()
+        late.join(PATIENCE)
+        kit.probes.context.CONTEXT.pop(name)
+    assert (handle.calls, run.written["events"], events.lost, len(events)) == (1, 0, 1, 0)
+    assert run.join(PATIENCE)
+    until(lambda: kit.open(run.folder).manifest["recorders"]["events"]["lost"] == {m.name: 1})
+
+
+def test_rule_28_a_recorder_of_a_session_that_is_over_can_be_used_again(m, tmp_path):
+    """Seen to fail when it went on losing all that came."""
+    run = kit.session(tmp_path / "run", every=60)
+    events = run.record(m.name, capacity=5)
+    with run:
+        fire(m, 1)
+    with events:
+        fire(m, 7, first=1)
+    assert events.frame()["n"].tolist() == [1, 2, 3, 4, 5]
+    assert (run.written["events"], events.lost) == (1, 2)
 
 
 def test_rule_36_a_session_removes_only_its_own_files(m, tmp_path):
