@@ -12,6 +12,7 @@ import os
 import random
 import sys
 import threading
+import time
 import traceback
 from collections import Counter, deque
 from typing import TYPE_CHECKING, Any, Final
@@ -104,6 +105,7 @@ class World:
         self.lasting: list[Recording] = []
         self.people = itertools.count()
         self._interruptions = itertools.count()
+        self._begun, self._ended = Tally(), Tally()
         self._files = itertools.count()
         self.working = False
         self.quiet = True
@@ -176,8 +178,15 @@ class World:
 
     def interrupt(self, who: int) -> None:
         """Fire, connect or disconnect, wherever this thread may be just now."""
-        if self.quiet:
-            return
+        # First this: who has set `quiet` and finds as many ended as begun has seen the last of them.
+        self._begun.up()
+        try:
+            if not self.quiet:
+                self._interrupt(who)
+        finally:
+            self._ended.up()
+
+    def _interrupt(self, who: int) -> None:
         n = next(self._interruptions)
         try:
             if n % 8 < 4:
@@ -265,6 +274,10 @@ class World:
                 # The watchdog looks at the workers meanwhile, and this thread has nothing to do.
                 self.beats += 1
         self.quiet = True
+        # Threads of the kit's own are interrupted, too, and do not rest.
+        while self._ended.n != self._begun.n:
+            time.sleep(0.001)
+            self.beats += 1
         gc.collect()
         # An update that a finaliser has left behind is made by the next one.
         self._nobody.connect(self.guest, Private()).disconnect()
