@@ -51,7 +51,7 @@ reference: $(VENV)/dev.stamp  ## the tests of the markers and their contract onc
 	@echo "KIT_DISPATCH=python, where the tests above had $$($(BIN)/python -c 'import kit; print(kit.dispatcher)')"
 	@KIT_DISPATCH=python $(BIN)/python -m pytest -q tests/markers tests/contract $(ARGS) || { status=$$?; test $$status = 5 || exit $$status; }
 
-# In Python what a finaliser fires while its thread ends stays for ever, see docs/contract.md: a fault that is known.
+# In Python without `locals`: CPython keeps something of each of those threads, see docs/contract.md, rule 28.
 TORTURE = $(BIN)/python -m kit.torture --everything $(or $(ARGS),--seconds 150)
 torture: $(VENV)/dev.stamp  ## everything at once, 5 minutes, both dispatchers side by side; ARGS="--seconds 1800 --seed 7"
 	@printf '%s\n' 'KIT_DISPATCH=c $(TORTURE)' 'KIT_DISPATCH=python $(TORTURE) --without locals' | xargs -P 2 -I WHICH sh -c WHICH

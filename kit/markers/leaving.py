@@ -2,32 +2,29 @@
 
 CPython drops a thread's local storage when the thread ends, and what lives there with it. What is
 kept by a thread's identifier is given up then: the identifier goes to another thread.
+
+A finaliser of something else that lived there may fire in the thread's last steps, after that: what
+is put into local storage by then stays for ever. It is kept here instead, and given up when the
+next thread comes that has the identifier.
 """
 
 from __future__ import annotations
 
+import sys
+import threading
 import weakref
+from threading import get_ident, get_native_id
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from types import FrameType
+    from typing import Any, Final
 
-__all__ = ["Leaving"]
+__all__ = ["arrived", "in_last_steps", "leftovers", "tell_when_gone"]
 
 
-class Leaving:
-    """Lives in a thread's local storage, and tells its owner when that goes.
-
-    Parameters
-    ----------
-    owner : object
-        Its ``leave(ident, what)`` is called, perhaps in the middle of anything, as of any
-        finaliser: it waits for nothing. It is not kept alive.
-    ident : int
-        The thread.
-    what : object
-        What the owner keeps for the thread.
-    """
+class _Leaving:
+    """Tells its owner when it goes, perhaps in the middle of anything, as any finaliser does."""
 
     __slots__ = ("ident", "owner", "what")
 
@@ -41,3 +38,61 @@ class Leaving:
         owner = self.owner() if hasattr(self, "owner") else None
         if owner is not None:
             owner.leave(self.ident, self.what)
+
+
+leftovers: Final[dict[tuple[int, int], list[_Leaving]]] = {}
+"""What threads have begun in their last steps, by their identifiers in Python and in the system.
+The first is used again soon, so that there are never many; the second is not."""
+
+_finalize: Final = weakref.finalize.__call__.__code__
+
+
+def in_last_steps(ident: int) -> bool:
+    """Tell whether the calling thread's local storage may be gone already.
+
+    Parameters
+    ----------
+    ident : int
+        The calling thread's.
+
+    Returns
+    -------
+    bool
+    """
+    # Not threading.enumerate(), which takes a lock: a signal handler may come here.
+    if ident in getattr(threading, "_active", ()):
+        return False  # `threading` has begun it, and not ended it yet
+    # Or begun by others: then its outermost function is its own, and not a finaliser.
+    frame: FrameType = sys._getframe()
+    while frame.f_back is not None:
+        frame = frame.f_back
+    return frame.f_code.co_name == "__del__" or frame.f_code is _finalize
+
+
+def tell_when_gone(local: threading.local, owner: Any, ident: int, what: Any) -> None:
+    """Have an owner told when the calling thread has ended.
+
+    Parameters
+    ----------
+    local : threading.local
+        The owner's.
+    owner : object
+        Its ``leave(ident, what)`` is called; it waits for nothing. It is not kept alive.
+    ident : int
+        The thread.
+    what : object
+        What the owner keeps for the thread.
+    """
+    leaving = _Leaving(owner, ident, what)
+    if in_last_steps(ident):
+        leftovers.setdefault((ident, get_native_id()), []).append(leaving)
+    else:
+        local.leaving = leaving
+
+
+def arrived() -> None:
+    """Give up what others left behind that had the calling thread's identifier before it."""
+    ident, native = get_ident(), get_native_id()
+    for key in list(leftovers):
+        if key[0] == ident and key[1] != native:
+            leftovers.pop(key, None)

@@ -10,7 +10,7 @@ import threading
 from threading import get_ident
 
 from kit.markers.choice import dispatcher
-from kit.markers.leaving import Leaving
+from kit.markers.leaving import arrived, in_last_steps, leftovers, tell_when_gone
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -58,18 +58,21 @@ class _Ended:
 _ended: Final = _Ended()
 
 local: Final = threading.local()
-"""``local.reader`` is the calling thread's record, as soon as it has registered."""
+"""``local.reader`` is the calling thread's record, from its first dispatch to its last steps."""
 
 
 def register() -> Reader:
     """Return the calling thread's record, made where there is none; where updaters find it."""
     ident = get_ident()
+    if leftovers:
+        arrived()
     # One operation: a signal handler that comes here in between gets the same record.
     new = Reader(ident)
     reader = readers.setdefault(ident, new)
     if reader is new:
-        local.leaving = Leaving(_ended, ident, reader)
-    local.reader = reader
+        tell_when_gone(local, _ended, ident, reader)
+    if not in_last_steps(ident):
+        local.reader = reader
     return reader
 
 

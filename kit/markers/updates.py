@@ -11,6 +11,7 @@ waits for the inner one.
 from __future__ import annotations
 
 import threading
+import time
 from collections import deque
 from functools import partial
 from sys import is_finalizing
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["Batch", "Updater"]
 
 _LONGEST_WAIT_TO_FORK: Final = 1.0
+_GLANCE, _LONGEST_COURTESY = 50e-6, 10e-3
 
 
 class Batch:
@@ -94,6 +96,9 @@ class Updater:
         self._hook_ended = threading.Condition(self._lock)
         self._waiting_for: dict[int, Marker] = {}
         self._try_lock = partial(self._lock.acquire, False)
+        # Which threads wait for the lock, and how often somebody has had it: see `_let_others`.
+        self._asking: set[int] = set()
+        self._turns = 0
         # With the thread that asks.
         self.queue: deque[tuple[int, Callable[[], None]]] = deque()
         self._after_hooks: list[tuple[int, Callable[[], None]]] = []
@@ -114,6 +119,7 @@ class Updater:
         grace.in_update.intersection_update((me,) if self._lock._is_owned() else ())
         self._hook_ended = threading.Condition(self._lock)
         self._waiting_for.clear()
+        self._asking.clear()
         for by_thread in (self.batches, self._forks):
             for ident in by_thread.keys() - {me}:
                 del by_thread[ident]
@@ -168,12 +174,16 @@ class Updater:
         if begun:
             look()
         retired: list[ProbeArray] = []
+        ident = get_ident()
         try:
             if holds_inner() or (is_finalizing() and gone(self._lock)):
                 return False
+            self._asking.add(ident)
             # `with`, not acquire(): it leaves no gap in which the exception of a signal handler
             # would find the lock taken and nobody about to give it back.
             with self._lock:
+                self._asking.discard(ident)
+                self._turns += 1
                 if self._busy:
                     return False
                 # An update that interrupts here, on this thread, finds nothing begun.
@@ -183,11 +193,26 @@ class Updater:
                 finally:
                     self._busy = False
         finally:
+            self._asking.discard(ident)
             # The old arrays, and private data with its __del__, go only now, without the lock.
             retired.clear()
             if self.queue or put_off:
                 self.settle()
+        if self._asking:
+            self._let_others()
         return True
+
+    def _let_others(self) -> None:
+        """Let one of those who wait for the lock have it before this thread asks again.
+
+        A thread that gives up a lock is still running when the one that waited wakes up. In a storm
+        of updates one that waits might never get it, and its dispatch never end.
+        """
+        turns, end = self._turns, time.monotonic() + _LONGEST_COURTESY
+        while self._asking and self._turns == turns and time.monotonic() < end:
+            if is_finalizing() or self._lock._is_owned():
+                return
+            time.sleep(_GLANCE)
 
     def make_or_queue(self, update: Callable[[], None]) -> None:
         """Run an update with the lock held; as soon as can be where this thread must not wait."""

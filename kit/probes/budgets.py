@@ -13,7 +13,7 @@ import threading
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
-from kit.markers.leaving import Leaving
+from kit.markers.leaving import tell_when_gone
 from kit.probes import clock
 
 if TYPE_CHECKING:
@@ -66,7 +66,7 @@ class _Meter:
             new = _Account(now)
             account = self.accounts.setdefault(ident, new)
             if account is new:
-                self.budget._local.leaving = Leaving(self.budget, ident, account)
+                tell_when_gone(self.budget._local, self.budget, ident, account)
         level = self.budget._paid_in(account, now)
         if level < 0:
             spent = account.spent

@@ -19,7 +19,7 @@ from functools import partial
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
-from kit.markers.leaving import Leaving
+from kit.markers.leaving import arrived, leftovers, tell_when_gone
 from kit.markers.locks import inner
 from kit.markers.tally import Tally
 from kit.probes.capture import Row, ThreadEvents
@@ -180,6 +180,8 @@ class Store(ABC):
 
     def buffer(self, ident: int) -> Buffer:
         """Return the calling thread's buffer, made where there is none."""
+        if leftovers:
+            arrived()
         buffer = self.buffers.get(ident)
         if buffer is None:
             # A signal handler may come here in between: whoever is first, there is one buffer.
@@ -188,7 +190,7 @@ class Store(ABC):
                 buffer = self.buffers.setdefault(ident, new)
                 if buffer is new:
                     self.every[buffer] = None
-                    self._local.leaving = Leaving(self, ident, buffer)
+                    tell_when_gone(self._local, self, ident, buffer)
                     self.appends[ident] = buffer.append
             except BaseException:  # no memory, or a signal handler's: as if it had not been begun
                 if self.buffers.get(ident) is new:

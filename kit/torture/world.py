@@ -178,7 +178,7 @@ class World:
 
     def interrupt(self, who: int) -> None:
         """Fire, connect or disconnect, wherever this thread may be just now."""
-        # First this: who has set `quiet` and finds as many ended as begun has seen the last of them.
+        # First this: who has set `quiet`, and then finds as many ended as begun, has seen the last.
         self._begun.up()
         try:
             if not self.quiet:

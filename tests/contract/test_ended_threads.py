@@ -133,6 +133,41 @@ def test_rule_28_memory_does_not_grow_with_threads_that_have_ended(unique, tmp_p
     assert grown / 800 < 32, f"{grown / 800:.0f} bytes a thread"
 
 
+class FiresAtItsEnd:
+    """Lives in a thread's local storage."""
+
+    def __init__(self, m):
+        self.m = m
+
+    def __del__(self):
+        self.m(threading.get_native_id())
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("kept", ["in memory", "in a file", "with dispatches"])
+def test_rule_29_what_a_thread_fires_in_its_last_steps_is_its_own(unique, tmp_path, mode, kept):
+    """Seen to fail in Python: the next thread of that identifier went on in the same buffer."""
+    m = kit.marker(unique("m"), n=int)
+    local = threading.local()
+    where = {"in a file": {"path": tmp_path / "a.kit"}, "with dispatches": {"dispatches": True}}
+
+    def last_steps(n):
+        local.first = FiresAtItsEnd(m)
+        if n % 2:
+            m(threading.get_native_id())
+
+    with kit.record(m, capacity=1000, mode=mode, **where.get(kept, {})) as events:
+        for n in range(8):
+            one_after_another(lambda _, n=n: last_steps(n), 1)
+            one_after_another(lambda _: m(threading.get_native_id()), 1, name="next")
+    threads = [each for each in events.snapshot().threads if each.rows]
+    assert sum(len(each.rows) for each in threads) == 8 + 8 + 4
+    assert all(row[2] == (each.tid,) for each in threads for row in each.rows)
+    if kept == "with dispatches":
+        fired, dispatched = (kit.frames.events(events.snapshot()), events.dispatches())
+        assert sorted(dispatched["tid"]) == sorted(fired["n"])
+
+
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("kept", ["in memory", "in a file"])
 def test_rule_28_as_many_buffers_as_threads_whose_events_are_there(unique, tmp_path, mode, kept):

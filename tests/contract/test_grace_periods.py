@@ -1009,3 +1009,34 @@ def test_rule_23_storms_starve_nobody(unique, background, switching):
     finally:
         done.set()
     assert starved == [False] * 3
+
+
+def test_rule_23_who_has_updated_lets_one_that_waits_go_first(unique, background, monkeypatch):
+    """Whoever gives up the lock is running, and the one that waits for it has to wake up.
+
+    Seen to fail when the next update is made as soon as the last one: a thread in a dispatch waited
+    for a minute and a half, and so did all that waited for it.
+    """
+    monkeypatch.setattr("kit.markers.updates._LONGEST_COURTESY", PATIENCE)
+    m = kit.marker(unique("m"))
+    updater = kit.markers.registry.updater
+    order: list[str] = []
+    threads: list[threading.Thread] = []
+
+    def update(who: str) -> None:
+        with m.connect(lambda: None):
+            order.append(who)
+
+    def held() -> None:
+        threads.append(background(update, "who waited"))
+        deadline = time.monotonic() + PATIENCE
+        while not updater._asking and time.monotonic() < deadline:
+            time.sleep(0.001)
+        time.sleep(0.001)  # from where it says that it asks to where it does
+
+    for _ in range(10):
+        order.clear()
+        updater.exclusively(held)
+        update("who had it")
+        threads.pop().join(PATIENCE)
+        assert order == ["who waited", "who had it"]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from kit.markers.choice import dispatcher, unlocked
 from kit.markers.importing import import_room
-from kit.markers.leaving import Leaving
+from kit.markers.leaving import tell_when_gone
 from kit.markers.tally import Tally
 from kit.probes.aggregates.cells import Cell, plain
 from kit.probes.aggregates.sketch import room, scale
@@ -128,7 +128,7 @@ class State:
         # A signal handler may come here in between: whoever is first, the thread has one table.
         mine = self.tables.setdefault(ident, table)
         if mine is table:
-            self._local.leaving = Leaving(self, ident, table)
+            tell_when_gone(self._local, self, ident, table)
         else:
             self._left.append(table)
         return mine
