@@ -338,7 +338,9 @@ class Session:
         # Nobody waits any more. What a recorder loses from here on, and what an aggregate still
         # counts, is told to whoever opens the session later.
         counts = self._late_counts()
-        grace.synchronize()
+        cookie = grace.snapshot()
+        while not grace.elapsed(cookie):  # not `synchronize`, which looks a thousand times a second
+            time.sleep(_GLANCE)
         if self._late_counts() != counts:
             self._save(over=True)
 

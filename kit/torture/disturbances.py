@@ -126,7 +126,7 @@ class Signals(Disturbance):
     """A timer's signals on the main thread: fire, connect, disconnect, have recorders rotate."""
 
     EVERY: Final = 0.001
-    LATEST: Final = 1.0
+    LATEST: Final = 16.0
 
     def __init__(self, world: World) -> None:
         super().__init__(world)
