@@ -21,7 +21,7 @@ import kit
 from kit.markers.tally import Tally
 from kit.probes.capture_reading import read
 from kit.torture.recording import Recording, filtered, people_in, reads
-from kit.torture.world import Private, Worker, World
+from kit.torture.world import LOCAL, Private, Worker, World
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -196,7 +196,7 @@ class _Cycle:
 class Finalisers(Disturbance):
     """Finalisers that fire, connect and disconnect, run by the garbage collector."""
 
-    MOST: Final = 50
+    MOST: Final = 10
     """Cycles there may be at a time: the thread that collects runs the finalisers of all."""
 
     def __init__(self, world: World) -> None:
@@ -240,7 +240,7 @@ class _Ending:
             self.connection.disconnect()
         except Exception as error:  # noqa: BLE001
             self.world.violate("a thread-local's finaliser could not disconnect", error)
-        self.world.interrupt(-4)
+        self.world.interrupt(LOCAL)
 
 
 class _Leaving(Worker):

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from kit.markers import Connection, Marker
     from kit.torture.recording import Recording
 
-__all__ = ["Private", "Worker", "World"]
+__all__ = ["LOCAL", "Private", "Worker", "World"]
 
 MOST_GUESTS: Final = 30
 """Connections of interruptions that there may be at a time."""
@@ -185,6 +185,16 @@ class World:
                 self._interrupt(who)
         finally:
             self._ended.up()
+            if who != LOCAL:  # whose thread is listed no more
+                self._note_progress()
+
+    def _note_progress(self) -> None:
+        """Say that this thread goes on: one collection runs many finalisers, which may all wait."""
+        thread = threading.current_thread()
+        if isinstance(thread, Worker):
+            thread.beats += 1
+        elif thread is threading.main_thread():
+            self.beats += 1
 
     def _interrupt(self, who: int) -> None:
         n = next(self._interruptions)
@@ -373,10 +383,11 @@ class Worker(threading.Thread):
         return not world.over
 
 
+LOCAL: Final = -4
 WHO: Final = {
     -1: "signals handled",
     -2: "finalisers run",
     -3: "collections of garbage that fired",
-    -4: "thread-locals that ended with their thread",
+    LOCAL: "thread-locals that ended with their thread",
 }
 """Who fires besides the threads, which have the numbers from 0 on."""
