@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 __all__ = ["marker_of_name", "passage", "stays"]
 
 
-def stays(instead: str) -> Callable[[Any], NoReturn]:
-    """Return a ``__reduce__`` that refuses copies and pickles.
+def stays(instead: str) -> Callable[..., NoReturn]:
+    """Return a ``__reduce__`` that refuses copies and pickles; it will do for ``__copy__``, too.
 
     Parameters
     ----------
@@ -22,14 +22,14 @@ def stays(instead: str) -> Callable[[Any], NoReturn]:
         What to copy or pickle in its place, for the end of the sentence.
     """
 
-    def __reduce__(self: object) -> NoReturn:  # noqa: N807 - what the class calls it
+    def refuse(self: object, *_: object) -> NoReturn:
         kind = type(self).__name__
         article = "an" if kind[0] in "AEIOU" else "a"
         raise TypeError(
             f"{article} {kind} stays in its process and is neither copied nor pickled: {instead}"
         )
 
-    return __reduce__
+    return refuse
 
 
 # Pickles name these two, so they keep their names and what they take.

@@ -115,7 +115,8 @@ class Pane(anywidget.AnyWidget):
         self.observe(self._on_dark, "dark")
         kernel.answer_at_once(self)
 
-    __reduce__ = stays("make another one of its plot")
+    # ipywidgets has copies of its own.
+    __copy__ = __deepcopy__ = __reduce__ = stays("make another one of its plot")
 
     def __repr__(self) -> str:
         what = type(self.plot).__name__
