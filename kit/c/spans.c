@@ -483,6 +483,40 @@ timing_dealloc(Timing *self)
     Py_TRASHCAN_END
 }
 
+PyDoc_STRVAR(reduce_doc, "__reduce__()\n--\n\nBe copied and pickled by span and values; nobody is inside.");
+
+static PyObject *
+timing_reduce(Timing *self, PyObject *Py_UNUSED(none))
+{
+    Py_ssize_t named = self->kwnames == NULL ? 0 : PyTuple_GET_SIZE(self->kwnames);
+    Py_ssize_t nargs = self->count - named;
+    PyObject *found = NULL;
+    PyObject *module = PyImport_ImportModule("kit.markers.copying");
+    PyObject *passage = module == NULL ? NULL : PyObject_GetAttrString(module, "passage");
+    PyObject *args = passage == NULL ? NULL : PyTuple_New(nargs);
+    PyObject *kwargs = args == NULL ? NULL : PyDict_New();
+    if (kwargs == NULL)
+        goto done;
+    for (Py_ssize_t i = 0; i < nargs; i++)
+        PyTuple_SET_ITEM(args, i, Py_NewRef(self->values[i]));
+    for (Py_ssize_t i = 0; i < named; i++) {
+        if (PyDict_SetItem(kwargs, PyTuple_GET_ITEM(self->kwnames, i), self->values[nargs + i]) < 0)
+            goto done;
+    }
+    found = Py_BuildValue("O(OOO)", passage, self->span, args, kwargs);
+done:
+    Py_XDECREF(module);
+    Py_XDECREF(passage);
+    Py_XDECREF(args);
+    Py_XDECREF(kwargs);
+    return found;
+}
+
+static PyMethodDef timing_methods[] = {
+    {"__reduce__", (PyCFunction)timing_reduce, METH_NOARGS, reduce_doc},
+    {NULL},
+};
+
 static PyMemberDef timing_members[] = {
     {"__vectorcalloffset__", T_PYSSIZET, offsetof(Timing, call), READONLY, NULL},
     {NULL},
@@ -495,6 +529,7 @@ static PyType_Slot timing_slots[] = {
     {Py_tp_dealloc, timing_dealloc},
     {Py_tp_traverse, timing_traverse},
     {Py_tp_clear, timing_clear},
+    {Py_tp_methods, timing_methods},
     {Py_tp_members, timing_members},
     {0, NULL},
 };

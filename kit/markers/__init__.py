@@ -14,6 +14,7 @@
 `protocols`               the types of what the markers ask of others
 `grace`                   waiting for dispatches that may still see the old one
 `registry`                every marker by name
+`copying`                 what is copied and pickled, and what refuses both
 `locks`, `forking`        in which order locks are taken; what a child of a fork resets
 `importing`               rooms that are imported later, whole before a fork
 ========================  ===================================================================

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 
 from kit.errors import NotConnectedError
+from kit.markers.copying import stays
 from kit.markers.grace import synchronize
 from kit.markers.tally import Moment, Stub, Tally, between
 
@@ -23,6 +24,9 @@ __all__ = ["NO_PRIVATE", "AnyProbe", "Connection", "is_native"]
 
 class _NoPrivate:
     __slots__ = ()
+
+    def __reduce__(self) -> str:
+        return "NO_PRIVATE"  # compared by identity: the one of the process that it comes to
 
     def __repr__(self) -> str:
         return "<no private data>"
@@ -242,6 +246,8 @@ class Connection:
             self.disconnect()
         except NotConnectedError:
             pass  # the block, another thread or an error limit disconnected it: nothing to do
+
+    __reduce__ = stays("connect its probe where it is wanted")
 
     def __repr__(self) -> str:
         state = f"{self.calls:,} calls" if self.connected else self._state

@@ -23,7 +23,7 @@ __all__ = ["Declare"]
 class Declare:
     """Declare a marker, check what waits for it, and connect the patterns that match."""
 
-    __slots__ = ("format", "kind", "left_off", "line", "module", "name", "registry")
+    __slots__ = ("format", "kind", "left_off", "line", "module", "name", "registry", "yields")
 
     def __init__(
         self,
@@ -33,6 +33,8 @@ class Declare:
         format: Format,
         module: str,
         line: int,
+        *,
+        yields: bool = False,
     ) -> None:
         self.registry = registry
         self.kind = kind
@@ -40,6 +42,8 @@ class Declare:
         self.format = format
         self.module = module
         self.line = line
+        # Where somebody has declared the name with other fields, those stay.
+        self.yields = yields
         # Connections that asked for another format, once it is applied.
         self.left_off: tuple[Connection, ...] = ()
 
@@ -51,7 +55,7 @@ class Declare:
             marker = self.kind(self.name, None, self.module, self.line)
         plan = plans.of(marker)
         first = plan.format is None
-        if plan.format == self.format:
+        if plan.format == self.format or (self.yields and not first):
             return
         if not first:
             self._refuse_change(marker, plan.format, plan.after)

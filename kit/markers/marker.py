@@ -15,7 +15,7 @@ from kit.markers.tally import Dispatches
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any, TypeAlias, TypeVar
+    from typing import Any, Self, TypeAlias, TypeVar
 
     from kit.markers.format import Format
 
@@ -274,7 +274,15 @@ class Marker(Dispatcher):
 
         return MarkerList([self])._repr_html_()
 
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
+
     def __reduce__(self) -> tuple[object, ...]:
-        raise TypeError(
-            f"marker {self.name!r} cannot be pickled; declare it by name in the other process"
-        )
+        from kit.markers.copying import marker_of_name
+
+        format = self.format
+        text, is_span = (None, False) if format is None else (str(format), format.is_span)
+        return marker_of_name, (self.name, text, is_span, self.module, self.line)

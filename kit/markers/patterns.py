@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from kit.errors import NotConnectedError
 from kit.markers.connection import AnyProbe, Connection, label_of
+from kit.markers.copying import stays
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -168,6 +169,8 @@ class PatternConnection(Sequence[Connection]):
 
     def __bool__(self) -> bool:
         return True  # a handle is a handle, also while its pattern matches nothing
+
+    __reduce__ = stays("connect its probe where it is wanted")
 
     def __repr__(self) -> str:
         state = "" if self.active else ", disconnected"

@@ -175,6 +175,11 @@ class Timing:
             return 0
         return start
 
+    def __reduce__(self) -> tuple[object, ...]:
+        from kit.markers.copying import passage
+
+        return passage, (self._span, self._args, self._kwargs)
+
     def __call__(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ARG002 - raises
         """Say what is wrong where a span with fields was used as a decorator."""
         raise TypeError(

@@ -94,17 +94,36 @@ class Registry:
                 return known  # type: ignore[return-value]
         module = str(site.f_globals.get("__name__", "?"))
         declaration = Declare(self, kind, name, declared, module, site.f_lineno)
+        return self._declared(declaration)  # type: ignore[return-value] # of this kind
+
+    def unpickled(
+        self, name: str, text: str | None, is_span: bool, module: str, line: int
+    ) -> Marker:
+        """Return the marker of a name whatever its fields are here, or declare it."""
+        if text is None:
+            return self.waited_for(name)
+        known = self.markers.get(name)
+        if known is not None and known.format is not None:
+            return known
+        check_name(name)
+        declared = declare_format(name, text, {}, is_span=is_span)
+        kind = Span if is_span else Marker
+        return self._declared(Declare(self, kind, name, declared, module, line, yields=True))
+
+    def _declared(self, declaration: Declare) -> Marker:
+        """Make a declaration; return its marker."""
+        name = declaration.name
         self.updater.make([declaration], at_once=True)
         for connection in declaration.left_off:
             warn(
                 f"{connection.label} asked marker {name!r} for ({connection.asked}), but it is "
-                f"declared ({declared}): this connection is off",
+                f"declared ({declaration.format}): this connection is off",
                 FormatMismatchWarning,
             )
         # It is there, unless this interrupted an update on this thread: then its declaration is
         # queued, and until that is made the marker is one that is waited for.
-        waiting = kind(name, None, module, site.f_lineno)
-        return self.markers.setdefault(name, waiting)  # type: ignore[return-value]
+        waiting = declaration.kind(name, None, declaration.module, declaration.line)
+        return self.markers.setdefault(name, waiting)
 
     def waited_for(self, name: str) -> Marker:
         """Return the marker of a name, one that waits for its declaration where there is none."""

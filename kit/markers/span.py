@@ -104,18 +104,19 @@ class Span(SpanCall, Marker):
         if not callable(function):
             raise TypeError(f"span {self.name!r} can only wrap a callable, got {function!r}")
         values = self._extractor(function, parameters)
+        # Below, `Span._passage` and not `self._passage`: the name may have become a plain marker's.
         flags = code_flags(function)
         wrapper: Callable[..., Any]
         if flags & COROUTINE:
 
             async def wrapper(*args: Any, **kwargs: Any) -> Any:
-                with self._passage(values, args, kwargs):
+                with Span._passage(self, values, args, kwargs):
                     return await function(*args, **kwargs)
 
         elif flags & ASYNC_GENERATOR:
 
             async def wrapper(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
-                with self._passage(values, args, kwargs):
+                with Span._passage(self, values, args, kwargs):
                     inner: AsyncGenerator[Any, Any] = function(*args, **kwargs)
                     try:
                         item = await anext(inner)
@@ -136,13 +137,13 @@ class Span(SpanCall, Marker):
         elif flags & GENERATOR:
 
             def wrapper(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
-                with self._passage(values, args, kwargs):
+                with Span._passage(self, values, args, kwargs):
                     return (yield from function(*args, **kwargs))
 
         else:
 
             def wrapper(*args: Any, **kwargs: Any) -> Any:
-                with self._passage(values, args, kwargs):
+                with Span._passage(self, values, args, kwargs):
                     return function(*args, **kwargs)
 
         wrapped: Any = functools.update_wrapper(wrapper, function)

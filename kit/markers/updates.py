@@ -21,6 +21,7 @@ from kit.errors import WouldDeadlockError
 from kit.markers import grace
 from kit.markers.changes import Plans
 from kit.markers.choice import unlocked
+from kit.markers.copying import stays
 from kit.markers.forking import begun, look
 from kit.markers.locks import REGISTRY, gone, holds_inner, new_lock
 from kit.markers.publication import publish_all
@@ -67,6 +68,8 @@ class Batching:
     def __init__(self, updater: Updater) -> None:
         self._updater = updater
         self._batch: Batch | None = None
+
+    __reduce__ = stays("begin another one where it is wanted")
 
     def __enter__(self) -> None:
         if self._updater.batch is None:

@@ -16,6 +16,7 @@ from bokeh.events import RangesUpdate, Reset
 from bokeh.models import Range1d
 from bokeh.resources import INLINE
 
+from kit.markers.copying import stays
 from kit.markers.locks import OUTER, new_lock
 from kit.plots import theme, units
 from kit.probes.files import absolute
@@ -190,6 +191,8 @@ class Plot(ABC):
     @abstractmethod
     def _heading(self) -> tuple[str, str]:
         """Say what the plot shows: a title and a note."""
+
+    __reduce__ = stays("pickle the frames that it shows")
 
     def update(self, *frames: Any) -> None:
         """Show new frames in the same figure.

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from kit.markers.copying import stays
 from kit.plots import base
 from kit.plots.views import table as columns
 
@@ -126,6 +127,8 @@ class Selection:
 
     def __bool__(self) -> bool:
         return self.active
+
+    __reduce__ = stays("pickle its frame")
 
     def __repr__(self) -> str:
         return f"<Selection: {base.several(len(self), 'event')}>"

@@ -13,6 +13,7 @@ import threading
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
+from kit.markers.copying import stays
 from kit.markers.leaving import tell_when_gone
 from kit.probes import clock
 
@@ -178,6 +179,8 @@ class Budget:
             for meter in self._meters
         ]
         return sorted(rows, key=lambda row: -int(row["spent"]))
+
+    __reduce__ = stays("pickle its report(), or make another one of its share")
 
     def __repr__(self) -> str:
         return (

@@ -14,6 +14,7 @@ from reprlib import Repr
 from typing import TYPE_CHECKING, Any, Final
 
 from kit.markers.choice import unlocked
+from kit.markers.copying import stays
 from kit.markers.locks import inner_lock
 from kit.markers.tally import Tally
 
@@ -64,6 +65,8 @@ class Count:
     def reset(self) -> None:
         """Begin again at 0."""
         self._tally = Tally()
+
+    __reduce__ = stays("pickle its value")
 
     def __repr__(self) -> str:
         return f"<Count: {self.value:,}>"
@@ -159,6 +162,8 @@ class Print:
         """Forget the lines and the count of those not printed."""
         self.lines.clear()
         self._omitted = Tally()
+
+    __reduce__ = stays("pickle its lines")
 
     def __repr__(self) -> str:
         more = f", {self.omitted:,} not printed" if self.omitted else ""
@@ -283,6 +288,8 @@ class Time:
             if count and seen >= wanted:
                 return min((1 << digits) - 1, self.longest)
         return None
+
+    __reduce__ = stays("pickle its buckets")
 
     def __repr__(self) -> str:
         if not self.count:

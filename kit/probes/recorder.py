@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from kit.errors import NotConnectedError, WouldDeadlockError
 from kit.markers import Connection, Marker, PatternConnection, batch, connect, grace
+from kit.markers.copying import stays
 from kit.markers.forking import RECORDINGS, reset_in_child
 from kit.markers.importing import import_room
 from kit.markers.registry import registry
@@ -798,6 +799,8 @@ class Recorder:
             filtered=self.filtered,
             lost_elsewhere=store.cut() + self._sink.undeclared.n,
         )
+
+    __reduce__ = stays("pickle its snapshot() or frame()")
 
     def __repr__(self) -> str:
         state = "running" if self.running else "stopped"

@@ -16,6 +16,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from kit.markers import batch, grace
+from kit.markers.copying import stays
 from kit.markers.importing import import_room
 from kit.markers.locks import OUTER, new_lock
 from kit.markers.readers import inside
@@ -465,6 +466,8 @@ class Session:
     @property
     def _state(self) -> str:
         return "running" if self.running else "not started" if self._started is None else "over"
+
+    __reduce__ = stays("pickle its folder, which kit.open() reads anywhere")
 
     def __repr__(self) -> str:
         written = sum(self.written.values())

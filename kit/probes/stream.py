@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from kit.errors import WouldDeadlockError
 from kit.markers import grace
+from kit.markers.copying import stays
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -45,6 +46,8 @@ class Stream:
             raise ValueError(f"seconds are above 0 and at most a day, got {seconds!r}")
         self.recorder = recorder
         self.seconds = seconds
+
+    __reduce__ = stays("pickle the frames that it gives")
 
     def __iter__(self) -> Iterator[pd.DataFrame]:
         more = True

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from kit.errors import NotConnectedError
 from kit.markers import Connection, Marker, connect
 from kit.markers.choice import unlocked
+from kit.markers.copying import stays
 from kit.markers.tally import Tally
 from kit.probes.cutoff import completed
 from kit.probes.facts import facts
@@ -296,6 +297,8 @@ class Trigger:
         state = "armed" if self.armed else "disarmed"
         when = f" when {self.when}" if self.when else ""
         return when, f"{f'fired {times}' if self.fired else 'never fired'}{failed}", state
+
+    __reduce__ = stays("pickle its firings, or make another one where it is wanted")
 
     def __repr__(self) -> str:
         when, fired, state = self._words()

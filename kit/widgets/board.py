@@ -11,6 +11,7 @@ import anywidget
 import traitlets
 
 from kit.errors import LitmusError
+from kit.markers.copying import stays
 from kit.rcu import models as known
 from kit.rcu.cases import Case, case
 from kit.widgets import kernel
@@ -202,6 +203,8 @@ class Board:
                     self.look(question, model)
         except LitmusError as error:  # the reader sees it, and goes on
             self._push(str(error), bad=True)
+
+    __reduce__ = stays("make another one of its case and choices")
 
     def __repr__(self) -> str:
         return f"<Board of {self.case.name}>\n{self.matrix!r}"

@@ -29,6 +29,7 @@ from bokeh.model import Model
 from bokeh.models import Range
 from bokeh.protocol.messages.patch_doc import patch_doc
 
+from kit.markers.copying import stays
 from kit.markers.locks import OUTER, new_lock
 from kit.plots import theme
 from kit.plots.base import lock
@@ -113,6 +114,9 @@ class Pane(anywidget.AnyWidget):
         self.on_msg(self._on_message)
         self.observe(self._on_dark, "dark")
         kernel.answer_at_once(self)
+
+    # ipywidgets has copies of its own.
+    __copy__ = __deepcopy__ = __reduce__ = stays("make another one of its plot")
 
     def __repr__(self) -> str:
         what = type(self.plot).__name__

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 import anywidget
 import traitlets
 
+from kit.markers.copying import stays
 from kit.markers.listing import MarkerList
 from kit.markers.locks import OUTER, new_lock
 from kit.plots import theme
@@ -234,6 +235,8 @@ class Panel:
 
     def __exit__(self, *exc: object) -> None:
         self.close()
+
+    __reduce__ = stays("pickle its snapshot() or frame()")
 
     def __repr__(self) -> str:
         recorder = self.state.recording.recorder

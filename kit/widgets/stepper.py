@@ -11,6 +11,7 @@ import anywidget
 import traitlets
 
 from kit.errors import SimulationError
+from kit.markers.copying import stays
 from kit.widgets import kernel
 from kit.widgets.scripts import script
 from kit.widgets.stepper_view import describe
@@ -183,6 +184,8 @@ class Stepper:
                 self.run_to()
             case {"type": "explore"}:
                 self.explore()
+
+    __reduce__ = stays("make another one of its machine")
 
     def __repr__(self) -> str:
         return f"<Stepper of {self.machine!r}>\n{self.machine}"

@@ -6,7 +6,6 @@ from html.parser import HTMLParser
 import pytest
 
 import kit
-from kit.testing import capture
 
 # Patterns and their handles
 
@@ -315,20 +314,3 @@ def test_wrong_options_are_refused_and_nothing_is_connected(unique, wrong, error
     with pytest.raises(TypeError, match="name"):
         kit.connect(5, print)
     assert (a.fanout, a.generation) == (0, 0)
-
-
-def test_a_marker_is_not_copied_to_other_processes(unique):
-    """Its name is: pickling says so instead of making a marker that nobody knows.
-
-    Seen to fail when `__reduce__` is left out.
-    """
-    import copy
-    import pickle
-
-    a = kit.marker(unique("a"))
-    for attempt in (pickle.dumps, copy.copy, copy.deepcopy):
-        with pytest.raises(TypeError, match=a.name):
-            attempt(a)
-    with capture(a.name) as events:
-        a()
-    assert events.names == [a.name]

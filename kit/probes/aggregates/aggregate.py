@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from kit.errors import ConditionError, NotConnectedError
 from kit.markers import Connection, Marker, batch, connect
 from kit.markers import markers as _markers
+from kit.markers.copying import stays
 from kit.markers.forking import RECORDINGS, reset_in_child
 from kit.probes.aggregates.cells import merge
 from kit.probes.aggregates.histogram import histogram as understood
@@ -306,6 +307,8 @@ class Aggregate:
             raise ValueError("no quantiles were asked for: aggregate with quantiles=(0.5, 0.99)")
         stats = self.table().rows.get(key)
         return None if stats is None else stats.quantile(share)
+
+    __reduce__ = stays("pickle its table() or frame()")
 
     def __repr__(self) -> str:
         return str(self.table())
