@@ -154,7 +154,7 @@ class Dispatcher(Accounting):
 
     def _look(self, array: ProbeArray, probe: Any, result: object) -> None:
         """Look at what a probe returned: it may be work that nobody will do."""
-        if undone(result) is not None and only_here(result):
+        if undone(result) is not None and only_here(result, callers=2):
             array.connections[array.position(probe)].note_returned(result)
 
     def _skip(self) -> None:

@@ -39,12 +39,12 @@ def not_begun(result: object) -> bool:
     )
 
 
-def only_here(result: object) -> bool:
-    """Whether nobody holds an object but the local variable of the function that asks."""
-    return getrefcount(result) <= _held
+def only_here(result: object, callers: int = 1) -> bool:
+    """Whether nobody holds an object but a local variable of each of so many functions."""
+    return getrefcount(result) <= _held + callers
 
 
-_held = 0
+_held = -1
 
 
 def _hold() -> None:
