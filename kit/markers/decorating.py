@@ -28,7 +28,7 @@ def refuse(span: Span, function: object) -> None:
     """Raise `TypeError` for what would be lost as a function, with what to do instead."""
     if isinstance(function, type):
         raise TypeError(
-            f"span {span.name!r} cannot decorate the class {function.__qualname__}, which would "
+            f"span {span.name!r} cannot decorate the class {function.__name__}, which would "
             "become a function: decorate its methods, such as __init__, or a function that calls it"
         )
     if isinstance(function, _HOLDERS) or callable(function):
