@@ -466,10 +466,10 @@ def test_rule_07_a_probe_is_compared_with_no_lock_held(unique, background):
     assert (fill.fanout, other.fanout) == (3, 0)
 
 
-def test_rule_07_no_eq_runs_where_none_is_asked(unique):
-    """Functions and methods are compared by the interpreter; private data by identity.
+def test_rule_07_private_data_is_not_looked_at(unique):
+    """Private data is compared by identity, also what raises wherever it is looked at.
 
-    Seen to fail when all pairs are asked, and when private data is compared or looked at.
+    Seen to fail when private data is compared by equality.
     """
     fill, probes, data = kit.marker(unique("fill"), n=int), Probes(), [Strange(), Strange()]
     for private in data:
