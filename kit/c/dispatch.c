@@ -236,6 +236,15 @@ failed(PyObject *marker, Array *array, Py_ssize_t position, int status, PyObject
 
 /* Dispatches inside a dispatch, and those that are observed. */
 
+/* Whether comparing a probe runs no code but the interpreter's: nearly always. */
+static inline bool
+simple(PyObject *probe)
+{
+    if (PyMethod_Check(probe))
+        return PyFunction_Check(PyMethod_GET_FUNCTION(probe));
+    return Py_TYPE(probe)->tp_richcompare == PyBaseObject_Type.tp_richcompare;
+}
+
 /* Whether two connections are one closure, as Connection.same_closure says: 1, 0, or -1. */
 static int
 same_closure(PyObject *one, PyObject *other)
@@ -254,8 +263,15 @@ same_closure(PyObject *one, PyObject *other)
     if (probe == NULL || its_probe == NULL)
         goto out;
     found = probe == its_probe;
-    if (found || (PyFunction_Check(probe) && PyFunction_Check(its_probe)))
+    if (found)
         goto out;
+    if (simple(probe) && simple(its_probe)) {
+        /* Bound methods are made anew at each access. */
+        found = PyMethod_Check(probe) && PyMethod_Check(its_probe) &&
+                PyMethod_GET_SELF(probe) == PyMethod_GET_SELF(its_probe) &&
+                PyMethod_GET_FUNCTION(probe) == PyMethod_GET_FUNCTION(its_probe);
+        goto out;
+    }
     same = PyObject_CallMethodObjArgs(one, kit_str_same_closure, its_probe, its_private, NULL);
     found = same == NULL ? -1 : same == Py_True;
     Py_XDECREF(same);

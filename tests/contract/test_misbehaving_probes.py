@@ -745,6 +745,25 @@ def test_rule_25_a_closure_that_cannot_be_compared_is_another_one(unique):
     assert [each.errors for each in (before, c, itself, firing)] == [0] * 4
 
 
+def test_rule_25_a_method_is_the_same_wherever_it_was_looked_up(unique):
+    """Of one object it is running, of another it is not.
+
+    Seen to fail when methods are compared by identity, and when it is not asked of which object.
+    """
+    m, outer = kit.marker(unique("m")), kit.marker(unique("outer"))
+
+    class Owner:
+        def method(self) -> None:
+            m()
+
+    owner = Owner()
+    same, other = m.connect(owner.method), m.connect(Owner().method)
+    firing = outer.connect(owner.method)
+    outer()
+    assert [each.calls for each in (same, other, firing)] == [0, 1, 1]
+    assert [each.skipped for each in (same, other, firing)] == [2, 1, 0]
+
+
 def test_rule_25_what_interrupts_a_comparison_goes_through(unique):
     """Ctrl-C there ends the dispatch, and no count says that those after it were called.
 
