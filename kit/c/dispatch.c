@@ -78,6 +78,37 @@ begun(PyObject *callable)
     return done;
 }
 
+/* What a probe returned is nobody's: where that is work to be done, nobody will do it.  Whoever holds it
+ * as well may; a task, for one, is its loop's.  0; or -1, where telling so was interrupted. */
+static int
+look(PyObject *result, Reader *reader)
+{
+    const PyAsyncMethods *async = Py_TYPE(result)->tp_as_async;
+    Frame *frame = reader->top;
+    if (Py_REFCNT(result) != 1 || frame == NULL || frame->at < 0 ||
+        !(PyCoro_CheckExact(result) || PyGen_CheckExact(result) || PyAsyncGen_CheckExact(result) ||
+          (async != NULL && async->am_await != NULL)))
+        return 0;
+    PyObject *connection = PyTuple_GET_ITEM(frame->array->connections, frame->at);
+    PyObject *done = PyObject_CallMethodOneArg(connection, kit_str_note_returned, result);
+    if (done == NULL && !PyErr_ExceptionMatches(PyExc_Exception))
+        return -1;
+    PyErr_Clear(); /* no connection of the kit's */
+    Py_XDECREF(done);
+    return 0;
+}
+
+/* Give up what a probe returned, which is not None; -1 with an exception set. */
+static inline int
+give_up(PyObject *result, Reader *reader)
+{
+    if (result == NULL)
+        return -1;
+    int status = look(result, reader);
+    Py_DECREF(result);
+    return status;
+}
+
 /* What a call came to, below 0 with an exception set. */
 enum { NOT_BEGUN = -2 }; /* and a probe of the kit's own could not account for the event */
 
@@ -114,8 +145,8 @@ call_one(PyObject *callable, char kind, Call *call, Reader *reader)
     default:
         result = PyObject_Vectorcall(callable, call->args, call->nargs, NULL);
     }
-    if (UNLIKELY(result == NULL))
-        return -1;
+    if (UNLIKELY(result != Py_None))
+        return give_up(result, reader);
     Py_DECREF(result);
     return 0;
 }
@@ -205,40 +236,64 @@ failed(PyObject *marker, Array *array, Py_ssize_t position, int status, PyObject
 
 /* Dispatches inside a dispatch, and those that are observed. */
 
+/* Whether comparing a probe runs no code but the interpreter's: nearly always. */
+static inline bool
+simple(PyObject *probe)
+{
+    if (PyMethod_Check(probe))
+        return PyFunction_Check(PyMethod_GET_FUNCTION(probe));
+    return Py_TYPE(probe)->tp_richcompare == PyBaseObject_Type.tp_richcompare;
+}
+
+/* Whether two connections are one closure, as Connection.same_closure says: 1, 0, or -1. */
+static int
+same_closure(PyObject *one, PyObject *other)
+{
+    PyObject *private = PyObject_GetAttr(one, kit_str_private), *probe = NULL;
+    PyObject *its_private = PyObject_GetAttr(other, kit_str_private), *its_probe = NULL, *same;
+    int found = -1;
+    if (private == NULL || its_private == NULL)
+        goto out;
+    found = 0;
+    if (private != its_private)
+        goto out;
+    found = -1;
+    probe = PyObject_GetAttr(one, kit_str_probe);
+    its_probe = PyObject_GetAttr(other, kit_str_probe);
+    if (probe == NULL || its_probe == NULL)
+        goto out;
+    found = probe == its_probe;
+    if (found)
+        goto out;
+    if (simple(probe) && simple(its_probe)) {
+        /* Bound methods are made anew at each access. */
+        found = PyMethod_Check(probe) && PyMethod_Check(its_probe) &&
+                PyMethod_GET_SELF(probe) == PyMethod_GET_SELF(its_probe) &&
+                PyMethod_GET_FUNCTION(probe) == PyMethod_GET_FUNCTION(its_probe);
+        goto out;
+    }
+    same = PyObject_CallMethodObjArgs(one, kit_str_same_closure, its_probe, its_private, NULL);
+    found = same == NULL ? -1 : same == Py_True;
+    Py_XDECREF(same);
+out:
+    Py_XDECREF(private);
+    Py_XDECREF(its_private);
+    Py_XDECREF(probe);
+    Py_XDECREF(its_probe);
+    return found;
+}
+
 /* Whether a closure is running on this thread, in a dispatch further out.  1, 0, or -1. */
 static int
 is_running(Frame *inner, PyObject *connection)
 {
     int found = 0;
-    PyObject *probe = NULL, *private = NULL;
     for (Frame *frame = inner->outer; frame != NULL && found == 0; frame = frame->outer) {
         if (frame->at < 0)
             continue;
         PyObject *other = PyTuple_GET_ITEM(frame->array->connections, frame->at);
-        if (other == connection) {
-            found = 1;
-            break;
-        }
-        if (probe == NULL) {
-            probe = PyObject_GetAttr(connection, kit_str_probe);
-            private = PyObject_GetAttr(connection, kit_str_private);
-            if (probe == NULL || private == NULL) {
-                found = -1;
-                break;
-            }
-        }
-        PyObject *its_private = PyObject_GetAttr(other, kit_str_private);
-        PyObject *its_probe = its_private == private ? PyObject_GetAttr(other, kit_str_probe) : NULL;
-        if (its_private == NULL || (its_private == private && its_probe == NULL))
-            found = -1;
-        else if (its_probe != NULL)
-            /* Bound methods are made anew at each access: equal is the same. */
-            found = PyObject_RichCompareBool(probe, its_probe, Py_EQ);
-        Py_XDECREF(its_private);
-        Py_XDECREF(its_probe);
+        found = other == connection ? 1 : same_closure(connection, other);
     }
-    Py_XDECREF(probe);
-    Py_XDECREF(private);
     return found;
 }
 
@@ -298,8 +353,13 @@ careful(PyObject *marker, Array *array, Frame *frame, Reader *reader, Call *call
             continue;
         }
         int skip = nested ? is_running(frame, connection) : 0;
+        if (skip < 0 && !PyErr_ExceptionMatches(PyExc_Exception)) {
+            reached = at; /* interrupted: it is not called either */
+            status = -1;
+            break;
+        }
         if (skip < 0)
-            PyErr_Clear(); /* a probe that cannot be compared: another one than those running */
+            PyErr_Clear(); /* no connection of the kit's */
         if (skip > 0) {
             status = leave_out(connection);
             continue;
@@ -496,8 +556,10 @@ dispatch(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwna
         }
         else { /* or, without a global lock, a stub that has just been put there */
             PyObject *result = PyObject_Vectorcall(probe, args, nargs, NULL);
-            status = result == NULL ? -1 : 0;
-            Py_XDECREF(result);
+            if (UNLIKELY(result != Py_None))
+                status = give_up(result, reader);
+            else
+                Py_DECREF(result);
         }
         frame->at = -1;
         if (UNLIKELY(status < 0))

@@ -322,7 +322,8 @@ extern HIDDEN PyTypeObject *kit_Tally, *kit_Array, *kit_Dispatcher, *kit_Timing,
 
 extern HIDDEN PyObject *kit_str_bind, *kit_str_account, *kit_str_missed, *kit_str_wrap,
     *kit_str_probe, *kit_str_private, *kit_str_left_out, *kit_str_name,
-    *kit_str_fields, *kit_str_is_span, *kit_str_not_begun;
+    *kit_str_fields, *kit_str_is_span, *kit_str_not_begun, *kit_str_note_returned,
+    *kit_str_same_closure, *kit_str_decorate;
 
 HIDDEN PyTypeObject *kit_add_type(PyObject *module, PyType_Spec *spec, PyTypeObject *base);
 

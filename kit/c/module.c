@@ -5,7 +5,8 @@ PyTypeObject *kit_Tally, *kit_Stub, *kit_Array, *kit_Dispatcher, *kit_Timing, *k
     *kit_File, *kit_Block, *kit_Store, *kit_Writer, *kit_Rows, *kit_Adder, *kit_Program, *kit_Gate;
 
 PyObject *kit_str_bind, *kit_str_account, *kit_str_missed, *kit_str_wrap, *kit_str_probe, *kit_str_private,
-    *kit_str_left_out, *kit_str_name, *kit_str_fields, *kit_str_is_span, *kit_str_not_begun;
+    *kit_str_left_out, *kit_str_name, *kit_str_fields, *kit_str_is_span, *kit_str_not_begun,
+    *kit_str_note_returned, *kit_str_same_closure, *kit_str_decorate;
 
 static const struct {
     PyObject **name;
@@ -17,6 +18,9 @@ static const struct {
     {&kit_str_name, "__name__"},      {&kit_str_fields, "fields"},
     {&kit_str_is_span, "is_span"},    {&kit_str_missed, "_missed"},
     {&kit_str_not_begun, "_not_begun"},
+    {&kit_str_note_returned, "note_returned"},
+    {&kit_str_same_closure, "same_closure"},
+    {&kit_str_decorate, "_decorate"},
 };
 
 PyTypeObject *

@@ -103,9 +103,19 @@ kit_span_call(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *kw
 {
     Py_ssize_t nargs = PyVectorcall_NARGS(nargsf);
     const Dispatcher *span = (Dispatcher *)self;
-    if (UNLIKELY(span->arity == 0 && span->format != NULL) && nargs == 1 && kwnames == NULL && PyCallable_Check(args[0]))
+    if (UNLIKELY(span->arity == 0 && span->format != NULL) && nargs == 1 && kwnames == NULL &&
+        (PyCallable_Check(args[0]) || Py_TYPE(args[0])->tp_descr_get != NULL))
         return PyObject_CallMethodOneArg(self, kit_str_wrap, args[0]);
-    return new_timing(self, args, nargs, kwnames);
+    PyObject *timing = new_timing(self, args, nargs, kwnames);
+    if (timing != NULL && UNLIKELY(((Timing *)timing)->tracked) && nargs == 1 && kwnames == NULL &&
+        span->format != NULL && Py_TYPE(args[0])->tp_descr_get != NULL) {
+        /* Such as a function: a value of a field, or what this was to decorate? */
+        PyObject *done = PyObject_CallMethodOneArg(self, kit_str_decorate, args[0]);
+        if (done == NULL)
+            Py_CLEAR(timing);
+        Py_XDECREF(done);
+    }
+    return timing;
 }
 
 static PyObject *
@@ -338,13 +348,14 @@ timing_call(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *kwna
         if (nargs == 0 && is_bound((Timing *)self, ENTER))
             return enter((Timing *)self);
     }
-    PyObject *name = PyObject_GetAttrString(((Timing *)self)->span, "name");
-    if (name != NULL) {
-        PyErr_Format(PyExc_TypeError,
-                     "span %R has fields, so it cannot decorate a function by itself; say which "
-                     "parameters they are: kit.span(%R).wrap(function, ...)",
-                     name, name);
-        Py_DECREF(name);
+    PyObject *span = ((Timing *)self)->span;
+    if (nargs == 1 && kwnames == NULL && ((Timing *)self)->count == 0 &&
+        ((Dispatcher *)span)->arity == 0 && ((Dispatcher *)span)->format != NULL)
+        return PyObject_CallMethodOneArg(span, kit_str_wrap, args[0]);
+    PyObject *how = PyObject_CallMethod(span, "_how_to_decorate", NULL);
+    if (how != NULL) {
+        PyErr_SetObject(PyExc_TypeError, how);
+        Py_DECREF(how);
     }
     return NULL;
 }

@@ -59,6 +59,7 @@ if not TYPE_CHECKING and dispatcher == "c":
 
 # As often as there are connections, so without a call of Python's each.
 _asks_for_more = operator.attrgetter("asks_for_more")
+_compares = operator.attrgetter("compares")
 _own_call = operator.attrgetter("_call")
 
 
@@ -90,11 +91,13 @@ class ProbeArray(_Closures):
         The marker's generation when this array was published.
     bare : bool
         Whether the calls are the connections' own: none has a gate, and none is native.
+    compares : bool
+        Whether one of the probes is compared by an ``__eq__`` of its own.
     intact : bool
         Whether no closure was taken out in place.
     """
 
-    __slots__ = ("__weakref__", "bare", "format", "intact", "names", "originals")
+    __slots__ = ("__weakref__", "bare", "compares", "format", "intact", "names", "originals")
 
     def __init__(
         self,
@@ -113,6 +116,10 @@ class ProbeArray(_Closures):
             arity, self.names = format.arity, format.names
         calls = _own_calls(connections, old, step)
         self.bare = calls is not None
+        if old is None or step is None or old.compares:
+            self.compares: bool = any(map(_compares, connections))
+        else:
+            self.compares = step[0].compares
         timed: tuple[bool, ...] = (False,) * len(connections)
         observers: tuple[Observer, ...] = ()
         if calls is None:
@@ -192,9 +199,9 @@ def _call_plain(
     ident: int,  # noqa: ARG001 - what the calls of an array that is not plain are passed
     ts: int,  # noqa: ARG001
     args: tuple[Any, ...],
-) -> None:
+) -> object:
     """Call a plain probe from an array whose calls take the thread and the time."""
-    call(*args)
+    return call(*args)
 
 
 def _no_site(ident: int, ts: int, args: tuple[Any, ...]) -> None:

@@ -7,10 +7,11 @@ dropped, and nothing has happened.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
+from operator import attrgetter
 from types import FunctionType, MethodType
 
 from kit.errors import AlreadyConnectedError, FormatMismatchError, NotConnectedError
-from kit.markers.connection import NO_PRIVATE
+from kit.markers.connection import NO_PRIVATE, compares, same_probe
 from kit.markers.tally import Tally
 
 TYPE_CHECKING = False
@@ -19,18 +20,80 @@ if TYPE_CHECKING:
     from typing import Final, TypeAlias
 
     from kit.markers.array import ProbeArray
-    from kit.markers.connection import Connection
+    from kit.markers.connection import AnyProbe, Connection
     from kit.markers.format import Format
     from kit.markers.marker import Hooks, Marker
     from kit.markers.patterns import PatternConnection
 
     Step: TypeAlias = tuple[Connection, int]
 
-__all__ = ["Add", "Plan", "Plans", "Remove", "SetHooks", "same_name", "switched_off"]
+__all__ = [
+    "Add",
+    "Compared",
+    "NotComparedError",
+    "Plan",
+    "Plans",
+    "Remove",
+    "SetHooks",
+    "same_name",
+    "switched_off",
+]
 
 
 switched_off: Final = Tally()
 """How many connections dispatches have switched off."""
+
+
+_compares: Final = attrgetter("compares")
+
+
+class NotComparedError(Exception):
+    """Whether probes are the same only an ``__eq__`` of their own can say: not under a lock."""
+
+    def __init__(self, compared: Compared, probes: list[AnyProbe], probe: object) -> None:
+        self._compared = compared
+        self._probes = probes
+        self._probe = probe
+
+    def compare(self) -> None:
+        """Ask them; no lock is held."""
+        self._compared.ask(self._probes, self._probe)
+
+
+class Compared:
+    """What foreign ``__eq__`` have said, for one update."""
+
+    __slots__ = ("_said",)
+
+    def __init__(self) -> None:
+        # Held, so that no other object has their identities meanwhile.
+        self._said: dict[tuple[int, int], tuple[object, object, bool]] = {}
+
+    def ask(self, probes: list[AnyProbe], probe: object) -> None:
+        """Compare a probe with others, up to the first that is the same."""
+        for each in probes:
+            same = same_probe(each, probe)
+            self._said[id(each), id(probe)] = (each, probe, same)
+            if same:
+                return
+
+    def same(self, one: AnyProbe, other: object) -> bool:
+        """Whether two are the same probe, or raise `NotComparedError`."""
+        if compares(one) or compares(other):
+            return self.holds([one], other)
+        return same_probe(one, other)
+
+    def holds(self, probes: list[AnyProbe], probe: object) -> bool:
+        """Whether a probe is among others, or raise `NotComparedError`."""
+        if any(each is probe for each in probes):
+            return True
+        asked = [self._said.get((id(each), id(probe))) for each in probes]
+        if any(said is not None and said[2] for said in asked):
+            return True
+        unsaid = [each for each, said in zip(probes, asked, strict=True) if said is None]
+        if unsaid:
+            raise NotComparedError(self, unsaid, probe)
+        return False
 
 
 def _rank(connection: Connection) -> tuple[int, int]:
@@ -58,6 +121,7 @@ class Plan:
         "after",
         "array",
         "before",
+        "compared",
         "format",
         "hooks",
         "marker",
@@ -66,8 +130,9 @@ class Plan:
         "switched_off",
     )
 
-    def __init__(self, marker: Marker) -> None:
+    def __init__(self, marker: Marker, compared: Compared | None = None) -> None:
         self.marker = marker
+        self.compared = Compared() if compared is None else compared
         # Before the array is looked at: whoever is switched off later is counted later.
         self.switched_off = switched_off.n
         array: ProbeArray | None = marker._array
@@ -128,11 +193,16 @@ class Plan:
     def holds(self, probe: object, private: object) -> bool:
         """Whether a closure is to be in the array."""
         array = self.array
-        quick = private is NO_PRIVATE and type(probe) in (FunctionType, MethodType)
-        if quick and array is not None and array.bare and self.after is self.before:
+        asks = compares(probe)
+        known = self.after is self.before and array is not None and not array.compares
+        quick = known and not asks and private is NO_PRIVATE
+        if quick and array is not None and array.bare and type(probe) in (FunctionType, MethodType):
             # What is called without private data is the probe; with it, it is equal to no function.
             return probe in array.originals
-        return probe in [each.probe for each in self.after if each.private is private]
+        probes = [each.probe for each in self.after if each.private is private]
+        if asks or (not known and any(map(_compares, self.after))):
+            return self.compared.holds(probes, probe)
+        return probe in probes
 
     def add(self, new: Connection) -> None:
         """Connect, or raise; a connection of the same name gives up its place."""
@@ -192,7 +262,8 @@ class Plan:
 class Plans(dict["Marker", Plan]):
     """The plans of one update, a plan a marker, and what is to be done after publishing."""
 
-    def __init__(self) -> None:
+    def __init__(self, compared: Compared | None = None) -> None:
+        self.compared = Compared() if compared is None else compared
         self.removed: set[Connection] = set()
         self.patterns: dict[PatternConnection, tuple[Connection, ...]] | None = None
         self.commits: list[Callable[[], None]] = []
@@ -201,7 +272,7 @@ class Plans(dict["Marker", Plan]):
         """Return the plan for a marker, a new one where there is none yet."""
         plan = self.get(marker)
         if plan is None:
-            plan = self[marker] = Plan(marker)
+            plan = self[marker] = Plan(marker, self.compared)
         return plan
 
 

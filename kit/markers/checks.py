@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import partial
-from types import CodeType, FunctionType
+from types import CodeType, FunctionType, MethodType, WrapperDescriptorType
 
 from kit.errors import FormatError
 from kit.markers.connection import is_native, label_of
@@ -17,10 +17,12 @@ __all__ = [
     "ASYNC_GENERATOR",
     "COROUTINE",
     "GENERATOR",
+    "ITERABLE_COROUTINE",
     "Place",
     "check_name",
     "check_option",
     "check_probe",
+    "check_runs",
     "code_flags",
     "default_name",
     "lambda_place",
@@ -31,12 +33,19 @@ Place: TypeAlias = tuple[str, int, int, CodeType]
 GENERATOR: Final = 0x20
 COROUTINE: Final = 0x80
 ASYNC_GENERATOR: Final = 0x200
-_ASYNCHRONOUS: Final = COROUTINE | ASYNC_GENERATOR
+ITERABLE_COROUTINE: Final = 0x100  # a generator function that `types.coroutine` was put on
+_DEEPEST: Final = 20
+_NEVER_RUNS: Final = GENERATOR | COROUTINE | ASYNC_GENERATOR
 
 
 def check_name(name: object) -> None:
     """Refuse what cannot be a marker's name."""
     if not isinstance(name, str):
+        if callable(name) or hasattr(type(name), "__get__"):
+            raise FormatError(
+                f"a marker's name must be text, got {label_of(name)}; a span decorates as "
+                '@kit.span("its.name"), with its name, and a probe is connected by @marker.probe'
+            )
         raise FormatError(f"a marker's name must be text, got {name!r}")
     if not name or is_pattern(name) or "]" in name or any(c.isspace() for c in name):
         raise FormatError(
@@ -53,16 +62,27 @@ def check_option(option: str, value: object, kind: Any) -> None:
 
 def check_probe(probe: object) -> None:
     """Refuse what cannot be a probe."""
-    if type(probe) is FunctionType and not probe.__code__.co_flags & _ASYNCHRONOUS:
+    if type(probe) is FunctionType and not probe.__code__.co_flags & _NEVER_RUNS:
         return  # as most are
     if is_native(probe):
         return
-    if not callable(probe):
-        raise TypeError(f"a probe must be callable, got {probe!r}")
-    if code_flags(probe) & _ASYNCHRONOUS:
+    check_runs(probe, "a probe")
+
+
+def check_runs(function: object, what: str) -> None:
+    """Refuse what cannot be called, and what a call alone would not run."""
+    if not callable(function):
+        raise TypeError(f"{what} must be callable, got {_shown(function)}")
+    flags = code_flags(function)
+    if flags & (COROUTINE | ASYNC_GENERATOR):
         raise TypeError(
-            f"{label_of(probe)} is a coroutine function: a dispatch would call it and nobody would "
-            "await it; use a plain function that schedules a task"
+            f"{label_of(function)} is a coroutine function: {what} is called, and nobody would "
+            "await what it returns; use a plain function that schedules a task"
+        )
+    if flags & GENERATOR:
+        raise TypeError(
+            f"{label_of(function)} is a generator function: {what} is called, and nobody would "
+            "iterate over what it returns; use a function without yield"
         )
 
 
@@ -71,11 +91,35 @@ def code_flags(function: Any) -> int:
 
     They say what `inspect` would, which takes as long to import as the kit.
     """
-    while isinstance(function, partial):
-        function = function.func
-    code = getattr(function, "__code__", None) or getattr(type(function).__call__, "__code__", None)
-    flags: int = getattr(code, "co_flags", 0)
-    return flags
+    for _ in range(_DEEPEST):
+        kind = type(function)
+        if issubclass(kind, partial):
+            function = function.func
+        elif kind is MethodType:
+            function = function.__func__
+        else:
+            code = _read(function, "__code__")
+            if code is not None:
+                flags = _read(code, "co_flags")
+                return flags if type(flags) is int else 0
+            function = _read(kind, "__call__")  # which may be an object in its turn
+            if function is None or type(function) is WrapperDescriptorType:
+                return 0
+    return 0
+
+
+def _read(what: object, name: str) -> Any:
+    try:
+        return getattr(what, name, None)
+    except Exception:  # of its own `__getattr__`
+        return None
+
+
+def _shown(what: object) -> str:
+    try:
+        return repr(what)
+    except Exception:
+        return f"a {type(what).__name__}"
 
 
 def default_name(probe: object) -> str | None:
@@ -83,14 +127,14 @@ def default_name(probe: object) -> str | None:
 
     A bound method has none: it belongs to its object, and another object's is another probe.
     """
-    if not isinstance(probe, FunctionType) or probe.__module__ != "__main__":
+    if type(probe) is not FunctionType or probe.__module__ != "__main__":
         return None
     return None if "<" in probe.__qualname__ else probe.__qualname__
 
 
 def lambda_place(probe: object) -> Place | None:
     """Return where a notebook's or script's lambda is written, and its code."""
-    if not isinstance(probe, FunctionType) or probe.__module__ != "__main__":
+    if type(probe) is not FunctionType or probe.__module__ != "__main__":
         return None
     if probe.__name__ != "<lambda>":
         return None

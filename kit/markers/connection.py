@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import functools
+from types import BuiltinMethodType, FunctionType, MethodType, MethodWrapperType
 
 from kit.errors import NotConnectedError
 from kit.markers.copying import stays
 from kit.markers.grace import synchronize
+from kit.markers.reporting import complain
+from kit.markers.results import not_begun, undone
 from kit.markers.tally import Moment, Stub, Tally, between
 
 TYPE_CHECKING = False
@@ -19,7 +22,15 @@ if TYPE_CHECKING:
     from kit.markers.protocols import Admission, NativeProbe
     from kit.markers.registry import Registry
 
-__all__ = ["NO_PRIVATE", "AnyProbe", "Connection", "is_native"]
+__all__ = [
+    "NO_PRIVATE",
+    "AnyProbe",
+    "Connection",
+    "compares",
+    "is_native",
+    "label_of",
+    "same_probe",
+]
 
 
 class _NoPrivate:
@@ -55,7 +66,37 @@ AnyProbe: TypeAlias = "Callable[..., object] | NativeProbe"
 
 def is_native(probe: object) -> TypeGuard[NativeProbe]:
     """Whether a probe is one of the kit's own."""
-    return hasattr(type(probe), "native") and hasattr(probe, "observer")
+    try:
+        return hasattr(type(probe), "native") and hasattr(probe, "observer")
+    except Exception:  # of its own `__getattr__`: it is nothing of the kit's
+        return False
+
+
+_COMPARED_BY_THE_INTERPRETER: Final = frozenset(
+    (FunctionType, BuiltinMethodType, MethodWrapperType)
+)
+
+
+def compares(probe: object) -> bool:
+    """Whether it takes somebody's own ``__eq__`` to compare a probe."""
+    kind = type(probe)
+    if kind is MethodType:
+        return compares(probe.__func__)  # type: ignore[attr-defined] # it is a method
+    return kind not in _COMPARED_BY_THE_INTERPRETER and kind.__eq__ is not object.__eq__
+
+
+def same_probe(one: object, other: object) -> bool:
+    """Whether two callables are one probe: identical, or equal, as methods made anew are.
+
+    Where neither is compared by an ``__eq__`` of its own, no foreign code runs. What such an
+    ``__eq__`` raises, or what it returns and has no truth, says that they are two.
+    """
+    if one is other:
+        return True
+    try:
+        return bool(one == other)
+    except Exception:
+        return False
 
 
 class Connection:
@@ -95,6 +136,7 @@ class Connection:
         "_stub",
         "asked",
         "asks_for_more",
+        "compares",
         "error_limit",
         "gate",
         "marker",
@@ -104,6 +146,7 @@ class Connection:
         "priority",
         "private",
         "probe",
+        "told",
         "when",
     )
 
@@ -124,6 +167,7 @@ class Connection:
         self.marker = marker
         self.probe = probe
         self.private = private
+        self.compares = compares(probe)
         self.name = name
         self.name_is_default = name_is_default
         self.priority = priority
@@ -149,6 +193,8 @@ class Connection:
         self._errors = Tally()
         self._first_error: str | None = None
         self._last_error: str | None = None
+        # Whether somebody was told that what it returns never runs.
+        self.told = False
 
     @property
     def label(self) -> str:
@@ -290,8 +336,19 @@ class Connection:
         self._state = "disconnected"
 
     def same_closure(self, probe: object, private: object) -> bool:
-        """Whether this is the closure (probe equal, private data identical)."""
-        return self.private is private and (self.probe is probe or self.probe == probe)
+        """Whether this is the closure (the same probe, private data identical)."""
+        return self.private is private and same_probe(self.probe, probe)
+
+    def note_returned(self, result: object) -> None:
+        """Look at what the probe returned, and nobody else holds: say once that it will not run."""
+        what = undone(result)
+        if what is None:
+            return
+        if not self.told:
+            self.told = True
+            complain(f"probe {self.label} on marker {self.marker.name!r} returned {what}")
+        if not_begun(result):
+            result.close()  # type: ignore[attr-defined] # else Python warns, once an event
 
     def note_error(self, error: BaseException) -> bool:
         """Count an exception; return whether the error limit is reached by this one."""
@@ -307,12 +364,19 @@ class Connection:
 
 
 def label_of(probe: object) -> str:
-    """Return the name under which a probe is shown."""
+    """Return the name under which a probe is shown; its type's, where looking at it fails."""
+    try:
+        return _own_label(probe)
+    except Exception:
+        return type(probe).__name__
+
+
+def _own_label(probe: object) -> str:
     label = getattr(probe, "kit_label", None)
     if isinstance(label, str):
         return label
     if isinstance(probe, functools.partial):
-        return label_of(probe.func)
+        return _own_label(probe.func)
     for attribute in ("__qualname__", "__name__"):
         label = getattr(probe, attribute, None)
         if isinstance(label, str):

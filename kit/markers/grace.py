@@ -141,7 +141,9 @@ def refuse_inside(what: str) -> None:
             "interrupted on this thread, could wait for that; use kit.defer()"
         )
     if ident in in_hook:
-        raise WouldDeadlockError(f"{what} inside a marker's hook; use kit.defer()")
+        raise WouldDeadlockError(
+            f"{what} inside a marker's hook, or the __eq__ of a probe; use kit.defer()"
+        )
 
 
 def synchronize(timeout: float | None = None) -> None:
@@ -233,6 +235,11 @@ def defer(callback: Callable[[], object], *, cookie: Cookie | None = None) -> No
     cookie : dict, optional
         From `snapshot`; without it the grace period begins now.
 
+    Raises
+    ------
+    TypeError
+        When a call alone would not run it, as of a coroutine function.
+
     Examples
     --------
     >>> import kit
@@ -242,8 +249,10 @@ def defer(callback: Callable[[], object], *, cookie: Cookie | None = None) -> No
     >>> done
     [1]
     """
-    if not callable(callback):
-        raise TypeError(f"defer() takes a callable, got {callback!r}")
+    if cookie is None:
+        from kit.markers.checks import check_runs  # which needs this module
+
+        check_runs(callback, "a deferred callback")
     look()
     _worker.put(snapshot() if cookie is None else cookie, callback)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from kit.markers.checks import check_runs
 from kit.markers.connection import (
     DEFAULT_ERROR_LIMIT,
     DEFAULT_PRIORITY,
@@ -180,7 +181,8 @@ class Marker(Dispatcher):
         FormatMismatchError
             When the marker has other fields than the probe asks for.
         TypeError
-            When the probe cannot be called, or is a coroutine function.
+            When the probe cannot be called, or a call alone would not run it: a coroutine function,
+            a generator function.
         """
         return home.registry.connect(
             self,
@@ -245,6 +247,8 @@ class Marker(Dispatcher):
 
         Raises
         ------
+        TypeError
+            When a hook cannot be called, or a call alone would not run it.
         WouldDeadlockError
             From a hook of this marker.
 
@@ -260,8 +264,8 @@ class Marker(Dispatcher):
         stop
         """
         for hook in (on_first, on_last):
-            if hook is not None and not callable(hook):
-                raise TypeError(f"a hook must be callable, got {hook!r}")
+            if hook is not None:
+                check_runs(hook, "a hook")
         home.registry.set_hooks(self, Hooks(on_first, on_last))
 
     def __repr__(self) -> str:

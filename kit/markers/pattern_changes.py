@@ -53,7 +53,7 @@ class AddPattern:
         for each in [each for each in patterns if each.pattern == handle.pattern]:
             if same_name(each, handle):
                 del patterns[each]  # a cell was run again: its connections are replaced below
-            elif each.private is handle.private and each.probe == handle.probe:
+            elif each.private is handle.private and plans.compared.same(each.probe, handle.probe):
                 raise AlreadyConnectedError(
                     f"{handle.label} is connected to {handle.pattern!r} already with the same "
                     "private data; disconnect it first, or pass other private data"

@@ -21,6 +21,7 @@ import time
 from kit.markers.accounting import Accounting
 from kit.markers.mode import mode
 from kit.markers.readers import local, register
+from kit.markers.results import only_here, undone
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class Dispatcher(Accounting):
     format: Format | None
     name: str
 
-    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, /, *args: Any, **kwargs: Any) -> Any:  # noqa: C901 - a call is a step here
         """Fire the marker: call every connected probe with these values."""
         array = self._array
         if array is None:
@@ -79,7 +80,8 @@ class Dispatcher(Accounting):
                     array.tally.n += 1
                     probe = array
                     for probe in array.calls:
-                        probe(*args)
+                        if (result := probe(*args)) is not None:
+                            self._look(array, probe, result)
                 elif array.observers:
                     self._careful(array, args, None, reader.ident, ())
                 else:
@@ -87,7 +89,8 @@ class Dispatcher(Accounting):
                     array.tally.n += 1
                     probe = array
                     for probe in array.calls:
-                        probe(reader.ident, ts, args)
+                        if (result := probe(reader.ident, ts, args)) is not None:
+                            self._look(array, probe, result)
                 return None
             except BaseException as error:
                 if probe is None or self._ends(array, probe, error):
@@ -102,7 +105,7 @@ class Dispatcher(Accounting):
         """Whether anything is connected: a guard for arguments that cost something."""
         return self._array is not None
 
-    def _fire_at(self, ts: int, args: tuple[Any, ...]) -> None:
+    def _fire_at(self, ts: int, args: tuple[Any, ...]) -> None:  # noqa: C901 - as __call__
         """Dispatch an event that began at ``ts``, with its arguments complete; for spans."""
         array = self._array
         if array is None:
@@ -129,14 +132,16 @@ class Dispatcher(Accounting):
                     array.tally.n += 1
                     probe = array
                     for probe in array.calls:
-                        probe(*args)
+                        if (result := probe(*args)) is not None:
+                            self._look(array, probe, result)
                 elif array.observers:
                     self._careful(array, args, ts, reader.ident, ())
                 else:
                     array.tally.n += 1
                     probe = array
                     for probe in array.calls:
-                        probe(reader.ident, ts, args)
+                        if (result := probe(reader.ident, ts, args)) is not None:
+                            self._look(array, probe, result)
                 return
             except BaseException as error:
                 if probe is None or self._ends(array, probe, error):
@@ -146,6 +151,11 @@ class Dispatcher(Accounting):
             reader.token = None
 
     # Below: what ordinary dispatches do not need.
+
+    def _look(self, array: ProbeArray, probe: Any, result: object) -> None:
+        """Look at what a probe returned: it may be work that nobody will do."""
+        if undone(result) is not None and only_here(result, callers=2):
+            array.connections[array.position(probe)].note_returned(result)
 
     def _skip(self) -> None:
         """Count one dispatch as skipped."""
@@ -210,7 +220,8 @@ class Dispatcher(Accounting):
                 error = None
                 calling = connection
                 try:
-                    probe(*whole)
+                    if (result := probe(*whole)) is not None:
+                        self._look(array, probe, result)
                 except BaseException as raised:
                     error = type(raised).__name__
                     errors += 1
@@ -249,7 +260,8 @@ class Dispatcher(Accounting):
         while (position := position + 1) < len(array.calls):
             probe = array.calls[position]
             try:
-                probe(*whole)
+                if (result := probe(*whole)) is not None:
+                    self._look(array, probe, result)
             except BaseException as error:
                 if self._failed(array, position, error):
                     raise

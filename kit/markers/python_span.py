@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from types import CodeType, TracebackType
     from typing import Any, Final, Self, TypeAlias
 
-    from kit.markers.span import Span
+    from kit.markers.span import F, Span
 
     Entry: TypeAlias = tuple[int, int, CodeType, int]
     """Start (0 where nothing was connected), frame, code and thread."""
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = ["SpanCall", "Timing"]
 
 _frame: Final = sys._getframe
+_VALUES: Final = frozenset((int, float, str, bool, type(None)))
 
 
 class _Several:
@@ -180,12 +181,20 @@ class Timing:
 
         return passage, (self._span, self._args, self._kwargs)
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ARG002 - raises
-        """Say what is wrong where a span with fields was used as a decorator."""
-        raise TypeError(
-            f"span {self._span.name!r} has fields, so it cannot decorate a function by itself; "
-            f"say which parameters they are: kit.span({self._span.name!r}).wrap(function, ...)"
-        )
+    if TYPE_CHECKING:
+
+        def __call__(self, function: F, /) -> F:
+            """Decorate a function, where the span has no fields."""
+
+    else:
+
+        def __call__(self, *args: Any, **kwargs: Any) -> Any:
+            """Decorate a function, where the span has no fields; else say how that is done."""
+            span = self._span
+            empty = span.format is not None and not span.format.fields and not self._args
+            if empty and len(args) == 1 and not kwargs and not self._kwargs:
+                return span.wrap(args[0])
+            raise TypeError(span._how_to_decorate())
 
 
 class SpanCall:
@@ -199,15 +208,25 @@ class SpanCall:
         Parameters
         ----------
         *args, **kwargs
-            One value a field. For a span without fields: a function, coroutine function,
-            generator function or asynchronous generator function to decorate, or nothing.
+            One value a field. For a span without fields: what `Span.wrap` takes, to decorate it,
+            or nothing.
 
         Returns
         -------
         Timing or callable
+
+        Raises
+        ------
+        TypeError
+            For what a span cannot decorate.
         """
         span: Span = self  # type: ignore[assignment] # nothing else is one
         fields = span.format.fields if span.format is not None else None
-        if fields == () and len(args) == 1 and not kwargs and callable(args[0]):
-            return span.wrap(args[0])
+        if len(args) == 1 and not kwargs:
+            value = args[0]
+            if fields == ():
+                if callable(value) or hasattr(type(value), "__get__"):
+                    return span.wrap(value)
+            elif fields is not None and type(value) not in _VALUES:
+                span._decorate(value, 2)
         return Timing(span, args, kwargs)

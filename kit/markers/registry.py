@@ -32,6 +32,7 @@ from kit.markers.connection import (
     Connection,
     home,
     label_of,
+    same_probe,
 )
 from kit.markers.declaration import Declare
 from kit.markers.forking import UPDATES, look, reset_in_child
@@ -289,7 +290,9 @@ class Registry:
             changes += [
                 RemovePattern(self, handle)
                 for handle in self.patterns
-                if handle.pattern == name and handle.private is private and handle.probe == probe
+                if handle.pattern == name
+                and handle.private is private
+                and same_probe(handle.probe, probe)
             ]
             markers = self.matching(name)
         else:
@@ -326,7 +329,7 @@ class Registry:
 
     def private_data(self, name: str, probe: object, n: int = 0) -> object:
         """Return the private data of the n-th connection of a probe, in call order."""
-        found = [c.private for c in self.find(name).probes if c.probe == probe]
+        found = [c.private for c in self.find(name).probes if same_probe(c.probe, probe)]
         if not 0 <= n < len(found):
             raise NotConnectedError(
                 f"{label_of(probe)} has {len(found)} connection(s) on {name!r}, "

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Final
 
-__all__ = ["put_off", "report", "tell", "warn"]
+__all__ = ["complain", "put_off", "report", "tell", "warn"]
 
 put_off: Final[deque[Callable[[], None]]] = deque()
 """What is to be told as soon as no lock is held."""
@@ -39,6 +39,29 @@ def report(what: str, error: BaseException) -> None:
         put_off.append(partial(_log, what, error))
     else:
         _log(what, error)
+
+
+def complain(what: str) -> None:
+    """Log a warning to the logger ``kit``: of what failed without an exception.
+
+    Parameters
+    ----------
+    what : str
+        What to say. It raises nothing, whatever handlers the program has.
+    """
+    if _silent():
+        put_off.append(partial(_log_warning, what))
+        return
+    try:
+        _log_warning(what)
+    except Exception:  # of a handler: it is the program's own, which is not to be disturbed
+        pass
+
+
+def _log_warning(what: str) -> None:
+    import logging  # as in `_log`
+
+    logging.getLogger("kit").warning("%s", what)
 
 
 def _log(what: str, error: BaseException) -> None:

@@ -3,17 +3,36 @@
 from __future__ import annotations
 
 import functools
+import sys
+import types
 
-from kit.markers.checks import ASYNC_GENERATOR, COROUTINE, GENERATOR, code_flags
+from kit.markers.checks import (
+    ASYNC_GENERATOR,
+    COROUTINE,
+    GENERATOR,
+    ITERABLE_COROUTINE,
+    code_flags,
+)
+from kit.markers.connection import label_of
+from kit.markers.decorating import is_being_defined, no_value, refuse, remade
 from kit.markers.dispatch import SpanCall, Timing, called_fast
 from kit.markers.marker import Marker
+from kit.markers.results import not_begun, only_here
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator
+    from types import CoroutineType
     from typing import Any, Final, TypeAlias, TypeVar, overload
 
-    F = TypeVar("F", bound=Callable[..., Any])
+    F = TypeVar(
+        "F",
+        bound=Callable[..., Any]
+        | classmethod[Any, ..., Any]
+        | property
+        | functools.partialmethod[Any]
+        | functools.cached_property[Any],
+    )
     Extractor: TypeAlias = Callable[[tuple[Any, ...], dict[str, Any]], tuple[Any, ...] | None]
 
 __all__ = ["Span", "Timing"]
@@ -32,6 +51,20 @@ class _Off:
 
 
 _OFF: Final = _Off()
+
+
+class _Kept:
+    """A coroutine that only this holds; it ends with it, also where it has not begun."""
+
+    __slots__ = ("coroutine",)
+
+    def __init__(self, coroutine: CoroutineType[Any, Any, Any]) -> None:
+        self.coroutine = coroutine
+
+    def __del__(self) -> None:
+        # Of the one that was to await it Python says that nobody did.
+        if not_begun(self.coroutine):
+            self.coroutine.close()
 
 
 @called_fast
@@ -65,14 +98,21 @@ class Span(SpanCall, Marker):
         def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
             """Open a passage, or decorate a function."""
 
-    def wrap(self, function: F, /, **parameters: str) -> F:  # noqa: C901 - four kinds of function
+    def wrap(self, function: F, /, **parameters: str) -> F:
         """Return a function that does the same inside this span.
 
         Parameters
         ----------
         function : callable
             A function, coroutine function, generator function or asynchronous generator function.
-            The span of a generator lasts from its first step to its end.
+            The span of a coroutine or a generator lasts from its first step to its end; so does
+            that of a coroutine which a plain function returns, and which nobody else holds. Of
+            whatever else a function returns, such as a future, the call alone is timed.
+
+            Or what holds a function: a ``staticmethod``, ``classmethod``, ``property``,
+            ``functools.partialmethod``, ``functools.cached_property``, or what
+            ``contextlib.contextmanager`` has made; the same kind comes back. Of any other callable
+            a function comes back: in the body of a class put it into a ``staticmethod`` first.
         **parameters : str
             For each field of the span, which of the function's parameters is its value.
 
@@ -83,7 +123,8 @@ class Span(SpanCall, Marker):
         Raises
         ------
         TypeError
-            When a field is left out or unknown, or the function has no such parameter.
+            When a field is left out or unknown, or the function has no such parameter; for a class,
+            and for what holds a function in another way.
 
         Examples
         --------
@@ -101,8 +142,12 @@ class Span(SpanCall, Marker):
         >>> read("a.txt")
         'a.txt'
         """
-        if not callable(function):
-            raise TypeError(f"span {self.name!r} can only wrap a callable, got {function!r}")
+        refuse(self, function)
+        made: F | None = remade(self, function, lambda inner: self.wrap(inner, **parameters))
+        return self._around(function, parameters) if made is None else made
+
+    def _around(self, function: Any, parameters: dict[str, str]) -> Any:  # noqa: C901 - five kinds
+        """Return the function that runs another one inside this span, of the same kind."""
         values = self._extractor(function, parameters)
         # Below, `Span._passage` and not `self._passage`: the name may have become a plain marker's.
         flags = code_flags(function)
@@ -140,14 +185,64 @@ class Span(SpanCall, Marker):
                 with Span._passage(self, values, args, kwargs):
                     return (yield from function(*args, **kwargs))
 
+            if flags & ITERABLE_COROUTINE:
+                wrapper = types.coroutine(wrapper)
+
         else:
-
-            def wrapper(*args: Any, **kwargs: Any) -> Any:
-                with Span._passage(self, values, args, kwargs):
-                    return function(*args, **kwargs)
-
+            wrapper = self._around_call(function, values)
         wrapped: Any = functools.update_wrapper(wrapper, function)
-        return wrapped  # type: ignore[no-any-return] # it is called as the function is
+        wrapped.kit_span = self
+        return wrapped
+
+    def _around_call(self, function: Callable[..., Any], values: Extractor) -> Callable[..., Any]:
+        """Return the same for a plain function, which may return a coroutine all the same."""
+
+        def wrapper(*args: Any, **kwargs: Any) -> Any:
+            passage = Span._passage(self, values, args, kwargs)
+            if passage is _OFF:
+                return function(*args, **kwargs)
+            passage.__enter__()
+            try:
+                result = function(*args, **kwargs)
+            except BaseException as error:
+                passage.__exit__(type(error), error, error.__traceback__)
+                raise
+            if type(result) is types.CoroutineType and not_begun(result) and only_here(result):
+                # Its awaiting is what takes time, and has a passage of its own.
+                awaited: Any = Span._awaited(self, _Kept(result), values, args, kwargs)
+                awaited.__name__, awaited.__qualname__ = result.__name__, result.__qualname__
+                return awaited
+            passage.__exit__(None, None, None)
+            return result
+
+        return wrapper
+
+    async def _awaited(
+        self, kept: _Kept, values: Extractor, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        """Await a coroutine inside this span."""
+        with Span._passage(self, values, args, kwargs):
+            return await kept.coroutine
+
+    def _decorate(self, value: object, depth: int = 1) -> None:
+        """Refuse to take for a field's value what this span, which has fields, was to decorate."""
+        if not no_value(value):
+            return
+        if type(value) is types.FunctionType and not is_being_defined(value, sys._getframe(depth)):
+            return
+        raise TypeError(self._how_to_decorate())
+
+    def _how_to_decorate(self) -> str:
+        if not self.format or not self.format.names:
+            return (
+                f"a passage through span {self.name!r} is used by `with`; as a decorator it takes "
+                "one function"
+            )
+        example = ", ".join(f"{name}='...'" for name in self.format.names)
+        return (
+            f"span {self.name!r} has fields, so it cannot decorate a function by itself; say which "
+            f"parameters they are: kit.span({self.name!r}).wrap(function, {example})"
+        )
 
     def _passage(
         self,
@@ -178,7 +273,13 @@ class Span(SpanCall, Marker):
                 f"span {self.name!r} has the fields {', '.join(names)}: say which parameter each "
                 f"is, as in wrap(function, {example})"
             )
-        signature = inspect.signature(function)
+        try:
+            signature = inspect.signature(function)
+        except ValueError:
+            raise TypeError(
+                f"nobody knows the parameters of {label_of(function)}; wrap a function of your own "
+                "that calls it"
+            ) from None
         for parameter in parameters.values():
             if parameter not in signature.parameters:
                 raise TypeError(

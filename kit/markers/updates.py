@@ -19,7 +19,7 @@ from threading import get_ident
 
 from kit.errors import WouldDeadlockError
 from kit.markers import grace
-from kit.markers.changes import Plans
+from kit.markers.changes import Compared, NotComparedError, Plans
 from kit.markers.choice import unlocked
 from kit.markers.copying import stays
 from kit.markers.forking import begun, look
@@ -50,13 +50,17 @@ class Batch:
         self.plans = Plans()
         self.wait = False
 
-    def check(self, changes: Sequence[Change]) -> None:
+    def check(
+        self, changes: Sequence[Change], planned: Callable[[Sequence[Change]], Plans]
+    ) -> None:
         """Add changes to the plans, or raise and leave them as they were."""
         try:
-            _apply(changes, self.plans)
+            try:
+                _apply(changes, self.plans)
+            except NotComparedError:
+                self.plans = planned([*self.changes, *changes])
         except BaseException:
-            self.plans = Plans()  # without what the failed changes did before they failed
-            _apply(self.changes, self.plans)
+            self.plans = planned(self.changes)  # without what the failed ones did before that
             raise
 
 
@@ -324,20 +328,18 @@ class Updater:
             Do not wait for the end of a batch.
         """
         batch = None if at_once else self.batch
-        if batch is not None and self.exclusively(lambda: batch.check(changes)):
+        if batch is not None and self.exclusively(lambda: batch.check(changes, self._planned)):
             batch.changes.extend(changes)
         else:
             self.make_or_queue(partial(self.make_locked, changes))
 
     def make_locked(self, changes: Sequence[Change]) -> None:
         """Make changes with the lock held; it is given up while hooks run."""
-        plans = Plans()
-        _apply(changes, plans)
+        plans = self._planned(changes)
         # A hook that runs elsewhere holds back updates of its marker; when one had to be waited
         # for, the plans are made anew.
         while self._await_hooks(plans):
-            plans = Plans()
-            _apply(changes, plans)
+            plans = self._planned(changes)
         begin, end = [], []
         for plan in plans.values():
             old, new = plan.marker._hooks, plan.hooks
@@ -356,7 +358,7 @@ class Updater:
         try:
             try:
                 for marker, on_first, on_last in begin:
-                    self._call_hook(on_first)
+                    self._without_lock(on_first)
                     if on_last:
                         lasts.insert(0, (marker, on_last))
                 publish_all(plans, self._retired)
@@ -372,14 +374,25 @@ class Updater:
             self._after_hooks.clear()
             self._hook_ended.notify_all()
 
+    def _planned(self, changes: Sequence[Change]) -> Plans:
+        """Return the plans for changes; a foreign ``__eq__`` is asked with the lock given up."""
+        compared = Compared()
+        while True:
+            plans = Plans(compared)
+            try:
+                _apply(changes, plans)
+                return plans
+            except NotComparedError as question:
+                self._without_lock(question.compare)
+
     def _report_last(self, marker: Marker, on_last: Hook) -> None:
         try:
-            self._call_hook(on_last)
+            self._without_lock(on_last)
         except Exception as error:
             report(f"the on_last hook of marker {marker.name!r} failed", error)
 
-    def _call_hook(self, hook: Hook) -> None:
-        """Run a hook without the lock."""
+    def _without_lock(self, call: Callable[[], object]) -> None:
+        """Run what is foreign, a hook or a comparison, without the lock."""
         ident = get_ident()
         nested = ident in grace.in_hook
         grace.in_hook.add(ident)
@@ -389,7 +402,7 @@ class Updater:
         # so none can raise and leave the update without it.
         state = self._lock._release_save()
         try:
-            hook()
+            call()
         finally:
             self._lock._acquire_restore(state)
             self._busy = True

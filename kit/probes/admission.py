@@ -211,7 +211,7 @@ class Admitted:
         # What fails before the probe is called, and not in its condition alone, is kept back, too.
         kept_back = [*_counted("unmet"), *_counted("failures"), "raise"]
         lines = ["try:", *_indented(lines), "except BaseException:", *_indented(kept_back)]
-        calling = ["try:", f"    call({whole})"]
+        calling = ["try:", f"    return call({whole})"]
         if timed:  # one of the kit's own, which counts what it fails to do, once it has begun
             calling += [
                 "except BaseException as error:",
@@ -221,7 +221,7 @@ class Admitted:
         if self.asked.budget is not None:
             charge = ["meter.charge(account, began)"]
             calling += ["finally:", *_indented(_alone(charge) if unlocked else charge)]
-        lines += calling if len(calling) > 2 else [f"call({whole})"]
+        lines += calling if len(calling) > 2 else [f"return call({whole})"]
         body = "\n".join(f"        {line}" for line in lines)
         return f"def make(call):\n    def gate({whole}):\n{body}\n    return gate\n"
 

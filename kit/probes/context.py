@@ -9,6 +9,7 @@ import threading
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from kit.errors import FormatError
+from kit.markers.checks import check_runs
 from kit.markers.format import FIELD_TYPES, Label
 from kit.probes.checks import KINDS
 
@@ -184,6 +185,7 @@ def context(name: str, function: Callable[[], Any], type: FieldType = str) -> No
         raise FormatError(f"{name!r} is a name of the kit's own; choose another")
     if not callable(function):
         raise TypeError(f"context field {name!r} needs a function, got {function!r}")
+    check_runs(function, "a context function")
     if type not in FIELD_TYPES:
         raise FormatError(
             f"context field {name!r} has type {type!r}; use one of int, float, str, bool, kit.Label"

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from kit.errors import NotConnectedError
 from kit.markers import Connection, Marker, connect
+from kit.markers.checks import check_runs
 from kit.markers.choice import unlocked
 from kit.markers.copying import stays
 from kit.markers.tally import Tally
@@ -86,7 +87,7 @@ def trigger(
     Raises
     ------
     TypeError
-        For what is no action.
+        For what is no action, and for a function that a call alone would not run.
     ConditionError
         When the condition cannot be understood.
 
@@ -141,6 +142,8 @@ class Trigger:
         given: list[Any] = list(action) if isinstance(action, list | tuple) else [action]
         if not given or not all(map(callable, given)):
             raise TypeError(f"a trigger's action is a function, or several; got {action!r}")
+        for each in given:
+            check_runs(each, "a trigger's action")
         self.observer: Observer | None = None
         self.pattern = pattern.name if isinstance(pattern, Marker) else pattern
         self.when: str | None = options.get("when")

@@ -7,6 +7,7 @@ import types
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from kit.markers.checks import ASYNC_GENERATOR, COROUTINE, GENERATOR, code_flags
 from kit.probes.ready import Count, Print, Time
 
 if TYPE_CHECKING:
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from kit.widgets.asked import Asked
 
 __all__ = ["READY", "Choice", "own", "own_functions"]
-
-_ASYNC: Final = inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +83,15 @@ class Choice:
         """
         if self.function is None or marker.format is None:
             return ""
-        if getattr(getattr(self.function, "__code__", None), "co_flags", 0) & _ASYNC:
+        flags = code_flags(self.function)
+        if flags & (COROUTINE | ASYNC_GENERATOR):
             return "is a coroutine function, which a marker cannot wait for"
+        if flags & GENERATOR:
+            return "is a generator function, of which a call runs nothing"
         try:
             signature = inspect.signature(self.function)
-        except (TypeError, ValueError):
-            return ""  # something written in C: it will tell when it is called
+        except Exception:  # noqa: BLE001 - written in C, or whatever its own attributes raise
+            return ""  # it will tell when it is called
         try:
             signature.bind(*range(marker.format.arity))
         except TypeError:
@@ -132,8 +134,13 @@ def own(function: Callable[..., object], name: str | None = None) -> Choice:
     """
     if not callable(function):
         raise TypeError(f"a probe must be callable, got {function!r}")
-    label = name or getattr(function, "__name__", None) or type(function).__name__
-    first_line = (inspect.getdoc(function) or "").partition("\n")[0]
+    label, first_line = type(function).__name__, ""
+    try:
+        label = getattr(function, "__name__", None) or label
+        first_line = (inspect.getdoc(function) or "").partition("\n")[0]
+    except Exception:  # noqa: BLE001 - whatever its own attributes raise
+        pass
+    label = str(name or label)
     return Choice(
         f"own:{label}", label, first_line or "a function of yours", _giving(function), function
     )

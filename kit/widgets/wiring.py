@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from kit.errors import KitError, NotConnectedError
 from kit.markers import NO_PRIVATE, Connection, batch
+from kit.markers.connection import same_probe
 from kit.probes.aggregates import Aggregate
 from kit.probes.trigger import Trigger
 from kit.widgets.asked import Asked
@@ -365,4 +366,4 @@ def same(connection: Connection | Closure, choice: Choice) -> bool:
     """Tell whether a connection is one of a user's function, as a panel would make it."""
     if choice.function is None or connection.private is not NO_PRIVATE:
         return False
-    return bool(connection.probe == choice.function)
+    return same_probe(connection.probe, choice.function)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import kit
 from kit.testing import isolated
+from tests.contract.conftest import PATIENCE
 
 
 class Probes:
@@ -290,3 +291,194 @@ def test_rule_09_order_is_that_of_connection_however_it_came_about(unique):
     fill.connect(called.append, "late")
     fill()
     assert called == ["first", "pattern", "early", "batch", "late", "last"]
+
+
+# Rule 7 and those after it, for probes that cannot be compared
+
+
+class Model:
+    """A probe that is compared element by element, as arrays are: the result has no truth."""
+
+    class Elements:
+        def __bool__(self) -> bool:
+            raise ValueError("the truth of several elements is ambiguous")
+
+    def __eq__(self, other: object) -> object:
+        return self.Elements()
+
+    __hash__ = None
+
+    def __call__(self, *values: object) -> None:
+        pass
+
+
+class Raises(Model):
+    def __eq__(self, other: object) -> bool:
+        raise RuntimeError("no comparison")
+
+    __hash__ = None
+
+
+class Strange(Model):
+    """Whatever is looked up on it fails, but its call."""
+
+    def fail(self, *_: object) -> None:
+        raise RuntimeError("no look")
+
+    __eq__ = __hash__ = __repr__ = __bool__ = __len__ = __getattr__ = fail
+
+
+STRANGE = [Model, Raises, Strange]
+
+
+@pytest.mark.parametrize("kind", STRANGE)
+@pytest.mark.parametrize("private", [(), ("data",)], ids=["none", "data"])
+def test_rule_07_a_probe_that_cannot_be_compared_is_in_nobody_s_way(unique, kind, private):
+    """Everybody else connects, records, looks and disconnects; what is identical is the same.
+
+    Seen to fail with `RuntimeError` or `ValueError` out of each of these calls when probes are
+    compared by `==` alone.
+    """
+    fill, strange, other, seen = kit.marker(unique("fill"), n=int), kind(), kind(), []
+    connection = fill.connect(strange, *private)
+    again = fill.connect(other, *private)
+    for same in (strange, other):
+        with pytest.raises(kit.AlreadyConnectedError):
+            fill.connect(same, *private)
+    assert kind.__name__ in repr(connection)
+    assert kind.__name__ in repr(kit.markers(fill.name))
+    probe = fill.connect(lambda *values: seen.append(values), *private)
+    with pytest.raises(kit.AlreadyConnectedError):
+        fill.connect(probe.probe, *private)
+    with kit.batch():
+        fill.connect(kind(), *private, name="batch")
+        fill.connect(print, *private, name="batch")
+    recorder, aggregate = kit.record(fill.name), kit.aggregate(fill.name, "n")
+    everywhere = kit.connect(unique("f*"), kind(), "everywhere")
+    with pytest.raises(kit.AlreadyConnectedError):
+        kit.connect(unique("f*"), everywhere.probe, "everywhere")
+    kit.connect(unique("f*"), kind(), "everywhere").disconnect()
+    kit.disconnect(fill.name, print, *private)
+    fill(7)
+    recorder.stop()
+    assert seen == [(*private, 7)]
+    assert len(recorder) == 1
+    assert [kit.private_data(fill.name, each) for each in (strange, other, probe.probe)] == [
+        private[0] if private else None
+    ] * 3
+    with pytest.raises(kit.NotConnectedError, match=kind.__name__):
+        kit.disconnect(fill.name, kind(), *private)
+    kit.disconnect(fill.name, other, *private)
+    kit.disconnect(unique("f*"), everywhere.probe, "everywhere")
+    assert not again.connected
+    connection.disconnect()
+    probe.disconnect()
+    aggregate.stop()
+    assert fill.fanout == 0
+
+
+@pytest.mark.parametrize("kind", STRANGE)
+def test_rule_07_declaring_and_waiting_go_on_beside_it(unique, kind):
+    """Before the marker is declared, by name and by pattern, and when it is declared anew.
+
+    Seen to fail out of `kit.marker` when probes are compared by `==` alone.
+    """
+    with pytest.warns(kit.UnmatchedPatternWarning):
+        kit.connect(unique("*"), kind())
+    with pytest.warns(kit.UnmatchedPatternWarning):
+        kit.connect(unique("*"), kind())
+    early = [kit.connect(unique("late"), each) for each in (kind(), kind(), print)]
+    late = kit.marker(unique("late"), n=int)
+    assert late.fanout == 5
+    for each in early:
+        each.disconnect()
+    assert late.fanout == 2
+
+
+class Equal:
+    """Equal to all of its kind."""
+
+    def __init__(self, then=lambda: None) -> None:
+        self.then = then
+
+    def __eq__(self, other: object) -> bool:
+        self.then()
+        return isinstance(other, Equal)
+
+    __hash__ = None
+
+    def __call__(self, *values: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize("how", TWICE)
+def test_rule_07_what_says_that_it_is_equal_is(unique, how):
+    """By its own `__eq__`, however it is connected, in a batch as well.
+
+    Seen to fail when probes are compared by identity alone.
+    """
+    fill = kit.marker(unique("fill"), n=int)
+    fill.connect(Equal())
+    with pytest.raises(kit.AlreadyConnectedError):
+        TWICE[how](fill, Equal())
+    with kit.batch():
+        kept = fill.connect(print)
+        with pytest.raises(kit.AlreadyConnectedError):
+            TWICE[how](fill, Equal())
+        kit.disconnect(fill.name, Equal())
+        fill.connect(Equal())
+    assert (fill.fanout, kept.connected) == (2, True)
+    assert kit.private_data(fill.name, Equal()) is None
+
+
+def test_rule_07_a_probe_is_compared_with_no_lock_held(unique, background):
+    """Its `__eq__` may wait for a thread that updates, and update itself, in a batch and in a
+    declaration, too.
+
+    Seen to fail (to hang) when `Plan.holds` compares.
+    """
+    fill, other = kit.marker(unique("fill"), n=int), kit.marker(unique("other"))
+
+    def update() -> None:
+        thread = background(lambda: other.connect(print).disconnect())
+        thread.join(PATIENCE)
+        assert not thread.is_alive()
+        other.connect(repr).disconnect()
+        calls.append(1)
+
+    calls: list[int] = []
+    fill.connect(Equal(update))
+    fill.connect(print)
+    assert calls
+    with pytest.raises(kit.AlreadyConnectedError):
+        fill.connect(Equal(update))
+    with kit.batch():
+        calls.clear()
+        fill.connect(repr)
+        with pytest.raises(kit.AlreadyConnectedError):
+            fill.connect(Equal(update))
+        assert calls
+    calls.clear()
+    kit.connect(unique("late"), Equal(update))
+    kit.connect(unique("late"), print)
+    assert kit.marker(unique("late")).fanout == 2
+    assert calls
+    assert (fill.fanout, other.fanout) == (3, 0)
+
+
+def test_rule_07_private_data_is_not_looked_at(unique):
+    """Private data is compared by identity, also what raises wherever it is looked at.
+
+    Seen to fail when private data is compared by equality.
+    """
+    fill, probes, data = kit.marker(unique("fill"), n=int), Probes(), [Strange(), Strange()]
+    for private in data:
+        fill.connect(probes.method, private)
+        with pytest.raises(kit.AlreadyConnectedError):
+            fill.connect(probes.method, private)
+    fill(1)
+    assert [values[1] for values in probes.seen] == [1, 1]
+    assert kit.private_data(fill.name, probes.method, 1) is data[1]
+    assert kit.disconnect_private(fill.name, data[0]) == 1
+    kit.disconnect(fill.name, probes.method, data[1])
+    assert fill.fanout == 0

@@ -305,7 +305,7 @@ def test_rule_13_waiting_for_a_grace_period_in_a_hook_raises(unique, which):
 def test_rule_13_other_markers_may_be_updated_in_a_hook_and_meanwhile(unique, background):
     """No lock is held: the hook waits here for another thread's update, and makes its own.
 
-    Seen to fail (to hang) when `_call_hook` keeps the lock.
+    Seen to fail (to hang) when `_without_lock` keeps the lock.
     """
     a, b, c = (kit.marker(unique(name)) for name in "abc")
 

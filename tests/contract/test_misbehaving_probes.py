@@ -2,8 +2,10 @@
 
 import asyncio
 import functools
+import logging
 import sys
 import threading
+import types
 from collections import Counter
 
 import pytest
@@ -319,17 +321,24 @@ async def generator(*_: object):
     yield
 
 
+class Nested:
+    __call__ = AsyncCallable()
+
+
 @pytest.mark.parametrize(
     "probe",
     [
         coroutine,
         generator,
+        functools.partial(AsyncCallable().method),
+        types.MethodType(functools.partial(coroutine), 1),
+        Nested(),
         functools.partial(coroutine, 1),
         functools.partial(functools.partial(coroutine)),
         AsyncCallable(),
         AsyncCallable().method,
     ],
-    ids=["function", "generator", "partial", "partial of partial", "callable", "method"],
+    ids=lambda probe: type(probe).__name__,
 )
 def test_rule_24_a_coroutine_function_is_refused(unique, prefix, probe):
     """A dispatch would call it, and nobody would await what it returns.
@@ -341,6 +350,167 @@ def test_rule_24_a_coroutine_function_is_refused(unique, prefix, probe):
         with pytest.raises(TypeError, match="coroutine"):
             connect(probe)
     assert m.fanout == m.generation == 0
+
+
+class Generates:
+    def __call__(self, *_: object):
+        yield
+
+    def method(self, *_: object):
+        yield
+
+
+def generates(*_: object):
+    yield
+
+
+GENERATOR_FUNCTIONS = [
+    generates,
+    lambda *_: (yield),
+    types.coroutine(generates),
+    functools.partial(generates, 1),
+    Generates(),
+    Generates().method,
+]
+
+
+@pytest.mark.parametrize("probe", GENERATOR_FUNCTIONS, ids=lambda probe: type(probe).__name__)
+def test_rule_24_a_generator_function_is_refused(unique, prefix, probe):
+    """Of it nothing would run: an accidental `yield` is told of at once.
+
+    Seen to fail for each kind when generators are not looked at.
+    """
+    m = kit.marker(unique("m"))
+    for connect in (m.connect, lambda p: kit.connect(f"{prefix}.*", p), m.probe):
+        with pytest.raises(TypeError, match=r"is a generator function.*without yield"):
+            connect(probe)
+    assert m.fanout == m.generation == 0
+
+
+@pytest.mark.parametrize("function", [coroutine, generator, generates], ids=lambda f: f.__name__)
+def test_rule_24_whatever_is_called_for_what_it_does_is_looked_at(unique, function):
+    """A hook, a trigger's action, a deferred callback and a context function, as a probe is.
+
+    Seen to fail for each of them when only probes are looked at.
+    """
+    m = kit.marker(unique("m"))
+    for take in (
+        lambda: m.hooks(on_first=function),
+        lambda: m.hooks(on_last=function),
+        lambda: kit.trigger(m, function),
+        lambda: kit.trigger(m, [print, function]),
+        lambda: kit.defer(function),
+        lambda: kit.context("never_asked", function),
+    ):
+        with pytest.raises(TypeError, match=r"is a (coroutine|generator) function"):
+            take()
+    assert m.fanout == m.generation == 0
+
+
+class Awaitable:
+    def __await__(self):
+        yield
+
+
+RETURNED = {
+    "coroutine": coroutine,
+    "generator": generates,
+    "asynchronous generator": generator,
+    "awaitable": Awaitable,
+}
+
+
+@pytest.mark.parametrize("what", RETURNED)
+@pytest.mark.parametrize(
+    "kind", ["alone", "private", "several", "gate", "budget", "beside", "nested"]
+)
+def test_rule_24_a_probe_that_returns_what_will_not_run_is_told_of_once(unique, caplog, what, kind):
+    """One warning in the log, whatever stands around the probe; the site hears nothing of it, nor
+    do the counts, and Python has nothing to add.
+
+    Seen to fail for each kind when results are not looked at, and (with several warnings) when it
+    is not remembered that it was told.
+    """
+    m, calls = kit.marker(unique("m"), n=int), []
+
+    def probe(*values: object):
+        calls.append(values)
+        return RETURNED[what]()
+
+    options = {"gate": {"when": "n > -1"}, "budget": {"budget": 1.0, "every": 1}}.get(kind, {})
+    c = m.connect(probe, *(("data",) if kind == "private" else ()), **options)
+    others = [m.connect(lambda n: n) for _ in range(3 * (kind == "several"))]
+    recorder = kit.record(m.name, dispatches=True) if kind == "beside" else None
+    fire = m
+    if kind == "nested":
+        fire = kit.marker(unique("outer"), n=int)
+        fire.connect(m)
+    with strict():
+        for n in range(3):
+            assert fire(n) is None
+    if recorder is not None:
+        recorder.stop()
+    assert len(calls) == c.calls == 3
+    assert [c.errors, *(each.errors for each in others)] == [0] * (1 + len(others))
+    (told,) = [each for each in caplog.records if each.name == "kit"]
+    assert told.levelname == "WARNING"
+    assert f"returned a {what}".replace("a a", "an a") in told.getMessage()
+    assert c.label in told.getMessage()
+    assert m.name in told.getMessage()
+
+
+def test_rule_24_what_somebody_else_holds_may_still_run(unique, caplog):
+    """A task is its loop's, and a generator that is kept may be gone on with: nobody is told.
+
+    Seen to fail when it is not asked who else holds what was returned.
+    """
+    m, kept, ran = kit.marker(unique("m"), n=int), [], []
+
+    async def work(n: int) -> None:
+        ran.append(n)
+
+    def keeps(n: int):
+        kept.append(RETURNED[["generator", "awaitable"][n]]())
+        return kept[-1]
+
+    def schedules(n: int):
+        coroutine = work(n)
+        kept.append(asyncio.ensure_future(coroutine))
+        return coroutine
+
+    async def main() -> None:
+        m.connect(keeps)
+        m.connect(schedules)
+        m.connect(lambda n: asyncio.ensure_future(work(n + 2)))
+        m.connect(lambda n: [n])
+        m(0)
+        m(1)
+        await asyncio.sleep(0)
+
+    asyncio.run(main())
+    assert sorted(ran) == [0, 1, 2, 3]
+    assert not caplog.records
+
+
+def test_rule_24_a_handler_of_the_log_that_fails_is_not_the_site_s_business(unique):
+    """Telling is not more important than the program.
+
+    Seen to fail when what logging raises goes through, or is counted as the probe's.
+    """
+
+    class Fails(logging.Handler):
+        def handle(self, record: logging.LogRecord) -> bool:
+            raise RuntimeError("a handler")
+
+    m, handler = kit.marker(unique("m")), Fails()
+    c = m.connect(lambda: coroutine(1))
+    logging.getLogger("kit").addHandler(handler)
+    try:
+        with strict():
+            m()
+    finally:
+        logging.getLogger("kit").removeHandler(handler)
+    assert (c.calls, c.errors) == (1, 0)
 
 
 def test_rule_24_errors_that_cannot_be_shown_and_those_too_long(unique):
@@ -542,6 +712,73 @@ def test_rule_25_what_fails_in_a_nested_dispatch_is_counted_there(unique):
         outer()
     assert (c.calls, c.errors, c.connected) == (2, 2, False)
     assert (firing.errors, after.calls) == (0, 4)
+
+
+class Raises:
+    """A probe whose comparison fails."""
+
+    def __init__(self, error=ValueError, then=lambda: None) -> None:
+        self.error = error
+        self.then = then
+
+    def __eq__(self, other: object) -> bool:
+        raise self.error
+
+    __hash__ = None
+
+    def __call__(self) -> None:
+        self.then()
+
+
+def test_rule_25_a_closure_that_cannot_be_compared_is_another_one(unique):
+    """In a nested dispatch, where it is asked which closures are running; itself it knows.
+
+    Seen to fail in Python when the exception of its `__eq__` ends the nested dispatch.
+    """
+    m, outer = kit.marker(unique("m")), kit.marker(unique("outer"))
+    before, c = m.connect(lambda: None, priority=20), m.connect(Raises())
+    itself = m.connect(Raises(then=m))
+    firing = outer.connect(Raises(then=m))
+    outer()
+    assert [each.calls for each in (before, c, itself, firing)] == [2, 2, 1, 1]
+    assert [each.skipped for each in (before, c, itself, firing)] == [0, 0, 1, 0]
+    assert [each.errors for each in (before, c, itself, firing)] == [0] * 4
+
+
+def test_rule_25_a_method_is_the_same_wherever_it_was_looked_up(unique):
+    """Of one object it is running, of another it is not.
+
+    Seen to fail when methods are compared by identity, and when it is not asked of which object.
+    """
+    m, outer = kit.marker(unique("m")), kit.marker(unique("outer"))
+
+    class Owner:
+        def method(self) -> None:
+            m()
+
+    owner = Owner()
+    same, other = m.connect(owner.method), m.connect(Owner().method)
+    firing = outer.connect(owner.method)
+    outer()
+    assert [each.calls for each in (same, other, firing)] == [0, 1, 1]
+    assert [each.skipped for each in (same, other, firing)] == [2, 1, 0]
+
+
+def test_rule_25_what_interrupts_a_comparison_goes_through(unique):
+    """Ctrl-C there ends the dispatch, and no count says that those after it were called.
+
+    Seen to fail in C when every exception says that the two are not the same.
+    """
+    m, outer = kit.marker(unique("m")), kit.marker(unique("outer"))
+    probes = [lambda: None, Raises(), lambda: None]
+    connections = [m.connect(probe) for probe in probes]
+    firing = outer.connect(Raises(KeyboardInterrupt, m))
+    probes[1].error = KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt):
+        outer()
+    m()
+    assert [each.calls for each in connections] == [1, 1, 1]
+    assert (firing.calls, firing.errors, m.fired) == (1, 0, 2)
 
 
 @pytest.mark.parametrize("observed", [False, True], ids=["plain", "observed"])

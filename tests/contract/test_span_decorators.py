@@ -1,8 +1,11 @@
 """A span as a decorator: functions, coroutines and generators, without fields and with them."""
 
+import abc
 import asyncio
+import contextlib
 import functools
 import inspect
+import types
 
 import pytest
 
@@ -300,20 +303,6 @@ def test_wrong_arguments_of_a_wrapped_function_are_the_function_s_own_error(quer
     assert (list(events), query.skipped) == ([], 0)
 
 
-def test_a_span_with_fields_used_as_a_decorator_says_what_to_do(query):
-    """When the decorated name is called, not in the program's first span.
-
-    Seen to fail when `Timing` cannot be called.
-    """
-
-    @query
-    def read():
-        pass
-
-    with pytest.raises(TypeError, match=r"wrap\(function"):
-        read()
-
-
 def test_off_a_wrapped_function_looks_at_nothing(query):
     """Not even at its own arguments.
 
@@ -336,3 +325,506 @@ def test_off_a_wrapped_function_looks_at_nothing(query):
     with capture(query.name) as events:
         assert wrapped(sql="select 2") == "select 2"
     assert (len(looked), outcomes(events)) == (1, [("select 2", None)])
+
+
+# Rule 42
+
+
+def test_rule_42_a_span_with_fields_used_as_a_decorator_says_what_to_do(query):
+    """At once. A function that is passed for a value is one, if a strange one; its passage says the
+    same where it is called.
+
+    Seen to fail when all functions are taken for values, and when none is.
+    """
+
+    def read():
+        pass
+
+    def apart(function):
+        return functools.wraps(function)(lambda *args: [function(*args)])
+
+    how = r"wrap\(function, sql="
+    with pytest.raises(TypeError, match=how):
+
+        @query
+        def first():
+            pass
+
+    with pytest.raises(TypeError, match=how):
+
+        @query
+        @apart
+        def second():
+            pass
+
+    with pytest.raises(TypeError, match=how):
+
+        class Book:
+            @kit.span(query.name)
+            def third(self):
+                pass
+
+    for hold in (staticmethod, classmethod, property, functools.cached_property):
+        with pytest.raises(TypeError, match=how):
+            query(hold(read))
+    values = [read, lambda: None, read.__repr__, print, int]
+    with capture(query.name) as events:
+        for value in values:
+            with query(value) as passage:
+                with pytest.raises(TypeError, match=how):
+                    passage(read)
+    assert [event["sql"] for event in events] == values
+
+
+class Base:
+    """A class with one of each kind of what holds a function."""
+
+    def __init__(self, span):
+        self.called = []
+        cls = type(self)
+        for name in ("static", "of_class", "value", "part", "kept", "part_of_class"):
+            setattr(cls, name, span(vars(Base)[name]))
+
+    @staticmethod
+    def static(n):
+        """Document static."""
+        return n
+
+    @classmethod
+    def of_class(cls, n):
+        """Document of_class."""
+        return cls.__name__, n
+
+    @property
+    def value(self):
+        """Document value."""
+        return self.called
+
+    @value.setter
+    def value(self, n):
+        self.called.append(n)
+
+    @value.deleter
+    def value(self):
+        self.called.clear()
+
+    def plain(self, n, m=0):
+        return self, n, m
+
+    part = functools.partialmethod(plain, 1, m=2)
+    part_of_class = functools.partialmethod(of_class, 3)
+
+    @functools.cached_property
+    def kept(self):
+        """Document kept."""
+        return len(self.called)
+
+
+def test_rule_42_what_holds_a_function_in_a_class_holds_it_still(bare):
+    """`staticmethod`, `classmethod`, `property` with all that it has, `partialmethod`,
+    `cached_property`: used as before, documented as before, one event each time.
+
+    Seen to fail for each of them when what it holds is not looked at.
+    """
+
+    class Book(Base):
+        pass
+
+    book = Book(bare)
+    uses = {
+        "static": lambda: (book.static(1), Book.static(2)) == (1, 2),
+        "of_class": lambda: (book.of_class(1), Book.of_class(2)) == (("Book", 1), ("Book", 2)),
+        "value": lambda: book.value == [],
+        "part": lambda: book.part() == (book, 1, 2),
+        "part_of_class": lambda: (Book.part_of_class(), book.part_of_class()) == (("Book", 3),) * 2,
+        "kept": lambda: (book.kept, book.kept) == (0, 0),
+    }
+    counts = {}
+    for name, use in uses.items():
+        assert type(vars(Book)[name]) is type(vars(Base)[name])
+        assert vars(Book)[name].__doc__ == vars(Base)[name].__doc__
+        with capture(bare.name) as events:
+            assert use(), name
+        counts[name] = len(events)
+    once, twice = ("value", "part", "kept"), ("static", "of_class", "part_of_class")
+    assert counts == dict.fromkeys(once, 1) | dict.fromkeys(twice, 2)
+    with capture(bare.name) as events:
+        book.value = 1
+        assert book.called == [1]
+        del book.value
+        assert book.called == []
+    assert len(events) == 2
+
+
+def test_rule_42_each_accessor_of_a_property_is_inside_once(bare, unique):
+    """A span over `@p.setter` is about the setter; a span of another name is another.
+
+    Seen to fail (with two events) when the getter is wrapped once more.
+    """
+    writing = kit.span(unique("writing"))
+
+    class Book:
+        @bare
+        @property
+        def p(self):
+            return 1
+
+        @bare
+        @p.setter
+        def p(self, value):
+            pass
+
+        @property
+        def q(self):
+            return 2
+
+        @writing
+        @q.setter
+        def q(self, value):
+            pass
+
+    book = Book()
+    with capture(unique("*")) as events:
+        assert book.p == 1
+        book.p = 2
+        assert book.q == 2
+        book.q = 3
+    assert [event.marker for event in events] == [bare.name] * 2 + [writing.name] * 2
+
+
+def test_rule_42_with_fields_what_holds_a_function_has_its_parameters(query):
+    """`wrap` says which parameter is which field, also of what is inside.
+
+    Seen to fail when the fields are looked for among the parameters of the holder.
+    """
+
+    class Book:
+        @staticmethod
+        def static(statement):
+            return statement
+
+        @classmethod
+        def of_class(cls, statement):
+            return statement
+
+        def plain(self, statement, n):
+            return statement, n
+
+        part = functools.partialmethod(plain, "part")
+
+    Book.static = query.wrap(vars(Book)["static"], sql="statement")
+    Book.of_class = query.wrap(vars(Book)["of_class"], sql="statement")
+    Book.part = query.wrap(vars(Book)["part"], sql="statement")
+    with capture(query.name) as events:
+        assert (Book.static("a"), Book.of_class("b"), Book().part(1)) == ("a", "b", ("part", 1))
+    assert outcomes(events) == [("a", None), ("b", None), ("part", None)]
+
+
+def test_rule_42_a_generator_that_is_a_coroutine_stays_one(bare):
+    """`types.coroutine`: awaited, and iterated over; from the first step to the end.
+
+    Seen to fail ("object generator can't be used in 'await'") when it is a plain generator.
+    """
+
+    @bare
+    @types.coroutine
+    def old(result):
+        yield
+        return result
+
+    async def main():
+        return await old(7)
+
+    def by_hand():
+        return (yield from old(8))
+
+    with capture(bare.name) as events:
+        assert asyncio.run(main()) == 7
+        steps = by_hand()
+        next(steps)
+        assert len(events) == 1
+        with pytest.raises(StopIteration) as stop:
+            next(steps)
+    assert stop.value.value == 8
+    assert outcomes(events) == [(None,), (None,)]
+    assert inspect.isawaitable(old(1))
+
+
+@pytest.mark.parametrize("asynchronous", [False, True])
+def test_rule_42_what_is_used_by_with_is_timed_while_it_is_used(bare, asynchronous):
+    """A span over `contextlib.contextmanager` is around the block, and not around its making.
+
+    Seen to fail (the event is there before the block ends) when it is called like any function.
+    """
+    log = []
+
+    def steps():
+        log.append("enter")
+        yield 1
+        log.append(f"left, {len(events)} events")
+
+    async def asynchronous_steps():
+        for step in steps():
+            yield step
+
+    make = contextlib.asynccontextmanager if asynchronous else contextlib.contextmanager
+    passing = bare(make(asynchronous_steps if asynchronous else steps))
+
+    async def main():
+        async with passing() as one:
+            log.append(one)
+
+    with capture(bare.name) as events:
+        if asynchronous:
+            asyncio.run(main())
+        else:
+            with passing() as one:
+                log.append(one)
+    assert log == ["enter", 1, "left, 0 events"]
+    assert outcomes(events) == [(None,)]
+
+
+def test_rule_42_with_parentheses_it_is_the_same(bare):
+    """`@span()` and `@kit.span("x")()`, for a function and for what holds one; each call has a
+    passage of its own.
+
+    Seen to fail when a passage cannot be called.
+    """
+
+    @kit.span(bare.name)()
+    def fact(n):
+        return n * fact(n - 1) if n else 1
+
+    class Book:
+        @bare()
+        @staticmethod
+        def static():
+            return 2
+
+    with capture(bare.name) as events:
+        assert (fact(2), Book.static(), Book().static()) == (2, 2, 2)
+    assert outcomes(events) == [(None,)] * 5
+    for wrong in ((), (print, print), (5,)):
+        with pytest.raises(TypeError, match=r"one function|callable"):
+            bare()(*wrong)
+    with pytest.raises(TypeError, match="one function"):
+        bare(5)(print)
+
+
+@pytest.mark.parametrize("how", ["", "()", ".wrap"])
+def test_rule_42_what_cannot_be_decorated_is_refused_at_once(bare, how):
+    """A class, what holds a function in a way that nobody knows, and what is none at all.
+
+    Seen to fail when whatever can be called is wrapped, and when what cannot is a value.
+    """
+    decorate = {"": bare, "()": bare(), ".wrap": bare.wrap}[how]
+    with pytest.raises(TypeError, match=r"class Book.*its methods"):
+
+        @decorate
+        class Book:
+            pass
+
+    with pytest.raises(TypeError, match="below it, right above the def"):
+
+        class Other:
+            @decorate
+            @functools.singledispatchmethod
+            def one(self, value):
+                pass
+
+
+@pytest.mark.parametrize("what", ["function", "class", "property"])
+def test_rule_42_without_its_name_a_span_is_told_to_have_one(what):
+    """Bare `@kit.span`: the right form is in the message.
+
+    Seen to fail when it says only that a name is text.
+    """
+
+    def read():
+        pass
+
+    given = {"function": read, "class": Base, "property": property(read)}[what]
+    for declare in (kit.span, kit.marker):
+        with pytest.raises(kit.FormatError, match=r'@kit\.span\("its\.name"\)'):
+            declare(given)
+
+
+def test_rule_42_other_callables_and_other_decorators(bare, query):
+    """A partial, a builtin, an object, a lambda, an abstract method, a generic function: called as
+    before. A builtin whose parameters nobody knows is refused where one is asked for.
+
+    Seen to fail when the attributes of the function are not those of the wrapper.
+    """
+
+    class Works:
+        def __call__(self, n):
+            return n + 1
+
+    @bare
+    @functools.singledispatch
+    def generic(value):
+        return "any"
+
+    @generic.register
+    def _(value: int):
+        return "int"
+
+    class Abstract(abc.ABC):
+        @bare
+        @abc.abstractmethod
+        def one(self):
+            pass
+
+        @abc.abstractmethod
+        @bare
+        def two(self):
+            pass
+
+    @bare
+    @functools.cache
+    def cached(n):
+        return n
+
+    calls = [
+        (bare(functools.partial(pow, 2)), (3,), 8),
+        (bare(len), ("abc",), 3),
+        (bare(Works()), (1,), 2),
+        (bare(lambda n: n), (4,), 4),
+        (bare(bare(lambda: 5)), (), 5),
+        (generic, (1,), "int"),
+        (generic, ("a",), "any"),
+        (cached, (6,), 6),
+    ]
+    with capture(bare.name) as events:
+        for function, args, result in calls:
+            assert function(*args) == result
+    assert len(events) == len(calls) + 1
+    assert Abstract.__abstractmethods__ == {"one", "two"}
+    with pytest.raises(TypeError, match="function of your own"):
+        query.wrap(getattr, sql="name")
+
+
+# A plain function that returns a coroutine
+
+
+def test_rule_42_the_coroutine_that_a_function_returns_is_what_is_timed(bare, query):
+    """Decorators often stand between a span and an `async def`: awaiting is what takes time.
+
+    Seen to fail (with an event before it is awaited) when what is returned is not looked at.
+    """
+
+    async def work(result):
+        assert len(events) == before
+        await asyncio.sleep(0)
+        if result == "fail":
+            raise ValueError(result)
+        return result
+
+    @functools.wraps(work)
+    def stacked(*args):
+        return work(*args)
+
+    wrapped = bare(stacked)
+
+    async def main():
+        nonlocal before
+        coroutine = wrapped(7)
+        assert inspect.iscoroutine(coroutine)
+        assert coroutine.__qualname__ == work.__qualname__
+        assert await coroutine == 7
+        before = 1
+        with pytest.raises(ValueError, match="fail"):
+            await asyncio.create_task(wrapped("fail"))
+        before = 2
+        assert await query.wrap(lambda sql: stacked(sql or ""), sql="sql")("select") == "select"
+
+    before = 0
+    with capture(bare.name) as events:
+        with capture(query.name) as others:
+            asyncio.run(main())
+    assert outcomes(events) == [(None,), ("ValueError",)]
+    assert outcomes(others) == [("select", None)]
+
+
+def test_rule_42_off_nothing_is_put_around_what_a_function_returns(bare):
+    """Off at the call means no event, and the very same coroutine; on, and off when it is awaited,
+    none either.
+
+    Seen to fail when what is returned is replaced off as well.
+    """
+
+    async def work():
+        return 1
+
+    made = []
+    wrapped = bare(lambda: made.append(work()) or made[-1])
+    assert wrapped() is made[0]
+    made.pop().close()
+    fresh = bare(lambda: work())  # noqa: PLW0108 - not a coroutine function
+    off = fresh()
+    assert off.cr_code is work.__code__
+    with capture(bare.name) as events:
+        on = fresh()
+        assert asyncio.run(off) == 1
+    assert asyncio.run(on) == 1
+    assert events == []
+
+
+def test_rule_42_a_coroutine_that_is_never_awaited_is_told_of_once(bare):
+    """Closed before it begins, or thrown into, as a cancelled task is: no word. Forgotten: one.
+
+    Seen to fail (with a second warning) when the inner one is left to itself.
+    """
+
+    async def work():
+        pass
+
+    wrapped = bare(lambda: work())  # noqa: PLW0108 - not a coroutine function
+
+    async def cancelled():
+        task = asyncio.ensure_future(wrapped())
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    with capture(bare.name) as events:
+        wrapped().close()
+        asyncio.run(cancelled())
+        with pytest.warns(RuntimeWarning, match="work' was never awaited") as warned:
+            wrapped()
+    assert len(warned) == 1
+    assert events == []
+
+
+def test_rule_42_what_somebody_else_holds_or_has_begun_is_left_alone(bare):
+    """A coroutine that the function keeps, one that has begun, a task, a future, a generator: the
+    very same comes back, and the call is what is timed.
+
+    Seen to fail when it is not asked who else holds it, and when it is not asked whether it has
+    begun.
+    """
+
+    async def work():
+        await asyncio.sleep(0)
+
+    def begins():
+        coroutine = work()
+        coroutine.send(None)
+        return coroutine
+
+    async def main():
+        begun = begins()
+        kept = work()
+        task = asyncio.ensure_future(work())
+        results = [kept, begun, task, asyncio.get_running_loop().create_future(), iter(())]
+        for result in results:
+            assert bare(lambda result=result: result)() is result
+        with pytest.raises(StopIteration):
+            begun.send(None)
+        await kept
+        await task
+        assert bare(begins)().cr_code is work.__code__
+
+    with capture(bare.name) as events:
+        asyncio.run(main())
+    assert outcomes(events) == [(None,)] * 6
