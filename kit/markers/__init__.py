@@ -15,6 +15,8 @@
 `grace`                   waiting for dispatches that may still see the old one
 `registry`                every marker by name
 `locks`, `forking`        in which order locks are taken; what a child of a fork resets
+`system_threads`          the kit's own threads, also where others have replaced them
+`choice`, `environment`   which dispatcher; what the environment says, checked
 `importing`               rooms that are imported later, whole before a fork
 ========================  ===================================================================
 """
