@@ -158,6 +158,15 @@ def _say_greenlets() -> None:
     )
 
 
+def _check_timeout(timeout: float | None) -> None:
+    try:
+        if timeout is None or abs(timeout + 0.0) >= 0:  # which a NaN is not
+            return
+    except (TypeError, OverflowError):
+        pass
+    raise ValueError(f"a timeout is how many seconds to wait at most, or None; got {timeout!r}")
+
+
 def refuse_inside(what: str) -> None:
     """Raise `WouldDeadlockError` where waiting would wait for the calling thread itself."""
     if inside():
@@ -194,6 +203,8 @@ def synchronize(timeout: float | None = None) -> None:
         From inside a dispatch or a marker's hook.
     TimeoutError
         When a dispatch still runs after ``timeout`` seconds.
+    ValueError
+        When ``timeout`` is no number of seconds.
 
     Examples
     --------
@@ -201,6 +212,7 @@ def synchronize(timeout: float | None = None) -> None:
     >>> kit.synchronize()
     """
     look()
+    _check_timeout(timeout)
     refuse_inside("synchronize()")
     _say_greenlets()
     wait(snapshot(), timeout)
@@ -304,8 +316,11 @@ def barrier(timeout: float | None = None) -> None:
     TimeoutError
         When they have not run after ``timeout`` seconds, or will not: no thread can be started for
         them, or the interpreter ends.
+    ValueError
+        When ``timeout`` is no number of seconds.
     """
     look()
+    _check_timeout(timeout)
     refuse_inside("barrier()")
     if get_ident() == _worker.ident:
         raise WouldDeadlockError("barrier() inside a deferred callback would wait for itself")
