@@ -41,7 +41,7 @@ def _refuse_sub_interpreters() -> None:
 def _is_main() -> bool:
     """Tell whether this is the main interpreter, before 3.12."""
     try:
-        import _xxsubinterpreters as interpreters
+        import _xxsubinterpreters as interpreters  # type: ignore[import-not-found]
     except ImportError:  # a Python that was built without them
         return True
     return bool(interpreters.get_current() == interpreters.get_main())
