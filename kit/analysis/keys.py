@@ -15,7 +15,17 @@ from kit.frames.schema import CATEGORIES
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["By", "Groups", "group", "names", "numbers", "refuse_taken", "require", "stack"]
+__all__ = [
+    "By",
+    "Groups",
+    "group",
+    "names",
+    "numbers",
+    "refuse_taken",
+    "require",
+    "stack",
+    "stamps",
+]
 
 By = str | Iterable[str] | None
 """Names of columns to group by: one, several, or None for all rows together."""
@@ -118,6 +128,48 @@ def numbers(frame: pd.DataFrame, column: str, what: str) -> tuple[NDArray[Any], 
         return values, ~np.isnan(values)
     present = series.notna().to_numpy()
     return series.to_numpy(np.int64, na_value=0), present
+
+
+def stamps(frame: pd.DataFrame, what: str) -> NDArray[np.int64]:
+    """The time stamps of a frame, in whole nanoseconds; in any order.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+    what : str
+        Who asks, for messages.
+
+    Returns
+    -------
+    numpy.ndarray of int64
+
+    Raises
+    ------
+    FrameError
+        When there is no column ``ts``, one is missing, or they are no whole numbers of 64 bits.
+    """
+    require(frame, ["ts"], what)
+    series = frame["ts"]
+    if not len(series):
+        return np.empty(0, np.int64)
+    gone = int(series.isna().sum())
+    if gone:
+        raise FrameError(
+            f"{what}: {gone:,} of {len(series):,} rows have no time stamp; leave them out, with "
+            "frame.dropna(subset='ts')"
+        )
+    kind = getattr(series.dtype, "kind", "O")
+    if kind == "M":
+        raise FrameError(
+            f"{what}: column 'ts' is {series.dtype}, and has to be whole nanoseconds; convert it "
+            "with frame.assign(ts=frame['ts'].dt.as_unit('ns').astype('int64'))"
+        )
+    if kind not in "iu" or series.max() >= 1 << 63:
+        raise FrameError(
+            f"{what}: column 'ts' is {series.dtype}, and has to be whole nanoseconds of 64 bits; "
+            "convert it with frame.astype({'ts': 'int64'})"
+        )
+    return series.to_numpy(np.int64)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import pandas as pd
 
-from kit.analysis.keys import group, numbers, require, stack
+from kit.analysis.keys import group, numbers, require, stack, stamps
 from kit.frames.schema import CATEGORIES
 
 if TYPE_CHECKING:
@@ -123,7 +123,7 @@ def causes(spans: pd.DataFrame, others: pd.DataFrame) -> pd.DataFrame:
 
 
 def _ends(frame: pd.DataFrame) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    begin = frame["ts"].to_numpy(np.int64)
+    begin = stamps(frame, "overlaps")
     if "dur" not in frame.columns:
         return begin, begin
     dur, present = numbers(frame, "dur", "overlaps")
@@ -143,7 +143,7 @@ def _among(spans: pd.DataFrame, others: pd.DataFrame) -> NDArray[np.bool_]:
     keys = ["ts", "dur", "marker"]
     keys += [name for name in ("tid", "seq") if name in spans.columns and name in others.columns]
     # Stamps tell most rows apart, and looking at stamps alone is cheap.
-    near = others[np.isin(others["ts"].to_numpy(), spans["ts"].to_numpy())]
+    near = others[np.isin(stamps(others, "overlaps"), stamps(spans, "overlaps"))]
     both = stack(spans, near, keys)
     number = group(both, keys, "overlaps").number
     return np.isin(number[: len(spans)], number[len(spans) :])

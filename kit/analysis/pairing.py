@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from kit.analysis.keys import By, group, names, refuse_taken, require
+from kit.analysis.keys import By, group, names, refuse_taken, require, stamps
 from kit.errors import NotConnectedError
 from kit.frames.schema import CATEGORIES
 
@@ -71,13 +71,13 @@ def pair(frame: pd.DataFrame, start: str, end: str, key: By) -> pd.DataFrame:
     require(frame, ["ts", "marker", "tid", *keys], "pair")
     refuse_taken(keys, ("ts", "dur", "marker", "end_tid"), "pair")
     begins, ends = _rows_of(frame, start), _rows_of(frame, end)
-    first, last = _match(frame, begins, ends, keys)
+    at, tids = stamps(frame, "pair"), frame["tid"].to_numpy()
+    first, last = _match(frame, at, begins, ends, keys)
 
-    stamps, tids = frame["ts"].to_numpy(), frame["tid"].to_numpy()
     name = pd.Index([f"{start} → {end}"], dtype=CATEGORIES)
     columns: dict[str, Any] = {
-        "ts": stamps[first],
-        "dur": stamps[last] - stamps[first],
+        "ts": at[first],
+        "dur": at[last] - at[first],
         "marker": pd.Categorical.from_codes(np.zeros(len(first), np.int8), categories=name),
         "tid": tids[first],
         "end_tid": tids[last],
@@ -102,7 +102,11 @@ def _rows_of(frame: pd.DataFrame, name: str) -> NDArray[np.intp]:
 
 
 def _match(
-    frame: pd.DataFrame, begins: NDArray[np.intp], ends: NDArray[np.intp], keys: list[str]
+    frame: pd.DataFrame,
+    at: NDArray[np.int64],
+    begins: NDArray[np.intp],
+    ends: NDArray[np.intp],
+    keys: list[str],
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """The rows of the starts and of the ends that belong together, by time of the start."""
     rows = np.concatenate([begins, ends])
@@ -110,8 +114,7 @@ def _match(
     whole = frame[keys].notna().all(axis=1).to_numpy()[rows]
     rows, step = rows[whole], step[whole]
     number = group(frame[keys].iloc[rows], keys, "pair").number
-    stamps = frame["ts"].to_numpy()
-    order = np.lexsort((rows, -step, stamps[rows], number))
+    order = np.lexsort((rows, -step, at[rows], number))
     rows, step, number = rows[order], step[order], number[order]
 
     # Per key, how many starts are open if every end closed one: a walk of +1 and -1. Where it falls
@@ -134,5 +137,5 @@ def _match(
     opens = np.flatnonzero(np.diff(open_key, prepend=-1))
     position = np.arange(len(opened)) - np.repeat(opens, np.diff(np.append(opens, len(opened))))
     first = opened[position < closing[open_key]]
-    by_time = np.lexsort((first, stamps[first]))
+    by_time = np.lexsort((first, at[first]))
     return first[by_time], closed[by_time]

@@ -8,7 +8,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from kit.analysis.keys import By, group, names, refuse_taken, require
+from kit.analysis.keys import By, group, names, refuse_taken, require, stamps
 
 __all__ = ["MOST_BINS", "bin_width", "rate"]
 
@@ -40,12 +40,12 @@ def bin_width(every: str | int) -> int:
     """
     try:
         width = pd.Timedelta(every).as_unit("ns").value if isinstance(every, str) else index(every)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, AttributeError):  # the last one of NaT
         raise ValueError(
             f"every is a duration such as '100ms', or nanoseconds; got {every!r}"
         ) from None
-    if width <= 0:
-        raise ValueError(f"every is the width of a bin, above zero; got {every!r}")
+    if not 0 < width < 1 << 63:
+        raise ValueError(f"every is the width of a bin, above zero and of 64 bits; got {every!r}")
     return width
 
 
@@ -74,7 +74,7 @@ def rate(frame: pd.DataFrame, every: str | int = "100ms", by: By = "marker") -> 
     Raises
     ------
     FrameError
-        When a column is missing.
+        When a column is missing, or time stamps are missing or no whole nanoseconds.
     ValueError
         When the width is no duration, or so small that there would be too many bins.
 
@@ -87,7 +87,7 @@ def rate(frame: pd.DataFrame, every: str | int = "100ms", by: By = "marker") -> 
     require(frame, ["ts", *keys], "rate")
     refuse_taken(keys, ("ts", "count", "rate"), "rate")
     groups = group(frame, keys, "rate")
-    bins = frame["ts"].to_numpy() // width
+    bins = stamps(frame, "rate") // width
     first = int(bins.min()) if len(bins) else 0
     count = int(bins.max()) - first + 1 if len(bins) else 0
     if count * len(groups) > MOST_BINS:

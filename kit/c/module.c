@@ -37,8 +37,12 @@ static int
 execute(PyObject *module)
 {
     static _Atomic bool loaded;
-    /* Readers are found by thread, and threads belong to the process: one interpreter has them, and
-     * any other one dispatches in Python. */
+    /* Readers are found by thread, and threads belong to the process: the main interpreter has them.
+     * A sub-interpreter that comes first does not take them away from it. */
+    if (PyInterpreterState_Get() != PyInterpreterState_Main()) {
+        PyErr_SetString(PyExc_ImportError, "kit._c is for the main interpreter of a process");
+        return -1;
+    }
     if (atomic_exchange(&loaded, true)) {
         PyErr_SetString(PyExc_ImportError, "kit._c is loaded once in a process");
         return -1;

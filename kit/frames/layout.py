@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kit.errors import FrameError
-from kit.frames.schema import FIELD_KINDS, FRAMES, Column, Dur, Kind, context_kinds, event_columns
+from kit.frames.schema import FIELD_KINDS, Column, Dur, Kind, context_kinds, event_columns
+from kit.markers.format import column_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from kit.markers.format import Field, Format
+    from kit.markers.format import Format
 
-__all__ = ["Layout", "MarkerLayout", "Payload", "layout", "shown_names"]
+__all__ = ["Layout", "MarkerLayout", "Payload", "layout"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,38 +103,6 @@ class Layout:
                     )
 
 
-def shown_names(fields: Iterable[Field], context: Iterable[str] = ()) -> tuple[str, ...]:
-    """The column names of a marker's fields.
-
-    Parameters
-    ----------
-    fields : iterable of Field
-    context : iterable of str
-        The names of the context columns.
-
-    Returns
-    -------
-    tuple of str
-        The declared names, with a trailing underscore where a common column has that name.
-
-    Examples
-    --------
-    >>> from kit.markers.format import declare_format
-    >>> shown_names(declare_format("orders.fill", "ts %d qty %d", {}).fields)
-    ('ts_', 'qty')
-    """
-    declared = [field.name for field in fields]
-    common = {column.name for column in FRAMES["events"]} | set(context)
-    names = []
-    for name in declared:
-        if name in common:
-            name += "_"
-            while name in common or name in declared or name in names:
-                name += "_"
-        names.append(name)
-    return tuple(names)
-
-
 def layout(formats: Iterable[tuple[str, Format]], context: Iterable[str] = ()) -> Layout:
     """Lay out the columns of markers.
 
@@ -153,7 +122,7 @@ def layout(formats: Iterable[tuple[str, Format]], context: Iterable[str] = ()) -
     kinds: dict[str, dict[str, Kind]] = {}
     durs: dict[str, Dur] = {}
     for name, format in formats:
-        shown = shown_names(format.fields, context)
+        shown = column_names(format.names, context)
         declared = zip(shown, (FIELD_KINDS[field.type] for field in format.fields), strict=True)
         kinds.setdefault(name, {}).update(declared)
         dur: Dur = "stamp" if format.is_span else None

@@ -11,7 +11,7 @@ import pandas as pd
 
 from kit.errors import FrameError
 from kit.frames import build
-from kit.frames.layout import Layout, MarkerLayout, Payload, shown_names
+from kit.frames.layout import Layout, MarkerLayout, Payload
 from kit.frames.schema import (
     CONTEXT,
     FRAMES,
@@ -23,7 +23,7 @@ from kit.frames.schema import (
     kind_of,
 )
 from kit.frames.values import column
-from kit.markers.format import declare_format
+from kit.markers.format import column_names, declare_format
 from kit.probes.capture import missing_text
 
 if TYPE_CHECKING:
@@ -277,7 +277,7 @@ def _layout(frame: pd.DataFrame) -> Layout:
     columns = list(frame.columns[len(event_columns("int", context)) :])
     spans = frame.attrs.get("spans", ())
     declared = {
-        name: shown_names(declare_format(name, text, {}).fields, frame.attrs.get("context", ()))
+        name: column_names(declare_format(name, text, {}).names, frame.attrs.get("context", ()))
         for name, text in frame.attrs.get("formats", {}).items()
     }
     owned = {field for fields in declared.values() for field in fields}

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from kit.errors import CaptureError
-from kit.frames.layout import Layout, shown_names
 from kit.frames.schema import Kind, context_columns
 from kit.frames.values import NO_VALUE, Values, convert
+from kit.markers.format import column_names
 from kit.markers.importing import import_room
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from kit.frames.layout import Layout
     from kit.markers.format import Format
     from kit.probes.capture import Capture, ThreadEvents
 
@@ -202,7 +203,7 @@ def fields(
     counts: Counts = []
     for code, positions, pick in rows.by_code(formats):
         name, format = formats[code]
-        shown = shown_names(format.fields, laid_out.context)
+        shown = column_names(format.names, laid_out.context)
         stored = {laid_out.payload[key].shown: key for key in laid_out.markers[name].payload}
         if format.is_span:
             _timed(name, positions, pick, parts)

@@ -16,6 +16,8 @@
 `registry`                every marker by name
 `copying`                 what is copied and pickled, and what refuses both
 `locks`, `forking`        in which order locks are taken; what a child of a fork resets
+`system_threads`          the kit's own threads, also where others have replaced them
+`choice`, `environment`   which dispatcher; what the environment says, checked
 `importing`               rooms that are imported later, whole before a fork
 ========================  ===================================================================
 """

@@ -12,10 +12,54 @@ from kit.errors import FormatError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from typing import Any, Final
 
-__all__ = ["FIELD_TYPES", "Field", "FieldType", "Format", "Label", "declare_format"]
+__all__ = [
+    "COLUMNS",
+    "FIELD_TYPES",
+    "Field",
+    "FieldType",
+    "Format",
+    "Label",
+    "column_names",
+    "declare_format",
+]
+
+COLUMNS: Final = ("ts", "dur", "marker", "error", "tid", "seq")
+"""What the columns that every frame of events may have are called; no field's column is."""
+
+
+def column_names(fields: Iterable[str], context: Iterable[str] = ()) -> tuple[str, ...]:
+    """Return what the columns of fields are called in a frame.
+
+    Parameters
+    ----------
+    fields : iterable of str
+        The names of a marker's fields.
+    context : iterable of str
+        The names of the context columns that are recorded with them.
+
+    Returns
+    -------
+    tuple of str
+        The fields' names, with a trailing underscore where a common column has that name.
+
+    Examples
+    --------
+    >>> column_names(["ts", "qty", "task"], ["task"])
+    ('ts_', 'qty', 'task_')
+    """
+    declared = tuple(fields)
+    common = {*COLUMNS, *context}
+    names: list[str] = []
+    for name in declared:
+        if name in common:
+            name += "_"
+            while name in common or name in declared or name in names:
+                name += "_"
+        names.append(name)
+    return tuple(names)
 
 
 class Label(str):
@@ -97,6 +141,27 @@ class Format(namedtuple("Format", ("fields", "is_span"), defaults=(False,))):  #
 
     def __str__(self) -> str:
         return " ".join(map(str, self.fields))
+
+    def __repr__(self) -> str:
+        renamed = self._renamed()
+        text = f"Format(fields={self.fields!r}, is_span={self.is_span!r})"
+        return f"{text}  # {renamed}" if renamed else text
+
+    def _repr_html_(self) -> str:
+        from html import escape  # takes a twentieth of the time to import the kit
+
+        return f"<code>{escape(self.described)}</code>"
+
+    @property
+    def described(self) -> str:
+        """The fields as a format string, and which of them a frame calls otherwise."""
+        renamed = self._renamed()
+        return f"{self}; {renamed}" if renamed else str(self)
+
+    def _renamed(self) -> str:
+        columns = zip(self.names, column_names(self.names), strict=True)
+        others = [f"{name} is {column}" for name, column in columns if name != column]
+        return f"in a frame {', '.join(others)}" if others else ""
 
     @property
     def arity(self) -> int:

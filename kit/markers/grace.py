@@ -18,14 +18,15 @@ from __future__ import annotations
 import threading
 import time
 from _queue import SimpleQueue  # of `queue`, which imports more than it
-from _thread import start_new_thread
+from functools import partial
 from sys import is_finalizing
 from threading import get_ident
 
-from kit.errors import WouldDeadlockError
+from kit.errors import KitWarning, WouldDeadlockError
 from kit.markers.forking import READERS, look, reset_in_child
 from kit.markers.locks import holds_inner
 from kit.markers.readers import Reader, forked, inside, present
+from kit.markers.system_threads import replaced_by, start_new_thread
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -105,21 +106,65 @@ def wait(cookie: Cookie, timeout: float | None = None) -> None:
         When a dispatch still runs after ``timeout`` seconds.
     """
     look()
-    deadline = None if timeout is None else time.monotonic() + timeout
-    pause = _SHORTEST
-    while True:
+
+    def ended() -> bool:
         for reader, token in list(cookie.items()):
             if not reader.within(token):
                 del cookie[reader]
-        if not cookie or is_finalizing():
-            return
-        if deadline is not None and time.monotonic() >= deadline:
-            raise TimeoutError(
-                f"{len(cookie)} dispatch(es) still running after {timeout} s, "
-                f"on thread(s) {', '.join(str(reader.ident) for reader in cookie)}"
-            )
+        return not cookie
+
+    if not _came(ended, timeout) and not is_finalizing():
+        raise TimeoutError(
+            f"{len(cookie)} dispatch(es) still running after {timeout} s, "
+            f"on thread(s) {', '.join(str(reader.ident) for reader in cookie)}"
+        )
+
+
+def _came(state: Callable[[], bool], timeout: float | None) -> bool:
+    """Look until a state has come, and return whether it has; less and less often.
+
+    Nobody wakes whoever waits: where greenlets share a thread, what wakes one would have to know
+    in which thread it waits. ``time.sleep`` lets the others run, there too.
+    """
+    deadline = None if timeout is None else time.monotonic() + timeout
+    pause = _SHORTEST
+    while not state():
+        if is_finalizing() or (deadline is not None and time.monotonic() >= deadline):
+            return False
         time.sleep(pause)
         pause = min(2 * pause, _LONGEST)
+    return True
+
+
+class _Said:
+    """What is said once in a process."""
+
+    greenlets = False
+
+
+def _say_greenlets() -> None:
+    """Warn, once, where whoever waits is a greenlet."""
+    library = "" if _Said.greenlets else replaced_by()
+    if not library:
+        return
+    _Said.greenlets = True
+    from kit.markers.reporting import warn  # which imports this
+
+    warn(
+        f"{library} has put greenlets in the place of threads, which markers-kit does not know "
+        "apart everywhere: do not switch to another greenlet in a probe; deferred callbacks run on "
+        "a thread of the system",
+        KitWarning,
+    )
+
+
+def _check_timeout(timeout: float | None) -> None:
+    try:
+        if timeout is None or abs(timeout + 0.0) >= 0:  # which a NaN is not
+            return
+    except (TypeError, OverflowError):
+        pass
+    raise ValueError(f"a timeout is how many seconds to wait at most, or None; got {timeout!r}")
 
 
 def refuse_inside(what: str) -> None:
@@ -160,6 +205,8 @@ def synchronize(timeout: float | None = None) -> None:
         From inside a dispatch or a marker's hook.
     TimeoutError
         When a dispatch still runs after ``timeout`` seconds.
+    ValueError
+        When ``timeout`` is no number of seconds.
 
     Examples
     --------
@@ -167,7 +214,9 @@ def synchronize(timeout: float | None = None) -> None:
     >>> kit.synchronize()
     """
     look()
+    _check_timeout(timeout)
     refuse_inside("synchronize()")
+    _say_greenlets()
     wait(snapshot(), timeout)
 
 
@@ -181,6 +230,7 @@ class _Worker:
         # SimpleQueue.put may be called from a signal handler or __del__ in the middle of a get.
         self.queue: SimpleQueue[tuple[Cookie, Callable[[], object]]] = SimpleQueue()
         self.ident: int | None = None
+        self.begun = False
         self.starting = threading.Lock()
         self.errors = 0
 
@@ -189,12 +239,13 @@ class _Worker:
         self.queue.put((cookie, callback))
         # Whoever holds the lock is starting the thread: waiting here could deadlock in a signal
         # handler, and is not needed, as the item is queued already.
-        if self.ident is None and self.starting.acquire(blocking=False):
+        if not self.begun and self.starting.acquire(blocking=False):
             try:
-                if self.ident is None:
+                if not self.begun:
                     # Not threading.Thread.start(): it takes a lock that the program may be holding
                     # when it is interrupted. A thread started like this is a daemon.
-                    self.ident = start_new_thread(self.run, ())
+                    start_new_thread(self.run, ())
+                    self.begun = True
             except RuntimeError:
                 # There are too many, or the interpreter ends. An update that defers goes on: the
                 # next one tries again.
@@ -204,6 +255,8 @@ class _Worker:
         return True
 
     def run(self) -> None:
+        # Here, too: a signal handler may have raised where it was begun.
+        self.begun = True
         self.ident = get_ident()  # before a callback may ask for it
         threading.current_thread().name = "kit-deferred"
         while True:
@@ -272,15 +325,19 @@ def barrier(timeout: float | None = None) -> None:
     TimeoutError
         When they have not run after ``timeout`` seconds, or will not: no thread can be started for
         them, or the interpreter ends.
+    ValueError
+        When ``timeout`` is no number of seconds.
     """
     look()
+    _check_timeout(timeout)
     refuse_inside("barrier()")
     if get_ident() == _worker.ident:
         raise WouldDeadlockError("barrier() inside a deferred callback would wait for itself")
-    done = threading.Event()
-    if is_finalizing() or not _worker.put({}, done.set):
+    _say_greenlets()
+    done: list[None] = []
+    if is_finalizing() or not _worker.put({}, partial(done.append, None)):
         raise TimeoutError("deferred callbacks do not run: there can be no thread for them")
-    if not done.wait(timeout):
+    if not _came(partial(bool, done), timeout):
         raise TimeoutError(f"deferred callbacks still running after {timeout} s")
 
 

@@ -33,7 +33,7 @@ class MarkerList(list["Marker"]):
         return [
             (
                 marker.name,
-                str(marker.format) if marker.format is not None else "not declared yet",
+                marker.format.described if marker.format is not None else "not declared yet",
                 f"{marker.fanout:,}",
                 f"{marker.generation:,}",
                 f"{marker.fired:,}",

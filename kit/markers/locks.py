@@ -19,13 +19,13 @@ With ``KIT_CHECK_LOCKS=1`` in the environment each lock looks at what its thread
 
 from __future__ import annotations
 
-import os
 import sys
 from _thread import RLock
 from _weakrefset import WeakSet  # of `weakref`, which imports more than it
 from threading import get_ident
 
 from kit.markers.choice import unlocked
+from kit.markers.environment import flag
 from kit.markers.forking import LOCKS, reset_in_child
 
 TYPE_CHECKING = False
@@ -52,7 +52,7 @@ REGISTRY: Final = 200
 INNER: Final = 300
 
 _locks: Final[WeakSet[Lock]] = WeakSet()
-_checked: Final = os.environ.get("KIT_CHECK_LOCKS", "0") not in ("", "0")
+_checked: Final = flag("KIT_CHECK_LOCKS")
 
 
 class LockOrderError(RuntimeError):

@@ -270,7 +270,7 @@ class Marker(Dispatcher):
 
     def __repr__(self) -> str:
         kind = type(self).__name__
-        fields = str(self.format) if self.format is not None else "not declared yet"
+        fields = self.format.described if self.format is not None else "not declared yet"
         return f"<{kind} {self.name} ({fields}): {self.fanout} probes>"
 
     def _repr_html_(self) -> str:

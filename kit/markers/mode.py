@@ -5,7 +5,7 @@ Off in production, where asking must not disturb; on in tests, where silence hid
 
 from __future__ import annotations
 
-import os
+from kit.markers.environment import flag
 
 __all__ = ["mode"]
 
@@ -14,13 +14,7 @@ class _Mode:
     __slots__ = ("strict",)
 
     def __init__(self) -> None:
-        self.strict = os.environ.get("KIT_STRICT", "").lower() not in (
-            "",
-            "0",
-            "no",
-            "off",
-            "false",
-        )
+        self.strict = flag("KIT_STRICT")
 
 
 mode = _Mode()

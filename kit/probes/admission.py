@@ -42,6 +42,10 @@ __all__ = ["Admission", "Admitted", "admission"]
 
 _SECOND: Final = 1_000_000_000
 _LONG_AGO: Final = -(1 << 62)
+_MOST: Final = 1 << 62
+_MOST_PER_SECOND: Final = 1_000_000
+"""The time of each of them is kept."""
+
 _REASONS: Final = ("condition", "failed", "every", "per_second", "budget", "limit")
 
 _Maker: TypeAlias = "Callable[[Callable[..., Any]], Callable[..., Any]]"
@@ -406,18 +410,20 @@ def admission(
         condition,
         _whole("every", every),
         _whole("limit", limit),
-        _whole("per_second", per_second),
+        _whole("per_second", per_second, _MOST_PER_SECOND),
         budget,
     )
 
 
-def _whole(option: str, value: int | None) -> int | None:
+def _whole(option: str, value: int | None, most: int = _MOST) -> int | None:
     if value is None:
         return None
     try:
         whole = 0 if isinstance(value, bool) else operator.index(value)
     except TypeError:
         whole = 0
-    if whole < 1:
-        raise ValueError(f"{option} is a whole number of at least 1, got {value!r}")
+    if not 1 <= whole <= most:
+        raise ValueError(
+            f"{option} is a whole number of at least 1 and at most {most:,}, got {value!r}"
+        )
     return whole

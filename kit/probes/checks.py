@@ -22,6 +22,9 @@ __all__ = ["KINDS", "columns", "fits", "plain", "strictly", "whole"]
 KINDS: Final[dict[type, str]] = {int: "d", float: "f", bool: "b", str: "s", Label: "k"}
 """A letter for each type of a field."""
 
+MOST_EVENTS: Final = 1 << 48
+"""What nobody has room for; a product of it and the size of an event still has 64 bits."""
+
 _INT64: Final = range(-(1 << 63), 1 << 63)
 
 
@@ -31,9 +34,10 @@ def whole(number: int, what: str = "capacity") -> int:
         whole = 0 if isinstance(number, bool) else operator.index(number)
     except TypeError:
         whole = 0
-    if whole < 1:
+    if not 1 <= whole <= MOST_EVENTS:
         raise ValueError(
-            f"{what} is how many events to keep, a whole number of at least 1; got {number!r}"
+            f"{what} is how many events to keep, a whole number of at least 1 and at most "
+            f"{MOST_EVENTS:,}; got {number!r}"
         )
     return whole
 

@@ -14,11 +14,11 @@ import atexit
 import threading
 import time
 import weakref
-from _thread import start_new_thread
 from typing import TYPE_CHECKING, Final
 
 from kit.markers.forking import RECORDINGS, reset_in_child
 from kit.markers.reporting import report
+from kit.markers.system_threads import start_new_thread
 
 if TYPE_CHECKING:
     from kit.probes.sink import Sink

@@ -81,7 +81,7 @@ class Session:
         limits = {"every": every, "max_seconds": max_seconds, "max_bytes": max_bytes}
         for name, value in limits.items():
             if value is not None and (type(value) not in (int, float) or not 0 < value < 1e18):
-                raise ValueError(f"{name} is a number above 0, got {value!r}")
+                raise ValueError(f"{name} is a number above 0 and below 10 ** 18, got {value!r}")
         if full not in ("stop", "oldest"):
             raise ValueError(f"full is 'stop' or 'oldest', got {full!r}")
         self.folder = absolute(folder)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import json
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import anywidget
 import traitlets
@@ -16,6 +16,7 @@ from kit.rcu import models as known
 from kit.rcu.cases import Case, case
 from kit.widgets import kernel
 from kit.widgets.board_view import KIT, View, describe, table_of
+from kit.widgets.messages import WORDS, understood
 from kit.widgets.scripts import script
 
 if TYPE_CHECKING:
@@ -26,6 +27,12 @@ if TYPE_CHECKING:
     from kit.rcu.models import Model
 
 __all__ = ["Board"]
+
+_MESSAGES: Final[dict[str, Any]] = {
+    "set": {"switch": WORDS, "option": WORDS},
+    "reset": {"preset": WORDS},
+    "look": {"question": WORDS, "model": WORDS},
+}
 
 
 class _Page(anywidget.AnyWidget):
@@ -192,14 +199,17 @@ class Board:
         news = ", ".join(changed) + "." if changed else ""
         self.widget.shown = json.dumps({**shown, "message": f"{words} {news}".strip(), "bad": bad})
 
-    def _on_message(self, _widget: object, content: dict[str, Any], _buffers: object) -> None:
+    def _on_message(self, _widget: object, sent: object, _buffers: object) -> None:
+        content = None if self.closed else understood(sent, _MESSAGES)
+        if content is None:
+            return
         try:
             match content:
-                case {"type": "set", "switch": str(switch), "option": str(option)}:
+                case {"type": "set", "switch": switch, "option": option}:
                     self.set(switch, option)
-                case {"type": "reset", "preset": str(preset)}:
+                case {"type": "reset", "preset": preset}:
                     self.reset(preset)
-                case {"type": "look", "question": str(question), "model": str(model)}:
+                case {"type": "look", "question": question, "model": model}:
                     self.look(question, model)
         except LitmusError as error:  # the reader sees it, and goes on
             self._push(str(error), bad=True)

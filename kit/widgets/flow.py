@@ -14,7 +14,7 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kit.widgets import kernel
 
@@ -31,6 +31,9 @@ ABSENT = 10.0
 
 ABSENT_PATIENCE = 5.0
 """Seconds between updates to nobody; one goes out now and then, for a page may come back."""
+
+MOST_VIEWS = 100
+"""How many views are known; of more, those that were not heard of for longest are forgotten."""
 
 
 @dataclass(slots=True)
@@ -111,23 +114,44 @@ class Flow:
 
     def joined(self, view: str, painted: int, visible: bool = True) -> None:
         """Note that a view is there and shows everything up to the number `painted`."""
-        self._views[view] = _View(visible, painted)
+        known = self._heard(view)
+        known.visible, known.painted = visible, min(painted, self.number)
         self._unanswered_since = None
 
     def painted(self, view: str, number: int) -> None:
         """Note that a view has painted the update of that number and all before it."""
-        known = self._views.setdefault(view, _View(visible=True, painted=0))
-        known.painted = max(known.painted, number)
+        known = self._heard(view)
+        known.painted = max(known.painted, min(number, self.number))
         self._unanswered_since = None if known.painted >= self.number else self._clock()
 
     def shown(self, view: str, visible: bool) -> None:
         """Note that a view came into sight, or went out of it."""
-        self._views.setdefault(view, _View(visible, 0)).visible = visible
+        self._heard(view).visible = visible
         self._unanswered_since = None
+
+    def _heard(self, view: str) -> _View:
+        """Return what is known of a view, which is the last one that was heard of now."""
+        known = self._views.pop(view, None) or _View(visible=True, painted=0)
+        self._views[view] = known
+        while len(self._views) > MOST_VIEWS:
+            del self._views[next(iter(self._views))]
+        return known
 
     def left(self, view: str) -> None:
         """Note that a view is gone."""
         self._views.pop(view, None)
+
+    def told(self, message: dict[str, Any]) -> None:
+        """Note what a view says of itself, one of `kit.widgets.messages.VIEWS`."""
+        match message:
+            case {"type": "joined", "view": view, "number": number, "visible": visible}:
+                self.joined(view, number, visible)
+            case {"type": "painted", "view": view, "number": number}:
+                self.painted(view, number)
+            case {"type": "shown", "view": view, "visible": visible}:
+                self.shown(view, visible)
+            case {"type": "left", "view": view}:
+                self.left(view)
 
     def restarted(self) -> None:
         """Forget all views: a page was loaded anew, and the old one could not say goodbye."""

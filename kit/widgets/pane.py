@@ -17,7 +17,7 @@ from __future__ import annotations
 import logging
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
 import anywidget
 import ipywidgets
@@ -36,7 +36,8 @@ from kit.plots.base import lock
 from kit.widgets import kernel
 from kit.widgets.assets import BokehJS, bokehjs
 from kit.widgets.changes import Changes
-from kit.widgets.flow import Flow
+from kit.widgets.flow import MOST_VIEWS, Flow
+from kit.widgets.messages import EVENTS, VIEWS, WORDS, understood
 from kit.widgets.scripts import script
 
 if TYPE_CHECKING:
@@ -47,6 +48,13 @@ if TYPE_CHECKING:
 __all__ = ["Pane"]
 
 log = logging.getLogger(__name__)
+
+_MESSAGES: Final[dict[str, Any]] = {
+    **VIEWS,
+    "patch": {**VIEWS["painted"], "events": EVENTS},
+    "document": {},
+    "problem": {"text": WORDS},
+}
 
 
 @runtime_checkable
@@ -252,9 +260,11 @@ class Pane(anywidget.AnyWidget):
 
     # From the browser to Python.
 
-    def _on_message(self, _widget: object, content: dict[str, Any], _buffers: object) -> None:
-        view = str(content.get("view", ""))
-        kind = content.get("type")
+    def _on_message(self, _widget: object, sent: object, _buffers: object) -> None:
+        content = understood(sent, _MESSAGES)
+        if content is None:
+            return
+        kind, view = content["type"], content.get("view", "")
         if kind == "patch":
             self._apply(view, content["number"], content["events"])
         elif kind == "document":
@@ -262,7 +272,7 @@ class Pane(anywidget.AnyWidget):
                 document, number = self._current()
                 self.send({"type": "document", "number": number, "content": document})
         elif kind == "problem":
-            self.problem = str(content["text"])
+            self.problem = content["text"]
             log.error("A plot could not be drawn: %s", self.problem)
         else:
             with self._lock:
@@ -272,16 +282,9 @@ class Pane(anywidget.AnyWidget):
 
     def _note(self, view: str, content: dict[str, Any]) -> None:
         """Take note of what a view says of itself."""
-        match content.get("type"):
-            case "painted":
-                self._flow.painted(view, content["number"])
-            case "joined":
-                self._flow.joined(view, content["number"], content["visible"])
-            case "shown":
-                self._flow.shown(view, content["visible"])
-            case "left":
-                self._flow.left(view)
-                self._received.pop(view, None)
+        self._flow.told(content)
+        if content["type"] == "left":
+            self._received.pop(view, None)
 
     def _apply(self, view: str, number: int, events: Iterable[dict[str, Any]]) -> None:
         """Do in Python, once, what the reader did in a view."""
@@ -290,6 +293,8 @@ class Pane(anywidget.AnyWidget):
             if number <= self._received.get(view, 0):
                 return
             self._received[view] = number
+            while len(self._received) > MOST_VIEWS:
+                del self._received[next(iter(self._received))]
             self._origin = view
             for event in events:
                 # One by one, so that a callback that raises does not swallow the events after it.

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import html
 import json
+import re
 import time
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 import anywidget
 import traitlets
@@ -14,8 +15,11 @@ from kit.markers.copying import stays
 from kit.markers.listing import MarkerList
 from kit.markers.locks import OUTER, new_lock
 from kit.plots import theme
+from kit.probes.validation import FLAG, Kind, choice
 from kit.widgets import kernel
+from kit.widgets.asked import OFTEN
 from kit.widgets.flow import Flow
+from kit.widgets.messages import VIEWS, WORDS, understood
 from kit.widgets.refresh import Refresh
 from kit.widgets.scripts import script
 from kit.widgets.show import show
@@ -78,6 +82,46 @@ def panel(
     return Panel(pattern, probes, capacity=capacity, mode=mode)
 
 
+_MESSAGES: Final[dict[str, Any]] = {**VIEWS, "do": {}}
+_PROBE: Final = {"probe": WORDS}
+_MARKER: Final = {"marker": WORDS, **_PROBE}
+_KEEP: Final = Kind(
+    "discard or overwrite, and a number of at most 9 digits",
+    lambda value: (
+        type(value) is str
+        and re.fullmatch(r"(discard|overwrite) [1-9][0-9]{0,8}", value) is not None
+    ),
+)
+_ACTIONS: Final[dict[str, Any]] = {
+    "toggle": _MARKER,
+    "own": _MARKER,
+    "connect-all": _PROBE,
+    "disconnect-all": _PROBE,
+    "ask": {
+        "marker?": WORDS,
+        "probe?": WORDS,
+        "when?": WORDS,
+        "often?": choice(*OFTEN),
+        "value?": WORDS,
+        "by?": WORDS,
+        "deed?": WORDS,
+        "once?": FLAG,
+    },
+    "keep": {"keep": _KEEP},
+    "filter": {"text": WORDS},
+    "tab": {"tab": choice(*[tab.key for tab in TABS])},
+    "begin-session": {"folder": WORDS},
+    "open": {"folder": WORDS},
+    **{
+        name: {}
+        for name in ("observe", "save", "deselect", "start", "stop", "clear", "snapshot", "undo")
+    },
+    "end-session": {},
+    "leave": {},
+}
+"""What a reader can do, and what has to be said for it."""
+
+
 class _Page(anywidget.AnyWidget):
     """The panel's widget: carries text to the page and clicks back."""
 
@@ -112,8 +156,8 @@ class Panel:
         kernel.replace_in_cell(self)
         self.state = PanelState(pattern, probes, capacity=capacity, mode=mode)
         self._tabs = Tabs(self.state)
-        for choice in (*self.state.palette, self.state.observing.choice):
-            theme.color_of(choice.label)  # probes come first, before markers take the best colours
+        for offered in (*self.state.palette, self.state.observing.choice):
+            theme.color_of(offered.label)  # probes come first, before markers take the best colours
         self._flow = Flow(interval=0.05, window=8)
         self._lock = new_lock(OUTER - 10, "a panel's lock")
         self._sent: dict[str, Any] = {}
@@ -300,30 +344,52 @@ class Panel:
 
     # From the page to Python.
 
-    def _on_message(self, _widget: object, content: dict[str, Any], _buffers: object) -> None:
-        view = str(content.get("view", ""))
-        with self._lock:
-            match content.get("type"):
-                case "joined":
-                    self._flow.joined(view, int(content["number"]), bool(content["visible"]))
-                case "painted":
-                    self._flow.painted(view, int(content["number"]))
-                case "shown":
-                    self._flow.shown(view, bool(content["visible"]))
-                case "left":
-                    self._flow.left(view)
-        if content.get("type") == "do" and not self.state.closed:
-            try:
-                self._act(content)
-            except Exception as error:  # noqa: BLE001 - the reader sees it, and goes on
-                self.state.say(f"{type(error).__name__}: {error}", bad=True)
-            self._push(at_once=True)
-            self._drawing.soon()
+    def _on_message(self, _widget: object, sent: object, _buffers: object) -> None:
+        content = understood(sent, _MESSAGES)
+        if content is None:
+            return
+        if content["type"] != "do":
+            with self._lock:
+                self._flow.told(content)
+            return
+        if self.state.closed:
+            return
+        asked = understood(sent, _ACTIONS, "action")
+        if asked is None:
+            return
+        try:
+            self._act(asked)
+        except Exception as error:  # noqa: BLE001 - the reader sees it, and goes on
+            self.state.say(f"{type(error).__name__}: {error}", bad=True)
+        self._push(at_once=True)
+        self._drawing.soon()
 
     def _act(self, content: dict[str, Any]) -> None:
         state = self.state
-        marker, probe = str(content.get("marker", "")), str(content.get("probe", ""))
-        match content.get("action"):
+        match content:
+            case {"probe": probe}:
+                self._act_on_probe(content, content.get("marker", ""), probe)
+            case {"folder": _} | {"action": "end-session" | "leave"}:
+                self._act_on_session(content)
+            case {"action": "ask"}:  # of all
+                state.ask_all(**_asked(content))
+            case {"action": "keep", "keep": keep}:
+                mode, _, capacity = keep.partition(" ")
+                state.keep(mode, int(capacity))
+            case {"action": "filter", "text": text}:
+                state.set_filter(text)
+            case {"action": "tab", "tab": tab}:
+                self._tabs.choose(tab)
+            case {"action": "observe"}:
+                state.observe(not state.observed)
+            case {"action": "deselect"} if self._tabs.selection is not None:
+                self._tabs.selection.clear()
+            case {"action": "save" | "start" | "stop" | "clear" | "snapshot" | "undo" as name}:
+                getattr(state, name)()
+
+    def _act_on_probe(self, content: dict[str, Any], marker: str, probe: str) -> None:
+        state = self.state
+        match content["action"]:
             case "toggle":
                 state.toggle(marker, probe)
             case "own":
@@ -332,43 +398,22 @@ class Panel:
                 state.connect_all(probe)
             case "disconnect-all":
                 state.disconnect_all(probe)
-            case "ask" | "keep":
-                self._ask(content, marker, probe)
-            case "filter":
-                state.set_filter(str(content["text"]))
-            case "tab":
-                self._tabs.choose(str(content["tab"]))
-            case "observe":
-                state.observe(not state.observed)
-            case "save":
-                state.save()
-            case "deselect" if self._tabs.selection is not None:
-                self._tabs.selection.clear()
-            case "start" | "stop" | "clear" | "snapshot" | "undo" as name:
-                getattr(state, name)()
-            case _:
-                self._act_on_session(content)
+            case "ask" if marker:
+                state.ask(marker, probe, **_asked(content))
+            case "ask":
+                state.ask_all(**_asked(content))
 
     def _act_on_session(self, content: dict[str, Any]) -> None:
-        sessions, folder = self.state.sessions, str(content.get("folder", ""))
-        match content.get("action"):
+        sessions = self.state.sessions
+        match content["action"]:
             case "begin-session":
-                sessions.begin(folder)
+                sessions.begin(content["folder"])
             case "end-session":
                 sessions.end()
             case "open":
-                sessions.open(folder)
+                sessions.open(content["folder"])
             case "leave":
                 sessions.leave()
-
-    def _ask(self, content: dict[str, Any], marker: str, probe: str) -> None:
-        if content["action"] == "keep":
-            mode, _, capacity = str(content["keep"]).partition(" ")
-            self.state.keep(mode, int(capacity))
-        elif marker:
-            self.state.ask(marker, probe, **_asked(content))
-        else:
-            self.state.ask_all(**_asked(content))
 
     def _do(self, action: Callable[[], None]) -> None:
         action()

@@ -186,9 +186,10 @@ def _row(state: PanelState, marker: Marker) -> dict[str, Any]:
     history = state.rates.history(marker.name)
     most = max(history, default=0.0)
     rate = state.rates.of(marker.name) if marker.fanout else None
+    described = "" if marker.format is None else marker.format.described
     return {
         "name": marker.name,
-        "fields": ("span: " if _is_span(marker) else "") + str(marker.format),
+        "fields": ("span: " if _is_span(marker) else "") + described,
         "where": f"{marker.module}:{marker.line}",
         "rate": units.MISSING if rate is None else units.rate(rate),
         "spark": [round(100 * each / most) if most else 0 for each in history],

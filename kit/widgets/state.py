@@ -309,7 +309,9 @@ class PanelState:
     def connect_all(self, key: str) -> None:
         """Connect a probe to all markers that the filter lets through, and to later ones."""
         with self.lock:
-            choice = self._palette[key]
+            choice = self._offered(key)
+            if choice is None:
+                return
             self._followed[key] = self.listing.filter
             self.listing.new()  # those that are there already are connected here
             wanted = self._asked_for_all(key, self.markers())
@@ -320,11 +322,13 @@ class PanelState:
     def disconnect_all(self, key: str) -> None:
         """Disconnect a probe from all markers that the filter lets through."""
         with self.lock:
+            choice = self._offered(key)
+            if choice is None:
+                return
             self._followed.pop(key, None)
             pairs = [(marker.name, key) for marker in self.markers()]
             on = [pair for pair in pairs if self._is_on(pair)]
-            label = self._palette[key].label
-            text = f"disconnect {label} from {len(on):,} markers"
+            text = f"disconnect {choice.label} from {len(on):,} markers"
             self.wiring.disconnect(on, self.listing.all(), text)
             self.say(f"{text.replace('disconnect', 'Disconnected', 1)}.")
             self._mark()
@@ -518,6 +522,13 @@ class PanelState:
         if problems:
             more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
             self.say(f"Not connected: {problems[0]}{more}.", bad=True)
+
+    def _offered(self, key: str) -> Choice | None:
+        """Return a choice of the palette; say so where there is none of that key."""
+        choice = self._palette.get(key)
+        if choice is None:
+            self.say(f"There is no probe {key} any more.", bad=True)
+        return choice
 
     def _is_on(self, pair: Pair) -> bool:
         connection = self.wiring.connection(pair)

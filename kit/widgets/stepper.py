@@ -5,14 +5,16 @@ from __future__ import annotations
 import html
 import json
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import anywidget
 import traitlets
 
 from kit.errors import SimulationError
 from kit.markers.copying import stays
+from kit.probes.validation import COUNT
 from kit.widgets import kernel
+from kit.widgets.messages import WORDS, understood
 from kit.widgets.scripts import script
 from kit.widgets.stepper_view import describe
 
@@ -21,6 +23,16 @@ if TYPE_CHECKING:
     from kit.rcu.steps.machine import Machine
 
 __all__ = ["Stepper"]
+
+_MESSAGES: Final[dict[str, Any]] = {
+    "step": {"thread": WORDS},
+    "back": {},
+    "forward": {},
+    "goto": {"step": COUNT},
+    "run-to": {"bad": WORDS},
+    "nearest": {},
+    "explore": {},
+}
 
 
 class _Page(anywidget.AnyWidget):
@@ -158,8 +170,9 @@ class Stepper:
             shown = describe(self.machine, self.found)
             self.widget.shown = json.dumps({**shown, "message": words, "wrong": bad})
 
-    def _on_message(self, _widget: object, content: dict[str, Any], _buffers: object) -> None:
-        if self.closed or not isinstance(content, dict):
+    def _on_message(self, _widget: object, sent: object, _buffers: object) -> None:
+        content = None if self.closed else understood(sent, _MESSAGES)
+        if content is None:
             return
         try:
             with self._lock:
@@ -169,16 +182,16 @@ class Stepper:
 
     def _act(self, content: dict[str, Any]) -> None:
         match content:
-            case {"type": "step", "thread": str(thread)}:
+            case {"type": "step", "thread": thread}:
                 self.step(thread)
             case {"type": "back"}:
                 self.back()
             case {"type": "forward"}:
                 self.forward()
-            case {"type": "goto", "step": int(step)}:
+            case {"type": "goto", "step": step}:
                 taken = len(self.machine.trace)
                 self.back(taken - step) if step < taken else self.forward(step - taken)
-            case {"type": "run-to", "bad": str(bad)}:
+            case {"type": "run-to", "bad": bad}:
                 self.run_to(bad, restart=True)
             case {"type": "nearest"}:
                 self.run_to()

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kit.analysis import rate
+from kit.analysis import overlaps, pair, rate
 from kit.analysis.rate import MOST_BINS, bin_width
 from kit.errors import FrameError
 
@@ -78,3 +78,56 @@ def test_what_is_missing_is_named():
         rate(pd.DataFrame({"ts": [1]}))
     with pytest.raises(FrameError, match="'count' cannot be a key"):
         rate(pd.DataFrame({"ts": [1], "count": [1]}), by="count")
+
+
+STAMPS = pd.Series(pd.to_datetime([1_500_000_000, 1_000_000_000, 0]))
+
+
+@pytest.mark.parametrize(
+    "ts",
+    [STAMPS, STAMPS.dt.tz_localize("Europe/Berlin"), STAMPS.astype("datetime64[ms]")],
+    ids=["datetimes", "with a time zone", "in milliseconds"],
+)
+def test_datetimes_are_told_how_they_become_nanoseconds(ts):
+    frame = pd.DataFrame({"ts": ts, "marker": "a", "dur": 1, "tid": 1, "key": 1})
+    for asks in (
+        rate,
+        lambda frame: overlaps(frame, frame),
+        lambda frame: pair(pd.concat([frame, frame.assign(marker="b")]), "a", "b", "key"),
+    ):
+        with pytest.raises(FrameError, match=r"has to be whole nanoseconds; convert it") as raised:
+            asks(frame)
+    remedy = str(raised.value).partition("convert it with ")[2]
+    converted = eval(remedy, {"frame": frame})
+    assert rate(converted, "1s")["count"].sum() == 3
+
+
+@pytest.mark.parametrize(
+    ("ts", "says"),
+    [
+        (STAMPS.where([True, False, True]), "1 of 3 rows have no time stamp"),
+        (pd.array([1, None, 3], dtype="Int64"), "1 of 3 rows have no time stamp"),
+        ([1.0, 2.5, 3.0], "column 'ts' is float64, and has to be whole nanoseconds of 64 bits"),
+        (["a", "b", "c"], "and has to be whole nanoseconds of 64 bits"),
+        ([2**64, 1, 2], "and has to be whole nanoseconds of 64 bits"),
+        ([True, False, True], "column 'ts' is bool, and has to be whole nanoseconds"),
+    ],
+    ids=["NaT", "NA", "floats", "text", "beyond 64 bits", "truth values"],
+)
+def test_what_is_no_time_stamp_is_said(ts, says):
+    with pytest.raises(FrameError, match=says):
+        rate(pd.DataFrame({"ts": ts, "marker": "a"}))
+
+
+def test_order_and_whole_numbers_of_any_kind_make_no_difference():
+    expected = rate(pd.DataFrame({"ts": [0, 400, 2_100]}), 1_000, None)
+    for ts in ([2_100, 0, 400], pd.array([400, 2_100, 0], dtype="Int64")):
+        assert rate(pd.DataFrame({"ts": ts}), 1_000, None).equals(expected)
+    for empty in (pd.DataFrame({"ts": []}), pd.DataFrame({"ts": STAMPS.iloc[:0]})):
+        assert rate(empty, by=None)["count"].tolist() == []
+
+
+@pytest.mark.parametrize("every", [10**30, "NaT", float("nan"), "1e30 days"])
+def test_a_width_beyond_its_bounds_is_named(every):
+    with pytest.raises(ValueError, match="every is"):
+        rate(pd.DataFrame({"ts": [1]}), every, None)

@@ -11,9 +11,8 @@ import kit
 from kit import frames
 from kit.errors import CaptureError, FrameError, NotConnectedError
 from kit.frames.build import stored_events
-from kit.frames.layout import shown_names
 from kit.frames.schema import ACTIONS, CATEGORIES, CONTEXT, DTYPES, FRAMES, kind_of
-from kit.markers.format import Field, Label
+from kit.markers.format import COLUMNS, Label, column_names
 from kit.probes import context
 
 from .captures import capture, captures, info, thread
@@ -123,7 +122,8 @@ def test_a_field_named_as_a_common_column_has_an_underscore():
     frame = frames.events(capture([clash], [(1, 0, (9, "x", 8, "y", 7, 6))]), "a")
     assert list(frame.columns[4:]) == ["ts_", "dur__", "dur_", "marker_", "seq_", "task"]
     assert frame.iloc[0, 4:].tolist() == [9, "x", 8, "y", 7, 6]
-    assert shown_names([Field("task", int)], ["task"]) == ("task_",)
+    assert column_names(["task"], ["task"]) == ("task_",)
+    assert tuple(column.name for column in FRAMES["events"]) == COLUMNS
 
 
 def test_context_columns():
@@ -185,7 +185,7 @@ def naive(recorded, name):
                 out["dur"], out["error"] = values[:2]
                 values = values[2:]
             out |= zip(recorded.context, row[3] if recorded.context else (), strict=True)
-            out |= zip(shown_names(of.format.fields, recorded.context), values, strict=True)
+            out |= zip(column_names(of.format.names, recorded.context), values, strict=True)
             if name is None or of.name == name:
                 rows.append(out)
     return sorted(rows, key=lambda out: out["ts"])
@@ -218,7 +218,7 @@ def fields(recorded):
         pair
         for each in recorded.markers
         for pair in zip(
-            shown_names(each.format.fields, recorded.context),
+            column_names(each.format.names, recorded.context),
             (field.type for field in each.format.fields),
             strict=True,
         )

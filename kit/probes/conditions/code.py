@@ -12,7 +12,7 @@ import re
 from fnmatch import translate
 from typing import TYPE_CHECKING, Any
 
-from kit.probes.conditions.arithmetic import power, remainder, times
+from kit.probes.conditions.arithmetic import plus, power, remainder, times
 from kit.probes.conditions.nodes import (
     Arithmetic,
     Comparison,
@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Source", "compile_patterns", "needed"]
 
-_CAREFUL = {"*": "times", "%": "remainder", "**": "power"}
+_CAREFUL = {"+": "plus", "*": "times", "%": "remainder", "**": "power"}
+_WHOLE = range(-(1 << 63), 1 << 63)
 
 
 def compile_patterns(node: Node) -> dict[str, Pattern[str]]:
@@ -105,6 +106,16 @@ def _is_truth(node: Node) -> bool:
     return isinstance(node, Comparison | Logic | Not)
 
 
+def _is_number(node: Node) -> bool:
+    """Whether a part is no text, whatever the fields are."""
+    match node:
+        case Constant():
+            return not isinstance(node.value, str)
+        case Arithmetic():
+            return node.operator != "+" or _is_number(node.left) or _is_number(node.right)
+    return isinstance(node, Negation)
+
+
 def _constant(node: Node | None) -> bool:
     if isinstance(node, Items):
         return all(isinstance(each, Constant) for each in node.items)
@@ -126,6 +137,7 @@ class Source:
         self, node: Node, place_of: Callable[[str], str], patterns: dict[str, Pattern[str]]
     ) -> None:
         self.scope: dict[str, Any] = {
+            "plus": plus,
             "times": times,
             "remainder": remainder,
             "power": power,
@@ -154,6 +166,8 @@ class Source:
                 value = node.value
                 if isinstance(value, float) and not math.isfinite(value):
                     return self._keep(value, "number")
+                if isinstance(value, int) and value not in _WHOLE:
+                    return self._keep(value, "number")  # it may have more digits than one may write
                 return repr(value) if isinstance(value, int | float) else self._keep(value, "text")
             case Name():
                 return self._place_of(node.name)
@@ -162,7 +176,7 @@ class Source:
             case Arithmetic():
                 left, right = self._value(node.left), self._value(node.right)
                 careful = _CAREFUL.get(node.operator)
-                if careful:
+                if careful and not (node.operator == "+" and _is_number(node)):
                     return f"{careful}({left}, {right})"
                 return f"({left} {node.operator} {right})"
             case Comparison():

@@ -121,10 +121,11 @@ def _touches_number(found: list[Token], at: int) -> bool:
 
 
 def _with_unit(number: Token, word: str, unit: int) -> Token:
+    if not number.value:  # 1e-999999999 as a fraction takes more memory than there is
+        return Token("number", number.at, word, number.value)
     # 1.1 ms is 1,100,000 ns, which 1.1 * 10**6 is not.
-    exact = Fraction(number.text.replace("_", "")) if "x" not in number.text.lower() else None
-    exact = Fraction(number.value) if exact is None else exact
-    whole = exact * unit
+    written = number.value if isinstance(number.value, int) else number.text.replace("_", "")
+    whole = Fraction(written) * unit
     value = whole.numerator if whole.denominator == 1 else float(whole)
     return Token("number", number.at, word, value)
 
