@@ -259,7 +259,8 @@ def make_writer(
     lines += ["with cell.lock:", *_indented(add)] if unlocked else add
     body = "\n".join(f"    {line}" for line in lines)
     source = f"def write(ident, ts, args):\n{body}\n"
-    exec(compile(source, f"<aggregate of {name}>", "exec"), scope)
+    # In ASCII: a name may hold what no file's may, and declaring it must not fail.
+    exec(compile(source, f"<aggregate of {name!a}>", "exec"), scope)
     writer: Callable[[int, int, tuple[Any, ...]], None] = scope["write"]
     return writer
 
