@@ -31,7 +31,7 @@ TEXT_LIMIT: Final = 65_536
 """The longest text, in characters, that is kept; longer text is cut, and counted."""
 
 MOST_CODES: Final = 1 << 16
-"""How many markers a recorder tells apart; one that is declared anew with other fields is another."""
+"""How many markers a recorder tells apart; declared anew with other fields, one is another."""
 MOST_COLUMNS: Final = 1000
 """The most columns of an event: its fields, the context, a span's duration and error."""
 

@@ -67,7 +67,7 @@ __all__ = ["MappedSink", "MappedStore"]
 
 _queue: Final = registry.updater.queue
 WHO, CODE, RECORD, TALLY, STATE = range(5)
-"""What is in an event on its way: the thread, the code, the record (nothing where it is to be lost),
+"""What is in an event on its way: the thread, the code, the record (empty where it is to be lost),
 what counts it where it fails, and how far it has come: None, `WAITING`, or `DONE`, there or in a
 count."""
 WAITING: Final = "waiting"

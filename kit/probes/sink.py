@@ -234,7 +234,9 @@ class Sink(ABC):
         """Say once that events are lost from here on."""
         if limit not in self._told:
             self._told.add(limit)
-            report("a recorder has no room to describe a marker, its events are lost", KitError(why))
+            report(
+                "a recorder has no room to describe a marker, its events are lost", KitError(why)
+            )
 
     @abstractmethod
     def _writer(self, code: int) -> Writer:

@@ -45,10 +45,10 @@ class Refresh:
         thread = threading.Thread(target=self._run, name=self._name, daemon=True)
         try:
             thread.start()
-        except RuntimeError as error:
+        except RuntimeError:
             if not self._told:
                 self._told = True
-                log.error("A panel has no thread that keeps it up to date: %s", error)
+                log.exception("A panel has no thread that keeps it up to date")
         else:
             self._thread = thread
 

@@ -156,7 +156,7 @@ def test_rule_28_any_name_can_be_watched(prefix, name, tmp_path) -> None:
         kit.aggregate(pattern, "n", by=("n", "marker")),
         kit.trigger(pattern, lambda: None, when="n == 1"),
     ]
-    kit.connect(pattern, lambda n: seen.append(n), name=name, when="n > 0", every=1)
+    kit.connect(pattern, seen.append, name=name, when="n > 0", every=1)
     kit.marker(f"{prefix}{name}", n=int)(1)
     assert seen == [1]
     assert watching[2].count == watching[3].fired == len(watching[0]) == 1

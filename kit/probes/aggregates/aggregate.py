@@ -14,6 +14,8 @@ from kit.markers import markers as _markers
 from kit.markers.forking import RECORDINGS, reset_in_child
 from kit.probes.aggregates.cells import merge
 from kit.probes.aggregates.histogram import histogram as understood
+from kit.probes.aggregates.keys import as_key
+from kit.probes.aggregates.sketch import checked
 from kit.probes.aggregates.table import Table
 from kit.probes.aggregates.writer import Plan, new_state
 from kit.probes.places import known_names, places
@@ -70,8 +72,7 @@ class Aggregate:
         self.patterns = tuple(each.name if isinstance(each, Marker) else each for each in targets)
         if not self.patterns:
             raise ValueError("there is nothing to aggregate: give a marker's name or a pattern")
-        if any(not 0 <= share <= 1 for share in quantiles):
-            raise ValueError(f"quantiles are from 0 to 1, got {quantiles!r}")
+        quantiles = tuple(map(checked, quantiles))
         if not 1e-4 <= error <= 0.5:
             raise ValueError(f"the relative error of quantiles is from 0.0001 to 0.5, got {error}")
         if len(set(by)) != len(by):
@@ -300,11 +301,12 @@ class Aggregate:
         Raises
         ------
         ValueError
-            When no quantiles were asked for.
+            When no quantiles were asked for, or for another share.
         """
+        share = checked(share)
         if self.plan.error is None:
             raise ValueError("no quantiles were asked for: aggregate with quantiles=(0.5, 0.99)")
-        stats = self.table().rows.get(key)
+        stats = self.table().rows.get(as_key(key))
         return None if stats is None else stats.quantile(share)
 
     def __repr__(self) -> str:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from kit.markers.importing import import_room
 from kit.probes.aggregates.histogram import Bucket, buckets
+from kit.probes.aggregates.keys import as_key
+from kit.probes.validation import LARGEST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -92,7 +94,7 @@ class Table:
         list of Bucket
             Empty where no histogram was asked for, or there is no such key.
         """
-        stats = self.rows.get(key)
+        stats = self.rows.get(as_key(key))
         if self.histogram is None or stats is None:
             return []
         return list(buckets(self.histogram, stats.buckets))
@@ -242,7 +244,7 @@ def _number(value: float | None) -> str:
     if value is None:
         return ""
     if isinstance(value, int):
-        return f"{value:,}"
+        return f"{value:,}" if abs(value) < LARGEST else f"{value:#x}"
     if not math.isfinite(value):
         return str(value)
     if value and not 1e-3 <= abs(value) < 1e15:
