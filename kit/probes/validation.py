@@ -36,7 +36,6 @@ __all__ = [
     "FILE",
     "FINITE",
     "FLAG",
-    "LARGEST",
     "NAME",
     "NUMBER",
     "PART",
@@ -50,6 +49,7 @@ __all__ = [
     "Maybe",
     "choice",
     "conform",
+    "digits",
     "load",
     "number_of",
     "written",
@@ -104,13 +104,18 @@ def _is_finite(value: Any) -> bool:
     return _is_number(value) and -_LARGEST < value < _LARGEST
 
 
-LARGEST: Final = 10**4000
+_DIGITS: Final = 10**4000
 """From here on Python reads and writes no whole numbers in digits, or takes its time."""
 _FLOATS: Final = {"Infinity": math.inf, "-Infinity": -math.inf, "NaN": math.nan}
 _HEX: Final = re.compile(r"-?0x[0-9a-f]+")
 
 
-def written(value: float | None) -> Any:
+def digits(value: Any) -> str | None:
+    """Return a whole number of more than 4,000 digits, in base 16; None for anything else."""
+    return hex(value) if type(value) is int and not -_DIGITS < value < _DIGITS else None
+
+
+def written(value: Any) -> Any:
     """Return a number as JSON may hold it: RFC 8259 has none that is infinite, or not a number.
 
     Parameters
@@ -130,9 +135,8 @@ def written(value: float | None) -> Any:
     """
     if type(value) is float and not math.isfinite(value):
         return {"float": "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"}
-    if type(value) is int and not -LARGEST < value < LARGEST:
-        return {"int": hex(value)}
-    return value
+    text = digits(value)
+    return value if text is None else {"int": text}
 
 
 def number_of(value: Any) -> Any:

@@ -19,6 +19,7 @@ from kit.probes.aggregates.sketch import checked
 from kit.probes.aggregates.table import Table
 from kit.probes.aggregates.writer import Plan, new_state
 from kit.probes.places import known_names, places
+from kit.probes.validation import digits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -317,7 +318,7 @@ class Aggregate:
 
 
 def _order(key: tuple[Any, ...]) -> tuple[tuple[str, str], ...]:
-    return tuple((type(part).__name__, str(part)) for part in key)
+    return tuple((type(part).__name__, digits(part) or str(part)) for part in key)
 
 
 def _whole(capacity: int) -> int:
