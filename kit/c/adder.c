@@ -371,7 +371,8 @@ add_far(Cell *cell, double x, double *high, double *low, double *mean, double *d
             if (whole == NULL || old == NULL || new == NULL)
                 goto failed;
             Py_SETREF(old, PyNumber_Subtract(whole, old));
-            Py_SETREF(new, PyNumber_Subtract(whole, new));
+            if (old != NULL)
+                Py_SETREF(new, PyNumber_Subtract(whole, new));
             spread = old == NULL || new == NULL ? NULL : PyNumber_Multiply(old, new);
             *deviations = cell->deviations;
         }
