@@ -340,6 +340,63 @@ out:
     return status;
 }
 
+/* A float, where a sum on the way may be too large for one; as beyond() in cells.py.  On entry the
+ * new values are what they would be, on return what they are. */
+static COLD int
+add_far(Cell *cell, double x, double *high, double *low, double *mean, double *deviations)
+{
+    double n = (double)(cell->count + 1 - cell->missing - cell->wholes);
+    PyObject *far = NULL, *spread = NULL, *whole = NULL, *old = NULL, *new = NULL;
+    if (!isfinite(*high)) {
+        bool larger = fabs(x) > fabs(cell->high);
+        far = PyLong_FromDouble(larger ? x : cell->high);
+        if (far == NULL || (cell->far != NULL && add_more(&far, cell->far) < 0))
+            goto failed;
+        *high = larger ? cell->high : x;
+        *low = cell->low;
+    }
+    double away = x - cell->mean;
+    *mean = cell->mean + (isfinite(away) ? away / n : x / n - cell->mean / n);
+    double more = away * (x - *mean);
+    *deviations = cell->deviations + more;
+    if (!isfinite(*deviations)) {
+        if (isfinite(more)) {
+            spread = PyLong_FromDouble(more > cell->deviations ? more : cell->deviations);
+            *deviations = more > cell->deviations ? cell->deviations : more;
+        }
+        else {
+            whole = PyLong_FromDouble(x);
+            old = PyLong_FromDouble(cell->mean);
+            new = PyLong_FromDouble(*mean);
+            if (whole == NULL || old == NULL || new == NULL)
+                goto failed;
+            Py_SETREF(old, PyNumber_Subtract(whole, old));
+            if (old != NULL)
+                Py_SETREF(new, PyNumber_Subtract(whole, new));
+            spread = old == NULL || new == NULL ? NULL : PyNumber_Multiply(old, new);
+            *deviations = cell->deviations;
+        }
+        if (spread == NULL || (cell->spread != NULL && add_more(&spread, cell->spread) < 0))
+            goto failed;
+    }
+    /* Nothing is made from here on. */
+    if (far != NULL)
+        Py_XSETREF(cell->far, far);
+    if (spread != NULL)
+        Py_XSETREF(cell->spread, spread);
+    Py_XDECREF(whole);
+    Py_XDECREF(old);
+    Py_XDECREF(new);
+    return 0;
+failed:
+    Py_XDECREF(far);
+    Py_XDECREF(spread);
+    Py_XDECREF(whole);
+    Py_XDECREF(old);
+    Py_XDECREF(new);
+    return -1;
+}
+
 static inline int
 add_number(Adder *self, Cell *cell, Number *number)
 {
@@ -354,17 +411,22 @@ add_number(Adder *self, Cell *cell, Number *number)
     if (self->scale != 0 && number->sign != 0 && kit_counts_reserve(sketch) < 0)
         return -1;
     if (number->kind == 'f') {
-        double x = number->real, old = cell->high, new = old + x, part = new - old;
+        double x = number->real, old = cell->high, high = old + x, part = high - old;
+        double low = cell->low + ((old - (high - part)) + (x - part)), away = x - cell->mean;
+        double mean = cell->mean + away / (double)(cell->count + 1 - cell->missing - cell->wholes);
+        double deviations = cell->deviations + away * (x - mean);
+        if (UNLIKELY(!isfinite(high + deviations)) &&
+            add_far(cell, x, &high, &low, &mean, &deviations) < 0)
+            return -1;
         if (x < cell->min_float)
             cell->min_float = x;
         if (x > cell->max_float)
             cell->max_float = x;
-        cell->low += (old - (new - part)) + (x - part);
-        cell->high = new;
+        cell->low = low;
+        cell->high = high;
+        cell->mean = mean;
+        cell->deviations = deviations;
         cell->count++;
-        double away = x - cell->mean;
-        cell->mean += away / (double)(cell->count - cell->missing - cell->wholes);
-        cell->deviations += away * (x - cell->mean);
     }
     else {
         int64_t x = number->whole;

@@ -1,6 +1,8 @@
 /* An aggregate's cells: counts by bucket, tables of threads, and how they are read. */
 #include "cells.h"
 
+#include <math.h>
+
 #ifdef KIT_CELLS
 
 PyTypeObject *kit_Tables, *kit_Cell;
@@ -134,6 +136,8 @@ cell_dealloc(Cell *self)
     PyTypeObject *type = Py_TYPE(self);
     Py_XDECREF(self->more_total);
     Py_XDECREF(self->more_squares);
+    Py_XDECREF(self->far);
+    Py_XDECREF(self->spread);
     Py_XDECREF(self->min_big);
     Py_XDECREF(self->max_big);
     PyMem_RawFree(self->buckets.slots);
@@ -169,6 +173,8 @@ copy_cell(Cell *cell)
     *(PyObject *)twin = head;
     Py_XINCREF(twin->more_total);
     Py_XINCREF(twin->more_squares);
+    Py_XINCREF(twin->far);
+    Py_XINCREF(twin->spread);
     Py_XINCREF(twin->min_big);
     Py_XINCREF(twin->max_big);
     memset(&twin->buckets, 0, sizeof(Counts));
@@ -227,18 +233,21 @@ describe(Cell *cell)
     bool whole = cell->min_int <= cell->max_int;
     PyObject *total = as_int(cell->total, cell->more_total);
     PyObject *squares = as_int(cell->squares, cell->more_squares);
+    PyObject *far = as_int(0, cell->far), *spread = as_int(0, cell->spread);
     PyObject *min = extreme(cell->min_int, whole, cell->min_float, cell->min_big, Py_LE);
     PyObject *max = extreme(cell->max_int, whole, cell->max_float, cell->max_big, Py_GE);
     PyObject *buckets = counts_dict(&cell->buckets);
     PyObject *positive = counts_dict(&cell->positive), *negative = counts_dict(&cell->negative);
     PyObject *found = NULL;
-    if (total != NULL && squares != NULL && min != NULL && max != NULL && buckets != NULL &&
+    if (total != NULL && squares != NULL && far != NULL && spread != NULL && min != NULL && max != NULL && buckets != NULL &&
         positive != NULL && negative != NULL)
-        found = Py_BuildValue("LLLLOOddddOOOOO", cell->count, cell->missing, cell->wholes, cell->zero,
+        found = Py_BuildValue("LLLLOOddddOOOOOOO", cell->count, cell->missing, cell->wholes, cell->zero,
                               total, squares, cell->high, cell->low, cell->mean, cell->deviations,
-                              min, max, buckets, positive, negative);
+                              far, spread, min, max, buckets, positive, negative);
     Py_XDECREF(total);
     Py_XDECREF(squares);
+    Py_XDECREF(far);
+    Py_XDECREF(spread);
     Py_XDECREF(min);
     Py_XDECREF(max);
     Py_XDECREF(buckets);
@@ -302,22 +311,33 @@ take_place(Tables *tables, PyObject *key)
     return found;
 }
 
+/* Whether a value is a key as it is; others are not to be hashed, or not equal to themselves. */
+static bool
+is_ordinary(PyObject *part)
+{
+    return PyUnicode_CheckExact(part) || PyLong_CheckExact(part) || PyBool_Check(part) ||
+           part == Py_None || (PyFloat_CheckExact(part) && !isnan(PyFloat_AS_DOUBLE(part)));
+}
+
+static bool
+is_ordinary_key(PyObject *key)
+{
+    if (!PyTuple_CheckExact(key))
+        return is_ordinary(key);
+    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(key); i++) {
+        if (!is_ordinary(PyTuple_GET_ITEM(key, i)))
+            return false;
+    }
+    return true;
+}
+
 COLD Cell *
 kit_new_cell(Tables *tables, Table *table, PyObject *key, bool *full)
 {
     *full = false;
-    Py_INCREF(key);
-    Py_hash_t hash = PyObject_Hash(key);
-    if (hash == -1) {
-        if (!PyErr_ExceptionMatches(PyExc_TypeError)) {
-            Py_DECREF(key);
-            return NULL;
-        }
-        PyErr_Clear();
-        Py_SETREF(key, PyObject_CallOneArg(tables->hashable, key));
-        if (key == NULL)
-            return NULL;
-    }
+    key = is_ordinary_key(key) ? Py_NewRef(key) : PyObject_CallOneArg(tables->as_key, key);
+    if (key == NULL)
+        return NULL;
     Cell *cell = NULL;
     PyObject *cells = table->cells;
     if (cells == NULL) {
@@ -362,13 +382,13 @@ empty(Tables *self)
 static int
 tables_fill(PyObject *made, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {"capacity", "hashable", NULL};
+    static char *names[] = {"capacity", "as_key", NULL};
     Tables *self = (Tables *)made;
-    PyObject *hashable;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "nO", names, &self->capacity, &hashable))
+    PyObject *as_key;
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "nO", names, &self->capacity, &as_key))
         return -1;
     self->id = ++ids;
-    self->hashable = Py_NewRef(hashable);
+    self->as_key = Py_NewRef(as_key);
     self->known = PyDict_New();
     return self->known == NULL ? -1 : 0;
 }
@@ -384,7 +404,7 @@ tables_traverse(Tables *self, visitproc visit, void *arg)
 {
     Py_VISIT(Py_TYPE(self));
     Py_VISIT(self->known);
-    Py_VISIT(self->hashable);
+    Py_VISIT(self->as_key);
     for (Table *table = self->tables; table != NULL; table = table->next)
         Py_VISIT(table->cells);
     return 0;
@@ -395,7 +415,7 @@ tables_clear(Tables *self)
 {
     empty(self);
     Py_CLEAR(self->known);
-    Py_CLEAR(self->hashable);
+    Py_CLEAR(self->as_key);
     return 0;
 }
 

@@ -83,6 +83,7 @@ typedef struct {
     PyObject *min_big, *max_big; /* ints beyond 64 bits, or NULL */
     double high, low;      /* the sum of the floats, and what rounding took from it */
     double mean, deviations;
+    PyObject *far, *spread; /* ints: what the sum, and the deviations, have besides; or NULL */
     Counts buckets, positive, negative;
 } Cell;
 
@@ -100,7 +101,7 @@ typedef struct {
     Py_ssize_t capacity;
     Py_ssize_t taken;      /* of the capacity */
     PyObject *known;       /* dict: keys that have a place, in any thread */
-    PyObject *hashable;    /* called for what stands for a key that cannot be one */
+    PyObject *as_key;      /* called for what stands for an unusual key */
     Table *tables;
 } Tables;
 

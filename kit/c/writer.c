@@ -12,7 +12,7 @@ struct Writer {
     Store *store;
     PyObject *kinds;     /* bytes: int d, float f, bool b, text s, label k; a span's first two are d k */
     PyObject *context;   /* tuple of functions, called for each event; or NULL */
-    Py_ssize_t fields;   /* columns that a site passes */
+    Py_ssize_t fields;   /* columns that a site passes; or LOST */
     Py_ssize_t columns;
     Py_ssize_t limit;    /* characters of text */
     size_t fixed;        /* bytes of a record without text */
@@ -20,6 +20,9 @@ struct Writer {
     uint16_t code;
     bool is_span;
 };
+
+/* In the place of the number of fields: no event has so many, so the fast way asks nothing more. */
+enum { LOST = -1 };
 
 /* Text. */
 
@@ -232,9 +235,35 @@ write_plain(Writer *self, char *record, int64_t ts, PyObject *const *made, const
     return finish(record, end, self->code, NOTED, ts);
 }
 
+/* The store's lock is held when it returns a buffer. */
+static Buffer *
+lock_buffer(Store *store, Reader *reader)
+{
+    KIT_LOCK(&store->lock);
+    Buffer *buffer = kit_cached_buffer(store, reader);
+    if (buffer != NULL)
+        return buffer;
+    KIT_UNLOCK(&store->lock);
+    return kit_buffer(store, reader);
+}
+
+/* Of a marker that there is no room to describe. */
+static COLD int
+lose_one(Writer *self, Reader *reader)
+{
+    Buffer *buffer = lock_buffer(self->store, reader);
+    if (buffer == NULL)
+        return -1;
+    lose(self, buffer);
+    KIT_UNLOCK(&self->store->lock);
+    return 0;
+}
+
 static COLD int
 write_slowly(Writer *self, Reader *reader, const Event *event)
 {
+    if (self->fields == LOST)
+        return lose_one(self, reader);
     Store *store = self->store;
     Py_ssize_t columns = self->columns, at = 0;
     const char *kinds = PyBytes_AS_STRING(self->kinds);
@@ -281,14 +310,9 @@ write_slowly(Writer *self, Reader *reader, const Event *event)
             most += most_bytes(made[i], length < self->limit ? length : self->limit);
         }
     }
-    KIT_LOCK(&store->lock);
-    Buffer *buffer = kit_cached_buffer(store, reader);
-    if (buffer == NULL) {
-        KIT_UNLOCK(&store->lock);
-        buffer = kit_buffer(store, reader);
-        if (buffer == NULL)
-            goto out;
-    }
+    Buffer *buffer = lock_buffer(store, reader);
+    if (buffer == NULL)
+        goto out;
     /* From here on no Python code runs. */
     status = 0;
     Block *block = buffer->current;
@@ -443,14 +467,15 @@ writer_call(PyObject *self, PyObject *const *args, size_t nargsf, PyObject *kwna
 static int
 writer_fill(PyObject *made, PyObject *args, PyObject *kwargs)
 {
-    static char *names[] = {"store", "code", "kinds", "is_span", "context", "limit", "failed", NULL};
+    static char *names[] = {"store",   "code",  "kinds",  "is_span",
+                            "context", "limit", "failed", "lost", NULL};
     Writer *self = (Writer *)made;
     PyObject *store, *kinds, *context, *failed = NULL;
-    int code, is_span;
+    int code, is_span, lost = 0;
     Py_ssize_t limit;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!iSpO!n|O!", names, kit_Store, &store, &code,
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!iSpO!n|O!p", names, kit_Store, &store, &code,
                                      &kinds, &is_span, &PyTuple_Type, &context, &limit, kit_Tally,
-                                     &failed))
+                                     &failed, &lost))
         return -1;
     Py_ssize_t columns = PyBytes_GET_SIZE(kinds);
     Py_ssize_t fields = columns - PyTuple_GET_SIZE(context) - (is_span ? 2 : 0);
@@ -476,14 +501,14 @@ writer_fill(PyObject *made, PyObject *args, PyObject *kwargs)
     self->code = (uint16_t)code;
     self->kinds = Py_NewRef(kinds);
     self->context = PyTuple_GET_SIZE(context) > 0 ? Py_NewRef(context) : NULL;
-    self->fields = fields;
+    self->fields = lost ? LOST : fields;
     self->columns = columns;
     self->limit = limit;
     self->failed = failed != NULL ? (Tally *)Py_NewRef(failed)
                                   : (Tally *)PyObject_CallNoArgs((PyObject *)kit_Tally);
     if (self->failed == NULL)
         return -1;
-    self->is_span = is_span;
+    self->is_span = is_span && !lost; /* then the arguments may be any */
     self->fixed = RECORD_HEAD + 8 * columns;
     return 0;
 }

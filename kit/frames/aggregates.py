@@ -30,7 +30,9 @@ def frame(table: Table) -> pd.DataFrame:
         One row a key, most events first: the key's fields; ``count``; of the value ``missing``
         (events without a number), ``sum, min, max, avg, variance`` and the quantiles; ``rate`` in
         events a second. A key's field with the name of a number has a trailing underscore. Its
-        attrs say what was dropped and filtered, and the relative error of the quantiles.
+        attrs say what was dropped and filtered, the relative error of the quantiles, and as
+        ``misfits`` how many numbers of a column do not fit it and are missing: whole numbers of
+        more than 64 bits, which ``table()`` has.
 
     Examples
     --------
@@ -47,16 +49,19 @@ def frame(table: Table) -> pd.DataFrame:
     arrays: dict[str, Any] = _keys(table, list(table.rows), names)
     value: Kind = "int" if table.value_type is int else "float"
     numbers = [table.numbers(stats) for stats in table.rows.values()]
+    misfits: dict[str, int] = {}
     for place, name in enumerate(names):
         kind: Kind = "float"
         if name in ("count", "missing"):
             kind = "stamp"
         elif name in ("sum", "min", "max"):
             kind = value
-        found = [row[place] for row in numbers]
-        arrays[name] = column(kind, [(None, convert(found, kind))], len(numbers))
+        values = convert([row[place] for row in numbers], kind)
+        arrays[name] = column(kind, [(None, values)], len(numbers))
+        if values.misfits:
+            misfits[name] = values.misfits
     result = pd.DataFrame(arrays, copy=False)
-    result.attrs = _attrs(table)
+    result.attrs = {**_attrs(table), "misfits": misfits}
     return result
 
 

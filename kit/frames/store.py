@@ -184,7 +184,7 @@ def _options(table: pa.Table) -> dict[str, Any]:
 def _plain(kind: str, attrs: dict[Any, Any]) -> dict[str, Any]:
     for key, value in attrs.items():
         try:
-            same = isinstance(key, str) and json.loads(json.dumps(value)) == value
+            same = isinstance(key, str) and json.loads(json.dumps(value, allow_nan=False)) == value
         except (TypeError, ValueError, RecursionError):
             same = False
         if not same:

@@ -180,7 +180,8 @@ class Admitted:
         return make
 
     def _compiled(self, name: str, source: str, scope: dict[str, Any]) -> Callable[..., Any]:
-        exec(compile(source, f"<gate of {self.connection.label}>", "exec"), scope)
+        # In ASCII: a label may hold what the name of a file may not.
+        exec(compile(source, f"<gate of {self.connection.label!a}>", "exec"), scope)
         made: Callable[..., Any] = scope[name]
         return made
 

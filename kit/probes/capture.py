@@ -15,12 +15,25 @@ if TYPE_CHECKING:
     from kit.markers.format import Format
     from kit.markers.marker import Marker
 
-__all__ = ["TEXT_LIMIT", "Capture", "MarkerInfo", "ThreadEvents", "missing_text"]
+__all__ = [
+    "MOST_CODES",
+    "MOST_COLUMNS",
+    "TEXT_LIMIT",
+    "Capture",
+    "MarkerInfo",
+    "ThreadEvents",
+    "missing_text",
+]
 
 Row = tuple[Any, ...]
 
 TEXT_LIMIT: Final = 65_536
 """The longest text, in characters, that is kept; longer text is cut, and counted."""
+
+MOST_CODES: Final = 1 << 16
+"""How many markers a recorder tells apart; declared anew with other fields, one is another."""
+MOST_COLUMNS: Final = 1000
+"""The most columns of an event: its fields, the context, a span's duration and error."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
 from kit.errors import CaptureError, FormatError
 from kit.markers.choice import dispatcher
 from kit.markers.format import declare_format
-from kit.probes.capture import Capture, MarkerInfo, ThreadEvents
+from kit.probes.capture import MOST_COLUMNS, Capture, MarkerInfo, ThreadEvents
 from kit.probes.capture_file import (
     CELLS,
     COUNT,
@@ -58,7 +58,6 @@ TRIES: Final = 20
 MOST_CELLS: Final = 1 << 20
 MOST_THREADS: Final = 1 << 14
 MOST_NAMES: Final = 1 << 20
-MOST_COLUMNS: Final = 1000
 _INT64: Final = range(-(1 << 63), 1 << 63)
 _COUNT: Final = range(1 << 62)
 _STATIC: Final = 40
@@ -665,7 +664,7 @@ def _marker(entry: Any) -> MarkerInfo:
     if type(entry["fields"]) is not str or type(entry["span"]) is not bool or line not in _INT64:
         raise TypeError(name)
     format = declare_format(name, entry["fields"], {}, is_span=entry["span"])
-    if len(format.fields) + 2 > MOST_COLUMNS:
+    if format.arity > MOST_COLUMNS:
         raise ValueError(name)
     return MarkerInfo(name, format, module, line, 0, 0, 0)
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 from kit.errors import FormatError
 from kit.markers.checks import check_runs
 from kit.markers.format import FIELD_TYPES, Label
+from kit.probes.capture import MOST_COLUMNS
 from kit.probes.checks import KINDS
 
 if TYPE_CHECKING:
@@ -214,7 +215,7 @@ def context_functions(names: Iterable[str]) -> tuple[tuple[str, ...], list[Calla
     Raises
     ------
     ValueError
-        For an unknown name; the message lists the known ones.
+        For an unknown name; the message lists the known ones. For more than an event has room for.
     """
     if isinstance(names, str):
         names = (names,)
@@ -224,6 +225,8 @@ def context_functions(names: Iterable[str]) -> tuple[tuple[str, ...], list[Calla
             raise ValueError(
                 f"there is no context field {name!r}; known are: {', '.join(sorted(CONTEXT))}"
             )
+    if len(chosen) + 2 > MOST_COLUMNS:  # a span has two columns besides
+        raise ValueError(f"{len(chosen):,} context fields are more than an event has room for")
     return chosen, [CONTEXT[name].function for name in chosen]
 
 

@@ -289,7 +289,7 @@ def write_json(path: Path, data: Any, *, new: bool = False, indent: int | None =
     ----------
     path : pathlib.Path
     data : object
-        Plain JSON data.
+        Plain JSON data, which has no numbers that are infinite, or not a number.
     new : bool
         Whether there must be no such file yet; else it is replaced.
     indent : int, optional
@@ -307,10 +307,10 @@ def write_json(path: Path, data: Any, *, new: bool = False, indent: int | None =
     OSError
         When it cannot be written; the old file is there then.
     ValueError
-        When it is longer than what is read again.
+        When it is longer than what is read again, or holds such a number.
     """
     separators = (",", ":") if indent is None else None
-    text = json.dumps(data, indent=indent, separators=separators).encode()
+    text = json.dumps(data, indent=indent, separators=separators, allow_nan=False).encode()
     if len(text) > MOST_JSON:
         raise ValueError(f"{path.name} would have more than the {MOST_JSON:,} bytes it may have")
     partial = partial_of(path)

@@ -67,8 +67,9 @@ __all__ = ["MappedSink", "MappedStore"]
 
 _queue: Final = registry.updater.queue
 WHO, CODE, RECORD, TALLY, STATE = range(5)
-"""What is in an event on its way: the thread, the code, the record, what counts it where it fails,
-and how far it has come: None, `WAITING`, or `DONE`, there or in a count."""
+"""What is in an event on its way: the thread, the code, the record (empty where it is to be lost),
+what counts it where it fails, and how far it has come: None, `WAITING`, or `DONE`, there or in a
+count."""
 WAITING: Final = "waiting"
 DONE: Final = "done"
 FREE: Final = bytes(PIECE.size)
@@ -281,7 +282,7 @@ class MappedStore(Store):
         if self._left:
             self._notice_ended()
         block: _Block | None = None
-        if self.sub_buffer or self._held < self.capacity:
+        if record and (self.sub_buffer or self._held < self.capacity):
             block = self._block_for(buffer, len(record))
         if block is None:
             self._lose(buffer, code)
@@ -899,7 +900,7 @@ class MappedSink(Sink):
         """What seals the pieces of its file."""
         return self.store
 
-    def code(self, marker: Marker, format: Format) -> int:
+    def code(self, marker: Marker, format: Format) -> int | None:
         """Return the number that stands for a marker with a format."""
         code = super().code(marker, format)
         for _, each in self.recorded[len(self._kinds) :]:
@@ -917,7 +918,12 @@ class MappedSink(Sink):
     def _writer_with_context(self, code: int) -> Writer:
         return self._writing(code, tuple(self._context_functions))
 
-    def _writing(self, code: int, functions: tuple[Callable[[], Any], ...]) -> Writer:
+    def _loser(self, code: int) -> Writer:
+        return self._writing(code, (), lost=True)
+
+    def _writing(
+        self, code: int, functions: tuple[Callable[[], Any], ...], *, lost: bool = False
+    ) -> Writer:
         sink, kinds, failed = self, self._kinds[code], self._failures[code]
         arity = len(kinds) - len(functions)
 
@@ -927,7 +933,8 @@ class MappedSink(Sink):
                 values: Sequence[Any] = args
                 if functions:
                     values = [*args[:arity], *[...] * (arity - len(args)), *ask(functions)]
-                event = [ident, code, encode(code, ts, kinds, values), failed, None]
+                record = b"" if lost else encode(code, ts, kinds, values)
+                event = [ident, code, record, failed, None]
                 sink.store.keep(event)
             except BaseException:
                 if event is None or event[STATE] is None:

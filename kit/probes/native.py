@@ -171,7 +171,7 @@ class NativeSink(Sink):
             self._blocks, self.capacity, self.dispatches_kept, len(self.context)
         )
 
-    def code(self, marker: Marker, format: Format) -> int:
+    def code(self, marker: Marker, format: Format) -> int | None:
         """Return the number that stands for a marker with a format."""
         code = super().code(marker, format)
         for number in range(len(self._blocks.kinds), len(self.recorded)):
@@ -224,13 +224,21 @@ class NativeSink(Sink):
         return columns(self.recorded[code][1], self.letters)
 
     def _writer(self, code: int) -> Callable[[int, int, tuple[Any, ...]], None]:
+        return self._writing(code)
+
+    _writer_with_context = _writer
+
+    def _loser(self, code: int) -> Callable[[int, int, tuple[Any, ...]], None]:
+        return self._writing(code, lost=True)
+
+    def _writing(
+        self, code: int, *, lost: bool = False
+    ) -> Callable[[int, int, tuple[Any, ...]], None]:
         is_span = self.recorded[code][1].is_span
         context = tuple(self._context_functions)
         failed = self._failures[code]
         kinds = self._kinds(code)
-        return _c.Writer(self._blocks, code, kinds, is_span, context, TEXT_LIMIT, failed)
-
-    _writer_with_context = _writer
+        return _c.Writer(self._blocks, code, kinds, is_span, context, TEXT_LIMIT, failed, lost)
 
 
 def _memory(file: CaptureFile) -> _c.File:

@@ -15,11 +15,11 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
+from kit.errors import WouldDeadlockError
 from kit.markers import batch, grace
 from kit.markers.copying import stays
 from kit.markers.importing import import_room
 from kit.markers.locks import OUTER, new_lock
-from kit.markers.readers import inside
 from kit.markers.reporting import report
 from kit.probes.facts import facts
 from kit.probes.files import (
@@ -67,7 +67,8 @@ class Session:
         By name.
     last_error : str or None
         With what writing failed the last time. It is tried again; until then a recorder stays in
-        its file, and counts what it loses when that is full.
+        its file, and counts what it loses when that is full. Where no thread can be had for it, all
+        is written by whoever calls `stop` or `join`.
     """
 
     def __init__(
@@ -104,6 +105,8 @@ class Session:
         self._thread: threading.Thread | None = None
         self._all_written = threading.Event()
         self._stops: list[None] = [None]
+        self._ends: list[None] = [None]
+        self._beginning = threading.Lock()
         self._started: float | None = None
         self._stopped: float | None = None
         self._end: float | None = None
@@ -188,6 +191,7 @@ class Session:
             # Before its first event: a file that no manifest names would not be looked for.
             self._write_manifest()
             _start(member)
+            self._begin_thread()
         except BaseException:
             del members[name]
             if isinstance(member, Recorder):
@@ -257,8 +261,20 @@ class Session:
             self._started = None
             remove(self._manifest_path, self._manifest)
             raise
-        self._thread = threading.Thread(target=self._run, name="kit session", daemon=True)
-        self._thread.start()
+        self._begin_thread()
+
+    def _begin_thread(self) -> None:
+        """Have a thread write; where there can be none it is tried again, and done in the end."""
+        if self._thread is not None or not self._beginning.acquire(blocking=False):
+            return
+        try:
+            thread = threading.Thread(target=self._run, name="kit session", daemon=True)
+            thread.start()
+            self._thread = thread
+        except (RuntimeError, MemoryError) as error:  # there are too many
+            self._note(f"session {self.folder} has no thread that writes its files", error)
+        finally:
+            self._beginning.release()
 
     def _members(self) -> list[Any]:
         # Triggers last: what they act on is there.
@@ -274,7 +290,10 @@ class Session:
         at : int, optional
             Leave out of the recordings what is completed after this moment; see `Recorder.stop`.
         """
-        if not self.running or os.getpid() != self._pid:
+        if self._started is None or os.getpid() != self._pid:
+            return
+        if not self.running:
+            self._end_here()  # where it was stopped inside of a dispatch
             return
         try:
             self._stops.pop()  # one operation: whoever is first stops it, others wait with it
@@ -285,11 +304,21 @@ class Session:
             # Now, not before: the thread that writes goes by it, and what is recorded after its
             # last file would be in none.
             self._stopped = time.time()
+        self._end_here()
         thread = self._thread
-        # At the interpreter's end that thread does not run any more.
-        waits = not inside() and not sys.is_finalizing()
-        if thread is not None and waits and thread is not threading.current_thread():
+        if thread is not None and _may_wait() and thread is not threading.current_thread():
             self.join(_LONGEST_WAIT)
+
+    def _end_here(self) -> None:
+        """Write what is left, where it is over and no thread could be had that writes it.
+
+        Where nobody may wait, inside of a dispatch, it is left to the next one that may.
+        """
+        over = self._stopped is not None and os.getpid() == self._pid
+        if self._thread is None and over and self._ends and _may_wait():
+            self._begin_thread()  # perhaps there can be one by now
+            if self._thread is None:
+                self._write_the_last()
 
     def _stop_members(self, at: int | None) -> None:
         for recorder in self.recorders.values():
@@ -313,11 +342,21 @@ class Session:
         bool
             Whether it has.
         """
+        until = None if timeout is None else time.monotonic() + timeout
+        while self._thread is None and self.running and os.getpid() == self._pid:
+            self._begin_thread()
+            if until is not None and time.monotonic() >= until:
+                break
+            time.sleep(_GLANCE)
+        self._end_here()
         thread = self._thread
+        if thread is None:
+            return self._started is None or not self._ends
         # In the child of a fork, and at the interpreter's end, that thread does not run.
-        if thread is None or sys.is_finalizing() or not thread.is_alive():
-            return thread is None or not thread.is_alive()
-        return self._all_written.wait(timeout)
+        if sys.is_finalizing() or not thread.is_alive():
+            return not thread.is_alive()
+        left = None if until is None else max(0.0, until - time.monotonic())
+        return self._all_written.wait(left)
 
     def __enter__(self) -> Self:
         self.start()
@@ -329,12 +368,8 @@ class Session:
     # Writing, on a thread of its own.
 
     def _run(self) -> None:
-        try:
-            self._write_as_it_comes()
-            all_there = self._write_the_last()
-        finally:
-            self._all_written.set()
-        if all_there:
+        self._write_as_it_comes()
+        if self._write_the_last():
             return
         # Nobody waits any more. What a recorder loses from here on, and what an aggregate still
         # counts, is told to whoever opens the session later.
@@ -366,6 +401,16 @@ class Session:
 
     def _write_the_last(self) -> bool:
         """Write what is left; False where a dispatch that is still under way may bring more."""
+        try:
+            self._ends.pop()  # one operation, as in `stop`
+        except IndexError:
+            return True
+        try:
+            return self._wait_and_write()
+        finally:
+            self._all_written.set()
+
+    def _wait_and_write(self) -> bool:
         # Who stopped it inside a dispatch did not wait for events that others are recording.
         try:
             grace.synchronize(timeout=_LONGEST_GRACE)
@@ -482,6 +527,15 @@ class Session:
             ("last error", self.last_error or "none"),
         ]
         return facts(rows)
+
+
+def _may_wait() -> bool:
+    """Whether this thread may wait; at the interpreter's end the one it waits for runs no more."""
+    try:
+        grace.refuse_inside("writing a session")
+    except WouldDeadlockError:
+        return False
+    return not sys.is_finalizing()
 
 
 def _start(member: Any) -> None:

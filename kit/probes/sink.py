@@ -8,10 +8,14 @@ from functools import partial
 from threading import get_native_id
 from typing import TYPE_CHECKING, Any
 
+from kit.errors import KitError
 from kit.markers.choice import dispatcher
+from kit.markers.format import Format
 from kit.markers.importing import import_room
 from kit.markers.mode import mode
+from kit.markers.reporting import report
 from kit.markers.tally import Tally
+from kit.probes.capture import MOST_CODES, MOST_COLUMNS
 from kit.probes.checks import strictly
 from kit.probes.context import ask, context_functions, context_letters
 from kit.probes.store import DiscardStore, OverwriteStore, Store
@@ -20,7 +24,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from kit.markers import Connection, Marker
-    from kit.markers.format import Format
     from kit.markers.protocols import Observer
     from kit.probes.capture_file import CaptureFile
 
@@ -69,8 +72,11 @@ class Sink(ABC):
         self._numbers = Tally()
         # What the codes in the rows mean; a marker declared anew has a second code.
         self._codes: dict[tuple[str, Format], int] = {}
+        self._newest: dict[str, int] = {}
         self.recorded: list[tuple[Marker, Format]] = []
         self._writers: dict[int, Writer] = {}
+        self._losers: dict[int, Writer] = {}
+        self._told: set[int] = set()
         # By code: what could not be written. A writer counts it where it fails, without memory.
         self._failures: list[Tally] = []
         self._connections: tuple[Connection, ...] = ()
@@ -132,7 +138,7 @@ class Sink(ABC):
         self.file = None
 
     def losing(self, ident: int, ts: int, args: tuple[Any, ...]) -> None:  # noqa: ARG002
-        """Lose an event of a marker that the file had no room to describe."""
+        """Lose an event of a marker that there was no room to describe."""
         self.undeclared.up()
         self.tell_undeclared()
 
@@ -186,26 +192,58 @@ class Sink(ABC):
         """How many events could not be written, whatever was the cause, by marker."""
         return dict(self._failed() - self._failed_before)
 
-    def code(self, marker: Marker, format: Format) -> int:
-        """Return the number that stands for a marker with a format; only updates ask."""
+    def code(self, marker: Marker, format: Format) -> int | None:
+        """Return the number that stands for a marker with a format; only updates ask.
+
+        None where there is none left. A marker whose fields are too many is described without them.
+        """
         key = (marker.name, format)
         if key not in self._codes:
+            if len(self.recorded) >= MOST_CODES:
+                return None
+            described = format if self._fits(format) else Format((), format.is_span)
             self._failures.append(Tally())
-            self.recorded.append((marker, format))
-            self._codes[key] = len(self.recorded) - 1
+            self.recorded.append((marker, described))
+            self._codes[key] = self._newest[marker.name] = len(self.recorded) - 1
         return self._codes[key]
 
+    def _fits(self, format: Format) -> bool:
+        """Whether there is room in an event for so many fields."""
+        return format.arity + len(self.context) <= MOST_COLUMNS
+
     def native(self, marker: Marker, format: Format) -> Writer:
-        """Return the writer for a marker; the same one each time, unless in strict mode."""
+        """Return the writer for a marker; the same one each time, unless in strict mode.
+
+        The program's declarations do not fail because they are recorded: the events of what there
+        is no room for are lost, and counted, by the marker's name where it is known.
+        """
         code = self.code(marker, format)
+        if code is None:
+            self._tell(MOST_CODES, f"it has {MOST_CODES:,} already")
+        elif not self._fits(format):
+            self._tell(MOST_COLUMNS, f"it has more than {MOST_COLUMNS:,} columns")
+        known = self._newest.get(marker.name) if code is None else code
+        if known is None or (self.file is not None and not self.file.knows(known)):
+            return self.losing
+        if code is None or not self._fits(format):
+            if known not in self._losers:
+                self._losers[known] = self._loser(known)
+            return self._losers[known]
         if code not in self._writers:
             make = self._writer_with_context if self._context_functions else self._writer
-            lost = self.file is not None and not self.file.knows(code)
-            self._writers[code] = self.losing if lost else make(code)
+            self._writers[code] = make(code)
         write = self._writers[code]
         if not mode.strict:
             return write
         return strictly(write, marker.name, format, partial(self.fail, code))
+
+    def _tell(self, limit: int, why: str) -> None:
+        """Say once that events are lost from here on."""
+        if limit not in self._told:
+            self._told.add(limit)
+            report(
+                "a recorder has no room to describe a marker, its events are lost", KitError(why)
+            )
 
     @abstractmethod
     def _writer(self, code: int) -> Writer:
@@ -214,6 +252,10 @@ class Sink(ABC):
     @abstractmethod
     def _writer_with_context(self, code: int) -> Writer:
         """Make the function that writes them together with their context."""
+
+    @abstractmethod
+    def _loser(self, code: int) -> Writer:
+        """Make the function that counts them as lost."""
 
     # What the dispatcher and the registry tell an observer.
 
@@ -235,7 +277,13 @@ class Sink(ABC):
         buffer = store.buffer(ident)
         if not store.has_room_for_dispatch():
             return
-        code, tid, number = self._known_code(marker), buffer.tid, self._numbers.up() - 1
+        # That of an update that has connected it; a dispatch gives out none. Perhaps it was
+        # declared anew since its array was read.
+        code = self._codes.get((marker.name, marker.format), self._newest.get(marker.name))
+        if code is None:
+            buffer.observed += 1  # and lost: see `Store.lost_dispatches`
+            return
+        tid, number = buffer.tid, self._numbers.up() - 1
         buffer.dispatches.append(
             (begin, end - begin, code, generation, fanout, errors, tid, number)
         )
@@ -246,14 +294,6 @@ class Sink(ABC):
                 for start, stop, connection, position, error in calls
             ]
         )
-
-    def _known_code(self, marker: Marker) -> int:
-        """Return a code of a marker that an update has connected: a dispatch gives out none."""
-        code = self._codes.get((marker.name, marker.format))  # type: ignore[arg-type] # no None
-        if code is None:  # declared anew since its array was read
-            codes = self._codes.copy().items()
-            code = max(code for (name, _), code in codes if name == marker.name)
-        return code
 
     def _was_called(
         self, marker: Marker, calls: list[tuple[int, int, Connection, int, str | None]]
@@ -278,6 +318,8 @@ class Sink(ABC):
         buffer = self.store.buffers.get(ident)
         tid = get_native_id() if buffer is None else buffer.tid
         code = self.code(marker, marker.format)
+        if code is None and (code := self._newest.get(marker.name)) is None:
+            return _nothing
         row = [when, code, action, label, marker.generation, fanout, None, tid]
         self.store.publications.append(row)
 
@@ -313,6 +355,20 @@ class _RowSink(Sink):
                 store.seal(full)
 
         return write
+
+    def _loser(self, code: int) -> Writer:
+        sink, failed = self, self._failures[code]
+
+        def lose(ident: int, ts: int, args: tuple[Any, ...]) -> None:  # noqa: ARG001
+            try:
+                lost = sink.store.buffer(ident).lost
+                # From the store on there is no call.
+                lost[code] += 1
+            except BaseException:
+                failed.n += 1
+                raise
+
+        return lose
 
 
 class DiscardSink(_RowSink):
@@ -399,7 +455,7 @@ def _refused(error: BaseException) -> bool:
 
 
 def _nothing(now: int) -> None:
-    """Note nothing about a marker that has no fields yet."""
+    """Note nothing about a marker that has no fields yet, or that there is no room to describe."""
 
 
 def new_sink(

@@ -486,7 +486,8 @@ class OverwriteStore(Store):
                         room -= end - begin
                         if room <= 0:
                             break
-                pieces.append(Piece(buffer, first, _joined(reversed(parts)), {}, gone))
+                rows = _joined(reversed(parts))
+                pieces.append(Piece(buffer, first, rows, buffer.lost.copy(), gone))
         return list(filter(self._shown, pieces))
 
     @settles
@@ -505,7 +506,7 @@ class OverwriteStore(Store):
                     chunk.start = end
                 rows = _joined(parts)
                 buffer.taken.update(map(_code_of, rows))
-                pieces.append(Piece(buffer, first, rows, {}, gone))
+                pieces.append(Piece(buffer, first, rows, buffer.lost.copy(), gone))
         return list(filter(self._shown, pieces))
 
     @settles

@@ -19,6 +19,7 @@ is returned anew, without what the schema does not name: whoever goes on needs n
 from __future__ import annotations
 
 import json
+import math
 import re
 import reprlib
 from dataclasses import dataclass
@@ -37,16 +38,21 @@ __all__ = [
     "FLAG",
     "NAME",
     "NUMBER",
+    "PART",
     "PLAIN",
     "STAMP",
     "TEXT",
     "TID",
     "WHOLE_TEXT",
+    "WRITTEN",
     "Kind",
     "Maybe",
     "choice",
     "conform",
+    "digits",
     "load",
+    "number_of",
+    "written",
 ]
 
 _DEEPEST: Final = 32
@@ -98,6 +104,68 @@ def _is_finite(value: Any) -> bool:
     return _is_number(value) and -_LARGEST < value < _LARGEST
 
 
+_DIGITS: Final = 10**4000
+"""From here on Python reads and writes no whole numbers in digits, or takes its time."""
+_FLOATS: Final = {"Infinity": math.inf, "-Infinity": -math.inf, "NaN": math.nan}
+_HEX: Final = re.compile(r"-?0x[0-9a-f]+")
+
+
+def digits(value: Any) -> str | None:
+    """Return a whole number of more than 4,000 digits, in base 16; None for anything else."""
+    return hex(value) if type(value) is int and not -_DIGITS < value < _DIGITS else None
+
+
+def written(value: Any) -> Any:
+    """Return a number as JSON may hold it: RFC 8259 has none that is infinite, or not a number.
+
+    Parameters
+    ----------
+    value : int, float or None
+
+    Returns
+    -------
+    int, float, dict or None
+        Itself, if it can be: else ``{"float": "Infinity"}``, ``"-Infinity"`` or ``"NaN"``, and
+        ``{"int": "0x..."}`` for a whole number of more than 4,000 digits.
+
+    Examples
+    --------
+    >>> written(2**80), written(1e308 * 10)
+    (1208925819614629174706176, {'float': 'Infinity'})
+    """
+    if type(value) is float and not math.isfinite(value):
+        return {"float": "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"}
+    text = digits(value)
+    return value if text is None else {"int": text}
+
+
+def number_of(value: Any) -> Any:
+    """Return the number that `written` has written; anything else as it is.
+
+    Examples
+    --------
+    >>> number_of({"float": "-Infinity"}), number_of({"int": "0x10"}), number_of("NaN")
+    (-inf, 16, 'NaN')
+    """
+    if type(value) is not dict:
+        return value
+    return _FLOATS[value["float"]] if "float" in value else int(value["int"], 16)
+
+
+def _is_written(value: Any) -> bool:
+    """Whether `written` makes such a thing of a number; earlier files hold it as it was."""
+    if type(value) is not dict:
+        return _is_number(value)
+    if value.keys() == {"float"}:
+        return type(value["float"]) is str and value["float"] in _FLOATS
+    text = value.get("int")
+    return value.keys() == {"int"} and type(text) is str and _HEX.fullmatch(text) is not None
+
+
+def _is_part(value: Any) -> bool:
+    return value is None or type(value) in (str, bool) or _is_written(value)
+
+
 def _is_plain(value: Any, deepest: int = _DEEPEST) -> bool:
     if isinstance(value, list | dict):
         inside = value.values() if isinstance(value, dict) else value
@@ -122,6 +190,9 @@ STAMP: Final = Kind(
     lambda value: type(value) is int and -(1 << 63) <= value < 1 << 63,
 )
 NUMBER: Final = Kind("a number", _is_number)
+WRITTEN: Final = Kind("a number", _is_written)
+"""What `written` returns."""
+PART: Final = Kind("a number, text, a truth value or null", _is_part)
 FINITE: Final = Kind("a number that is not infinite", _is_finite)
 TEXT: Final = Kind("text", lambda value: type(value) is str)
 WHOLE_TEXT: Final = Kind("text without half a character", _is_whole)

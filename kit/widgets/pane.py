@@ -215,7 +215,11 @@ class Pane(anywidget.AnyWidget):
             self._timer = threading.Timer(delay, self._on_timer)
             self._timer.name = "kit-pane"
             self._timer.daemon = True
-            self._timer.start()
+            try:
+                self._timer.start()
+            except RuntimeError:  # there can be no more threads: earlier than it should
+                self._timer = None
+                self._send_changes()
 
     def _stop_timer(self) -> None:
         if self._timer is not None:

@@ -36,23 +36,35 @@ class Refresh:
         self._action = weakref.WeakMethod(action)
         self._interval = interval
         self._wake = threading.Event()
-        self._stopped = False
-        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._name = name
+        self._stopped = self._told = False
+        self._thread: threading.Thread | None = None
 
     def start(self) -> None:
-        """Begin."""
-        self._thread.start()
+        """Begin; where there can be no thread it is tried again with each call of `soon`."""
+        thread = threading.Thread(target=self._run, name=self._name, daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            if not self._told:
+                self._told = True
+                log.exception("A panel has no thread that keeps it up to date")
+        else:
+            self._thread = thread
 
     def soon(self) -> None:
         """Call at once instead of waiting out the interval."""
+        if self._thread is None and not self._stopped:
+            self.start()
         self._wake.set()
 
     def stop(self) -> None:
         """End; waits for a call that runs, unless it is that call which stops."""
         self._stopped = True
         self._wake.set()
-        if self._thread is not threading.current_thread() and self._thread.is_alive():
-            self._thread.join(2.0)
+        thread = self._thread
+        if thread is not None and thread is not threading.current_thread() and thread.is_alive():
+            thread.join(2.0)
 
     def _run(self) -> None:
         said = ""

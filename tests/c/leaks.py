@@ -198,6 +198,7 @@ def aggregates() -> Callable[[], object]:
     def step() -> None:
         n = next(turn) % 40
         marker(n, n / 8 - 1, f"k{n}")
+        marker(float("nan"), 1.7e308 if n % 2 else -1.7e308, "beyond floats")
         assert numbers.running
         assert counts.running
 

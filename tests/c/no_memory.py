@@ -465,6 +465,18 @@ class AddUnkeyed(Add):
     options: ClassVar[dict[str, object]] = {"value": "n"}
 
 
+class AddBeyondFloats(Add):
+    """Sums that are too large for a float on their way; one NaN after another as a key."""
+
+    options: ClassVar[dict[str, object]] = {"value": "x", "by": ("text", "n"), "quantiles": ()}
+
+    def act(self):
+        for _ in range(3):
+            self.marker(1, 1.7e308, "one")
+            self.marker(1, -1.7e308, "one")
+            self.marker(float("nan"), 1.7e308, "another key")
+
+
 class AddUnderCondition(Add):
     options: ClassVar[dict[str, object]] = {
         "by": ("text", "n"),
@@ -514,7 +526,7 @@ STEPS = {
         *(Record, RecordOverwriting, RecordLosing, RecordSlowly, RecordSpan, Observe),
         *(RecordInFile, RecordInFileOverwriting, RecordInFileLosing, RotateFile),
         *(Rows, Columns, LabelColumns, Drain),
-        *(Add, AddUnkeyed, AddUnderCondition, Table, FireUnderCondition),
+        *(Add, AddUnkeyed, AddBeyondFloats, AddUnderCondition, Table, FireUnderCondition),
     )
 }
 

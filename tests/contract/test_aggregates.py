@@ -1,10 +1,13 @@
 """Rules 32 and 35: aggregates are exact, alone and beside others, on any number of threads."""
 
+import decimal
 import itertools
+import json
 import math
 import random
 import statistics
 import threading
+from fractions import Fraction
 
 import pytest
 
@@ -205,3 +208,219 @@ def test_rule_35_whole_while_threads_write(unique, background, often) -> None:
                 assert sum(stats.buckets.values()) == stats.count == stats.sketch.count
         done.set()
         background.join()
+
+
+# Numbers that a key, a float, a column or JSON has no room for.
+
+
+def fresh_nan() -> float:
+    return float("nan")  # each is another object, and equal to nothing
+
+
+def test_rule_35_every_nan_is_one_key(unique, background) -> None:
+    """Red where each is a key of its own: they filled the capacity, and others were dropped."""
+    fill = kit.marker(unique("fill"), f=float, sym=str)
+    with (
+        kit.aggregate(fill, by="f", capacity=10) as one,
+        kit.aggregate(fill, by=("sym", "f"), capacity=10) as two,
+    ):
+        for _ in range(3):
+            for _ in range(20):
+                fill(fresh_nan(), "a")
+                fill(decimal.Decimal("nan"), "a")
+            background(lambda: [fill(fresh_nan(), "a") for _ in range(10)])
+            background.join()
+        fill(1.5, "b")
+        fill([fresh_nan()], "c")  # no key at all
+    assert (one.dropped, two.dropped) == (0, 0)
+    counts = {repr(key): stats.count for key, stats in one.table().rows.items()}
+    assert counts == {"(nan,)": 150, "(1.5,)": 1, "(None,)": 1}
+    counts = {repr(key): stats.count for key, stats in two.table().rows.items()}
+    assert counts == {"('a', nan)": 150, "('b', 1.5)": 1, "('c', None)": 1}
+
+
+def test_rule_35_a_key_that_is_nan_is_found(unique) -> None:
+    """Red where who asks with another NaN finds nothing."""
+    fill = kit.marker(unique("fill"), f=float, n=int)
+    with kit.aggregate(fill, "n", by="f", histogram="log2") as numbers:
+        fill(fresh_nan(), 7)
+    assert numbers.quantile(0.5, fresh_nan()) == 7
+    assert [bucket.count for bucket in numbers.buckets(fresh_nan())] == [1]
+
+
+@pytest.mark.parametrize("share", [1.5, -0.1, 50, math.nan, math.inf, "0.5", None])
+def test_rule_35_a_quantile_is_a_share_of_all(unique, share) -> None:
+    """Red where what is outside of 0 to 1 is answered with the nearest one."""
+    fill = kit.marker(unique("fill"), n=int)
+    with kit.aggregate(fill, "n") as numbers:
+        fill(1)
+    for ask in (numbers.quantile, numbers.table().rows[()].quantile):
+        with pytest.raises(ValueError, match="from 0 to 1"):
+            ask(share)
+    with pytest.raises(ValueError, match="from 0 to 1"):
+        kit.aggregate(fill, "n", quantiles=(0.5, share))
+    assert (numbers.quantile(0), numbers.quantile(1)) == (1, 1)
+
+
+LARGE = [1e308, -1e308, 1.7e308, -1.7e308, 1e200, -1e200, 1e155, 3.0, 0.1, -2.5e307]
+
+
+def close(found: float, exact: Fraction, largest: float) -> bool:
+    """Whether a float is a rational number, or as infinite as that is beyond floats."""
+    try:
+        expected = float(exact)
+    except OverflowError:
+        expected = math.inf if exact > 0 else -math.inf
+    return found == expected or math.isclose(
+        found, expected, rel_tol=1e-12, abs_tol=1e-15 * abs(largest)
+    )
+
+
+def test_rule_35_only_a_result_beyond_floats_is_infinite(unique, background) -> None:
+    """Red where a sum that overflowed was 0.0, and the variance that of a part."""
+    fill = kit.marker(unique("fill"), px=float)
+    chance = random.Random(0)
+    for number in range(200):
+        values = [chance.choice(LARGE) for _ in range(number % 12 + 1)]
+        with kit.aggregate(fill, "px", quantiles=()) as numbers:
+            if number % 10:
+                for px in values:
+                    fill(px)
+            else:  # by two threads
+                background(lambda values=values: [fill(px) for px in values[::2]])
+                background(lambda values=values: [fill(px) for px in values[1::2]])
+                background.join()
+        stats = numbers.table().rows[()]
+        exact = [Fraction(px) for px in values]
+        mean = sum(exact) / len(exact)
+        largest = max(map(abs, values))
+        assert close(stats.sum, sum(exact), largest), values
+        assert close(stats.avg, mean, largest), values
+        assert (stats.min, stats.max, stats.missing) == (min(values), max(values), 0)
+        if len(values) > 1:
+            spread = sum((px - mean) ** 2 for px in exact) / (len(exact) - 1)
+            square = math.inf if largest > 1e150 else largest**2
+            assert stats.variance >= 0
+            assert close(stats.variance, spread, square if math.isfinite(square) else 1.0), values
+
+
+@pytest.mark.parametrize(
+    ("values", "total"),
+    [
+        ([1e308, 1e308], math.inf),
+        ([-1e308, -1e308], -math.inf),
+        ([1e308, 1e308, -1e308], 1e308),
+        ([1.7e308, 1.7e308, -1.7e308, -1.7e308, 3.0], 3.0),
+    ],
+)
+def test_rule_35_a_sum_that_overflows_on_its_way_comes_back(unique, values, total) -> None:
+    """Red where infinity, once there, stays, and where a sum beyond floats is 0.0."""
+    fill = kit.marker(unique("fill"), px=float)
+    with kit.aggregate(fill, "px") as numbers:
+        for px in values:
+            fill(px)
+    assert numbers.table().rows[()].sum == total
+
+
+HUGE = [2**62, 2**63, -(2**70), 2**1100, 10**4500]
+
+
+@pytest.mark.usefixtures("frames")
+@pytest.mark.parametrize("value", HUGE, ids=["2^62", "2^63", "-2^70", "2^1100", "10^4500"])
+def test_rule_35_a_sum_beyond_64_bits_is_exact_and_missing_in_the_frame(unique, value) -> None:
+    """Red where the frame says nothing of what does not fit, and where showing it raises."""
+    import pandas as pd
+
+    fill = kit.marker(unique("fill"), n=int)
+    with kit.aggregate(fill, "n") as numbers:
+        for _ in range(10):
+            fill(value)
+    table = numbers.table()
+    assert table.rows[()].sum == 10 * value
+    shown = f"{10 * value:,}" if value < 10**4000 else hex(10 * value)
+    assert shown in repr(numbers)
+    assert shown in numbers._repr_html_()
+    frame = numbers.frame()
+    fits = -(2**63) <= value < 2**63
+    assert frame["sum"][0] is pd.NA
+    assert (frame["min"][0] is pd.NA) == (not fits)
+    misfits = {"sum": 1} if fits else {"sum": 1, "min": 1, "max": 1}
+    found = frame.attrs["misfits"]
+    assert {name: found[name] for name in misfits} == misfits
+
+
+def strict(text: bytes) -> object:
+    """Read JSON as RFC 8259 has it."""
+
+    def refuse(name: str) -> None:
+        raise AssertionError(f"{name} is no JSON")
+
+    return json.loads(text, parse_constant=refuse)
+
+
+@pytest.mark.usefixtures("frames")
+def test_rule_35_what_is_saved_is_json_and_comes_back(unique, tmp_path) -> None:
+    """Red where ``Infinity`` or ``NaN`` is in the file, or a number comes back as another one."""
+    fill = kit.marker(unique("fill"), f=float, n=int, sym=str)
+    keys = [fresh_nan(), math.inf, -math.inf, 1.5, 2**80, 10**4500, "NaN", None, True]
+    run = kit.session(tmp_path / "run")
+    by_key = run.aggregate(fill, "n", by="sym", name="keys", histogram="log2")
+    floats = run.aggregate(fill, "f", by="n", name="floats")
+    with run:
+        for number, key in enumerate(keys):
+            fill(1.7e308, number, key)
+            fill(1.7e308, number, key)
+            fill(1.0, 10**4500, key)
+            fill(1.0, 2**63, key)
+    for name in ("keys", "floats"):
+        strict((run.folder / f"{name}.aggregate.json").read_bytes())
+    strict((run.folder / "manifest.json").read_bytes())
+    kept = kit.open(run.folder)
+    for name, counted in (("keys", by_key), ("floats", floats)):
+        found, saved = counted.table(), kept.aggregates[name]
+        assert repr(saved) == repr(found)
+        for key, stats in found.rows.items():
+            again = saved.rows[key]
+            for what in ("count", "missing", "sum", "min", "max", "avg", "variance", "buckets"):
+                assert getattr(again, what) == getattr(stats, what), what
+            assert [*map(type, (again.sum, again.min))] == [*map(type, (stats.sum, stats.min))]
+    assert floats.table().rows[(0,)].sum == math.inf
+
+
+@pytest.mark.usefixtures("frames")
+def test_rule_35_files_of_earlier_days_are_still_read(unique, tmp_path) -> None:
+    """Red where what they hold, and RFC 8259 has not, is refused."""
+    fill = kit.marker(unique("fill"), f=float)
+    run = kit.session(tmp_path / "run")
+    run.aggregate(fill, "f", by="f", name="floats")
+    with run:
+        fill(math.inf)
+        fill(1.7e308)
+        fill(1.7e308)
+    path = run.folder / "floats.aggregate.json"
+    text = path.read_text()
+    earlier = text.replace('{"float":"Infinity"}', "Infinity")
+    assert text.count('{"float":"Infinity"}') == 2
+    path.write_text(earlier)
+    rows = kit.open(run.folder).aggregates["floats"].rows
+    assert rows[(1.7e308,)].sum == math.inf
+    assert rows[(math.inf,)].missing == 1
+
+
+@pytest.mark.parametrize(
+    "number", [{"float": "inf"}, {"float": 1}, {"int": "12"}, {"int": "0xg"}, {"int": 1}, {}, "1"]
+)
+@pytest.mark.usefixtures("frames")
+def test_rule_35_a_number_that_nobody_writes_is_refused(unique, tmp_path, number) -> None:
+    """Red where what stands for a number is not looked at."""
+    fill = kit.marker(unique("fill"), n=int)
+    run = kit.session(tmp_path / "run")
+    run.aggregate(fill, "n", name="sizes")
+    with run:
+        fill(1)
+    path = run.folder / "sizes.aggregate.json"
+    saved = json.loads(path.read_bytes())
+    saved["rows"][0]["sum"] = number
+    path.write_text(json.dumps(saved))
+    with pytest.raises(kit.CaptureError, match=r"rows\[0\]\.sum: a number"):
+        kit.open(run.folder).aggregates  # noqa: B018 - looking at it is what raises

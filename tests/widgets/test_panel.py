@@ -110,6 +110,26 @@ def test_the_panel_follows_the_program_by_itself(shown, fill, until):
     until(lambda: told(shown)["events"] == "1")
 
 
+def test_a_panel_without_threads_works_and_gets_them_later(fill, until, monkeypatch, caplog):
+    """Seen to fail when making it raised, for want of a thread."""
+
+    def refused(self: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refused)
+        shown = panel("panel.orders.*")
+        act(shown, "toggle", marker=fill.name, probe="record")
+        fill(1, 2.0)
+        assert len(shown.snapshot()) == 1
+    assert len([each for each in caplog.records if "no thread" in each.message]) == 2
+    act(shown, "toggle", marker=fill.name, probe="record")
+    shown.snapshot()
+    assert len(threads()) == 2
+    shown.close()
+    until(lambda: not threads())
+
+
 def test_nothing_is_sent_while_nothing_happens(shown, until):
     until(lambda: shown.state.costs is not None)
     shown._refresh.stop()

@@ -15,9 +15,12 @@ from kit.markers.copying import stays
 from kit.markers.forking import RECORDINGS, reset_in_child
 from kit.probes.aggregates.cells import merge
 from kit.probes.aggregates.histogram import histogram as understood
+from kit.probes.aggregates.keys import as_key
+from kit.probes.aggregates.sketch import checked
 from kit.probes.aggregates.table import Table
 from kit.probes.aggregates.writer import Plan, new_state
 from kit.probes.places import known_names, places
+from kit.probes.validation import digits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -71,8 +74,7 @@ class Aggregate:
         self.patterns = tuple(each.name if isinstance(each, Marker) else each for each in targets)
         if not self.patterns:
             raise ValueError("there is nothing to aggregate: give a marker's name or a pattern")
-        if any(not 0 <= share <= 1 for share in quantiles):
-            raise ValueError(f"quantiles are from 0 to 1, got {quantiles!r}")
+        quantiles = tuple(map(checked, quantiles))
         if not 1e-4 <= error <= 0.5:
             raise ValueError(f"the relative error of quantiles is from 0.0001 to 0.5, got {error}")
         if len(set(by)) != len(by):
@@ -301,11 +303,12 @@ class Aggregate:
         Raises
         ------
         ValueError
-            When no quantiles were asked for.
+            When no quantiles were asked for, or for another share.
         """
+        share = checked(share)
         if self.plan.error is None:
             raise ValueError("no quantiles were asked for: aggregate with quantiles=(0.5, 0.99)")
-        stats = self.table().rows.get(key)
+        stats = self.table().rows.get(as_key(key))
         return None if stats is None else stats.quantile(share)
 
     __reduce__ = stays("pickle its table() or frame()")
@@ -318,7 +321,7 @@ class Aggregate:
 
 
 def _order(key: tuple[Any, ...]) -> tuple[tuple[str, str], ...]:
-    return tuple((type(part).__name__, str(part)) for part in key)
+    return tuple((type(part).__name__, digits(part) or str(part)) for part in key)
 
 
 def _whole(capacity: int) -> int:

@@ -7,7 +7,8 @@ Python code at the same time, each cell has one, for its thread and for who copi
 
 Whole numbers are added up as they are: sum and variance are exact. Floats are added with what
 rounding loses kept beside (Neumaier), their variance by Welford's method; cells are merged in
-rational numbers, so it does not matter which thread saw what.
+rational numbers, so it does not matter which thread saw what. What is too large for a float on the
+way is kept beside as a whole number, so only a result that is too large is infinite.
 """
 
 from __future__ import annotations
@@ -19,12 +20,12 @@ from typing import TYPE_CHECKING, Any
 
 from kit.markers.choice import unlocked
 from kit.markers.locks import inner_lock
-from kit.probes.aggregates.sketch import Sketch
+from kit.probes.aggregates.sketch import Sketch, checked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Cell", "Stats", "merge", "plain"]
+__all__ = ["Cell", "Stats", "beyond", "merge", "plain"]
 
 _PATIENCE = 100
 
@@ -44,6 +45,8 @@ class Cell:
         Of the floats: their sum, and what it lacks.
     mean, deviations : float
         Of the floats: their mean, and the sum of the squared distances from it.
+    far, spread : int
+        Of the floats: what their sum, and that of the squared distances, has besides.
     min, max : int or float
     buckets, positive, negative : dict of float to int
         The histogram; the sketch by sign.
@@ -58,6 +61,7 @@ class Cell:
         "buckets",
         "count",
         "deviations",
+        "far",
         "high",
         "lock",
         "low",
@@ -67,6 +71,7 @@ class Cell:
         "missing",
         "negative",
         "positive",
+        "spread",
         "squares",
         "total",
         "wholes",
@@ -76,6 +81,7 @@ class Cell:
     def __init__(self) -> None:
         self.count = self.missing = self.wholes = self.total = self.squares = self.zero = 0
         self.high = self.low = self.mean = self.deviations = 0.0
+        self.far = self.spread = 0
         self.lock = inner_lock("a cell's lock") if unlocked else None
         self.min: float = math.inf
         self.max: float = -math.inf
@@ -113,6 +119,46 @@ _NUMBERS = [
 ]
 
 
+def beyond(cell: Cell, x: float, n: int) -> tuple[float, float, float, float, int, int]:
+    """Add a float where a sum on the way may be too large for one; ``add_far`` in C is the same.
+
+    What is so large is a whole number, so nothing is rounded where one is made of it.
+
+    Parameters
+    ----------
+    cell : Cell
+        It stays as it is.
+    x : float
+        Finite.
+    n : int
+        How many floats there are, with this one.
+
+    Returns
+    -------
+    tuple
+        What ``high``, ``low``, ``mean``, ``deviations``, ``far`` and ``spread`` are to be.
+    """
+    old, far, spread = cell.high, cell.far, cell.spread
+    high = old + x
+    if math.isfinite(high):
+        part = high - old
+        low = cell.low + ((old - (high - part)) + (x - part))
+    else:
+        large, high = (x, old) if abs(x) > abs(old) else (old, x)
+        low, far = cell.low, far + int(large)
+    away = x - cell.mean
+    mean = cell.mean + (away / n if math.isfinite(away) else x / n - cell.mean / n)
+    more = away * (x - mean)
+    deviations = cell.deviations + more
+    if math.isfinite(more) and not math.isfinite(deviations):
+        large, deviations = max(cell.deviations, more), min(cell.deviations, more)
+        spread += int(large)
+    elif not math.isfinite(deviations):
+        deviations = cell.deviations
+        spread += (int(x) - int(cell.mean)) * (int(x) - int(mean))
+    return high, low, mean, deviations, far, spread
+
+
 @dataclass(frozen=True, slots=True)
 class Stats:
     """What all threads together have for one key.
@@ -122,9 +168,9 @@ class Stats:
     count, missing : int
         How many events there were, and how many of them had no number to add.
     sum : int or float
-        Exact where all were whole numbers.
+        Exact where all were whole numbers. Infinite where it is too large for a float.
     min, max, avg, variance : int, float or None
-        None where there are too few values; the variance is that of a sample.
+        None where there are too few values; the variance is that of a sample. Infinite as above.
     buckets : dict of float to int
         The histogram, by number of the bucket.
     sketch : Sketch or None
@@ -143,6 +189,7 @@ class Stats:
 
     def quantile(self, share: float) -> float | None:
         """Return a value that so large a share does not exceed, None where there are no values."""
+        share = checked(share)
         if self.sketch is None or self.min is None or self.max is None:
             return None
         if not 0 < share < 1:
@@ -180,8 +227,9 @@ def merge(cells: Iterable[Cell], error: float | None) -> Stats:
         return Stats(count, missing, buckets=buckets, sketch=sketch)
     wholes = sum(cell.wholes for cell in cells)
     total = sum(cell.total for cell in cells)
-    exact = Fraction(total) + sum(
-        (_exact(each) for cell in cells for each in (cell.high, cell.low)), Fraction(0)
+    exact = sum(
+        (Fraction(each) for cell in cells for each in (cell.high, cell.low, cell.far)),
+        Fraction(total),
     )
     mean = exact / values
     return Stats(
@@ -206,8 +254,8 @@ def _deviations(cells: list[Cell], mean: Fraction) -> Fraction:
             found += cell.wholes * (Fraction(cell.total, cell.wholes) - mean) ** 2
         floats = cell.count - cell.missing - cell.wholes
         if floats:
-            found += _exact(cell.deviations)
-            found += floats * (_exact(cell.mean) - mean) ** 2
+            found += Fraction(cell.deviations) + cell.spread
+            found += floats * (Fraction(cell.mean) - mean) ** 2
     return found
 
 
@@ -218,11 +266,6 @@ def _added(counts: Iterable[dict[float, int]]) -> dict[float, int]:
             if count:  # none where an event could not be added after all
                 total[key] = total.get(key, 0) + count
     return total
-
-
-def _exact(value: float) -> Fraction:
-    # A sum beyond the largest float has no exact value; the result says so by being infinite.
-    return Fraction(value) if math.isfinite(value) else Fraction(0)
 
 
 def _float(value: Fraction) -> float:

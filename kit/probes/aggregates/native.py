@@ -13,8 +13,9 @@ from kit import _c
 from kit.markers.tally import Tally
 from kit.probes.aggregates.cells import Cell, plain
 from kit.probes.aggregates.histogram import Linear, Log2
+from kit.probes.aggregates.keys import as_key
 from kit.probes.aggregates.sketch import scale
-from kit.probes.aggregates.writer import State, hashable
+from kit.probes.aggregates.writer import State
 from kit.probes.places import Place, places
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class NativeState(State):
 
     def __init__(self, capacity: int) -> None:
         super().__init__(capacity)
-        self._tables = _c.Tables(capacity, hashable)
+        self._tables = _c.Tables(capacity, as_key)
         self._adders: dict[str, list[_c.Adder]] = {}
 
     def cleared(self) -> State:
@@ -147,6 +148,8 @@ def _cell(numbers: tuple[Any, ...]) -> Cell:
         cell.low,
         cell.mean,
         cell.deviations,
+        cell.far,
+        cell.spread,
         cell.min,
         cell.max,
         cell.buckets,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from kit.markers.format import Label
-from kit.probes.aggregates.cells import Stats
+from kit.probes.aggregates.cells import Stats, plain
 from kit.probes.aggregates.histogram import (
     OVERFLOW,
     UNDERFLOW,
@@ -13,19 +13,23 @@ from kit.probes.aggregates.histogram import (
     Log2,
     histogram,
 )
+from kit.probes.aggregates.keys import as_key
 from kit.probes.aggregates.sketch import MOST_BUCKETS, Sketch
 from kit.probes.aggregates.table import Table
 from kit.probes.validation import (
     COUNT,
     COUNTS,
     FINITE,
-    NUMBER,
+    PART,
     TEXT,
     WHOLE_TEXT,
+    WRITTEN,
     Kind,
     Maybe,
     choice,
     conform,
+    number_of,
+    written,
 )
 
 __all__ = ["AGGREGATE", "from_json", "to_json"]
@@ -37,10 +41,6 @@ _TYPES: Final[dict[str, Any]] = {
     "bool": bool,
     "Label": Label,
 }
-_PART: Final = Kind(
-    "a number, text, a truth value or null",
-    lambda value: value is None or type(value) in (int, float, str, bool),
-)
 _SHARE: Final = Kind("a share from 0 to 1", lambda v: type(v) in (int, float) and 0 <= v <= 1)
 _ERROR: Final = Kind("an error from 0.0001 to 0.5", lambda v: type(v) is float and 1e-4 <= v <= 0.5)
 _POWER: Final = Kind("a power from -1000 to 1000", lambda v: type(v) is int and -1000 <= v <= 1000)
@@ -69,14 +69,14 @@ AGGREGATE: Final = {
     ),
     "rows": [
         {
-            "key": [_PART],
+            "key": [PART],
             "count": COUNT,
             "missing": COUNT,
-            "sum": NUMBER,
-            "min": Maybe(NUMBER),
-            "max": Maybe(NUMBER),
-            "avg": Maybe(NUMBER),
-            "variance": Maybe(NUMBER),
+            "sum": WRITTEN,
+            "min": Maybe(WRITTEN),
+            "max": Maybe(WRITTEN),
+            "avg": Maybe(WRITTEN),
+            "variance": Maybe(WRITTEN),
             "buckets": _BUCKETS,
             "sketch": Maybe({"positive": _BUCKETS, "negative": _BUCKETS, "zero": COUNT}),
         }
@@ -114,7 +114,7 @@ def to_json(table: Table) -> dict[str, Any]:
         "rows": [
             {
                 "key": [_plain(part) for part in key],
-                **{name: getattr(stats, name) for name in _NUMBERS},
+                **{name: written(getattr(stats, name)) for name in _NUMBERS},
                 "buckets": _pairs(stats.buckets),
                 "sketch": None
                 if stats.sketch is None
@@ -152,14 +152,14 @@ def from_json(data: dict[str, Any]) -> Table:
         raise ValueError(f"quantiles: at most {_MOST_QUANTILES:,}, got {len(data['quantiles']):,}")
     rows: dict[tuple[Any, ...], Stats] = {}
     for number, row in enumerate(data["rows"]):
-        key, place = tuple(row["key"]), f"rows[{number}]"
+        key, place = as_key(tuple(map(number_of, row["key"]))), f"rows[{number}]"
         if len(key) != len(data["by"]) or key in rows:
             raise ValueError(
                 f"{place}.key: another key of {len(data['by'])} parts, got {key!r:.60}"
             )
         if row["missing"] > row["count"]:
             raise ValueError(f"{place}.missing: at most {row['count']:,}, got {row['missing']:,}")
-        numbers = {name: row[name] for name in _NUMBERS}
+        numbers = {name: number_of(row[name]) for name in _NUMBERS}
         sketch = _sketch(row["sketch"], data["error"], f"{place}.sketch")
         rows[key] = Stats(**numbers, buckets=_buckets(row["buckets"], kind, place), sketch=sketch)
     return Table(
@@ -213,5 +213,11 @@ def _pairs(counts: dict[float, int]) -> list[list[float]]:
     return [[key, count] for key, count in counts.items()]
 
 
-def _plain(part: object) -> Any:
-    return part if part is None or type(part) in (int, float, str, bool) else str(part)
+def _plain(part: Any) -> Any:
+    """Return a part of a key: of the program's own kinds of numbers and text only these."""
+    of = type(part)
+    if part is None or of is bool:
+        return part
+    if issubclass(of, str):
+        return str.__str__(part)
+    return written(plain(part)) if issubclass(of, int | float) else str(part)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["MOST_BUCKETS", "Sketch", "grow", "room", "scale"]
+__all__ = ["MOST_BUCKETS", "Sketch", "checked", "grow", "room", "scale"]
 
 MOST_BUCKETS: Final = 4096
 
@@ -26,6 +26,28 @@ MOST_BUCKETS: Final = 4096
 def scale(error: float) -> float:
     """Return by what the logarithm of a value is multiplied for the number of its bucket."""
     return 1 / math.log((1 + error) / (1 - error))
+
+
+def checked(share: float) -> float:
+    """Return a share of all values, or raise.
+
+    Raises
+    ------
+    ValueError
+        For what is none.
+
+    Examples
+    --------
+    >>> checked(99)
+    Traceback (most recent call last):
+    ValueError: a quantile is a share from 0 to 1, such as 0.99; got 99
+    """
+    try:
+        if 0 <= share <= 1:
+            return float(share)
+    except (TypeError, ValueError):
+        pass
+    raise ValueError(f"a quantile is a share from 0 to 1, such as 0.99; got {share!r}")
 
 
 def grow(buckets: dict[float, int], bucket: float) -> None:
@@ -104,7 +126,13 @@ class Sketch:
         -------
         float
             Not a number where there are no values.
+
+        Raises
+        ------
+        ValueError
+            For another share.
         """
+        share = checked(share)
         total = self.count
         if not total:
             return math.nan

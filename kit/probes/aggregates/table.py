@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from kit.markers.importing import import_room
 from kit.probes.aggregates.histogram import Bucket, buckets
+from kit.probes.aggregates.keys import as_key
+from kit.probes.validation import digits
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -92,7 +94,7 @@ class Table:
         list of Bucket
             Empty where no histogram was asked for, or there is no such key.
         """
-        stats = self.rows.get(key)
+        stats = self.rows.get(as_key(key))
         if self.histogram is None or stats is None:
             return []
         return list(buckets(self.histogram, stats.buckets))
@@ -242,7 +244,7 @@ def _number(value: float | None) -> str:
     if value is None:
         return ""
     if isinstance(value, int):
-        return f"{value:,}"
+        return f"{value:,}" if digits(value) is None else hex(value)
     if not math.isfinite(value):
         return str(value)
     if value and not 1e-3 <= abs(value) < 1e15:
@@ -252,6 +254,7 @@ def _number(value: float | None) -> str:
 
 
 def _text(value: object) -> str:
-    text = value if isinstance(value, str) else "missing" if value is None else repr(value)
+    text = value if isinstance(value, str) else "missing" if value is None else digits(value)
+    text = repr(value) if text is None else text
     shown = "".join(c if c.isprintable() else "�" for c in text)
     return shown if len(shown) <= 40 else shown[:39] + "…"

@@ -11,7 +11,8 @@ from kit.markers.choice import dispatcher, unlocked
 from kit.markers.importing import import_room
 from kit.markers.leaving import tell_when_gone
 from kit.markers.tally import Tally
-from kit.probes.aggregates.cells import Cell, plain
+from kit.probes.aggregates.cells import Cell, beyond, plain
+from kit.probes.aggregates.keys import as_key
 from kit.probes.aggregates.sketch import room, scale
 from kit.probes.places import Place, places
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from kit.markers.format import FieldType, Format
     from kit.probes.aggregates.histogram import Histogram
 
-__all__ = ["Plan", "State", "hashable", "make_writer", "new_state"]
+__all__ = ["Plan", "State", "make_writer", "new_state"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +98,8 @@ class State:
         table = self.tables.get(ident)
         if table is None:
             table = self._table(ident)
-        try:
-            cell = table.get(key)
-        except TypeError:  # it cannot be a key
-            key = hashable(key)
-            cell = table.get(key)
+        key = as_key(key)
+        cell = table.get(key)
         if cell is not None:
             return cell
         if key not in self.known:
@@ -172,21 +170,6 @@ class State:
         return make_writer(plan, name, format, owner)
 
 
-def hashable(key: Any) -> Any:
-    """Return what stands for a key that cannot be one, such as a list: None in its place."""
-    if not isinstance(key, tuple):
-        return None
-    return tuple([part if _can_be_key(part) else None for part in key])
-
-
-def _can_be_key(part: Any) -> bool:
-    try:
-        hash(part)
-    except TypeError:
-        return False
-    return True
-
-
 def new_state(capacity: int) -> State:
     """Return an empty state: in C where the dispatcher is."""
     if dispatcher == "c":
@@ -222,6 +205,7 @@ def make_writer(
         "__name__": __name__,
         "owner": state_of,
         "plain": plain,
+        "beyond": beyond,
         "room": room,
         "log": math.log,
         "frexp": math.frexp,
@@ -259,7 +243,8 @@ def make_writer(
     lines += ["with cell.lock:", *_indented(add)] if unlocked else add
     body = "\n".join(f"    {line}" for line in lines)
     source = f"def write(ident, ts, args):\n{body}\n"
-    exec(compile(source, f"<aggregate of {name}>", "exec"), scope)
+    # In ASCII: a name may hold what no file's may, and declaring it must not fail.
+    exec(compile(source, f"<aggregate of {name!a}>", "exec"), scope)
     writer: Callable[[int, int, tuple[Any, ...]], None] = scope["write"]
     return writer
 
@@ -350,21 +335,29 @@ def _whole(plan: Plan) -> tuple[list[str], list[str]]:
 
 
 def _float(plan: Plan) -> tuple[list[str], list[str]]:
-    new, stored = _shared(plan, whole=False)
-    new += [
+    new = [
         "old = cell.high",
         "high = old + x",
         "part = high - old",
         "low = cell.low + ((old - (high - part)) + (x - part))",
         "away = x - cell.mean",
-        "mean = cell.mean + away / (count - cell.missing - cell.wholes)",
+        "n = count - cell.missing - cell.wholes",
+        "mean = cell.mean + away / n",
         "deviations = cell.deviations + away * (x - mean)",
+        "far = None",
+        # One of them is infinite or not a number: x is, or they are too large for a float.
+        "if (high + deviations) * 0.0 != 0.0:",
+        "    if x - x != 0:",
+        "        x = None",
+        "        missing = cell.missing + 1",
+        "    else:",
+        "        high, low, mean, deviations, *far = beyond(cell, x, n)",
     ]
-    # Neither infinite nor not a number.
-    gap = ["x = None", "missing = cell.missing + 1"]
-    new = ["if x - x != 0:", *_indented(gap), "else:", *_indented(new)]
+    shared, stored = _shared(plan, whole=False)
+    if shared:
+        new += ["if x is not None:", *_indented(shared)]
     stored += [f"cell.{each} = {each}" for each in ("low", "high", "mean", "deviations", "count")]
-    return new, stored
+    return new, [*stored, "if far is not None: cell.far, cell.spread = far"]
 
 
 def _indented(lines: list[str]) -> list[str]:

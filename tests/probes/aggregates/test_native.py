@@ -4,6 +4,7 @@ import gc
 import math
 import random
 import sys
+from decimal import Decimal
 
 import numpy as np
 import pytest
@@ -94,6 +95,8 @@ keys = st.one_of(
     st.sampled_from(["a", "b", "é", "", None, 1, 1.0, True, 2**70, math.inf]),
     st.just([]),
     st.text(max_size=2),
+    st.builds(lambda: float("nan")),  # each another one
+    st.sampled_from([np.float64("nan"), Decimal("nan"), (math.nan, 1), np.datetime64("NaT")]),
 )
 histograms = st.one_of(
     st.none(),
