@@ -11,7 +11,7 @@ typedef struct {
     int64_t start;     /* 0 where nothing was connected */
     const void *frame; /* where it is in memory; never looked into, it may have ended */
     const void *code;  /* what it ran */
-    uintptr_t thread;  /* where that is; UNSURE: the entry may have been left, see Others */
+    uint64_t thread;   /* its number, which no later one gets; UNSURE: it may have been left, see Others */
 } Entry;
 
 #define UNSURE 1
@@ -147,7 +147,7 @@ identify(Entry *entry)
     PyThreadState *thread = _PyThreadState_UncheckedGet();
     const void *frame = thread->cframe->current_frame;
 #endif
-    entry->thread = (uintptr_t)thread;
+    entry->thread = thread->id << 1;
     entry->frame = frame;
     /* A frame begins with what it runs: its code, in 3.11 its function. */
     entry->code = frame == NULL ? NULL : *(const void *const *)frame;
@@ -237,7 +237,7 @@ part(Timing *self, bool *lost)
             near = 1;
             break;
         }
-        if ((entry->thread & ~(uintptr_t)UNSURE) == who.thread) {
+        if ((entry->thread & ~(uint64_t)UNSURE) == who.thread) {
             found = i;
             near += entry->thread & UNSURE ? 2 : 1;
         }
@@ -251,7 +251,7 @@ part(Timing *self, bool *lost)
     int32_t on = 0;
     for (int32_t i = 0; i < self->inside; i++) {
         Entry *entry = entry_at(self, i);
-        if (near == 0 || (entry->thread & ~(uintptr_t)UNSURE) == who.thread)
+        if (near == 0 || (entry->thread & ~(uint64_t)UNSURE) == who.thread)
             entry->thread |= UNSURE;
         on += entry->thread & UNSURE && entry->start != 0;
     }

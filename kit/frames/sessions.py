@@ -232,29 +232,33 @@ class SavedSession:
             raise CaptureError(f"session {os.fspath(self.folder)!r}: {asked}; there are: {names}")
         return recorder
 
-    @property
-    def _events(self) -> int:
-        counts = self.manifest["recorders"].values()
-        return sum(each["written"] - each["removed"] for each in counts)
+    def _kept(self, recorder: str) -> int:
+        """How many events of a recorder are there, as far as the manifest knows."""
+        counts = self.manifest["recorders"][recorder]
+        return int(counts["written"] - counts["removed"])
 
     @property
     def _state(self) -> str:
         return "complete" if self.complete else "not stopped in an orderly way"
 
     def __repr__(self) -> str:
-        parts = [f"{self._events:,} events in {sum(map(len, self.files.values()))} files"]
-        parts += [f"{len(self.aggregates)} aggregates", f"{len(self.triggers)} triggers"]
-        parts.append(self._state)
+        files = sum(map(len, self.files.values()))
+        parts = [f"{_many(sum(map(self._kept, self.files)), 'event')} in {_many(files, 'file')}"]
+        parts.append(_many(len(self.aggregates), "aggregate"))
+        parts += [_many(len(self.triggers), "trigger"), self._state]
         if self.unfinished:
-            parts.append(f"{len(self.unfinished)} unfinished files beside it, see .unfinished")
+            beside = _many(len(self.unfinished), "unfinished file")
+            parts.append(f"{beside} beside it, see .unfinished")
         return f"<SavedSession {self.folder}: {', '.join(parts)}>"
 
     def _repr_html_(self) -> str:
         rows = [
             ("folder", str(self.folder)),
             ("state", self._state),
-            ("events", f"{self._events:,}"),
-            *((name, f"{len(files):,} files of events") for name, files in self.files.items()),
+            *(
+                (name, f"{_many(self._kept(name), 'event')} in {_many(len(files), 'file')}")
+                for name, files in self.files.items()
+            ),
             *((name, f"aggregate of {each.title}") for name, each in self.aggregates.items()),
             *((name, f"trigger on {each['pattern']}") for name, each in self.triggers.items()),
             *(("unfinished", str(each)) for each in self.unfinished),
@@ -331,6 +335,10 @@ def _manifest(text: bytes, name: str) -> dict[str, Any]:
         )
     manifest: dict[str, Any] = load(text, MANIFEST, name)
     return manifest
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count:,} {what}{'s' * (count != 1)}"
 
 
 def _summed(counts: Iterable[dict[str, dict[str, int]]]) -> dict[str, dict[str, int]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from threading import get_ident
+from threading import local
 
 from kit.markers.python_dispatch import clock
 
@@ -14,13 +14,20 @@ if TYPE_CHECKING:
 
     from kit.markers.span import F, Span
 
-    Entry: TypeAlias = tuple[int, int, CodeType, int]
+    Entry: TypeAlias = tuple[int, int, CodeType, object]
     """Start (0 where nothing was connected), frame, code and thread."""
 
 __all__ = ["SpanCall", "Timing"]
 
 _frame: Final = sys._getframe
 _VALUES: Final = frozenset((int, float, str, bool, type(None)))
+_local: Final = local()
+
+
+def _named() -> object:
+    """Return what stands for the calling thread: its number is given again, in forks too."""
+    # One operation: a signal handler that comes here in between gets the same.
+    return vars(_local).setdefault("thread", object())
 
 
 class _Several:
@@ -54,7 +61,7 @@ class _Several:
         """Return what it is when one more has entered."""
         return _Several((*self.entries, entry), self.unsure, self.gone)
 
-    def left(self, frame: int, code: CodeType, thread: int) -> tuple[int | None, Inside]:
+    def left(self, frame: int, code: CodeType, thread: object) -> tuple[int | None, Inside]:
         """Return when the one that leaves entered, and who is inside then; ``None``: who knows.
 
         It is the newest of this frame; where there is none, as in an `contextlib.ExitStack`, the
@@ -62,7 +69,7 @@ class _Several:
         """
         entries, unsure = self.entries, self.unsure
         own = [i for i, each in enumerate(entries) if each[1] == frame and each[2] is code]
-        near = [i for i, each in enumerate(entries) if each[3] == thread]
+        near = [i for i, each in enumerate(entries) if each[3] is thread]
         if own or (len(near) == 1 and near[0] not in unsure):
             found = own[-1] if own else near[0]
             rest = entries[:found] + entries[found + 1 :]
@@ -109,7 +116,11 @@ class Timing:
         frame = _frame(1)
         # Off at entry means no event: without a start there is no duration.
         start = clock() if self._span._array is not None else 0
-        entry = (start, id(frame), frame.f_code, get_ident())
+        try:
+            thread = _local.thread
+        except AttributeError:
+            thread = _named()
+        entry = (start, id(frame), frame.f_code, thread)
         if self._inside is None:
             self._inside = entry
         else:
@@ -164,7 +175,7 @@ class Timing:
             if inside is None:
                 return 0
             if isinstance(inside, _Several):
-                start, new = inside.left(id(frame), frame.f_code, get_ident())
+                start, new = inside.left(id(frame), frame.f_code, _named())
             else:
                 start, new = inside[0], None
             if self._inside is inside:

@@ -17,6 +17,7 @@ import mmap
 import os
 import secrets
 import struct
+import sys
 import zlib
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -352,7 +353,7 @@ class CaptureFile:
         if not self._has_descriptor():
             return  # nobody can make it shorter by it
         # From here on nothing of ours reaches what is cut off.
-        self.memory = mmap.mmap(self._descriptor, self.layout.arena)
+        self.memory = _mapped(self._descriptor, self.layout.arena)
         self.words = words_of(self.memory)
         self._watch()
         os.ftruncate(self._descriptor, self.layout.arena + cells * self.layout.cell)
@@ -604,7 +605,7 @@ def _make(path: Path, size: int, header: bytes) -> tuple[mmap.mmap, int, tuple[i
         except OSError as error:
             what = f"there is no room for a capture of {size:,} bytes ({error.strerror})"
             raise OSError(error.errno, f"{what}; record with a smaller capacity", shown) from None
-        memory = mmap.mmap(number, size)
+        memory = _mapped(number, size)
         give_name(partial, path)
         partial.unlink(missing_ok=True)
     except BaseException:  # of a signal handler, too, when it has its name already
@@ -613,6 +614,13 @@ def _make(path: Path, size: int, header: bytes) -> tuple[mmap.mmap, int, tuple[i
         os.close(number)
         raise
     return memory, number, identity
+
+
+def _mapped(number: int, size: int) -> mmap.mmap:
+    """Map a file; without a descriptor of the mapping's own, which a child of a fork would keep."""
+    if sys.version_info >= (3, 13) and os.name != "nt":
+        return mmap.mmap(number, size, trackfd=False)
+    return mmap.mmap(number, size)
 
 
 def _reserve(number: int, size: int) -> None:

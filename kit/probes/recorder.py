@@ -540,6 +540,7 @@ class Recorder:
 
     def _detach(self) -> None:
         """Go on without the file and what was recorded, which are those of another process."""
+        self._finished = None
         if self._file is not None:
             self._sink.detach()
         self._forget()

@@ -228,7 +228,8 @@ class Sessions:
         if self.opened is not None:
             return f"Opened: {self.opened.title}. The other tabs show what it holds."
         if session is not None:
-            return f"Saved in {session.folder}: {len(session.files):,} files of events."
+            files = len(session.files)
+            return f"Saved in {session.folder}: {files:,} file{'s' * (files != 1)} of events."
         held = self.connected()
         if not held:
             return NOTHING

@@ -14,6 +14,7 @@ import pytest
 import kit
 from kit.frames.sessions import SavedSession
 from kit.probes import capture_file
+from kit.probes.leftovers import Unfinished
 from kit.probes.recorder import Recorder
 from kit.testing import isolated
 
@@ -120,6 +121,22 @@ def test_what_is_recorded_while_it_stops_is_in_its_files(
     run.stop()
     assert run.join(30)
     assert kit.open(tmp_path / "run").frame()["sym"].tolist() == ["late"]
+
+
+def test_what_is_in_it_has_one_name_each(fill: kit.Marker, tmp_path) -> None:
+    """Seen to fail when the number of all events is called as the recorder is, and 1 is many."""
+    run = kit.session(tmp_path / "run")
+    run.record(fill)
+    run.aggregate(fill, name="how-many")
+    with run:
+        fill(1, "a")
+    kept = opened(tmp_path / "run")
+    assert "1 event in 1 file, 1 aggregate, 0 triggers, complete>" in repr(kept)
+    page = kept._repr_html_()
+    assert page.count(">events</th>") == 1
+    assert "1 event in 1 file<" in page
+    kept.unfinished.append(Unfinished(tmp_path / "half", "nobody knows"))
+    assert "1 unfinished file beside it" in repr(kept)
 
 
 def test_what_comes_later_has_its_columns(fill: kit.Marker, tmp_path) -> None:

@@ -1,5 +1,8 @@
 """The panel's session: what is connected is saved in a folder, and opened again in the tabs."""
 
+import shutil
+from pathlib import Path
+
 import pytest
 
 import kit
@@ -55,6 +58,7 @@ def test_it_shows_how_much_is_saved_while_it_is(state, fill, folder):
     assert state.sessions.shown()["facts"] == [["events", "5 events", "saved.fill"]]
     state.sessions.end()
     assert state.sessions.shown()["facts"] == [["events", "5 events", "saved.fill"]]
+    assert state.sessions.says().endswith(": 1 file of events.")
 
 
 def test_what_is_connected_is_saved_and_shown_again(state, fill, query, folder):
@@ -211,6 +215,29 @@ def test_a_file_that_was_saved_is_opened_too(state, fill, query, tmp_path):
     state.sessions.open(str(saved))
     assert len(state.sessions.opened.events) == 7
     assert state.sessions.opened.latest[0][4].startswith("qty=3 sym=<b>")
+
+
+def test_what_is_unfinished_is_named(state, fill, query, folder):
+    """Of a session whose program was killed, too. Red where opening leaves them out."""
+    state.toggle("saved.fill", "record")
+    state.sessions.begin(folder)
+    run(fill, query)
+    half = Path(folder, ".events-000002.kit.4194304-1-00000000.00000000.partial")
+    half.write_bytes(b"half")
+    stray = Path(folder, "other-000001.kit")
+    shutil.copy(Path(folder, "events-000001.kit"), stray)
+    killed = shutil.copytree(folder, folder + "-killed")
+    state.sessions.end()
+    for each in (folder, str(killed)):
+        state.sessions.open(each)
+        assert state.sessions.wrong == ""
+        assert len(state.sessions.opened.events) == 6
+        (first, *of_half), (second, *of_stray) = state.sessions.shown()["facts"][-2:]
+        assert (first, second) == (half.name, stray.name)
+        assert of_half[0] == of_stray[0] == "unfinished"
+        assert "'events-000002.kit'" in of_half[1]
+        assert "no recorder" in of_stray[1]
+    assert "not stopped in an orderly way" in state.sessions.opened.title
 
 
 def test_closing_the_panel_ends_its_session(fill, query, folder):
