@@ -232,12 +232,12 @@ class SpanCall:
             For what a span cannot decorate.
         """
         span: Span = self  # type: ignore[assignment] # nothing else is one
-        fields = span.format.fields if span.format is not None else None
-        if len(args) == 1 and not kwargs:
+        if len(args) == 1 and not kwargs and type(args[0]) not in _VALUES:
             value = args[0]
-            if fields == ():
-                if callable(value) or hasattr(type(value), "__get__"):
-                    return span.wrap(value)
-            elif fields is not None and type(value) not in _VALUES:
+            if span.format is None:
+                pass  # it is waited for: nobody knows its fields
+            elif span.format.fields:
                 span._decorate(value, 2)
+            elif callable(value) or hasattr(type(value), "__get__"):
+                return span.wrap(value)
         return Timing(span, args, kwargs)
