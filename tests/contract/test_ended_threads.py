@@ -119,18 +119,16 @@ def test_rule_28_memory_does_not_grow_with_threads_that_have_ended(unique, tmp_p
 
     tracemalloc.start()
     try:
-        for _ in range(2):
-            other_identifiers(fire)
-            one_after_another(fire, 200)
+        other_identifiers(fire)
+        one_after_another(fire, 200)
         before = measured()
-        for _ in range(2):
-            other_identifiers(fire)
-            one_after_another(fire, 200)
+        other_identifiers(fire)
+        one_after_another(fire, 200)
         grown = measured() - before
     finally:
         tracemalloc.stop()
         getattr(started, "stop", lambda: None)()
-    assert grown / 800 < 32, f"{grown / 800:.0f} bytes a thread"
+    assert grown / 400 < 32, f"{grown / 400:.0f} bytes a thread"
 
 
 @pytest.mark.parametrize("mode", MODES)
@@ -224,10 +222,8 @@ def test_rule_28_sums_are_exact_while_threads_come_and_go(
 
     with kit.record(m, capacity=20, mode=mode, path=path) as events:
         background(start_threads)
-        deadline, looks = time.monotonic() + (30 if LONG else 2), 0
         try:
-            while time.monotonic() < deadline or looks < 20:
-                looks += 1
+            for _ in range(10_000 if LONG else 500):
                 before = len(done)
                 capture = events.snapshot()
                 after = len(begun)
