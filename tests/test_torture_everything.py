@@ -58,8 +58,11 @@ def test_it_finds_a_count_that_a_connection_has_lost(monkeypatch):
 
 def test_it_finds_that_nobody_waits_for_dispatches(monkeypatch):
     monkeypatch.setattr(grace, "synchronize", lambda timeout=None: None)
-    found = run(10, "fire", "churn")
-    assert "after disconnect(wait=True) had returned" in broken(found)
+    for seed in range(5):
+        found = broken(run(2, "fire", "churn", seed=seed))
+        if found:
+            break
+    assert "after disconnect(wait=True) had returned" in found
 
 
 def test_it_finds_an_event_that_is_recorded_twice(monkeypatch):

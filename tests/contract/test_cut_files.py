@@ -25,8 +25,7 @@ class Reports(logging.Handler):
 logging.getLogger("kit").addHandler(Reports())
 m = kit.marker("cut.m", n=int, text=str)
 def cut(path, size):
-    program = "import os, sys; os.truncate(sys.argv[1], int(sys.argv[2]))"
-    subprocess.run([sys.executable, "-c", program, str(path), str(size)], check=True)
+    os.truncate(path, size)  # to who has it mapped it is the same as another process's
 def fire(numbers):
     for n in numbers:
         m(n, "x" * (n % 40))
@@ -68,14 +67,14 @@ def attempt(size):
     path, after = folder / f"{size}.kit", folder / f"{size}-after.kit"
     reports.clear()
     with kit.record("cut.m", capacity=capacity, mode=mode, path=path) as events:
-        fire(range(20_000))
+        fire(range(10_000))
         layout = events._file.layout  # the end of a piece, in the middle of a page
         size = layout.arena + 5 * layout.cell - 200 if size is None else size
         cut(path, size)
-        fire(range(20_000, 40_000))
-        whole(events, 40_000)
+        fire(range(10_000, 16_000))
+        whole(events, 16_000)
         left = numbers(events)
-        assert sorted(set(left)) == left and set(left) <= set(range(40_000))
+        assert sorted(set(left)) == left and set(left) <= set(range(16_000))
         if size == 500_001 and mode == "discard":
             assert left == list(range(len(left))) and len(left) > 1_000
         counts = events.frame().attrs["lost"].values()

@@ -20,7 +20,7 @@ from kit.markers.locks import inner
 from kit.markers.mode import mode as modes
 from kit.probes import capture_file
 from tests.contract.conftest import PATIENCE
-from tests.contract.tools import LONG
+from tests.contract.tools import LONG, until
 
 MODES = ["discard", "overwrite"]
 ENDED = (0, "ended threads")
@@ -119,18 +119,16 @@ def test_rule_28_memory_does_not_grow_with_threads_that_have_ended(unique, tmp_p
 
     tracemalloc.start()
     try:
-        for _ in range(2):
-            other_identifiers(fire)
-            one_after_another(fire, 200)
+        other_identifiers(fire)
+        one_after_another(fire, 200)
         before = measured()
-        for _ in range(2):
-            other_identifiers(fire)
-            one_after_another(fire, 200)
+        other_identifiers(fire)
+        one_after_another(fire, 200)
         grown = measured() - before
     finally:
         tracemalloc.stop()
         getattr(started, "stop", lambda: None)()
-    assert grown / 800 < 32, f"{grown / 800:.0f} bytes a thread"
+    assert grown / 400 < 32, f"{grown / 400:.0f} bytes a thread"
 
 
 class FiresAtItsEnd:
@@ -259,9 +257,9 @@ def test_rule_28_sums_are_exact_while_threads_come_and_go(
 
     with kit.record(m, capacity=20, mode=mode, path=path) as events:
         background(start_threads)
-        deadline, looks = time.monotonic() + (30 if LONG else 2), 0
+        looks = 0
         try:
-            while time.monotonic() < deadline or looks < 20:
+            while looks < (10_000 if LONG else 500) or len(done) < 500:
                 looks += 1
                 before = len(done)
                 capture = events.snapshot()
@@ -279,7 +277,8 @@ def test_rule_28_sums_are_exact_while_threads_come_and_go(
     assert len(events) + events.lost + events.overwritten == m.fired
     shown = [(thread.tid, thread.name) for thread in capture.threads]
     assert shown.count(ENDED) == 1
-    assert all(thread.rows for thread in capture.threads if thread.tid and not thread.lost)
+    # The system's thread may end a little later than it is joined.
+    until(lambda: all(t.rows for t in events.snapshot().threads if t.tid and not t.lost))
 
 
 @pytest.mark.parametrize("mode", MODES)

@@ -268,9 +268,10 @@ def closed(prefix, path):
 
 def shown(path):
     """All that a file says."""
-    frame = kit.open(path).frame()
+    opened = kit.open(path)
+    frame = opened.frame()
     attrs = {key: value for key, value in frame.attrs.items() if key != "damaged"}
-    return frame.to_json(), kit.open(path).markers().to_json(), repr(attrs)
+    return frame.to_json(), opened.markers().to_json(), repr(attrs)
 
 
 def test_rule_37_a_stopped_file_is_sealed_and_closed(closed):
