@@ -302,7 +302,7 @@ def defer(callback: Callable[[], object], *, cookie: Cookie | None = None) -> No
     >>> done
     [1]
     """
-    if cookie is None:
+    if cookie is None and not is_finalizing():  # nothing can be imported then
         from kit.markers.checks import check_runs  # which needs this module
 
         check_runs(callback, "a deferred callback")
