@@ -135,6 +135,7 @@ class Writer:
         context: tuple[Callable[[], object], ...],
         limit: int,
         failed: object = ...,
+        misfits: tuple[tuple[object, ...], list[str | None]] = ...,
     ) -> None: ...
     def __call__(self, ident: int, ts: int, args: tuple[Any, ...], /) -> None: ...
 

@@ -66,9 +66,9 @@ if TYPE_CHECKING:
 __all__ = ["MappedSink", "MappedStore"]
 
 _queue: Final = registry.updater.queue
-WHO, CODE, RECORD, TALLY, STATE = range(5)
+WHO, CODE, RECORD, TALLY, STATE, MISFITS = range(6)
 """What is in an event on its way: the thread, the code, the record, what counts it where it fails,
-and how far it has come: None, `WAITING`, or `DONE`, there or in a count."""
+how far it has come: None, `WAITING`, or `DONE`, there or in a count; what counts its misfits."""
 WAITING: Final = "waiting"
 DONE: Final = "done"
 FREE: Final = bytes(PIECE.size)
@@ -301,6 +301,8 @@ class MappedStore(Store):
             self._held = held
         elif events >= self.sub_buffer:
             self._seal(buffer, block)
+        for tally in event[MISFITS]:
+            tally.n += 1
 
     def _reopen(self) -> None:
         if self._settled:
@@ -905,7 +907,7 @@ class MappedSink(Sink):
 
     def _writing(self, code: int, functions: tuple[Callable[[], Any], ...]) -> Writer:
         sink, kinds, failed = self, self._kinds[code], self._failures[code]
-        arity = len(kinds) - len(functions)
+        arity, misfits = len(kinds) - len(functions), self.misfits_of(code)
 
         def write(ident: int, ts: int, args: tuple[Any, ...]) -> None:
             event: list[Any] | None = None
@@ -913,7 +915,8 @@ class MappedSink(Sink):
                 values: Sequence[Any] = args
                 if functions:
                     values = [*args[:arity], *[...] * (arity - len(args)), *ask(functions)]
-                event = [ident, code, encode(code, ts, kinds, values), failed, None]
+                made, missed = misfits.plain(values)
+                event = [ident, code, encode(code, ts, kinds, made), failed, None, missed]
                 sink.store.keep(event)
             except BaseException:
                 if event is None or event[STATE] is None:

@@ -218,9 +218,18 @@ class NativeSink(Sink):
     def _writer(self, code: int) -> Callable[[int, int, tuple[Any, ...]], None]:
         is_span = self.recorded[code][1].is_span
         context = tuple(self._context_functions)
-        failed = self._failures[code]
+        failed, misfits = self._failures[code], self.misfits_of(code)
         kinds = self._kinds(code)
-        return _c.Writer(self._blocks, code, kinds, is_span, context, TEXT_LIMIT, failed)
+        return _c.Writer(
+            self._blocks,
+            code,
+            kinds,
+            is_span,
+            context,
+            TEXT_LIMIT,
+            failed,
+            misfits=(misfits.counts, misfits.types),
+        )
 
     _writer_with_context = _writer
 
