@@ -51,8 +51,8 @@ def plain(kind: str, value: object) -> object:
     text     text, a path, a member of an ``Enum``, which is its name if it is no text itself
     =======  ====================================================================================
 
-    ``None``, ``pandas.NA``, ``pandas.NaT`` and ``numpy.ma.masked`` are missing. A number is what has
-    ``__index__`` or ``__float__`` and no length; arrays without dimensions are what is in them.
+    ``None``, ``pandas.NA``, ``pandas.NaT`` and ``numpy.ma.masked`` are missing. A number is what
+    has ``__index__`` or ``__float__`` and no length; an array without dimensions is what is in it.
 
     Of subclasses of int, float and str only the methods of the built-in type are called. What other
     types have for this is code of the program's, which runs here: whoever calls has reserved
@@ -121,7 +121,7 @@ def _text(of: type, value: Any) -> object:
 
 
 def _number(of: type, value: Any) -> Any:
-    """Return a number, of exactly int or float where it is of a built-in type; None if it is none."""
+    """Return a number, where it is a built-in one of exactly its type; None for what is none."""
     if issubclass(of, int):
         return int.__pos__(value)
     if issubclass(of, float):

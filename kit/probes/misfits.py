@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from kit.markers.format import Format
 
-__all__ = ["Misfit", "Misfits", "missing_fields", "odd"]
+__all__ = ["Misfit", "Misfits", "fields_text", "odd"]
 
 _EXACT: Final = {"d": int, "f": float, "b": bool, "s": str, "k": str}
 _LIMIT: Final = 1 << 63
@@ -37,7 +37,7 @@ class Misfit(NamedTuple):
     ----------
     marker, field : str
         ``"*"`` is the marker of a context field.
-    count : int
+    number : int
         How many there were.
     kind : str
         The letter of what the field is, see `kit.probes.checks.KINDS`.
@@ -47,7 +47,7 @@ class Misfit(NamedTuple):
 
     marker: str
     field: str
-    count: int
+    number: int
     kind: str
     type: str | None
 
@@ -55,7 +55,7 @@ class Misfit(NamedTuple):
     def message(self) -> str:
         """What a warning says."""
         of = "context" if self.marker == "*" else f"marker {self.marker!r}:"
-        values = "1 value" if self.count == 1 else f"{self.count:,} values"
+        values = "1 value" if self.number == 1 else f"{self.number:,} values"
         first = "was not given" if self.type is None else f"was a {self.type}"
         return (
             f"{of} field {self.field!r} is {_TYPES[self.kind]}, and {values} did not fit "
@@ -65,7 +65,7 @@ class Misfit(NamedTuple):
 
     def __str__(self) -> str:
         of = self.field if self.marker == "*" else f"{self.marker}: {self.field}"
-        return f"{of}, {self.count:,}" + (f", first a {self.type}" if self.type else "")
+        return f"{of}, {self.number:,}" + (f", first a {self.type}" if self.type else "")
 
 
 class Misfits:
@@ -101,7 +101,7 @@ class Misfits:
         missed = []
         for place, kind in enumerate(self.kinds):
             # The marker may have been declared anew, with other fields.
-            value = values[place] if place < len(values) else ...
+            value: Any = values[place] if place < len(values) else ...
             of = type(value)
             if of is not _EXACT[kind] or (of is int and not -_LIMIT <= value < _LIMIT):
                 fitting = plain(kind, value)
@@ -141,12 +141,12 @@ class Misfits:
         ]
 
 
-def missing_fields(misfits: Sequence[Misfit]) -> str:
+def fields_text(misfits: Sequence[Misfit]) -> str:
     """Say which fields they are, in one line.
 
     Examples
     --------
-    >>> missing_fields([Misfit("orders.fill", "qty", 1200, "d", "Decimal")])
+    >>> fields_text([Misfit("orders.fill", "qty", 1200, "d", "Decimal")])
     'orders.fill: qty, 1,200, first a Decimal'
     """
     return "; ".join(map(str, misfits))

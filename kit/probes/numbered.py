@@ -136,7 +136,7 @@ class NumberedFiles:
     def _save_dispatches(self, name: str, recorder: Recorder) -> None:
         """Save what was observed of dispatches, which was in memory until now."""
         frames = import_room("kit.frames")
-        capture = recorder.snapshot()
+        capture = recorder.frozen()
         threads = tuple(replace(each, rows=[]) for each in capture.threads)
         path = self.folder / f"{name}.dispatches.parquet"
         frames.save(replace(capture, threads=threads), path)

@@ -288,10 +288,12 @@ class Session:
         waits = not inside() and not sys.is_finalizing()
         if thread is not None and waits and thread is not threading.current_thread():
             thread.join(_LONGEST_WAIT)
+            for recorder in self.recorders.values():
+                recorder.tell()
 
     def _stop_members(self, at: int | None) -> None:
         for recorder in self.recorders.values():
-            recorder.stop(at=at)
+            recorder.end(at=at)
         with batch():
             for counted in self.aggregates.values():
                 counted.stop()

@@ -8,6 +8,7 @@ from functools import cache, partial
 from threading import get_native_id
 from typing import TYPE_CHECKING, Any, Final
 
+from kit.markers.accounting import begun
 from kit.markers.choice import dispatcher
 from kit.markers.importing import import_room
 from kit.markers.mode import mode
@@ -194,8 +195,8 @@ class Sink(ABC):
                 key = (each.marker, each.field)
                 # A marker that was declared anew has a second code; context has no marker.
                 before = found.get(key)
-                more = 0 if before is None else before.count
-                found[key] = (before or each)._replace(count=each.count + more)
+                more = 0 if before is None else before.number
+                found[key] = (before or each)._replace(number=each.number + more)
         return list(found.values())
 
     def misfits_of(self, code: int) -> Misfits:
@@ -347,12 +348,13 @@ class _RowSink(Sink):
 
     def _writer(self, code: int) -> Writer:
         kinds = self.misfits_of(code).kinds
-        scope = {
+        scope: dict[str, Any] = {
             "__name__": __name__,
             "sink": self,
             "code": code,
             "failed": self._failures[code],
             "refused": _refused,
+            "begun": begun,
             "write_slowly": self._writer_with_context(code),
         }
         exec(_compiled(self.template, kinds, self.recorded[code][1].is_span), scope)
@@ -381,7 +383,12 @@ def write(ident, ts, args):
         failed.n += 1
         raise
     if unusual:
-        write_slowly(ident, ts, args)
+        try:
+            write_slowly(ident, ts, args)
+        except BaseException as error:
+            if not begun(write_slowly, error):
+                failed.n += 1
+            raise
         return
 """
 
