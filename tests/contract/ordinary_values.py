@@ -202,7 +202,14 @@ def between(page: str) -> str:
     return page.partition(BEGIN)[2].partition(END)[0].strip()
 
 
+def replaced(page: str, table: str) -> str:
+    """Return the page with another table between the two comments."""
+    before, _, rest = page.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not end:
+        raise ValueError(f"there is no {BEGIN} followed by {END}")
+    return f"{before}{BEGIN}\n{table}\n{END}{after}"
+
+
 if __name__ == "__main__":
-    page = PAGE.read_text()
-    old = between(page)
-    PAGE.write_text(page.replace(old, table(found("values.ordinary"))) if old else page)
+    PAGE.write_text(replaced(PAGE.read_text(), table(found("values.ordinary"))))
