@@ -159,6 +159,7 @@ class Adder:
         plain: Callable[[object], object],
         odd: Callable[[Any], tuple[int, int]],
         failed: object = ...,
+        key_of: Callable[[Any], object] = ...,
     ) -> None: ...
     def __call__(self, ident: int, ts: int, args: tuple[Any, ...], /) -> None: ...
 

@@ -101,7 +101,7 @@ class KitWarning(UserWarning):
 
 
 class MisfitWarning(KitWarning):
-    """Values did not fit their field and are missing; the message names the field and the remedy."""
+    """Values did not fit a field and are missing; the message names the field and the remedy."""
 
 
 class UnmatchedPatternWarning(KitWarning):

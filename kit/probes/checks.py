@@ -17,7 +17,17 @@ if TYPE_CHECKING:
 
     Writer = Callable[[int, int, tuple[Any, ...]], None]
 
-__all__ = ["KINDS", "columns", "fits", "name_of", "plain", "strictly", "whole"]
+__all__ = [
+    "KINDS",
+    "columns",
+    "fits",
+    "name_of",
+    "number",
+    "plain",
+    "recorded",
+    "strictly",
+    "whole",
+]
 
 KINDS: Final[dict[type, str]] = {int: "d", float: "f", bool: "b", str: "s", Label: "k"}
 """A letter for each type of a field."""
@@ -182,6 +192,40 @@ _PLAIN: Final[dict[str, Callable[[type, Any], object]]] = {
     "s": _text,
     "k": _text,
 }
+
+
+def recorded(kind: str, value: object) -> object:
+    """Return what a value stands for in a column where it fits, and else the value itself.
+
+    Examples
+    --------
+    >>> recorded("d", 7.0), recorded("d", 7.5)
+    (7, 7.5)
+    """
+    made = plain(kind, value)
+    return value if made is ... else made
+
+
+def number(value: Any) -> int | float | None:
+    """Return a value as a number of Python's own, of any size; None where it is none.
+
+    Examples
+    --------
+    >>> number(True), number(2**64), number("1")
+    (1, 18446744073709551616, None)
+    """
+    of = type(value)
+    if issubclass(of, int):
+        return int.__pos__(value)
+    made = plain("d", value)
+    if made is ...:
+        try:
+            made = operator.index(value)
+        except (MemoryError, RecursionError):
+            raise
+        except Exception:  # noqa: BLE001 - as in `plain`
+            made = plain("f", value)
+    return None if made is ... else made  # type: ignore[return-value] # of these two kinds
 
 
 def fits(value: object, kind: type) -> bool:

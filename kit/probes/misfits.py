@@ -56,7 +56,7 @@ class Misfit(NamedTuple):
         """What a warning says."""
         of = "context" if self.marker == "*" else f"marker {self.marker!r}:"
         values = "1 value" if self.number == 1 else f"{self.number:,} values"
-        first = "was not given" if self.type is None else f"was a {self.type}"
+        first = "was not given" if self.type is None else f"is of type {self.type}"
         return (
             f"{of} field {self.field!r} is {_TYPES[self.kind]}, and {values} did not fit "
             f"(the first {first}): missing in the frame; {_REMEDIES[self.kind]}, or declare the "
@@ -65,7 +65,7 @@ class Misfit(NamedTuple):
 
     def __str__(self) -> str:
         of = self.field if self.marker == "*" else f"{self.marker}: {self.field}"
-        return f"{of}, {self.number:,}" + (f", first a {self.type}" if self.type else "")
+        return f"{of}, {self.number:,}" + (f", first of type {self.type}" if self.type else "")
 
 
 class Misfits:
@@ -147,7 +147,7 @@ def fields_text(misfits: Sequence[Misfit]) -> str:
     Examples
     --------
     >>> fields_text([Misfit("orders.fill", "qty", 1200, "d", "Decimal")])
-    'orders.fill: qty, 1,200, first a Decimal'
+    'orders.fill: qty, 1,200, first of type Decimal'
     """
     return "; ".join(map(str, misfits))
 

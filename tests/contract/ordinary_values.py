@@ -6,7 +6,7 @@ the page. A test fails where the page says something else.
 
 from __future__ import annotations
 
-import datetime
+import datetime as dt
 import enum
 from decimal import Decimal
 from fractions import Fraction
@@ -30,7 +30,7 @@ class Side(enum.IntEnum):
     BUY = 1
 
 
-class Mixed(str, enum.Enum):
+class Mixed(str, enum.Enum):  # noqa: UP042 - the older way, which is not the same
     RED = "red"
 
 
@@ -121,9 +121,9 @@ def values() -> dict[str, Any]:
         "`pandas.Timestamp('2020-01-01')`": pd.Timestamp("2020-01-01"),
         "`pandas.Timedelta(5)`": pd.Timedelta(5),
         "`pandas.Series([1])`": pd.Series([1]),
-        "`datetime.date(2020, 1, 1)`": datetime.date(2020, 1, 1),
-        "`datetime.datetime(2020, 1, 1)`": datetime.datetime(2020, 1, 1),  # noqa: DTZ001
-        "`datetime.timedelta(seconds=1)`": datetime.timedelta(seconds=1),
+        "`datetime.date(2020, 1, 1)`": dt.date(2020, 1, 1),
+        "`datetime.datetime(2020, 1, 1)`": dt.datetime(2020, 1, 1),  # noqa: DTZ001
+        "`datetime.timedelta(seconds=1)`": dt.timedelta(seconds=1),
         "`''`": "",
         "`'1'`": "1",
         "`b'1'`": b"1",
@@ -168,7 +168,9 @@ def found(name: str, **options: Any) -> dict[str, list[str]]:
         fire(*[value] * len(FIELDS))
         alone.end()
         misfits = alone.misfits.get(name, {})
-        shown[text] = [MISFIT if f"f{place}" in misfits else MISSING for place in range(len(FIELDS))]
+        shown[text] = [
+            MISFIT if f"f{place}" in misfits else MISSING for place in range(len(FIELDS))
+        ]
     together.end()
     frame = together.frozen().frame(name)
     for place in range(len(FIELDS)):
@@ -180,7 +182,11 @@ def found(name: str, **options: Any) -> dict[str, list[str]]:
                 assert row[place] == MISSING
                 row[place] = _shown(value)
         count = sum(row[place] == MISFIT for row in shown.values())
-        assert frame.attrs["misfits"][name][f"f{place}"] == together.misfits[name][f"f{place}"] == count
+        assert (
+            frame.attrs["misfits"][name][f"f{place}"]
+            == together.misfits[name][f"f{place}"]
+            == count
+        )
     return shown
 
 

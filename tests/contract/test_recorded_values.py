@@ -197,8 +197,8 @@ def test_rule_31_numbers_of_numpy_fit_as_python_s_do(unique):
 def test_rule_31_ordinary_values_are_what_the_page_says(unique, tmp_path, where):
     """Every value in every type of field; `python -m tests.contract.ordinary_values` writes it.
 
-    Seen to fail when a value is left out of the page, and when one dispatcher takes a value that the
-    other one does not.
+    Seen to fail when a value is left out of the page, and when a dispatcher takes one that the
+    other does not.
     """
     pytest.importorskip("pandas")
     from tests.contract.ordinary_values import PAGE, between, found, table
@@ -212,8 +212,8 @@ def test_rule_31_ordinary_values_are_what_the_page_says(unique, tmp_path, where)
 def test_rule_31_what_does_not_fit_is_said_once_a_field_and_not_at_the_site(unique):
     """By `stop`, `snapshot` and `frame`, also where warnings are errors, which they are here.
 
-    Seen to fail when only a frame says how many there are, when the site warns, when a field is told
-    of twice, and when a second field is not told of.
+    Seen to fail when only a frame says how many there are, when the site warns, when a field is
+    told of twice, and when a second field is not told of.
     """
     m = kit.marker(unique("m"), qty=int, px=float, sym=str)
     with kit.record(m.name) as recorder:
@@ -226,10 +226,10 @@ def test_rule_31_what_does_not_fit_is_said_once_a_field_and_not_at_the_site(uniq
             recorder.snapshot()
         qty, sym = [str(each.message) for each in said]
         assert f"'{m.name}': field 'qty' is int, and 3 values did not fit" in qty
-        assert "first was a str" in qty
+        assert "first is of type str" in qty
         assert "int(value)" in qty
         assert "'sym' is str" in sym
-        assert "first was a bytes" in sym
+        assert "first is of type bytes" in sym
         m("one", Decimal("1.5"), b"x")
     recorder.snapshot()
     recorder.frame()
@@ -237,7 +237,7 @@ def test_rule_31_what_does_not_fit_is_said_once_a_field_and_not_at_the_site(uniq
     assert recorder.misfits == recorder.frame().attrs["misfits"]
     assert ", 8 values that did not fit" in repr(recorder)
     html = recorder._repr_html_()
-    assert f"{m.name}: qty, 4, first a str; {m.name}: sym, 4, first a bytes" in html
+    assert f"{m.name}: qty, 4, first of type str; {m.name}: sym, 4, first of type bytes" in html
     assert ">none<" not in html
     recorder.clear()
     assert recorder.misfits == {}
