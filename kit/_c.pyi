@@ -137,6 +137,7 @@ class Writer:
         limit: int,
         failed: object = ...,
         lost: bool = ...,
+        misfits: tuple[tuple[object, ...], list[str | None]] = ...,
     ) -> None: ...
     def __call__(self, ident: int, ts: int, args: tuple[Any, ...], /) -> None: ...
 
@@ -160,6 +161,7 @@ class Adder:
         plain: Callable[[object], object],
         odd: Callable[[Any], tuple[int, int]],
         failed: object = ...,
+        key_of: Callable[[Any], object] = ...,
     ) -> None: ...
     def __call__(self, ident: int, ts: int, args: tuple[Any, ...], /) -> None: ...
 

@@ -17,6 +17,7 @@ __all__ = [
     "KitError",
     "KitWarning",
     "LitmusError",
+    "MisfitWarning",
     "NotConnectedError",
     "SimulationError",
     "UnmatchedPatternWarning",
@@ -97,6 +98,10 @@ class SimulationError(KitError, ValueError):
 
 class KitWarning(UserWarning):
     """Base of the kit's warnings."""
+
+
+class MisfitWarning(KitWarning):
+    """Values did not fit a field and are missing; the message names the field and the remedy."""
 
 
 class UnmatchedPatternWarning(KitWarning):

@@ -37,6 +37,7 @@ struct Adder {
     double scale;          /* of the sketch; 0: none */
     PyObject *plain;       /* called for what a value of an unusual type stands for */
     PyObject *odd;         /* called for the buckets of an unusual number */
+    PyObject *key_of;      /* called for what a key of unusual values stands for; or NULL */
     long long dropped;
     Tally *failed;         /* events that could not be added */
 };
@@ -285,6 +286,14 @@ find_cell(Adder *self, Reader *reader, const Event *event)
             }
             PyErr_Clear();
         }
+    }
+    if (UNLIKELY(cell == NULL) && self->key_of != NULL && self->key_count > 0) {
+        /* A new one, or it holds what is recorded as something else. */
+        PyObject *made = PyObject_CallOneArg(self->key_of, key);
+        Py_DECREF(key);
+        if (made == NULL)
+            return NULL;
+        key = made;
     }
     if (UNLIKELY(cell == NULL)) {
         bool full;
@@ -540,13 +549,14 @@ static int
 adder_fill(PyObject *made, PyObject *args, PyObject *kwargs)
 {
     static char *names[] = {"tables", "value",   "keys", "is_span", "log2",
-                            "even",   "scale",   "plain", "odd",    "failed", NULL};
+                            "even",   "scale",   "plain", "odd",    "failed",
+                            "key_of", NULL};
     Adder *self = (Adder *)made;
-    PyObject *tables, *value, *keys, *log2, *even, *plain, *odd, *failed = NULL;
+    PyObject *tables, *value, *keys, *log2, *even, *plain, *odd, *failed = NULL, *key_of = NULL;
     int is_span;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!OO!pOOdOO|O!", names, kit_Tables, &tables, &value,
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!OO!pOOdOO|O!O", names, kit_Tables, &tables, &value,
                                      &PyTuple_Type, &keys, &is_span, &log2, &even, &self->scale,
-                                     &plain, &odd, kit_Tally, &failed))
+                                     &plain, &odd, kit_Tally, &failed, &key_of))
         return -1;
     self->call = adder_call;
     self->is_span = is_span;
@@ -584,6 +594,7 @@ adder_fill(PyObject *made, PyObject *args, PyObject *kwargs)
     self->tables = (Tables *)Py_NewRef(tables);
     self->plain = Py_NewRef(plain);
     self->odd = Py_NewRef(odd);
+    self->key_of = Py_XNewRef(key_of);
     self->failed = failed != NULL ? (Tally *)Py_NewRef(failed)
                                   : (Tally *)PyObject_CallNoArgs((PyObject *)kit_Tally);
     return self->failed == NULL ? -1 : 0;
@@ -609,6 +620,7 @@ adder_traverse(Adder *self, visitproc visit, void *arg)
         Py_VISIT(self->keys[i].object);
     Py_VISIT(self->plain);
     Py_VISIT(self->odd);
+    Py_VISIT(self->key_of);
     return 0;
 }
 
@@ -624,6 +636,7 @@ adder_dealloc(Adder *self)
     PyMem_RawFree(self->keys);
     Py_XDECREF(self->plain);
     Py_XDECREF(self->odd);
+    Py_XDECREF(self->key_of);
     Py_XDECREF(self->failed);
     type->tp_free(self);
     Py_DECREF(type);

@@ -17,6 +17,8 @@ struct Writer {
     Py_ssize_t limit;    /* characters of text */
     size_t fixed;        /* bytes of a record without text */
     Tally *failed;       /* events that could not be written */
+    PyObject *misfits;   /* tuple: for each column a Tally; or NULL */
+    PyObject *types;     /* list: for each column of what type the first misfit was, or None */
     uint16_t code;
     bool is_span;
 };
@@ -188,6 +190,27 @@ make_plain(Writer *self, PyObject *value, char kind, PyObject **made, uint8_t *n
     return 0;
 }
 
+/* Note of what type a column's first misfit is. */
+static COLD int
+note_type(Writer *self, Py_ssize_t at, PyObject *value)
+{
+    if (self->types == NULL || value == Py_Ellipsis || at >= PyList_GET_SIZE(self->types) ||
+        PyList_GET_ITEM(self->types, at) != Py_None)
+        return 0;
+    PyObject *name = PyType_GetName(Py_TYPE(value));
+    return name == NULL ? -1 : PyList_SetItem(self->types, at, name);
+}
+
+/* Count what does not fit of an event that is there; no Python code runs. */
+static COLD void
+count_misfits(Writer *self, const uint8_t *notes)
+{
+    for (Py_ssize_t i = 0; self->misfits != NULL && i < self->columns; i++) {
+        if (notes[i] == NOTE_MISFIT)
+            kit_count(&((Tally *)PyTuple_GET_ITEM(self->misfits, i))->n);
+    }
+}
+
 static size_t
 write_plain(Writer *self, char *record, int64_t ts, PyObject *const *made, const uint8_t *before)
 {
@@ -285,7 +308,10 @@ write_slowly(Writer *self, Reader *reader, const Event *event)
         /* The marker may have been declared anew, with other fields. */
         made[at] = NULL;
         notes[at] = NOTE_MISFIT;
-        if (i < event->count && make_plain(self, event->fields[i], kinds[at], &made[at], &notes[at]) < 0)
+        if (i >= event->count)
+            continue;
+        if (make_plain(self, event->fields[i], kinds[at], &made[at], &notes[at]) < 0 ||
+            (notes[at] == NOTE_MISFIT && note_type(self, at, event->fields[i]) < 0))
             goto out;
     }
     for (Py_ssize_t i = 0; at < columns; i++, at++) {
@@ -299,6 +325,8 @@ write_slowly(Writer *self, Reader *reader, const Event *event)
             continue;
         }
         int result = make_plain(self, value, kinds[at], &made[at], &notes[at]);
+        if (result == 0 && notes[at] == NOTE_MISFIT)
+            result = note_type(self, at, value);
         Py_DECREF(value);
         if (result < 0)
             goto out;
@@ -326,6 +354,7 @@ write_slowly(Writer *self, Reader *reader, const Event *event)
     else {
         block = buffer->current;
         size_t size = write_plain(self, block->data + *kit_used(block), event->ts, made, notes);
+        count_misfits(self, notes);
         if (kit_commit(store, buffer, block, size) < 0)
             PyErr_Clear(); /* the event is kept; there was no memory for what comes after it */
     }
@@ -468,14 +497,15 @@ static int
 writer_fill(PyObject *made, PyObject *args, PyObject *kwargs)
 {
     static char *names[] = {"store",   "code",  "kinds",  "is_span",
-                            "context", "limit", "failed", "lost", NULL};
+                            "context", "limit", "failed", "lost", "misfits", NULL};
     Writer *self = (Writer *)made;
-    PyObject *store, *kinds, *context, *failed = NULL;
+    PyObject *store, *kinds, *context, *failed = NULL, *misfits = NULL, *types = NULL;
     int code, is_span, lost = 0;
     Py_ssize_t limit;
-    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!iSpO!n|O!p", names, kit_Store, &store, &code,
-                                     &kinds, &is_span, &PyTuple_Type, &context, &limit, kit_Tally,
-                                     &failed, &lost))
+    if (!PyArg_ParseTupleAndKeywords(args, kwargs, "O!iSpO!n|O!p(O!O!)", names, kit_Store, &store,
+                                     &code, &kinds, &is_span, &PyTuple_Type, &context, &limit,
+                                     kit_Tally, &failed, &lost, &PyTuple_Type, &misfits,
+                                     &PyList_Type, &types))
         return -1;
     Py_ssize_t columns = PyBytes_GET_SIZE(kinds);
     Py_ssize_t fields = columns - PyTuple_GET_SIZE(context) - (is_span ? 2 : 0);
@@ -490,6 +520,13 @@ writer_fill(PyObject *made, PyObject *args, PyObject *kwargs)
             return -1;
         }
     }
+    for (Py_ssize_t i = 0; misfits != NULL && i < columns; i++) {
+        if (PyTuple_GET_SIZE(misfits) != columns ||
+            !Py_IS_TYPE(PyTuple_GET_ITEM(misfits, i), kit_Tally)) {
+            PyErr_SetString(PyExc_ValueError, "misfits are counted by a tally for each column");
+            return -1;
+        }
+    }
     PyObject *described = ((Store *)store)->kinds;
     if (code >= PyList_GET_SIZE(described) ||
         PyObject_RichCompareBool(PyList_GET_ITEM(described, code), kinds, Py_EQ) != 1) {
@@ -501,6 +538,8 @@ writer_fill(PyObject *made, PyObject *args, PyObject *kwargs)
     self->code = (uint16_t)code;
     self->kinds = Py_NewRef(kinds);
     self->context = PyTuple_GET_SIZE(context) > 0 ? Py_NewRef(context) : NULL;
+    self->misfits = Py_XNewRef(misfits);
+    self->types = Py_XNewRef(types);
     self->fields = lost ? LOST : fields;
     self->columns = columns;
     self->limit = limit;
@@ -525,6 +564,8 @@ writer_traverse(Writer *self, visitproc visit, void *arg)
     Py_VISIT(Py_TYPE(self));
     Py_VISIT(self->store);
     Py_VISIT(self->context);
+    Py_VISIT(self->misfits);
+    Py_VISIT(self->types);
     return 0;
 }
 
@@ -537,6 +578,8 @@ writer_dealloc(Writer *self)
     Py_XDECREF(self->kinds);
     Py_XDECREF(self->context);
     Py_XDECREF(self->failed);
+    Py_XDECREF(self->misfits);
+    Py_XDECREF(self->types);
     type->tp_free(self);
     Py_DECREF(type);
 }

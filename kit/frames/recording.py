@@ -103,7 +103,7 @@ class Recording:
 
     def __repr__(self) -> str:
         counts = (self.lost, self.overwritten, self.skipped, self.lost_dispatches, self.failed)
-        missing = missing_text(*counts)
+        missing = missing_text(*counts, _total(self.stored, "misfits"))
         return f"<Recording: {len(self):,} events of {len(self.names)} markers{missing}>"
 
     def events(self, name: str | None = None) -> pd.DataFrame:

@@ -1,19 +1,9 @@
 """Recorded values of one field → a column of one dtype.
 
-What fits a field does not depend on the other rows:
-
-=========  =================================================================================
-field      takes
-=========  =================================================================================
-int        ints of Python and NumPy from -2**63 to 2**63 - 1; not bools, not floats
-float      floats and ints of Python and NumPy (an int is rounded as ``float()`` does); not bools
-bool       bools of Python and NumPy
-str        text
-kit.Label  text
-=========  =================================================================================
-
-``None`` and `pandas.NA` are missing values. Anything else is a misfit: recorded as missing, and
-counted. Text beyond `kit.frames.text.TEXT_LIMIT` characters is cut, and counted.
+What fits a field does not depend on the other rows: `kit.probes.checks.plain` says what a value
+stands for, here as where it is recorded. ``None`` and what else is missing there is missing here;
+what does not fit is a misfit: recorded as missing, and counted. Text beyond
+`kit.frames.text.TEXT_LIMIT` characters is cut, and counted.
 """
 
 from __future__ import annotations
@@ -28,9 +18,10 @@ import pyarrow.compute as pc
 
 from kit.frames.schema import CATEGORIES, DTYPES, Kind
 from kit.frames.text import MARK, TEXT_LIMIT, escape
+from kit.probes.checks import plain
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from numpy.typing import NDArray
     from pandas.api.extensions import ExtensionArray
@@ -40,12 +31,19 @@ __all__ = ["NO_VALUE", "Values", "categorical", "column", "convert"]
 NO_VALUE: Final = object()
 """Stands for a value that a site did not pass; it fits no field."""
 
-_INTEGERS: Final = np.iinfo(np.int64)
 _NUMPY: Final[dict[Kind, type[np.generic]]] = {
     "int": np.int64,
     "stamp": np.int64,
     "float": np.float64,
     "bool": np.bool_,
+}
+_LETTERS: Final[dict[Kind, str]] = {
+    "int": "d",
+    "stamp": "d",
+    "float": "f",
+    "bool": "b",
+    "str": "s",
+    "label": "k",
 }
 # Exactly these types are taken without a look at the single values.
 _PLAIN: Final[dict[Kind, frozenset[type]]] = {
@@ -120,51 +118,12 @@ def _numbers(values: list[Any], gaps: bool, misfits: int, kind: Kind) -> Values:
 
 
 def _sieve(values: list[Any], kind: Kind) -> tuple[list[Any], bool, int]:
-    """Keep what fits, as the plain type; put None where a value is missing or does not fit."""
-    fit = _FITS[kind]
-    kept = [None if value is None or value is pd.NA else fit(value) for value in values]
-    missing = sum(value is None or value is pd.NA for value in values)
-    gaps = kept.count(None)
-    return kept, gaps > 0, gaps - missing
-
-
-# The conversions below call the built-in types' own methods, never one that a subclass defines: the
-# values come from the program under test, and its code must not run (or fail) here. So they are
-# asked for their type, and not for the `__class__` that `isinstance` looks at, too.
-
-
-def _fit_int(value: Any) -> int | None:
-    if issubclass(type(value), np.integer):
-        value = value.item()
-    if not issubclass(type(value), int) or type(value) is bool:
-        return None
-    value = int.__pos__(value)
-    return value if _INTEGERS.min <= value <= _INTEGERS.max else None
-
-
-def _fit_float(value: Any) -> float | None:
-    if issubclass(type(value), np.integer | np.floating):
-        value = float(value)
-    if issubclass(type(value), float):
-        return float.__pos__(value)
-    if not issubclass(type(value), int) or type(value) is bool:
-        return None
-    try:
-        return int.__float__(value)
-    except OverflowError:
-        return None
-
-
-def _fit_bool(value: Any) -> bool | None:
-    return bool(value) if type(value) in (bool, np.bool_) else None
-
-
-_FITS: Final[dict[Kind, Callable[[object], object]]] = {
-    "int": _fit_int,
-    "stamp": _fit_int,
-    "float": _fit_float,
-    "bool": _fit_bool,
-}
+    """Make values plain; put None where one is missing or does not fit, and count the latter."""
+    letter = _LETTERS[kind]
+    made = [None if value is None else plain(letter, value) for value in values]
+    misfits = sum(value is ... for value in made)
+    kept = [None if value is ... else value for value in made]
+    return kept, None in kept, misfits
 
 
 def _text(values: list[Any]) -> Values:
@@ -172,24 +131,18 @@ def _text(values: list[Any]) -> Values:
     types = set(map(type, values))
     if types <= {type(None)}:
         return Values(pa.nulls(len(values), pa.large_string()))
-    if not all(issubclass(each, str) for each in types - {type(None)}):
-        missing = sum(value is None or value is pd.NA for value in values)
-        values = [value if issubclass(type(value), str) else None for value in values]
-        misfits = sum(value is None for value in values) - missing
     if not types <= {str, type(None)}:
-        # The text itself: a kind of text of the program's own may do anything.
-        values = [None if value is None else str.__str__(value) for value in values]
+        values, _, misfits = _sieve(values, "str")
     try:
         data = pa.array(values, pa.large_string())
     except UnicodeEncodeError:
-        plain = False
+        simple = False
     else:
         longest = pc.max(pc.binary_length(data)).as_py() or 0
         marked = pc.any(pc.match_substring(data, MARK)).as_py()
-        plain = longest <= TEXT_LIMIT and not marked
-    if plain:
+        simple = longest <= TEXT_LIMIT and not marked
+    if simple:
         return Values(data, None, misfits)
-    values = [None if value is None else str.__str__(value) for value in values]
     cut = sum(value is not None and len(value) > TEXT_LIMIT for value in values)
     values = [None if value is None else escape(value[:TEXT_LIMIT]) for value in values]
     return Values(pa.array(values, pa.large_string()), None, misfits, cut)

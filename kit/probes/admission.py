@@ -27,6 +27,7 @@ from kit.markers.registry import registry
 from kit.markers.tally import Tally
 from kit.probes import clock
 from kit.probes.budgets import Budget
+from kit.probes.checks import KINDS, recorded
 from kit.probes.conditions import Condition
 from kit.probes.conditions.program import program_nodes
 from kit.probes.places import known_names, places
@@ -285,14 +286,25 @@ class Admitted:
         every: str,
     ) -> list[str]:
         """Write the lines that find out whether the condition is ``met``."""
-        codes = {name: place.code(scope, arguments) for name, place in used.items()}
+        codes: dict[str, str] = {}
+        # What fits is as it is recorded: of an unusual type it is made plain first.
+        made: list[str] = []
+        for name, place in used.items():
+            codes[name] = place.code(scope, arguments)
+            if place.argument is not None:
+                kind, local = KINDS[place.type], f"recorded{len(made)}"
+                exact = {"d": "int", "f": "float", "b": "bool"}.get(kind, "str")
+                made.append(f"{local} = {codes[name]}")
+                made.append(f"if {local}.__class__ is not {exact} and {local} is not None:")
+                made.append(f"    {local} = recorded({kind!r}, {local})")
+                codes[name] = local
 
         def value_of(values: tuple[Any, ...], name: str) -> Any:
             place = used.get(name)
             if place is None:
                 return None  # a field that this marker has not
             if place.argument is not None:
-                return values[place.argument]
+                return recorded(KINDS[place.type], values[place.argument])
             return place.constant if place.function is None else place.function()
 
         def slow(values: tuple[Any, ...]) -> bool | None:
@@ -305,10 +317,12 @@ class Admitted:
         source = condition.source(lambda name: codes.get(name, "None"))
         scope.update(source.scope)
         scope["slow"] = slow
+        scope["recorded"] = recorded
         gaps = " or ".join(f"{codes[n]} is None" for n in sorted(condition.needed) if n in codes)
         met = f"slow({every}) if {gaps} else " if gaps else ""
         return [
             "try:",
+            *_indented(made),
             f"    met = {met}True if ({source.text}) else False",
             "except Exception:",
             f"    met = slow({every})",

@@ -189,7 +189,12 @@ class Capture:
 
 
 def missing_text(
-    lost: int, overwritten: int, skipped: int, lost_dispatches: int, failed: int = 0
+    lost: int,
+    overwritten: int,
+    skipped: int,
+    lost_dispatches: int,
+    failed: int = 0,
+    misfits: int = 0,
 ) -> str:
     """Say what is missing, for the end of a line; nothing where nothing is.
 
@@ -204,6 +209,7 @@ def missing_text(
         (skipped, "skipped"),
         (failed, "failed"),
         (lost_dispatches, "dispatches lost"),
+        (misfits, "values that did not fit"),
     )
     return "".join(f", {count:,} {what}" for count, what in counts if count)
 

@@ -17,7 +17,17 @@ if TYPE_CHECKING:
 
     Writer = Callable[[int, int, tuple[Any, ...]], None]
 
-__all__ = ["KINDS", "columns", "fits", "plain", "strictly", "whole"]
+__all__ = [
+    "KINDS",
+    "columns",
+    "fits",
+    "name_of",
+    "number",
+    "plain",
+    "recorded",
+    "strictly",
+    "whole",
+]
 
 KINDS: Final[dict[type, str]] = {int: "d", float: "f", bool: "b", str: "s", Label: "k"}
 """A letter for each type of a field."""
@@ -26,6 +36,7 @@ MOST_EVENTS: Final = 1 << 48
 """What nobody has room for; a product of it and the size of an event still has 64 bits."""
 
 _INT64: Final = range(-(1 << 63), 1 << 63)
+_LARGEST: Final = 2.0**63
 
 
 def whole(number: int, what: str = "capacity") -> int:
@@ -43,10 +54,23 @@ def whole(number: int, what: str = "capacity") -> int:
 
 
 def plain(kind: str, value: object) -> object:
-    """Return what a value of an unusual type stands for; the C writer asks.
+    """Return what a value stands for in a column.
 
-    The built-in types' own methods are called, never one that a subclass defines: the values come
-    from the program under test, and its code must not run (or fail) here.
+    =======  ====================================================================================
+    column   takes
+    =======  ====================================================================================
+    int      a number that is whole and has at most 64 bits, whatever its type
+    float    a real number, rounded once, if that does not make a finite one infinite
+    bool     a number that is 0 or 1
+    text     text, a path, a member of an ``Enum``, which is its name if it is no text itself
+    =======  ====================================================================================
+
+    ``None``, ``pandas.NA``, ``pandas.NaT`` and ``numpy.ma.masked`` are missing. A number is what
+    has ``__index__`` or ``__float__`` and no length; an array without dimensions is what is in it.
+
+    Of subclasses of int, float and str only the methods of the built-in type are called. What other
+    types have for this is code of the program's, which runs here: whoever calls has reserved
+    nothing, and holds no lock.
 
     Parameters
     ----------
@@ -62,48 +86,150 @@ def plain(kind: str, value: object) -> object:
 
     Examples
     --------
-    >>> plain("f", True), plain("d", 2**64)
-    (Ellipsis, Ellipsis)
+    >>> plain("d", 7.0), plain("f", True), plain("d", 2**64), plain("b", 2)
+    (7, 1.0, Ellipsis, Ellipsis)
     """
     if value is None:
         return None
     try:
-        return _plain(kind, value)
+        # By their types, and not by `isinstance`, which asks a value for its `__class__`: a proxy
+        # that stands for nothing raises there, and one that stands for a text is none.
+        of = type(value)
+        if name_of(of) in _MISSING:
+            return None
+        if hasattr(of, "__len__") and issubclass(of, _of_module("numpy", "ndarray")):
+            inside = value[()] if value.ndim == 0 else value  # type: ignore[attr-defined, index]
+            return ... if type(inside) is of else plain(kind, inside)
+        return _PLAIN[kind](of, value)
     except (MemoryError, RecursionError):
         raise
     except Exception:  # noqa: BLE001 - whatever a type of the program's does when it is looked at
         return ...
 
 
-def _plain(kind: str, value: Any) -> object:
-    # By their types, and not by `isinstance`, which asks a value for its `__class__`: a proxy that
-    # stands for nothing raises there, and one that stands for a text is none.
-    of = type(value)
-    if of.__name__ == "NAType":
+name_of: Final[Callable[[type], str]] = type.__dict__["__name__"].__get__
+"""The name of a type, whatever its metaclass says."""
+
+_MISSING: Final = frozenset({"NAType", "NaTType", "MaskedConstant"})
+
+
+def _of_module(module: str, *names: str) -> tuple[type, ...]:
+    """Return types of a module, as far as it has been imported: else no value is of one.
+
+    While another thread is importing it, it has not all its names yet.
+    """
+    found = sys.modules.get(module)
+    return tuple(getattr(found, name) for name in names if hasattr(found, name))
+
+
+def _text(of: type, value: Any) -> object:
+    if issubclass(of, str):
+        return str.__str__(value)
+    if issubclass(of, _of_module("enum", "Enum")):
+        text = value.name
+    elif hasattr(of, "__fspath__"):
+        text = of.__fspath__(value)
+    else:
+        return ...
+    return str.__str__(text) if issubclass(type(text), str) else ...
+
+
+def _number(of: type, value: Any) -> Any:
+    """Return a number, where it is a built-in one of exactly its type; None for what is none."""
+    if issubclass(of, int):
+        return int.__pos__(value)
+    if issubclass(of, float):
+        return float.__pos__(value)
+    if issubclass(of, _of_module("numpy", "datetime64", "timedelta64")):
         return None
-    # While it is being imported on another thread, it has not all its names yet: then no value is
-    # of a type that it has yet to make.
-    numpy = sys.modules.get("numpy")
-    generic, floating = getattr(numpy, "generic", None), getattr(numpy, "floating", None)
-    if generic is not None and floating is not None and issubclass(of, generic):
-        value = float(value) if issubclass(of, floating) else value.item()
-        of = type(value)
-    if kind in "sk":
-        return str.__str__(value) if issubclass(of, str) else ...
-    if of is bool:
-        return value if kind == "b" else ...
-    if issubclass(of, int) and kind != "b":
-        return _whole(int.__pos__(value), kind)
-    return float.__pos__(value) if issubclass(of, float) and kind == "f" else ...
-
-
-def _whole(number: int, kind: str) -> object:
-    if kind == "d":
-        return number if number in _INT64 else ...
+    if issubclass(of, _of_module("numpy", "bool_", "complexfloating")):
+        value = value.item()
+        return int(value) if type(value) is bool else None
+    if issubclass(of, str | bytes) or not (hasattr(of, "__index__") or hasattr(of, "__float__")):
+        return None
+    if hasattr(of, "__len__") and value.shape != ():
+        return None
     try:
-        return float(number)
+        return int.__pos__(operator.index(value))
+    except TypeError:
+        return value
+
+
+def _whole(of: type, value: Any) -> Any:
+    """Return the int that a number is, ``...`` if it is none of 64 bits."""
+    number = _number(of, value)
+    if number is None:
+        return ...
+    if type(number) is not int:
+        if not abs(float(number)) <= _LARGEST:  # of a `Decimal` the int may have a billion digits
+            return ...
+        whole = int(number)
+        if whole != number:
+            return ...
+        number = whole
+    return number if number in _INT64 else ...
+
+
+def _real(of: type, value: Any) -> object:
+    number = _number(of, value)
+    if number is None:
+        return ...
+    try:
+        real = float(number)
     except OverflowError:
         return ...
+    if real - real == 0 or type(number) is float:
+        return real
+    # A NaN, or infinite. What has a ratio may have been finite.
+    return ... if real == real and hasattr(of, "as_integer_ratio") and number != real else real
+
+
+def _truth(of: type, value: Any) -> object:
+    number = _whole(of, value)
+    return number == 1 if number in (0, 1) else ...
+
+
+_PLAIN: Final[dict[str, Callable[[type, Any], object]]] = {
+    "d": _whole,
+    "f": _real,
+    "b": _truth,
+    "s": _text,
+    "k": _text,
+}
+
+
+def recorded(kind: str, value: object) -> object:
+    """Return what a value stands for in a column where it fits, and else the value itself.
+
+    Examples
+    --------
+    >>> recorded("d", 7.0), recorded("d", 7.5)
+    (7, 7.5)
+    """
+    made = plain(kind, value)
+    return value if made is ... else made
+
+
+def number(value: Any) -> int | float | None:
+    """Return a value as a number of Python's own, of any size; None where it is none.
+
+    Examples
+    --------
+    >>> number(True), number(2**64), number("1")
+    (1, 18446744073709551616, None)
+    """
+    of = type(value)
+    if issubclass(of, int):
+        return int.__pos__(value)
+    made = plain("d", value)
+    if made is ...:
+        try:
+            made = operator.index(value)
+        except (MemoryError, RecursionError):
+            raise
+        except Exception:  # noqa: BLE001 - as in `plain`
+            made = plain("f", value)
+    return None if made is ... else made  # type: ignore[return-value] # of these two kinds
 
 
 def fits(value: object, kind: type) -> bool:
@@ -111,7 +237,7 @@ def fits(value: object, kind: type) -> bool:
 
     Examples
     --------
-    >>> fits(1, int), fits(True, int), fits(2**63, int), fits(1, float), fits(None, str)
+    >>> fits(1, int), fits(1.5, int), fits(2**63, int), fits(1, float), fits(None, str)
     (True, False, False, True, True)
     """
     return plain(KINDS[kind], value) is not ...

@@ -57,6 +57,7 @@ if TYPE_CHECKING:
 
     from kit.markers import Marker
     from kit.markers.format import Format
+    from kit.markers.tally import Tally
     from kit.probes.capture import Row
     from kit.probes.capture_file import CaptureFile
 
@@ -66,10 +67,10 @@ if TYPE_CHECKING:
 __all__ = ["MappedSink", "MappedStore"]
 
 _queue: Final = registry.updater.queue
-WHO, CODE, RECORD, TALLY, STATE = range(5)
+WHO, CODE, RECORD, TALLY, STATE, MISFITS = range(6)
 """What is in an event on its way: the thread, the code, the record (empty where it is to be lost),
-what counts it where it fails, and how far it has come: None, `WAITING`, or `DONE`, there or in a
-count."""
+what counts it where it fails, how far it has come: None, `WAITING`, or `DONE`, there or in a count;
+what counts its misfits."""
 WAITING: Final = "waiting"
 DONE: Final = "done"
 FREE: Final = bytes(PIECE.size)
@@ -302,6 +303,8 @@ class MappedStore(Store):
             self._held = held
         elif events >= self.sub_buffer:
             self._seal(buffer, block)
+        for tally in event[MISFITS]:
+            tally.n += 1
 
     def _reopen(self) -> None:
         if self._settled:
@@ -883,7 +886,7 @@ class MappedSink(Sink):
         """Return what goes on in another file, with the registry's lock held."""
         return partial(self.store.rotate, self, file)
 
-    def end(self) -> None:
+    def lose_late(self) -> None:
         """Lose, and count, whatever comes from now on."""
         self.store.limit(0, 0)
 
@@ -925,7 +928,7 @@ class MappedSink(Sink):
         self, code: int, functions: tuple[Callable[[], Any], ...], *, lost: bool = False
     ) -> Writer:
         sink, kinds, failed = self, self._kinds[code], self._failures[code]
-        arity = len(kinds) - len(functions)
+        arity, misfits = len(kinds) - len(functions), self.misfits_of(code)
 
         def write(ident: int, ts: int, args: tuple[Any, ...]) -> None:
             event: list[Any] | None = None
@@ -933,8 +936,12 @@ class MappedSink(Sink):
                 values: Sequence[Any] = args
                 if functions:
                     values = [*args[:arity], *[...] * (arity - len(args)), *ask(functions)]
-                record = b"" if lost else encode(code, ts, kinds, values)
-                event = [ident, code, record, failed, None]
+                record = b""
+                missed: list[Tally] = []
+                if not lost:
+                    made, missed = misfits.plain(values)
+                    record = encode(code, ts, kinds, made)
+                event = [ident, code, record, failed, None, missed]
                 sink.store.keep(event)
             except BaseException:
                 if event is None or event[STATE] is None:

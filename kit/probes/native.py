@@ -198,7 +198,7 @@ class NativeSink(Sink):
 
         return go_on
 
-    def end(self) -> None:
+    def lose_late(self) -> None:
         """Lose, and count, whatever comes from now on."""
         self._blocks.limit(0, 0)
 
@@ -236,9 +236,19 @@ class NativeSink(Sink):
     ) -> Callable[[int, int, tuple[Any, ...]], None]:
         is_span = self.recorded[code][1].is_span
         context = tuple(self._context_functions)
-        failed = self._failures[code]
+        failed, misfits = self._failures[code], self.misfits_of(code)
         kinds = self._kinds(code)
-        return _c.Writer(self._blocks, code, kinds, is_span, context, TEXT_LIMIT, failed, lost)
+        return _c.Writer(
+            self._blocks,
+            code,
+            kinds,
+            is_span,
+            context,
+            TEXT_LIMIT,
+            failed,
+            lost,
+            (misfits.counts, misfits.types),
+        )
 
 
 def _memory(file: CaptureFile) -> _c.File:

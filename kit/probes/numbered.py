@@ -103,7 +103,7 @@ class NumberedFiles:
         self._failed.add(name)
         if last:
             # First: an event that a probe elsewhere brings after its last file would be nowhere.
-            recorder.end()
+            recorder.lose_late()
         events = len(recorder)
         try:
             events = recorder.rotate(None) if last else self._go_on(name, recorder)
@@ -139,7 +139,7 @@ class NumberedFiles:
     def _save_dispatches(self, name: str, recorder: Recorder) -> None:
         """Save what was observed of dispatches, which was in memory until now."""
         frames = import_room("kit.frames")
-        capture = recorder.snapshot()
+        capture = recorder.frozen()
         threads = tuple(replace(each, rows=[]) for each in capture.threads)
         path = self.folder / f"{name}.dispatches.parquet"
         frames.save(replace(capture, threads=threads), path)

@@ -10,11 +10,12 @@ from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from kit.errors import NotConnectedError, WouldDeadlockError
+from kit.errors import MisfitWarning, NotConnectedError, WouldDeadlockError
 from kit.markers import Connection, Marker, PatternConnection, batch, connect, grace
 from kit.markers.copying import stays
 from kit.markers.forking import RECORDINGS, reset_in_child
 from kit.markers.importing import import_room
+from kit.markers.readers import inside
 from kit.markers.registry import registry
 from kit.markers.reporting import report, warn
 from kit.probes import sealing
@@ -25,6 +26,7 @@ from kit.probes.cutoff import Cuts
 from kit.probes.facts import facts
 from kit.probes.files import absolute
 from kit.probes.leftovers import remove_dead
+from kit.probes.misfits import fields_text
 from kit.probes.sink import Sink, new_sink
 from kit.probes.stream import Stream
 
@@ -202,6 +204,7 @@ class Recorder:
         self._started = time.monotonic_ns()
         self._stopped: int | None = self._started
         self._cuts = Cuts()
+        self._told: set[tuple[str, str]] = set()
         if self._file is not None:
             self._file.started(self._started, {})
             sealing.watch(self._sink)
@@ -404,6 +407,22 @@ class Recorder:
         at : int, optional
             Leave out what is completed after this moment, in nanoseconds on the monotonic clock: a
             trigger passes that of its event, which is then the last one.
+
+        Warns
+        -----
+        MisfitWarning
+            Once for each field with values that did not fit it, when all is done.
+        """
+        self.end(at=at)
+        self.tell()
+
+    def end(self, *, at: int | None = None) -> None:
+        """Do what `stop` does, and warn of nothing.
+
+        Parameters
+        ----------
+        at : int, optional
+            As for `stop`.
         """
         try:
             handles = self._running.pop()
@@ -426,13 +445,13 @@ class Recorder:
         if over:
             sealing.close(self._sink)
 
-    def end(self) -> None:
+    def lose_late(self) -> None:
         """Lose, and count, what a dispatch still brings after `stop`, until `start`.
 
         For whoever goes on without it: it has a file, and what comes after the last one would be
         nowhere.
         """
-        self._sink.end()
+        self._sink.lose_late()
 
     def _waited(self) -> bool:
         """Wait for events that are being recorded; whether that could be done."""
@@ -574,7 +593,7 @@ class Recorder:
     # Counts.
 
     def __len__(self) -> int:
-        return len(self.snapshot()) if self._cuts else len(self._sink.store)
+        return len(self.frozen()) if self._cuts else len(self._sink.store)
 
     def __bool__(self) -> bool:
         return True  # an empty recorder is still a recorder
@@ -610,6 +629,27 @@ class Recorder:
         return sum(self._sink.failed().values())
 
     @property
+    def misfits(self) -> dict[str, dict[str, int]]:
+        """How many values did not fit their field, by marker and field; they are missing.
+
+        Of all events that were recorded since it began, or was cleared: those included that were
+        taken away or gave way. The marker of a context field is ``"*"``.
+        """
+        found: dict[str, dict[str, int]] = {}
+        for each in self._sink.misfits():
+            found.setdefault(each.marker, {})[each.field] = each.number
+        return found
+
+    def tell(self) -> None:
+        """Warn of each field with values that did not fit it, once; not where a site fires."""
+        if inside() or sys.is_finalizing():
+            return  # whoever reads it later is told
+        for each in self._sink.misfits():
+            if (each.marker, each.field) not in self._told:
+                self._told.add((each.marker, each.field))
+                warn(each.message, MisfitWarning)
+
+    @property
     def filtered(self) -> dict[str, dict[str, int]]:
         """How many events were kept back, by marker and reason."""
         found: dict[str, dict[str, int]] = {}
@@ -629,6 +669,26 @@ class Recorder:
         ----------
         at : int, optional
             Leave out what was completed after this moment.
+
+        Returns
+        -------
+        Capture
+
+        Warns
+        -----
+        MisfitWarning
+            Once for each field with values that did not fit it.
+        """
+        self.tell()
+        return self.frozen(at=at)
+
+    def frozen(self, *, at: int | None = None) -> Capture:
+        """Return what `snapshot` does, and warn of nothing.
+
+        Parameters
+        ----------
+        at : int, optional
+            As for `snapshot`.
 
         Returns
         -------
@@ -748,6 +808,11 @@ class Recorder:
         -------
         pandas.DataFrame
             Lost and overwritten counts are in its ``attrs``.
+
+        Warns
+        -----
+        MisfitWarning
+            Once for each field with values that did not fit it.
         """
         from kit import frames
 
@@ -813,7 +878,7 @@ class Recorder:
 
     def _missing(self) -> str:
         counts = (self.lost, self.overwritten, self.skipped, self.lost_dispatches, self.failed)
-        return missing_text(*counts)
+        return missing_text(*counts, sum(each.number for each in self._sink.misfits()))
 
     def _repr_html_(self) -> str:
         kept = "the first" if self.mode == "discard" else "the newest"
@@ -823,6 +888,9 @@ class Recorder:
             ("events", f"{len(self):,}, room for {kept} {self.capacity:,}"),
             ("missing", self._missing().removeprefix(", ") or "none"),
         ]
+        misfits = self._sink.misfits()
+        if misfits:
+            rows.append(("did not fit", fields_text(misfits)))
         if self.filtered:
             counts = Counter[str]()
             for reasons in self.filtered.values():

@@ -6,7 +6,6 @@ import struct
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from kit.probes.capture import TEXT_LIMIT
-from kit.probes.checks import plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,7 +37,7 @@ def encode(code: int, ts: int, kinds: bytes, values: Sequence[Any]) -> bytes:
     kinds : bytes
         The letters of its columns.
     values : sequence
-        One a column, or fewer where the marker was declared anew with more fields.
+        One a column, plain, see `kit.probes.misfits.Misfits`.
 
     Returns
     -------
@@ -54,9 +53,7 @@ def encode(code: int, ts: int, kinds: bytes, values: Sequence[Any]) -> bytes:
     texts: list[tuple[int, bytes]] = []
     notes = bytearray(len(kinds))
     for place, kind in enumerate(kinds.decode()):
-        value = values[place] if place < len(values) else ...
-        if value is not ...:
-            value = _plain(kind, value)
+        value = values[place]
         if value is None or value is ...:
             notes[place] = MISSING if value is None else MISFIT
             slots.append(bytes(8))
@@ -77,14 +74,6 @@ def encode(code: int, ts: int, kinds: bytes, values: Sequence[Any]) -> bytes:
     size = -(-end // 8) * 8
     head = HEAD.pack(size, code, NOTED if noted else 0, ts)
     return b"".join([head, *slots, tail, bytes(size - end)])
-
-
-def _plain(kind: str, value: Any) -> Any:
-    if kind == "f" and type(value) is float:
-        return value
-    if kind in "sk" and type(value) is str:
-        return value
-    return plain(kind, value)
 
 
 def _inline(text: bytes) -> bytes:

@@ -308,6 +308,8 @@ class Session:
         thread = self._thread
         if thread is not None and _may_wait() and thread is not threading.current_thread():
             self.join(_LONGEST_WAIT)
+            for recorder in self.recorders.values():
+                recorder.tell()
 
     def _end_here(self) -> None:
         """Write what is left, where it is over and no thread could be had that writes it.
@@ -322,7 +324,7 @@ class Session:
 
     def _stop_members(self, at: int | None) -> None:
         for recorder in self.recorders.values():
-            recorder.stop(at=at)
+            recorder.end(at=at)
         with batch():
             for counted in self.aggregates.values():
                 counted.stop()

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from functools import partial
+from functools import cache, partial
 from threading import get_native_id
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from kit.errors import KitError
+from kit.markers.accounting import begun
 from kit.markers.choice import dispatcher
 from kit.markers.format import Format
 from kit.markers.importing import import_room
@@ -16,16 +17,19 @@ from kit.markers.mode import mode
 from kit.markers.reporting import report
 from kit.markers.tally import Tally
 from kit.probes.capture import MOST_CODES, MOST_COLUMNS
-from kit.probes.checks import strictly
+from kit.probes.checks import columns, strictly
 from kit.probes.context import ask, context_functions, context_letters
+from kit.probes.misfits import Misfits, odd
 from kit.probes.store import DiscardStore, OverwriteStore, Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from types import CodeType
 
     from kit.markers import Connection, Marker
     from kit.markers.protocols import Observer
     from kit.probes.capture_file import CaptureFile
+    from kit.probes.misfits import Misfit
 
     Writer = Callable[[int, int, tuple[Any, ...]], None]
 
@@ -79,6 +83,7 @@ class Sink(ABC):
         self._told: set[int] = set()
         # By code: what could not be written. A writer counts it where it fails, without memory.
         self._failures: list[Tally] = []
+        self._misfits: dict[int, Misfits] = {}
         self._connections: tuple[Connection, ...] = ()
         self.clear()
 
@@ -86,6 +91,8 @@ class Sink(ABC):
         """Begin anew, with an empty store and no counts."""
         self._skipped_before = self._skipped()
         self._failed_before = self._failed()
+        for misfits in self._misfits.copy().values():
+            misfits.clear()
         self.undeclared = Tally()
         self.tell_undeclared()
         self.begin()
@@ -117,7 +124,7 @@ class Sink(ABC):
         """
         raise NotImplementedError
 
-    def end(self) -> None:
+    def lose_late(self) -> None:
         """Lose, and count, whatever comes from now on; for one that has a file."""
         raise NotImplementedError
 
@@ -191,6 +198,24 @@ class Sink(ABC):
     def failed(self) -> dict[str, int]:
         """How many events could not be written, whatever was the cause, by marker."""
         return dict(self._failed() - self._failed_before)
+
+    def misfits(self) -> list[Misfit]:
+        """What did not fit its field since the last `clear`, field by field."""
+        found: dict[tuple[str, str], Misfit] = {}
+        for code, misfits in self._misfits.copy().items():
+            marker, format = self.recorded[code]
+            for each in misfits.found(marker.name, format, self.context):
+                key = (each.marker, each.field)
+                # A marker that was declared anew has a second code; context has no marker.
+                before = found.get(key)
+                more = 0 if before is None else before.number
+                found[key] = (before or each)._replace(number=each.number + more)
+        return list(found.values())
+
+    def misfits_of(self, code: int) -> Misfits:
+        """Return what counts the misfits of a code, for its writer."""
+        kinds = columns(self.recorded[code][1], self.letters)
+        return self._misfits.setdefault(code, Misfits(kinds))
 
     def code(self, marker: Marker, format: Format) -> int | None:
         """Return the number that stands for a marker with a format; only updates ask.
@@ -341,18 +366,32 @@ class _RowSink(Sink):
 
     store: DiscardStore | OverwriteStore
 
+    template: str
+
     def _writer_with_context(self, code: int) -> Writer:
-        sink, functions, failed = self, self._context_functions, self._failures[code]
+        """Make what looks at each value; without context, too, where one is unusual."""
+        sink, failed, misfits = self, self._failures[code], self.misfits_of(code)
+        functions = self._context_functions
+        own = len(misfits.kinds) - len(functions)
 
         def write(ident: int, ts: int, args: tuple[Any, ...]) -> None:
             try:
+                if functions:
+                    args = (*args[:own], *[...] * (own - len(args)), *ask(functions))
+                made, missed = misfits.plain(args)
+                context = (tuple(made[own:]),) if functions else ()
+                row = (ts, code, tuple(made[:own]), *context)
                 store = sink.store
-                full = store.keep(ident, (ts, code, args, ask(functions)))
+                buffer = store.keep(ident, row)
             except BaseException:  # it is not there, nor lost
                 failed.n += 1
                 raise
-            if full is not None and isinstance(store, OverwriteStore):
-                store.seal(full)
+            if buffer is None:
+                return
+            for tally in missed:
+                tally.n += 1
+            if isinstance(store, OverwriteStore) and len(buffer.chunk.rows) >= store.chunk_size:
+                store.seal(buffer)
 
         return write
 
@@ -370,6 +409,52 @@ class _RowSink(Sink):
 
         return lose
 
+    def _writer(self, code: int) -> Writer:
+        kinds = self.misfits_of(code).kinds
+        scope: dict[str, Any] = {
+            "__name__": __name__,
+            "sink": self,
+            "code": code,
+            "failed": self._failures[code],
+            "refused": _refused,
+            "begun": begun,
+            "write_slowly": self._writer_with_context(code),
+        }
+        exec(_compiled(self.template, kinds, self.recorded[code][1].is_span), scope)
+        writer: Writer = scope["write"]
+        return writer
+
+
+@cache
+def _compiled(template: str, kinds: str, is_span: bool) -> CodeType:
+    """Compile a writer for values of some kinds: to look at them in a loop would take longer."""
+    timed = 2 * is_span  # its duration and its error are the dispatcher's
+    names = [f"v{place}" for place in range(len(kinds))]
+    look = _LOOK.replace("UNPACKED", "".join(f"{name}, " for name in names) or "()")
+    look = look.replace("ODD", odd(kinds[timed:], names[timed:]))
+    return compile(look + template, f"<recorder of {kinds}>", "exec")
+
+
+_LOOK: Final = """\
+def write(ident, ts, args):
+    try:
+        UNPACKED = args
+        unusual = ODD
+    except Exception:  # other fields by now, or a value that will not be looked at
+        unusual = True
+    except BaseException:
+        failed.n += 1
+        raise
+    if unusual:
+        try:
+            write_slowly(ident, ts, args)
+        except BaseException as error:
+            if not begun(write_slowly, error):
+                failed.n += 1
+            raise
+        return
+"""
+
 
 class DiscardSink(_RowSink):
     """Keeps the first events."""
@@ -381,36 +466,32 @@ class DiscardSink(_RowSink):
         # One store: a writer that loaded the old one finishes its event there.
         self.store = DiscardStore(self.capacity, self.dispatches_kept)
 
-    def _writer(self, code: int) -> Writer:
-        sink, failed = self, self._failures[code]
-
-        def write(ident: int, ts: int, args: tuple[Any, ...]) -> None:
-            try:
-                store = sink.store
-                try:
-                    append = store.appends[ident]
-                except KeyError:
-                    append = store.buffer(ident).append
-                row = (ts, code, args)
-            except BaseException:
+    template = """\
+    try:
+        store = sink.store
+        try:
+            append = store.appends[ident]
+        except KeyError:
+            append = store.buffer(ident).append
+        row = (ts, code, args)
+    except BaseException:
+        failed.n += 1
+        raise
+    for _ in store.room:  # a place of one's own
+        try:
+            append(row)
+        except (MemoryError, RecursionError) as error:  # any other comes when it is there
+            if refused(error):
                 failed.n += 1
-                raise
-            for _ in store.room:  # a place of one's own
-                try:
-                    append(row)
-                except (MemoryError, RecursionError) as error:  # any other comes when it is there
-                    if _refused(error):
-                        failed.n += 1
-                        store.freed.append(None)
-                    raise
-                return
-            try:
-                store.keep(ident, row)
-            except BaseException:  # it is not there, nor lost
-                failed.n += 1
-                raise
-
-        return write
+                store.freed.append(None)
+            raise
+        return
+    try:
+        store.keep(ident, row)
+    except BaseException:  # it is not there, nor lost
+        failed.n += 1
+        raise
+"""
 
 
 class OverwriteSink(_RowSink):
@@ -422,31 +503,27 @@ class OverwriteSink(_RowSink):
         """Begin an empty store."""
         self.store = OverwriteStore(self.capacity)
 
-    def _writer(self, code: int) -> Writer:
-        sink, failed = self, self._failures[code]
-
-        def write(ident: int, ts: int, args: tuple[Any, ...]) -> None:
-            try:
-                store = sink.store
-                try:
-                    buffer = store.buffers[ident]
-                except KeyError:
-                    buffer = store.buffer(ident)
-                rows = buffer.chunk.rows
-                row = (ts, code, args)
-            except BaseException:
-                failed.n += 1
-                raise
-            try:
-                rows.append(row)
-            except (MemoryError, RecursionError) as error:  # any other comes when it is there
-                if _refused(error):
-                    failed.n += 1
-                raise
-            if len(rows) >= store.chunk_size:
-                store.seal(buffer)
-
-        return write
+    template = """\
+    try:
+        store = sink.store
+        try:
+            buffer = store.buffers[ident]
+        except KeyError:
+            buffer = store.buffer(ident)
+        rows = buffer.chunk.rows
+        row = (ts, code, args)
+    except BaseException:
+        failed.n += 1
+        raise
+    try:
+        rows.append(row)
+    except (MemoryError, RecursionError) as error:  # any other comes when it is there
+        if refused(error):
+            failed.n += 1
+        raise
+    if len(rows) >= store.chunk_size:
+        store.seal(buffer)
+"""
 
 
 def _refused(error: BaseException) -> bool:

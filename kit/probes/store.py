@@ -336,8 +336,8 @@ class DiscardStore(Store):
         # Places that readers have given back.
         self.freed: list[None] = []
 
-    def keep(self, ident: int, row: Row) -> None:
-        """Keep a row of the calling thread where there is room, or count it as lost.
+    def keep(self, ident: int, row: Row) -> Buffer | None:
+        """Keep a row of the calling thread, and return its buffer, or count it as lost.
 
         With an exception it is neither: from where a place is taken there is no call.
         """
@@ -346,7 +346,7 @@ class DiscardStore(Store):
         one = (row,)
         for _ in self.room:
             rows += one
-            return
+            return buffer
         if self.freed:
             try:
                 del self.freed[-1]
@@ -354,8 +354,9 @@ class DiscardStore(Store):
                 pass  # another thread took the last one
             else:
                 rows += one
-                return
+                return buffer
         buffer.lost[row[1]] += 1
+        return None
 
     @settles
     def copy(self, newest: int | None = None) -> list[Piece]:
@@ -403,16 +404,15 @@ class OverwriteStore(Store):
         self.full: deque[Chunk] = deque()
         self.held = 0
 
-    def keep(self, ident: int, row: Row) -> Buffer | None:
-        """Keep a row of the calling thread; return its buffer where its chunk is full now.
+    def keep(self, ident: int, row: Row) -> Buffer:
+        """Keep a row of the calling thread; return its buffer, whose chunk may be full now.
 
         With an exception it is not there.
         """
         buffer = self.buffer(ident)
         rows = buffer.chunk.rows
-        full = len(rows) + 1 >= self.chunk_size
         rows += (row,)
-        return buffer if full else None
+        return buffer
 
     def leave(self, ident: int, buffer: Buffer) -> None:
         """Forget that a thread writes a buffer; what it wrote may give way from now on."""

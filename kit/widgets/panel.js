@@ -3,6 +3,7 @@
 const NUMBERS = [
   ["events", "events", "events recorded and kept"],
   ["lost", "lost", "events that found no room"],
+  ["misfits", "did not fit", "values that did not fit their field and are missing"],
   ["rate", "", "dispatches a second of the markers shown"],
   ["overhead", "overhead", "share of one core that dispatching to these probes takes, estimated"],
   ["throttled", "throttled", "calls that were left out because the probe's budget was used up"],
@@ -66,6 +67,9 @@ class Header {
     set(this.run, "title", on ? "stop recording; what was recorded stays" : "record the markers shown");
     put(this.run, on ? "Stop" : "Start");
     this.numbers.get("throttled").parentElement.hidden = !shown.throttled;
+    const misfits = this.numbers.get("misfits").parentElement;
+    misfits.hidden = !shown.misfits;
+    set(misfits, "title", `values that did not fit their field and are missing: ${shown.fields}`);
     this.keep.update(shown.keep.choices, shown.keep.now);
     this.undo.disabled = !shown.undo;
     set(this.undo, "title", shown.undo ? `undo: ${shown.undo}` : "there is nothing to undo");

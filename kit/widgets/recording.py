@@ -105,7 +105,7 @@ class Recording:
         -------
         Capture
         """
-        return self._timed(self.recorder.snapshot(at=at))
+        return self._timed(self.recorder.frozen(at=at))
 
     def newest(self, count: int) -> Capture:
         """Return about as many of the newest events, of all threads together.

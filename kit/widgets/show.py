@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from kit.plots import theme, units
+from kit.probes.misfits import fields_text
 from kit.probes.ready import Print
 from kit.widgets.asked import OFTEN, keys, numbers
 from kit.widgets.dots import connected, dots
@@ -91,7 +92,7 @@ def show(state: PanelState, *, events: bool = True, session: bool = True) -> dic
 
 def _header(state: PanelState, markers: list[Marker]) -> dict[str, Any]:
     recorder = state.recording.recorder
-    events, lost = len(recorder), recorder.lost
+    events, lost, misfits = len(recorder), recorder.lost, recorder.sink.misfits()
     stopped = "off" if events or state.recording.started else "none"
     rates = [state.rates.of(marker.name) for marker in markers if marker.fanout]
     rate = sum(each for each in rates if each is not None)
@@ -102,6 +103,8 @@ def _header(state: PanelState, markers: list[Marker]) -> dict[str, Any]:
         "lost": units.count(lost),
         "late": lost > 0,
         "missing": _missing(recorder.skipped, state.observing.recorder.lost_dispatches),
+        "misfits": units.count(sum(each.number for each in misfits)) if misfits else "",
+        "fields": units.plain(fields_text(misfits)),
         "overwritten": units.count(recorder.overwritten) if recorder.overwritten else "",
         "rate": units.rate(rate) if rates else units.MISSING,
         "overhead": _overhead(state, markers),

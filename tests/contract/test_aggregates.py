@@ -1,12 +1,14 @@
 """Rules 32 and 35: aggregates are exact, alone and beside others, on any number of threads."""
 
 import decimal
+import enum
 import itertools
 import json
 import math
 import random
 import statistics
 import threading
+from decimal import Decimal
 from fractions import Fraction
 
 import pytest
@@ -424,3 +426,29 @@ def test_rule_35_a_number_that_nobody_writes_is_refused(unique, tmp_path, number
     path.write_text(json.dumps(saved))
     with pytest.raises(kit.CaptureError, match=r"rows\[0\]\.sum: a number"):
         kit.open(run.folder).aggregates  # noqa: B018 - looking at it is what raises
+
+
+def test_rule_35_values_and_keys_are_what_is_recorded_of_them(unique):
+    """Of unusual types, see rule 31; what does not fit is a key as it is, and no number.
+
+    Seen to fail when a member of an `Enum` is another key than its name, and when text that spells
+    a number is added.
+    """
+    color = enum.Enum("color", "RED GREEN")
+    m = kit.marker(unique("m"), side=kit.Label, n=int, px=float)
+    with (
+        kit.aggregate(m.name, "px", by=("side", "n")) as prices,
+        kit.aggregate(m.name, "n", by="side") as numbers,
+    ):
+        m(color.RED, True, Fraction(1, 2))
+        m("RED", 1, Decimal("1.5"))
+        m(color.GREEN, Fraction(2), True)
+        m("GREEN", Decimal(2), 1)
+        m(color.GREEN, 2**70, "10")
+    assert {key: stats.sum for key, stats in prices.table().rows.items()} == {
+        ("RED", 1): 2.0,
+        ("GREEN", 2): 2,
+        ("GREEN", 2**70): 0,
+    }
+    sums = {key: stats.sum for key, stats in numbers.table().rows.items()}
+    assert sums == {("RED",): 2, ("GREEN",): 4 + 2**70}

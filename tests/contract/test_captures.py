@@ -60,6 +60,7 @@ def same(one, other):
 # What it holds.
 
 
+@pytest.mark.filterwarnings("ignore::kit.MisfitWarning")
 @pytest.mark.parametrize("mode", MODES)
 def test_the_file_holds_what_a_recorder_in_memory_holds(unique, prefix, path, mode):
     """Values of every kind, spans, threads, context; while it runs, and when it is stopped.

@@ -39,6 +39,9 @@ class Proxy:
         raise LookupError("there is no request")
 
 
+# Much here does not fit on purpose.
+pytestmark = pytest.mark.filterwarnings("ignore::kit.MisfitWarning")
+
 VALUES = [
     (int, 5), (int, True), (int, Whole(7)), (int, None), (int, 2**70), (int, Proxy()),
     (float, 5.0), (float, 3), (float, 2**70), (float, "no"), (float, Proxy()),

@@ -1,5 +1,6 @@
 from decimal import Decimal
 from enum import IntEnum, StrEnum
+from pathlib import PurePath
 
 import numpy as np
 import pandas as pd
@@ -54,6 +55,12 @@ FITS = {
         (Liar(7), 7),
         (np.int8(-3), -3),
         (np.uint64(2**63 - 1), 2**63 - 1),
+        (True, 1),
+        (np.False_, 0),
+        (1.0, 1),
+        (np.float64(1), 1),
+        (Decimal(1), 1),
+        (np.array(1), 1),
     ],
     float: [
         (1.5, 1.5),
@@ -67,38 +74,48 @@ FITS = {
         (-0.0, -0.0),
         (float("inf"), float("inf")),
         (float("nan"), float("nan")),
+        (True, 1.0),
+        (np.True_, 1.0),
+        (Decimal("1.5"), 1.5),
     ],
-    bool: [(True, True), (False, False), (np.True_, True)],
+    bool: [
+        (True, True),
+        (False, False),
+        (np.True_, True),
+        (0, False),
+        (1.0, True),
+        (np.int8(1), True),
+    ],
     str: [
         ("", ""),
         ("a\0b", "a\0b"),
         (Word.YES, "yes"),
         (Label("x"), "x"),
         (np.str_("y"), "y"),
+        (Side.BUY, "BUY"),
+        (PurePath("a/b"), "a/b"),
     ],
 }
 FITS[Label] = FITS[str]
 MISFITS = {
     int: [
-        True,
-        np.False_,
-        1.0,
+        1.5,
         float("nan"),
-        np.float64(1),
+        np.float64(1.5),
         "1",
         b"1",
         2**63,
         -(2**63) - 1,
         np.uint64(2**63),
-        Decimal(1),
+        Decimal("1.5"),
         (),
         [None],
         np.array([1, 2]),
         NO_VALUE,
     ],
-    float: [True, np.True_, "1.5", 10**400, Decimal("1.5"), 1j, NO_VALUE],
-    bool: [0, 1, 1.0, "True", np.int8(1), NO_VALUE],
-    str: [b"x", 1, 1.5, ["x"], float("nan"), pd.NaT, NO_VALUE],
+    float: ["1.5", 10**400, Decimal("1e400"), 1j, NO_VALUE],
+    bool: [2, 0.5, "True", np.int8(2), NO_VALUE],
+    str: [b"x", 1, 1.5, ["x"], float("nan"), NO_VALUE],
 }
 MISFITS[Label] = MISFITS[str]
 
@@ -133,7 +150,7 @@ def test_what_does_not_fit_is_missing_and_counted(type, value):
 
 @pytest.mark.parametrize("type", TYPES)
 def test_none_and_na_are_missing_and_not_counted(type):
-    values, attrs = column(type, [None, pd.NA, None])
+    values, attrs = column(type, [None, pd.NA, pd.NaT])
     assert values == [None] * 3
     assert attrs["misfits"] == {}
 

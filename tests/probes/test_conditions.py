@@ -1,8 +1,11 @@
 """Conditions: what they mean, what they refuse, and that they can do nothing but look."""
 
 import ast
+import enum
 import itertools
 import operator
+from decimal import Decimal
+from pathlib import PurePath
 
 import pandas as pd
 import pytest
@@ -482,3 +485,30 @@ def test_fields_with_the_name_of_a_common_column() -> None:
     assert seen == [1, 2, 3]
     frame = recorder.frame("conditions.odd")
     assert len(frame.kit.where("ts_ == 7 and dur >= 0 and dur_ == -8 and marker_ == 'x'")) == 1
+
+
+class Side(enum.Enum):
+    BUY = 1
+    SELL = 2
+
+
+@pytest.mark.parametrize(
+    ("when", "met"),
+    [
+        ("side == 'BUY'", [0, 2]),
+        ("side in ('SELL', 'NONE')", [1]),
+        ("path like 'a*'", [0, 2]),
+        ("px == 0.1", [0, 2]),
+        ("flag", [0, 2]),
+        ("side == 'BUY' and path like 'a*'", [0, 2]),
+    ],
+)
+def test_a_condition_sees_what_is_recorded(when, met):
+    """Seen to fail when a condition is evaluated on values as a site passes them."""
+    m = kit.marker("conditions.recorded", side=kit.Label, path=str, px=float, flag=bool, n=int)
+    with kit.record(m.name, when=when) as recorder:
+        m(Side.BUY, PurePath("a/b"), Decimal("0.1"), 1, 0)
+        m(Side.SELL, PurePath("b/a"), Decimal("0.5"), 0.0, 1)
+        m("BUY", "a/b", 0.1, True, 2)
+        m(None, None, None, None, 3)
+    assert recorder.frame()["n"].tolist() == met

@@ -83,6 +83,24 @@ def test_what_else_is_missing_is_told(state, monkeypatch):
     )
 
 
+def test_values_that_did_not_fit_are_in_the_header_and_nobody_warns(state, fill):
+    """Seen to fail when the header says nothing of them, and when the panel's reading warns."""
+    state.start()
+    fill(1, 2.0, "ACME")
+    assert (show(state)["misfits"], show(state)["fields"]) == ("", "")
+    for _ in range(1234):
+        fill("one", 2.0, b"ACME")
+    shown = show(state)
+    assert shown["misfits"] == "2,468"
+    assert shown["fields"] == (
+        "show.orders.fill: qty, 1,234, first of type str; "
+        "show.orders.fill: sym, 1,234, first of type bytes"
+    )
+    assert len(state.snapshot()) == 1235
+    state.clear()
+    assert show(state)["misfits"] == ""
+
+
 def test_every_probe_has_a_dot_and_what_is_on_is_on(state, fill):
     state.toggle(fill.name, "count")
     dots = {dot["key"]: dot["on"] for dot in row_of(show(state), fill.name)["dots"]}

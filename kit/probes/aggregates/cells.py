@@ -16,7 +16,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from fractions import Fraction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kit.markers.choice import unlocked
 from kit.markers.locks import inner_lock
@@ -25,7 +25,7 @@ from kit.probes.aggregates.sketch import Sketch, checked
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Cell", "Stats", "beyond", "merge", "plain"]
+__all__ = ["Cell", "Stats", "beyond", "merge"]
 
 _PATIENCE = 100
 
@@ -273,32 +273,3 @@ def _float(value: Fraction) -> float:
         return float(value)
     except OverflowError:
         return math.inf if value > 0 else -math.inf
-
-
-def plain(value: Any) -> int | float | None:
-    """Return a value as a number of Python's own, None where it is none.
-
-    Parameters
-    ----------
-    value : object
-        What a site passed: perhaps a truth value, a NumPy scalar, or no number at all.
-
-    Returns
-    -------
-    int, float or None
-    """
-    of = type(value)  # not `isinstance`, which asks a value for its `__class__`
-    try:
-        if issubclass(of, int):
-            return int.__pos__(value)
-        if issubclass(of, float):
-            return float.__pos__(value)
-        for kind, convert in (("__index__", int), ("__float__", float)):
-            if hasattr(of, kind) and not issubclass(of, str):
-                number: int | float = convert(value)
-                return number
-    except (MemoryError, RecursionError):
-        raise
-    except Exception:  # noqa: BLE001 - whatever a type of the program's does when it is asked
-        return None
-    return None

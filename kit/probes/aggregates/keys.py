@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any, Final
 
-from kit.probes.aggregates.cells import plain
+from kit.probes.checks import number
 
 __all__ = ["NAN", "as_key"]
 
@@ -43,8 +43,8 @@ def as_key(key: Any) -> Any:
         return None
     if not _is_unequal_to_itself(key):
         return key
-    number = plain(key)
-    return NAN if number is not None and number != number else None
+    found = number(key)
+    return NAN if found is not None and found != found else None
 
 
 def _is_unequal_to_itself(key: Any) -> bool:

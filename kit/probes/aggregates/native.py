@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from kit import _c
 from kit.markers.tally import Tally
-from kit.probes.aggregates.cells import Cell, plain
+from kit.probes.aggregates.cells import Cell
 from kit.probes.aggregates.histogram import Linear, Log2
 from kit.probes.aggregates.keys import as_key
 from kit.probes.aggregates.sketch import scale
-from kit.probes.aggregates.writer import State
+from kit.probes.aggregates.writer import State, key_of
+from kit.probes.checks import number
 from kit.probes.places import Place, places
 
 if TYPE_CHECKING:
@@ -92,9 +93,10 @@ class NativeState(State):
             (kind.lowest, kind.highest) if isinstance(kind, Log2) else None,
             _even(kind) if isinstance(kind, Linear) else None,
             0.0 if plan.error is None else scale(plan.error),
-            plain,
+            number,
             _odd(plan),
             self.failed.setdefault(name, Tally()),
+            key_of(plan, known),
         )
         self._adders.setdefault(name, []).append(adder)
         return adder

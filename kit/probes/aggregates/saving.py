@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from kit.markers.format import Label
-from kit.probes.aggregates.cells import Stats, plain
+from kit.probes.aggregates.cells import Stats
 from kit.probes.aggregates.histogram import (
     OVERFLOW,
     UNDERFLOW,
@@ -16,6 +16,7 @@ from kit.probes.aggregates.histogram import (
 from kit.probes.aggregates.keys import as_key
 from kit.probes.aggregates.sketch import MOST_BUCKETS, Sketch
 from kit.probes.aggregates.table import Table
+from kit.probes.checks import number
 from kit.probes.validation import (
     COUNT,
     COUNTS,
@@ -151,8 +152,8 @@ def from_json(data: dict[str, Any]) -> Table:
     if len(data["quantiles"]) > _MOST_QUANTILES:
         raise ValueError(f"quantiles: at most {_MOST_QUANTILES:,}, got {len(data['quantiles']):,}")
     rows: dict[tuple[Any, ...], Stats] = {}
-    for number, row in enumerate(data["rows"]):
-        key, place = as_key(tuple(map(number_of, row["key"]))), f"rows[{number}]"
+    for at, row in enumerate(data["rows"]):
+        key, place = as_key(tuple(map(number_of, row["key"]))), f"rows[{at}]"
         if len(key) != len(data["by"]) or key in rows:
             raise ValueError(
                 f"{place}.key: another key of {len(data['by'])} parts, got {key!r:.60}"
@@ -220,4 +221,4 @@ def _plain(part: Any) -> Any:
         return part
     if issubclass(of, str):
         return str.__str__(part)
-    return written(plain(part)) if issubclass(of, int | float) else str(part)
+    return written(number(part)) if issubclass(of, int | float) else str(part)

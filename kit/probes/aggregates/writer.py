@@ -5,15 +5,17 @@ from __future__ import annotations
 import math
 import threading
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from kit.markers.choice import dispatcher, unlocked
 from kit.markers.importing import import_room
 from kit.markers.leaving import tell_when_gone
 from kit.markers.tally import Tally
-from kit.probes.aggregates.cells import Cell, beyond, plain
+from kit.probes.aggregates.cells import Cell, beyond
 from kit.probes.aggregates.keys import as_key
 from kit.probes.aggregates.sketch import room, scale
+from kit.probes.checks import KINDS, number, recorded
 from kit.probes.places import Place, places
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from kit.markers.format import FieldType, Format
     from kit.probes.aggregates.histogram import Histogram
 
-__all__ = ["Plan", "State", "make_writer", "new_state"]
+__all__ = ["Plan", "State", "key_of", "make_writer", "new_state"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,8 +206,9 @@ def make_writer(
     scope: dict[str, Any] = {
         "__name__": __name__,
         "owner": state_of,
-        "plain": plain,
         "beyond": beyond,
+        "number": number,
+        "key_of": key_of(plan, known),
         "room": room,
         "log": math.log,
         "frexp": math.frexp,
@@ -223,7 +226,7 @@ def make_writer(
         "try:",
         "    cell = state.tables[ident][key]",
         "except (KeyError, TypeError):",
-        f"    cell = state.cell(ident, key, {name!r})",
+        f"    cell = state.cell(ident, key_of(key), {name!r})",
         "    if cell is None:",
         "        return",
     ]
@@ -231,7 +234,7 @@ def make_writer(
         found += [
             f"x = {value_of(plan.value)}",
             "if x.__class__ is not int and x.__class__ is not float:",
-            "    x = plain(x)",
+            "    x = number(x)",
         ]
     new, stored = _adding(plan, _type(known, plan.value))
     # An exception that comes before the first store, also one of a signal handler, leaves the cell
@@ -247,6 +250,14 @@ def make_writer(
     exec(compile(source, f"<aggregate of {name!a}>", "exec"), scope)
     writer: Callable[[int, int, tuple[Any, ...]], None] = scope["write"]
     return writer
+
+
+def key_of(plan: Plan, known: dict[str, Place]) -> Callable[[Any], Any]:
+    """Return what makes a key of unusual values plain, so that it is what a frame shows of them."""
+    kinds = [KINDS[known[name].type] if name in known else "s" for name in plan.by]
+    if len(kinds) == 1:
+        return partial(recorded, kinds[0])
+    return lambda key: tuple(map(recorded, kinds, key))
 
 
 def _asked(place: Place) -> Place:
