@@ -203,8 +203,7 @@ def no_threads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     for module in (grace, sealing):
         monkeypatch.setattr(module, "start_new_thread", refused_below)
     # As in a process in which none was started before.
-    monkeypatch.setattr(grace._worker, "ident", None)
-    monkeypatch.setattr(grace._worker, "queue", grace.SimpleQueue())
+    monkeypatch.setattr(grace, "_worker", grace._Worker())
     monkeypatch.setattr(sealing._sealing, "_runs", False)
     return asked
 
