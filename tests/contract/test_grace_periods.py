@@ -895,11 +895,11 @@ def test_rule_22_an_interruption_of_a_check_is_not_part_of_the_batch(unique, mon
     gone = other.connect(lambda: None)
     check = Batch.check
 
-    def interrupted(batch, changes):
+    def interrupted(*args):
         monkeypatch.setattr(Batch, "check", check)
         gone.disconnect()
         other.connect(print)
-        check(batch, changes)
+        check(*args)
 
     monkeypatch.setattr(Batch, "check", interrupted)
     with kit.batch():

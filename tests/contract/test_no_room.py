@@ -204,7 +204,9 @@ def no_threads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         monkeypatch.setattr(module, "start_new_thread", refused_below)
     # As in a process in which none was started before.
     monkeypatch.setattr(grace, "_worker", grace._Worker())
-    monkeypatch.setattr(sealing._sealing, "_runs", False)
+    fresh = sealing._Sealing()
+    for name, each in (("_sealing", fresh), ("watch", fresh.watch), ("look", fresh.look)):
+        monkeypatch.setattr(sealing, name, each)
     return asked
 
 
