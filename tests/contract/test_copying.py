@@ -1,4 +1,4 @@
-"""Rule 44 of the contract: what is copied and pickled, what goes to other processes, what stays."""
+"""Rule 43 of the contract: what is copied and pickled, what goes to other processes, what stays."""
 
 import copy
 import multiprocessing
@@ -30,7 +30,7 @@ NAMES = ["copy", "deepcopy", *[f"pickle{p}" for p in PROTOCOLS]]
 # Markers
 
 
-def test_rule_44_a_copy_of_a_marker_is_the_marker(unique):
+def test_rule_43_a_copy_of_a_marker_is_the_marker(unique):
     """Alone and in what carries it: declared, waited for, and after its name was taken down.
 
     Seen to fail when `__copy__` and `__deepcopy__` are left to `__reduce__`.
@@ -50,7 +50,7 @@ def test_rule_44_a_copy_of_a_marker_is_the_marker(unique):
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-def test_rule_44_a_marker_that_is_unpickled_is_declared_there(unique, protocol):
+def test_rule_43_a_marker_that_is_unpickled_is_declared_there(unique, protocol):
     """As what it was, from where it was; patterns that wait for it find it, and it fires.
 
     Seen to fail when a span comes out as a marker, when the place of the declaration is that of
@@ -80,7 +80,7 @@ def test_rule_44_a_marker_that_is_unpickled_is_declared_there(unique, protocol):
     assert kit.marker(names[0], "n %d x %f t %s b %b k %k") is here[0]
 
 
-def test_rule_44_a_marker_that_waits_for_its_declaration_waits_there_too(unique):
+def test_rule_43_a_marker_that_waits_for_its_declaration_waits_there_too(unique):
     """Seen to fail when it is declared without fields."""
     with isolated():
         pickled = pickle.dumps(kit.connect(unique("a"), print).marker)
@@ -90,7 +90,7 @@ def test_rule_44_a_marker_that_waits_for_its_declaration_waits_there_too(unique)
 
 
 @pytest.mark.parametrize("module", ["library", "__main__"])
-def test_rule_44_where_the_name_has_another_format_it_keeps_it(unique, cells, module):
+def test_rule_43_where_the_name_has_another_format_it_keeps_it(unique, cells, module):
     """The one that is there, and nothing changes: not its format, place, probes or generation.
 
     Also where nothing is connected, and from `__main__`, where a declaration would be adopted.
@@ -112,7 +112,7 @@ def test_rule_44_where_the_name_has_another_format_it_keeps_it(unique, cells, mo
         assert (a.fanout, s.fanout, a.generation, s.generation) == (1, 1, 1, 1)
 
 
-def test_rule_44_whoever_declares_it_meanwhile_is_not_overruled(unique, monkeypatch):
+def test_rule_43_whoever_declares_it_meanwhile_is_not_overruled(unique, monkeypatch):
     """Another thread declares the name between the look and the update.
 
     Seen to fail when `Declare` does not yield.
@@ -131,7 +131,7 @@ def test_rule_44_whoever_declares_it_meanwhile_is_not_overruled(unique, monkeypa
     assert (a.format.names, a.generation) == (("px",), 0)
 
 
-def test_rule_44_a_probe_that_asked_for_other_fields_is_off(unique):
+def test_rule_43_a_probe_that_asked_for_other_fields_is_off(unique):
     """Unpickling declares as a site does in this, too.
 
     Seen to fail when the warning is left out.
@@ -145,7 +145,7 @@ def test_rule_44_a_probe_that_asked_for_other_fields_is_off(unique):
 
 
 @pytest.mark.parametrize("wrong", [("a b", ""), ("", ""), ("a*", ""), ("a", "n %q"), ("a", "n")])
-def test_rule_44_a_pickle_declares_nothing_that_a_site_could_not(wrong):
+def test_rule_43_a_pickle_declares_nothing_that_a_site_could_not(wrong):
     """Seen to fail when the name is not checked."""
     from kit.markers.copying import marker_of_name
 
@@ -154,7 +154,7 @@ def test_rule_44_a_pickle_declares_nothing_that_a_site_could_not(wrong):
     assert not registry.markers.keys() & {"a b", "", "a*", "a"}
 
 
-def test_rule_44_no_private_data_is_none_there_too():
+def test_rule_43_no_private_data_is_none_there_too():
     """It is compared by identity. Seen to fail without its `__reduce__`."""
     assert all(way(NO_PRIVATE) is NO_PRIVATE for way in WAYS)
 
@@ -163,7 +163,7 @@ def test_rule_44_no_private_data_is_none_there_too():
 
 
 @pytest.mark.parametrize("way", WAYS, ids=NAMES)
-def test_rule_44_a_passage_goes_by_its_span_and_values(unique, way):
+def test_rule_43_a_passage_goes_by_its_span_and_values(unique, way):
     """The copy is another one, and nobody is inside of it, whoever is inside of the first.
 
     Seen to fail when a passage takes along who is inside, and when keywords are left out.
@@ -186,7 +186,7 @@ def test_rule_44_a_passage_goes_by_its_span_and_values(unique, way):
 
 
 @pytest.mark.parametrize("way", COPIES)
-def test_rule_44_the_values_of_a_passage_are_copied_as_deep_as_it_is(unique, way):
+def test_rule_43_the_values_of_a_passage_are_copied_as_deep_as_it_is(unique, way):
     """Seen to fail when `deepcopy` gives a passage with the same values."""
     value = [1]
     s = kit.span(unique("s"), v=str)
@@ -198,7 +198,7 @@ def test_rule_44_the_values_of_a_passage_are_copied_as_deep_as_it_is(unique, way
     assert (seen[0] is value) is (way is copy.copy)
 
 
-def test_rule_44_a_span_s_passage_where_its_name_is_a_marker_s(unique):
+def test_rule_43_a_span_s_passage_where_its_name_is_a_marker_s(unique):
     """It runs, and the one passage that cannot be an event is counted; so for what is decorated.
 
     Seen to fail when unpickling calls what it finds (the marker fires), and when a decorated
@@ -264,7 +264,7 @@ class Desk:
 
 
 @pytest.mark.parametrize("way", WAYS, ids=NAMES)
-def test_rule_44_what_is_decorated_goes_by_its_qualified_name(way):
+def test_rule_43_what_is_decorated_goes_by_its_qualified_name(way):
     """Functions, coroutine functions and methods; the object goes with its markers.
 
     Seen to fail when the wrapper has not taken over the function's `__qualname__`.
@@ -281,7 +281,7 @@ def test_rule_44_what_is_decorated_goes_by_its_qualified_name(way):
     assert events.names == ["copying.tick", "copying.bare", "copying.bare"]
 
 
-def test_rule_44_functions_of_main_go_by_value(unique, cells):
+def test_rule_43_functions_of_main_go_by_value(unique, cells):
     """With cloudpickle, as from a notebook: what they refer to goes along by name.
 
     Seen to fail when a marker cannot be pickled.
@@ -396,7 +396,7 @@ STARTED = "import os, sys; os.execv(sys.executable, [sys.executable, *sys.argv[1
 
 
 @pytest.mark.parametrize("method", multiprocessing.get_all_start_methods())
-def test_rule_44_process_pools(tmp_path, method):
+def test_rule_43_process_pools(tmp_path, method):
     """Functions, methods, objects and markers go to other processes, and fire there.
 
     Seen to fail when a marker cannot be pickled.
@@ -406,7 +406,7 @@ def test_rule_44_process_pools(tmp_path, method):
     run_apart(STARTED, program, method)
 
 
-def test_rule_44_joblib(tmp_path):
+def test_rule_43_joblib(tmp_path):
     """Its default backend, to which functions of `__main__` go by value.
 
     Seen to fail when a marker cannot be pickled.
@@ -446,7 +446,7 @@ def refuse(value, instead):
 
 
 @pytest.mark.parametrize("kind", STAYING)
-def test_rule_44_what_belongs_to_its_process_says_so(unique, kind):
+def test_rule_43_what_belongs_to_its_process_says_so(unique, kind):
     """It is neither copied nor pickled, alone or in what holds it, and goes on as before.
 
     Seen to fail where `stays` is left out of a class.
@@ -462,7 +462,7 @@ def test_rule_44_what_belongs_to_its_process_says_so(unique, kind):
         assert (a.fanout, len(recorder)) == (fanout, 1)
 
 
-def test_rule_44_so_does_a_session(tmp_path):
+def test_rule_43_so_does_a_session(tmp_path):
     """Seen to fail where `stays` is left out of it."""
     refuse(kit.session(tmp_path / "run"), "folder")
 
@@ -471,7 +471,7 @@ def test_rule_44_so_does_a_session(tmp_path):
 
 
 @pytest.mark.parametrize("way", WAYS, ids=NAMES)
-def test_rule_44_formats_events_and_captures_are_copied_whole(unique, way):
+def test_rule_43_formats_events_and_captures_are_copied_whole(unique, way):
     """Seen to fail when a capture's rows cannot be pickled."""
     a, s = kit.marker(unique("a"), n=int, k=kit.Label), kit.span(unique("s"), x=float)
     with capture(unique("*")) as events, kit.record(unique("*")) as recorder:
@@ -490,7 +490,7 @@ def test_rule_44_formats_events_and_captures_are_copied_whole(unique, way):
 
 
 @pytest.mark.parametrize("way", WAYS, ids=NAMES)
-def test_rule_44_frames_and_what_is_opened_are_copied_whole(unique, way, frames, tmp_path):
+def test_rule_43_frames_and_what_is_opened_are_copied_whole(unique, way, frames, tmp_path):
     """Seen to fail when a recorder is kept in `attrs`."""
     from pandas.testing import assert_frame_equal
 

@@ -1,4 +1,4 @@
-"""Rules 45 and 46 of the contract: what is not supported is said, and what is asked is bounded."""
+"""Rules 44 and 45 of the contract: what is not supported is said, and what is asked is bounded."""
 
 import json
 import os
@@ -14,7 +14,7 @@ from kit.probes.capture import TEXT_LIMIT
 from kit.probes.conditions import Condition
 from tests.contract.tools import ROOT, run_apart
 
-# Rule 45
+# Rule 44
 
 SUB_INTERPRETER = """
 import sys, warnings
@@ -51,7 +51,7 @@ print(kit.dispatcher, seen)
 
 
 @pytest.mark.parametrize("first", ["main first", "sub-interpreter first"])
-def test_rule_45_a_sub_interpreter_is_told_that_it_is_one(dispatcher, tmp_path, first):
+def test_rule_44_a_sub_interpreter_is_told_that_it_is_one(dispatcher, tmp_path, first):
     """Whoever imports first, on both dispatchers; the main interpreter has what it always has.
 
     Seen to fail before: a sub-interpreter that came first had the dispatcher in C, and the main one
@@ -69,7 +69,7 @@ def test_rule_45_a_sub_interpreter_is_told_that_it_is_one(dispatcher, tmp_path, 
 
 @pytest.mark.skipif(sys.version_info < (3, 13), reason="the others come with 3.13")
 @pytest.mark.parametrize("config", ["isolated", "legacy"])
-def test_rule_45_so_is_one_that_shares_the_global_lock_and_one_that_does_not(
+def test_rule_44_so_is_one_that_shares_the_global_lock_and_one_that_does_not(
     dispatcher, tmp_path, config
 ):
     """Seen to fail as the test above."""
@@ -88,7 +88,7 @@ def test_rule_45_so_is_one_that_shares_the_global_lock_and_one_that_does_not(
         ("KIT_CHECK_LOCKS", "2", "one of 1, yes, on, true, 0, no, off, false, or not set"),
     ],
 )
-def test_rule_45_a_word_of_the_environment_that_there_is_not_is_an_error(variable, value, says):
+def test_rule_44_a_word_of_the_environment_that_there_is_not_is_an_error(variable, value, says):
     """It names the words there are; one that is misspelt is not one that is not set.
 
     Seen to fail before: a clock that there is not was the usual one, and any other word was a yes.
@@ -168,7 +168,7 @@ print(len(raised), *[(each.category.__name__, str(each.message).split()[0]) for 
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_rule_45_nobody_hangs_where_threads_were_replaced(when):
+def test_rule_44_nobody_hangs_where_threads_were_replaced(when):
     """Before the kit is imported or after; it says once who has replaced them.
 
     Seen to hang before: the thread of the deferred callbacks was no thread, and waited as only one
@@ -193,7 +193,7 @@ print(len(begun))
 """
 
 
-def test_rule_45_a_debugger_is_told_of_the_threads_of_the_kit():
+def test_rule_44_a_debugger_is_told_of_the_threads_of_the_kit():
     """It replaces what begins a thread, and has no greenlets: no warning, and nothing round it.
 
     Seen to fail when the threads are taken for replaced as soon as one function of theirs is.
@@ -231,7 +231,7 @@ print(len(events))
 
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("library", LIBRARIES)
-def test_rule_45_nor_do_they_under_what_replaces_them(library, when, tmp_path):
+def test_rule_44_nor_do_they_under_what_replaces_them(library, when, tmp_path):
     """Also a recorder with a file, and probes that switch to another greenlet.
 
     Seen to hang before, under gevent: `barrier` and `defer`, where it came before the kit.
@@ -244,7 +244,7 @@ def test_rule_45_nor_do_they_under_what_replaces_them(library, when, tmp_path):
     assert recorded == "3"
 
 
-def test_rule_45_a_number_beyond_its_bounds_is_named_with_them(unique, tmp_path):
+def test_rule_44_a_number_beyond_its_bounds_is_named_with_them(unique, tmp_path):
     """Of whatever can be asked for; nothing is connected, and no file made.
 
     Seen to fail before: an `OverflowError`, or a `MemoryError`, from deep inside.
@@ -277,7 +277,7 @@ def test_rule_45_a_number_beyond_its_bounds_is_named_with_them(unique, tmp_path)
     assert not path.exists()
 
 
-def test_rule_45_a_field_that_a_frame_calls_otherwise_is_shown_with_its_column(unique, frames):
+def test_rule_44_a_field_that_a_frame_calls_otherwise_is_shown_with_its_column(unique, frames):
     """In the representation of the marker and of its format, as text and in a notebook.
 
     Seen to fail before: `frame["seq"]` was the number of the event, and nothing said so.
@@ -303,13 +303,13 @@ def test_rule_45_a_field_that_a_frame_calls_otherwise_is_shown_with_its_column(u
         assert f"{name} is {name}_" in repr(kit.marker(unique(name), **{name: int}))
 
 
-# Rule 46
+# Rule 45
 
 
 @pytest.mark.parametrize(
     "condition", ["s + s == 'x'", "'x' in s + s", "s + s + s < s", "n * n * n * n * n > 0"]
 )
-def test_rule_46_a_condition_makes_nothing_larger_than_what_is_recorded(unique, condition):
+def test_rule_45_a_condition_makes_nothing_larger_than_what_is_recorded(unique, condition):
     """It cannot be decided then: the event is kept back, as `failed`.
 
     Seen to fail before: texts were put together, and numbers multiplied, whatever their size.
@@ -334,7 +334,7 @@ def test_rule_46_a_condition_makes_nothing_larger_than_what_is_recorded(unique, 
         "dur > 0b11 ms and dur < 0x" + "f" * 1900,
     ],
 )
-def test_rule_46_a_number_is_read_in_the_room_that_it_has(condition):
+def test_rule_45_a_number_is_read_in_the_room_that_it_has(condition):
     """Seen to fail before: the first two took all memory, the third was no fraction."""
     assert Condition(condition).function(["dur"])((5_000_000,)) is True
 
@@ -343,13 +343,13 @@ def test_rule_46_a_number_is_read_in_the_room_that_it_has(condition):
     "condition",
     ["n > 2 ** 5000", "n > " + " * ".join(["2 ** 1000"] * 5), "n > 9 ** 9 ** 9", "n > 1e999"],
 )
-def test_rule_46_a_number_that_is_too_large_is_an_error_where_it_stands(condition):
+def test_rule_45_a_number_that_is_too_large_is_an_error_where_it_stands(condition):
     """Seen to fail before for the product."""
     with pytest.raises(ConditionError, match="too large"):
         Condition(condition)
 
 
-def test_rule_46_what_is_large_is_read_where_few_digits_may_be_written():
+def test_rule_45_what_is_large_is_read_where_few_digits_may_be_written():
     """Seen to fail when the number is written into the source of the condition."""
     limit = sys.get_int_max_str_digits()
     sys.set_int_max_str_digits(640)
@@ -360,7 +360,7 @@ def test_rule_46_what_is_large_is_read_where_few_digits_may_be_written():
         sys.set_int_max_str_digits(limit)
 
 
-def test_rule_46_what_a_page_sends_is_refused_as_a_whole(unique, caplog):
+def test_rule_45_what_a_page_sends_is_refused_as_a_whole(unique, caplog):
     """What has not all it needs changes nothing, and is said in the log.
 
     Seen to fail before: a message without its keys raised in the middle of what it asked for.

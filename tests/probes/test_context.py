@@ -75,6 +75,7 @@ def test_the_site_is_found_behind_a_gate_and_in_a_wrapped_function() -> None:
     ]
 
 
+@pytest.mark.filterwarnings("ignore::kit.MisfitWarning")
 @pytest.mark.parametrize(
     ("type", "values", "dtype"),
     [

@@ -109,15 +109,15 @@ def test_what_is_recorded_while_it_stops_is_in_its_files(
     """Seen to fail when its thread wrote the last file before the recorders were stopped."""
     run = kit.session(tmp_path / "run", every=0.01)
     run.record(fill)
-    stop = Recorder.stop
+    end = Recorder.end
 
     def slowly(recorder, *, at=None) -> None:
         run.join(0.3)  # as long as it likes, to write what it takes for the last file
         fill(7, "late")
-        stop(recorder, at=at)
+        end(recorder, at=at)
 
     run.start()
-    monkeypatch.setattr(Recorder, "stop", slowly)
+    monkeypatch.setattr(Recorder, "end", slowly)
     run.stop()
     assert run.join(30)
     assert kit.open(tmp_path / "run").frame()["sym"].tolist() == ["late"]

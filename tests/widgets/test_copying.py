@@ -1,4 +1,4 @@
-"""What is shown belongs to its page and its process: rule 44 of the contract, for what is drawn."""
+"""What is shown belongs to its page and its process: rule 43 of the contract, for what is drawn."""
 
 import copy
 import pickle
