@@ -15,6 +15,7 @@ import json
 import random
 import resource
 import shutil
+import struct
 import sys
 import tempfile
 import time
@@ -105,7 +106,7 @@ def swap(data, chance):
     try:
         layout = layout_of(data)
         begin, length, count = layout.arena, layout.cell, layout.cells
-    except (ValueError, LookupError, TypeError):
+    except (ValueError, LookupError, TypeError, struct.error):  # a header that is cut off, too
         length = chance.choice((4, 64, 512))
         begin, count = 0, len(data) // length
     if count > 1:

@@ -1,5 +1,6 @@
 """``python -m tests.mutations``, in short, and that it finds what it is there to find."""
 
+import random
 import zlib
 
 import pytest
@@ -79,3 +80,10 @@ def test_the_command_prints_counts_and_the_seed(capsys):
     assert "5 mutations a kind, seed 7" in printed
     assert "parquet: " in printed
     assert "silent" in printed
+
+
+@pytest.mark.parametrize("way", mutations.WAYS)
+@pytest.mark.parametrize("size", [1, 5, 23, 24, 100])
+def test_what_is_hardly_there_any_more_can_be_changed(way, size):
+    """Seen to fail where two pieces were looked for behind a header that had been cut off."""
+    way(bytearray(size), random.Random(0))

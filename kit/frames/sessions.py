@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from kit.errors import CaptureError
 from kit.frames.joining import join
 from kit.probes.aggregates.saving import from_json
-from kit.probes.facts import facts
+from kit.probes.facts import facts, many
 from kit.probes.files import FORMAT, VERSION, absolute, read_bounded
 from kit.probes.leftovers import Unfinished, unfinished
 from kit.probes.validation import (
@@ -243,11 +243,11 @@ class SavedSession:
 
     def __repr__(self) -> str:
         files = sum(map(len, self.files.values()))
-        parts = [f"{_many(sum(map(self._kept, self.files)), 'event')} in {_many(files, 'file')}"]
-        parts.append(_many(len(self.aggregates), "aggregate"))
-        parts += [_many(len(self.triggers), "trigger"), self._state]
+        parts = [f"{many(sum(map(self._kept, self.files)), 'event')} in {many(files, 'file')}"]
+        parts.append(many(len(self.aggregates), "aggregate"))
+        parts += [many(len(self.triggers), "trigger"), self._state]
         if self.unfinished:
-            beside = _many(len(self.unfinished), "unfinished file")
+            beside = many(len(self.unfinished), "unfinished file")
             parts.append(f"{beside} beside it, see .unfinished")
         return f"<SavedSession {self.folder}: {', '.join(parts)}>"
 
@@ -256,7 +256,7 @@ class SavedSession:
             ("folder", str(self.folder)),
             ("state", self._state),
             *(
-                (name, f"{_many(self._kept(name), 'event')} in {_many(len(files), 'file')}")
+                (name, f"{many(self._kept(name), 'event')} in {many(len(files), 'file')}")
                 for name, files in self.files.items()
             ),
             *((name, f"aggregate of {each.title}") for name, each in self.aggregates.items()),
@@ -335,10 +335,6 @@ def _manifest(text: bytes, name: str) -> dict[str, Any]:
         )
     manifest: dict[str, Any] = load(text, MANIFEST, name)
     return manifest
-
-
-def _many(count: int, what: str) -> str:
-    return f"{count:,} {what}{'s' * (count != 1)}"
 
 
 def _summed(counts: Iterable[dict[str, dict[str, int]]]) -> dict[str, dict[str, int]]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["facts"]
+__all__ = ["facts", "many"]
 
 
 def facts(rows: Iterable[tuple[str, str]]) -> str:
@@ -34,6 +34,17 @@ def facts(rows: Iterable[tuple[str, str]]) -> str:
         for key, value in rows
     )
     return f'<table style="font-variant-numeric:tabular-nums"><tbody>{cells}</tbody></table>'
+
+
+def many(count: int, what: str) -> str:
+    """Return so many of something, as a person says it.
+
+    Examples
+    --------
+    >>> many(1, "file"), many(2_000, "event")
+    ('1 file', '2,000 events')
+    """
+    return f"{count:,} {what}{'s' * (count != 1)}"
 
 
 def _text(text: str) -> str:

@@ -21,7 +21,7 @@ from kit.markers.copying import stays
 from kit.markers.importing import import_room
 from kit.markers.locks import OUTER, new_lock
 from kit.markers.reporting import report
-from kit.probes.facts import facts
+from kit.probes.facts import facts, many
 from kit.probes.files import (
     FORMAT,
     VERSION,
@@ -519,13 +519,15 @@ class Session:
     def __repr__(self) -> str:
         written = sum(self.written.values())
         failed = f", {self.last_error}" if self.last_error else ""
-        return f"<Session in {self.folder}: {self._state}, {written:,} events written{failed}>"
+        return (
+            f"<Session in {self.folder}: {self._state}, {many(written, 'event')} written{failed}>"
+        )
 
     def _repr_html_(self) -> str:
         rows = [
             ("folder", str(self.folder)),
             ("state", self._state),
-            *((name, f"{count:,} events written") for name, count in self.written.items()),
+            *((name, f"{many(count, 'event')} written") for name, count in self.written.items()),
             ("last error", self.last_error or "none"),
         ]
         return facts(rows)

@@ -11,6 +11,7 @@ from itertools import chain, count
 from typing import TYPE_CHECKING, Any, Final
 
 from kit.errors import KitError
+from kit.probes.facts import many
 from kit.probes.files import absolute
 from kit.probes.sessions import session as new_session
 from kit.widgets.asked import EVENTS, Asked
@@ -229,7 +230,7 @@ class Sessions:
             return f"Opened: {self.opened.title}. The other tabs show what it holds."
         if session is not None:
             files = len(session.files)
-            return f"Saved in {session.folder}: {files:,} file{'s' * (files != 1)} of events."
+            return f"Saved in {session.folder}: {many(files, 'file')} of events."
         held = self.connected()
         if not held:
             return NOTHING

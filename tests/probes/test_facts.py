@@ -35,4 +35,4 @@ def test_a_session_says_what_is_written(tmp_path) -> None:
         html = run._repr_html_()
         assert str(tmp_path / "run") in html
         assert "over" in html
-        assert "1 events written" in html
+        assert "1 event written" in html
