@@ -377,6 +377,8 @@ AGGREGATES = {
 }
 
 
+# It may come in a finaliser or a callback of the collector, which no exception leaves.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("strict", [False, True], ids=["not strict", "strict"])
 @pytest.mark.parametrize("kind", [Interrupt, ValueError])
 @pytest.mark.parametrize(
