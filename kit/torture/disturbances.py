@@ -946,7 +946,8 @@ class _Declaring(Worker):
 
     def step(self) -> None:
         world = self.world
-        world.declare_late()
+        for _ in range(4):  # all of them are there before memory is looked at
+            world.declare_late()
         world.declare("a")
         name = f"{world.apart}.anew"
         fields = self.chance.choice(self.FIELDS)
