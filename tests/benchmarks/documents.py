@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
+from tests import marked
 from tests.benchmarks.report import HEADS, SHORT, Results, markdown
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -11,18 +13,8 @@ BEGIN, END = "<!-- make bench -->", "<!-- end of make bench -->"
 TABLES = {ROOT / "README.md": SHORT, ROOT / "docs/performance.md": HEADS}
 
 
-def between(text: str) -> str:
-    """Return what a document has between the two comments."""
-    return text.partition(BEGIN)[2].partition(END)[0]
-
-
-def replaced(text: str, table: str) -> str:
-    """Return a document with another table between the two comments."""
-    before, _, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not end:
-        raise ValueError(f"there is no {BEGIN} followed by {END}")
-    return f"{before}{BEGIN}\n{table}\n{END}{after}"
+between = partial(marked.between, begin=BEGIN, end=END)
+replaced = partial(marked.replaced, begin=BEGIN, end=END)
 
 
 def write(results: Results) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import kit
+from tests.marked import replaced
 
 PAGE = Path(__file__).resolve().parents[2] / "docs/values.md"
 BEGIN = "<!-- python -m tests.contract.ordinary_values -->"
@@ -203,19 +204,5 @@ def table(shown: dict[str, list[str]]) -> str:
     return "\n".join([head, "|---" * (1 + len(FIELDS)) + "|", *rows])
 
 
-def between(page: str) -> str:
-    """Return what the page has between the two comments."""
-    return page.partition(BEGIN)[2].partition(END)[0].strip()
-
-
-def replaced(page: str, table: str) -> str:
-    """Return the page with another table between the two comments."""
-    before, _, rest = page.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if not end:
-        raise ValueError(f"there is no {BEGIN} followed by {END}")
-    return f"{before}{BEGIN}\n{table}\n{END}{after}"
-
-
 if __name__ == "__main__":
-    PAGE.write_text(replaced(PAGE.read_text(), table(found("values.ordinary"))))
+    PAGE.write_text(replaced(PAGE.read_text(), table(found("values.ordinary")), BEGIN, END))

@@ -11,6 +11,7 @@ import pytest
 import kit
 from kit.testing import strict
 from tests.contract.interrupting import Interrupt, at_each_place
+from tests.marked import between
 
 frames = pytest.importorskip("kit.frames", reason="frames need pandas", exc_type=ImportError)
 
@@ -201,7 +202,7 @@ def test_rule_31_ordinary_values_are_what_the_page_says(unique, tmp_path, where)
     other does not.
     """
     pytest.importorskip("pandas")
-    from tests.contract.ordinary_values import PAGE, between, found, table
+    from tests.contract.ordinary_values import BEGIN, END, PAGE, found, table
 
     if not PAGE.exists():
         pytest.skip("the documents are not here")
@@ -209,7 +210,7 @@ def test_rule_31_ordinary_values_are_what_the_page_says(unique, tmp_path, where)
     options = {"mode": where} if where in ("discard", "overwrite") else {}
     options |= {"path": tmp_path / "x.kit"} if where == "file" else {}
     options |= {"context": ("thread",)} if where == "context" else {}
-    assert between(PAGE.read_text()) == table(found(unique("m"), **options))
+    assert between(PAGE.read_text(), BEGIN, END).strip() == table(found(unique("m"), **options))
 
 
 def test_rule_31_what_does_not_fit_is_said_once_a_field_and_not_at_the_site(unique):
