@@ -886,14 +886,6 @@ class MappedSink(Sink):
         """Return what goes on in another file, with the registry's lock held."""
         return partial(self.store.rotate, self, file)
 
-    def lose_late(self) -> None:
-        """Lose, and count, whatever comes from now on."""
-        self.store.limit(0, 0)
-
-    def resume(self) -> None:
-        """Keep again what comes."""
-        self.store.limit(self.capacity, sub_buffer(self.capacity) if self.overwrite else 0)
-
     def cells_free(self) -> int:
         """How many cells of the file are free."""
         return self.store.cells_free()

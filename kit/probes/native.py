@@ -158,10 +158,10 @@ class NativeSink(Sink):
         overwrite: bool,
         file: CaptureFile | None = None,
     ) -> None:
-        self._sub_buffer = sub_buffer(capacity) if overwrite else 0
+        size = sub_buffer(capacity) if overwrite else 0
         self._memory = None if file is None else _memory(file)
         memory = () if self._memory is None else (self._memory,)
-        self._blocks = _c.Store(capacity, self._sub_buffer, thread_name_of, plain, *memory)
+        self._blocks = _c.Store(capacity, size, thread_name_of, plain, *memory)
         super().__init__(capacity, context, observe, overwrite=overwrite, file=file)
 
     def begin(self) -> None:
@@ -197,14 +197,6 @@ class NativeSink(Sink):
             return old.events, old.used
 
         return go_on
-
-    def lose_late(self) -> None:
-        """Lose, and count, whatever comes from now on."""
-        self._blocks.limit(0, 0)
-
-    def resume(self) -> None:
-        """Keep again what comes."""
-        self._blocks.limit(self.capacity, self._sub_buffer)
 
     def cells_free(self) -> int:
         """How many cells of the file are free."""

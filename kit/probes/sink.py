@@ -20,7 +20,7 @@ from kit.probes.capture import MOST_CODES, MOST_COLUMNS
 from kit.probes.checks import columns, strictly
 from kit.probes.context import ask, context_functions, context_letters
 from kit.probes.misfits import Misfits, odd
-from kit.probes.store import DiscardStore, OverwriteStore, Store
+from kit.probes.store import DiscardStore, OverwriteStore, Store, sub_buffer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -74,6 +74,7 @@ class Sink(ABC):
         self.letters = tuple(context_letters(self.context).values())
         self.observer: Observer | None = self if observe else None
         self._numbers = Tally()
+        self._loses_late = False
         # What the codes in the rows mean; a marker declared anew has a second code.
         self._codes: dict[tuple[str, Format], int] = {}
         self._newest: dict[str, int] = {}
@@ -126,10 +127,14 @@ class Sink(ABC):
 
     def lose_late(self) -> None:
         """Lose, and count, whatever comes from now on; for one that has a file."""
-        raise NotImplementedError
+        self._loses_late = True
+        self.pieces.limit(0, 0)
 
-    def resume(self) -> None:  # noqa: B027 - only `end` ends it
+    def resume(self) -> None:
         """Keep again what comes."""
+        if self._loses_late:
+            self._loses_late = False
+            self.pieces.limit(self.capacity, sub_buffer(self.capacity) if self.overwrite else 0)
 
     def cells_free(self) -> int:
         """How many cells of the file are free."""
