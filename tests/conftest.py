@@ -22,6 +22,7 @@ MOST_FLAKY = 5
 """If more are red than these, they are."""
 _red: dict[str, None] = {}
 _flaky: list[str] = []
+_red_again: dict[str, str] = {}
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
@@ -37,14 +38,20 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     if not asked or exitstatus != pytest.ExitCode.TESTS_FAILED or len(_red) > MOST_FLAKY:
         return
     for test in _red:
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", test]
         again = subprocess.run(
-            command, cwd=session.config.rootpath, env=environment, capture_output=True, check=False
+            [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", test],
+            cwd=session.config.rootpath,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
         )
         if again.returncode:
-            return
-    _flaky.extend(_red)
-    session.exitstatus = pytest.ExitCode.OK
+            _red_again[test] = again.stdout
+        else:
+            _flaky.append(test)
+    if not _red_again:
+        session.exitstatus = pytest.ExitCode.OK
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -59,6 +66,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     ]
     for test in _flaky:
         terminalreporter.write_line(f"FLAKY: {test} was red, and green by itself")
+    for test, output in _red_again.items():
+        terminalreporter.section(f"{test}, once more by itself")
+        terminalreporter.write_line(output)
     if measured:
         terminalreporter.section("measured")
         terminalreporter.write_line("\n".join(measured))

@@ -9,6 +9,7 @@ import pandas as pd
 
 from kit.frames.schema import FIELD_KINDS, Kind
 from kit.frames.values import column, convert
+from kit.markers.undivided import undivided
 
 if TYPE_CHECKING:
     from kit.probes.aggregates import Table
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["buckets", "frame"]
 
 
+@undivided
 def frame(table: Table) -> pd.DataFrame:
     """The numbers of an aggregate.
 
@@ -65,6 +67,7 @@ def frame(table: Table) -> pd.DataFrame:
     return result
 
 
+@undivided
 def buckets(table: Table) -> pd.DataFrame:
     """The histograms of an aggregate.
 

@@ -22,6 +22,7 @@ from kit.frames.rows import pull
 from kit.frames.schema import ACTIONS, CATEGORIES, FRAMES, KINDS_OF, Column, FrameKind, check
 from kit.frames.text import escape, name_text
 from kit.frames.values import categorical, column, convert, smallest
+from kit.markers.undivided import undivided
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -44,6 +45,7 @@ __all__ = [
 ]
 
 
+@undivided
 def events(capture: Capture, name: str | None = None) -> pd.DataFrame:
     """The recorded events.
 
@@ -84,6 +86,7 @@ def events(capture: Capture, name: str | None = None) -> pd.DataFrame:
     return _events(capture, formats, laid_out, columns, [*stored], name)
 
 
+@undivided
 def stored_events(capture: Capture) -> tuple[pd.DataFrame, Layout]:
     """All events in one frame, whatever the types of their fields.
 
@@ -106,6 +109,7 @@ def stored_events(capture: Capture) -> tuple[pd.DataFrame, Layout]:
     return _events(capture, formats, laid_out, columns, stored, None), laid_out
 
 
+@undivided
 def dispatches(capture: Capture) -> pd.DataFrame:
     """The recorded dispatches: how long each took, and how many probes it called.
 
@@ -131,6 +135,7 @@ def dispatches(capture: Capture) -> pd.DataFrame:
     return _table(capture, "dispatches", capture.dispatches)
 
 
+@undivided
 def probe_calls(capture: Capture) -> pd.DataFrame:
     """The recorded calls of single probes.
 
@@ -148,6 +153,7 @@ def probe_calls(capture: Capture) -> pd.DataFrame:
     return _table(capture, "probe_calls", capture.probe_calls)
 
 
+@undivided
 def publications(capture: Capture) -> pd.DataFrame:
     """The recorded publications: each replaced a marker's probe array by a new one.
 
@@ -165,6 +171,7 @@ def publications(capture: Capture) -> pd.DataFrame:
     return _table(capture, "publications", capture.publications)
 
 
+@undivided
 def markers(source: Capture | Iterable[Any]) -> pd.DataFrame:
     """The markers of a capture, or live ones.
 

@@ -36,6 +36,7 @@ from kit.frames.layout import Layout, MarkerLayout, Payload
 from kit.frames.recording import Recording, recording
 from kit.frames.schema import FRAMES, Column, FrameKind, check, context_kinds
 from kit.frames.values import Values, categorical, column
+from kit.markers.undivided import undivided
 from kit.probes.files import absolute, create, open_regular, partial_of, refuse_irregular
 from kit.probes.validation import COUNT, PLAIN, WHOLE_TEXT, Maybe, choice, conform
 
@@ -144,6 +145,7 @@ def save(source: Any, path: str | os.PathLike[str]) -> Path:
     return place
 
 
+@undivided
 def _write(kept: Recording, file: IO[bytes]) -> None:
     frames = {"events": kept.stored, **kept.others}
     index = {
@@ -247,6 +249,7 @@ def open(path: str | os.PathLike[str]) -> Recording:
         return read(file, os.fspath(place))
 
 
+@undivided
 def read(file: IO[bytes], name: str) -> Recording:
     """Read a saved capture from a file that is open.
 

@@ -18,7 +18,7 @@
 `locks`, `forking`        in which order locks are taken; what a child of a fork resets
 `system_threads`          the kit's own threads, also where others have replaced them
 `choice`, `environment`   which dispatcher; what the environment says, checked
-`importing`               rooms that are imported later, whole before a fork
+`importing`, `undivided`  rooms that are imported later; what a fork waits for
 ========================  ===================================================================
 """
 

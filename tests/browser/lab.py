@@ -224,24 +224,39 @@ def _plain(text: str) -> str:
     return re.sub(r"\x1b\[[\d;]*m", "", text)
 
 
-_FAREWELL = re.compile(
-    r"^Task exception was never retrieved\n"
-    r"future: .*write_message.* exception=WebSocketClosedError\(\)>\n"
-    r"(?:.*\n)*?tornado\.websocket\.WebSocketClosedError$",
-    re.MULTILINE,
+_TRACEBACK = re.compile(r"^Traceback \(most recent call last\):\n(?:[ \t].*\n)+.*$", re.MULTILINE)
+_FAREWELLS = (
+    # Tornado's, when a page goes away while it is written to,
+    "tornado.iostream.StreamClosedError",
+    "tornado.websocket.WebSocketClosedError",
+    # and a kernel's that is shut down when it has hardly begun.
+    "KeyboardInterrupt",
+    "RuntimeError: Event loop is closed",
 )
 
 
-def without_farewells(log: str) -> str:
-    """A server's log without what Tornado says when a page goes away while it is written to."""
-    return _FAREWELL.sub("", log)
+def tracebacks(log: str) -> list[str]:
+    """Those in a server's log, without what it and its kernels say when they are left."""
+    found = _TRACEBACK.findall(log)
+    return [
+        each
+        for each in found
+        if f"{REPOSITORY}/kit/" in each or not each.splitlines()[-1].startswith(_FAREWELLS)
+    ]
 
 
 def wait_for_python(page: Page, expression: str, *, seconds: float = PATIENCE) -> None:
-    """Wait until an expression is true in the kernel of the open notebook."""
+    """Wait until an expression is true in the kernel of the open notebook.
+
+    One that raises is not true yet: what it names may still have to come.
+    """
     deadline = time.monotonic() + seconds
-    while not python(page, f"bool({expression})"):
-        assert time.monotonic() < deadline, f"still not true: {expression}"
+    while True:
+        answer = page.evaluate(_EVALUATE, f"bool({expression})")
+        if answer["status"] == "ok" and answer["data"]["text/plain"] == "True":
+            return
+        raised = _plain("\n".join(answer.get("traceback", ())))
+        assert time.monotonic() < deadline, f"still not true: {expression}\n{raised}"
         page.wait_for_timeout(50)
 
 

@@ -6,7 +6,16 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import HUB
-from tests.browser.lab import Lab, Problems, change_theme, python, run_all, wait_for_python
+from tests.browser.lab import (
+    REPOSITORY,
+    Lab,
+    Problems,
+    change_theme,
+    python,
+    run_all,
+    tracebacks,
+    wait_for_python,
+)
 
 BUTTON = """
 import threading
@@ -69,3 +78,23 @@ def test_errors_in_the_page_and_requests_to_the_world_are_seen(
     assert any("request to https://cdn.bokeh.org/bokeh.js" in text for text in problems.found)
     assert any("from the page" in text for text in problems.found)
     problems.found.clear()
+
+
+def test_what_is_waited_for_may_have_to_come(lab: Lab, page: Page) -> None:
+    late = "import threading\nthreading.Timer(0.5, lambda: globals().update(late=[1])).start()"
+    run_all(page, lab, lab.write("late.ipynb", late))
+    wait_for_python(page, "late[0] == 1")
+    with pytest.raises(AssertionError, match="NameError"):
+        wait_for_python(page, "never", seconds=0)
+
+
+KERNEL = '  File "/venv/lib/python3.11/site-packages/ipykernel/kernelapp.py", line 21, in start\n'
+KIT = f'  File "{REPOSITORY}/kit/widgets/panel.py", line 7, in refresh\n    self.draw()\n'
+
+
+@pytest.mark.parametrize("last", ["KeyboardInterrupt", "RuntimeError: Event loop is closed"])
+def test_a_kernel_may_say_farewell_and_the_kit_may_not(last: str) -> None:
+    log = "[I ServerApp] Kernel shutdown\nTraceback (most recent call last):\n{}{}\n[I more]\n"
+    assert tracebacks(log.format(KERNEL, last)) == []
+    assert len(tracebacks(log.format(KERNEL + KIT, last))) == 1
+    assert len(tracebacks(log.format(KERNEL, "ZeroDivisionError: division by zero"))) == 1

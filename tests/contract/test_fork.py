@@ -612,6 +612,43 @@ def test_rule_34_forking_during_the_first_frame(frames, after):
     assert run_apart(CHILD + FRAMES, after) == "done"
 
 
+BUILDING = """
+from kit.frames import build
+
+m = kit.marker("m", n=int)
+events = kit.record("m")
+m(1)
+entered, release, half_built, of_events = threading.Event(), threading.Event(), [], build._events
+
+def slowly(*arguments):
+    half_built.append(1)
+    entered.set()
+    assert release.wait(60)
+    frame = of_events(*arguments)
+    half_built.clear()
+    return frame
+
+build._events = slowly
+threading.Thread(target=events.frame, daemon=True).start()
+assert entered.wait(60)
+os.register_at_fork(before=release.set)
+
+def work():
+    assert not half_built
+
+child(work)
+print("done")
+"""
+
+
+def test_rule_34_a_frame_is_not_cut_in_half():
+    """Arrow has locks of its own: a child would wait for one that another thread held.
+
+    Seen to fail when the fork does not wait.
+    """
+    assert run_apart(CHILD + BUILDING) == "done"
+
+
 NESTED = """
 m = kit.marker("m")
 me, forks = os.getpid(), []
