@@ -80,8 +80,9 @@ class Dispatcher(Accounting):
                     array.tally.n += 1
                     probe = array
                     for probe in array.calls:
-                        if (result := probe(*args)) is not None:
-                            self._look(array, probe, result)
+                        if (result := probe(*args)) is None:
+                            continue
+                        self._look(array, probe, result)
                 elif array.observers:
                     self._careful(array, args, None, reader.ident, ())
                 else:
@@ -89,8 +90,9 @@ class Dispatcher(Accounting):
                     array.tally.n += 1
                     probe = array
                     for probe in array.calls:
-                        if (result := probe(reader.ident, ts, args)) is not None:
-                            self._look(array, probe, result)
+                        if (result := probe(reader.ident, ts, args)) is None:
+                            continue
+                        self._look(array, probe, result)
                 return None
             except BaseException as error:
                 if probe is None or self._ends(array, probe, error):
@@ -132,16 +134,18 @@ class Dispatcher(Accounting):
                     array.tally.n += 1
                     probe = array
                     for probe in array.calls:
-                        if (result := probe(*args)) is not None:
-                            self._look(array, probe, result)
+                        if (result := probe(*args)) is None:
+                            continue
+                        self._look(array, probe, result)
                 elif array.observers:
                     self._careful(array, args, ts, reader.ident, ())
                 else:
                     array.tally.n += 1
                     probe = array
                     for probe in array.calls:
-                        if (result := probe(reader.ident, ts, args)) is not None:
-                            self._look(array, probe, result)
+                        if (result := probe(reader.ident, ts, args)) is None:
+                            continue
+                        self._look(array, probe, result)
                 return
             except BaseException as error:
                 if probe is None or self._ends(array, probe, error):
@@ -232,8 +236,9 @@ class Dispatcher(Accounting):
                         raise
                 finally:
                     calling = None  # noqa: F841 - running() looks at it
-                    if observers:
-                        calls.append((start, clock(), connection, position, error))
+                    # Without an `if`: CPython 3.12 would not guard the loop's jump back after it.
+                    end = clock() if observers else 0
+                    calls.append((start, end, connection, position, error))
         except BaseException:
             self._miss(array, reached)
             raise

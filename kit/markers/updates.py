@@ -359,8 +359,9 @@ class Updater:
             try:
                 for marker, on_first, on_last in begin:
                     self._without_lock(on_first)
-                    if on_last:
-                        lasts.insert(0, (marker, on_last))
+                    if on_last is None:
+                        continue
+                    lasts.insert(0, (marker, on_last))
                 publish_all(plans, self._retired)
                 lasts = end
             finally:

@@ -247,8 +247,9 @@ class _Reader:
             _check(layout)
             for key, kind in (("capacity", int), ("mode", str), ("wall", int), ("host", str),
                               ("pid", int), ("python", str)):  # fmt: skip
-                if type(about[key]) is not kind or (kind is int and about[key] not in _INT64):
-                    raise ValueError(f"{key} is {about[key]!r:.100}")
+                if type(about[key]) is kind and (kind is not int or about[key] in _INT64):
+                    continue
+                raise ValueError(f"{key} is {about[key]!r:.100}")
         except _WRONG as error:
             raise self._damaged(f"{type(error).__name__}: {error!s:.200}") from error
         return about, layout

@@ -267,11 +267,12 @@ def strictly(write: Writer, name: str, format: Format, fail: Callable[[], None])
         try:
             if mode.strict:
                 for field, value in zip(format.fields, args[before:], strict=True):
-                    if not fits(value, field.type):
-                        raise TypeError(
-                            f"marker {name!r}: field {field.name!r} is {field.type.__name__}, and "
-                            f"{value!r} does not fit; outside strict mode it is recorded as missing"
-                        )
+                    if fits(value, field.type):
+                        continue
+                    raise TypeError(
+                        f"marker {name!r}: field {field.name!r} is {field.type.__name__}, and "
+                        f"{value!r} does not fit; outside strict mode it is recorded as missing"
+                    )
         except BaseException:
             fail()
             raise

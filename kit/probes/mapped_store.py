@@ -222,7 +222,7 @@ class MappedStore(Store):
     def tidy(self) -> None:
         """Leave threads that have ended to the next event, which has the file to itself."""
 
-    def keep(self, event: list[Any] | None) -> None:
+    def keep(self, event: list[Any] | None) -> None:  # noqa: C901 - see the loop
         """Keep an event where there is room, or count it as lost, or as failed.
 
         Parameters
@@ -252,7 +252,9 @@ class MappedStore(Store):
                 self._busy = self._writing = True
                 raised: BaseException | None = None
                 try:
-                    while self._later:
+                    while True:  # `while self._later` CPython would not guard by what is below
+                        if not self._later:
+                            break
                         one = self._later[0]
                         del self._later[0]
                         try:

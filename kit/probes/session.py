@@ -476,8 +476,9 @@ class Session:
             if self.full == "stop":
                 self.stop()
                 return
-            while self._events.size() > self.max_bytes and self._events.remove_oldest():
-                pass
+            while True:
+                if self._events.size() <= self.max_bytes or not self._events.remove_oldest():
+                    break
             self._write_manifest()
         except Exception as error:  # noqa: BLE001 - it is tried again with the next file
             self._note(f"session {self.folder} could not remove its oldest file", error)

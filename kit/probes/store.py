@@ -383,8 +383,9 @@ class DiscardStore(Store):
                 del chunk.rows[:count]
                 pieces.append(Piece(buffer, chunk.first, taken, buffer.lost.copy(), {}))
                 chunk.first += count
-                if buffer.ended:
-                    self._left.append(buffer)
+                if not buffer.ended:
+                    continue
+                self._left.append(buffer)
         # Only now is there room again: never more than `capacity` events in memory.
         self.freed.extend([None] * sum(len(piece.rows) for piece in pieces))
         self.tidy()
@@ -482,10 +483,12 @@ class OverwriteStore(Store):
                     begin = chunk.start if room is None else max(chunk.start, end - room)
                     parts.append(chunk.rows[begin:end])
                     first = chunk.first + begin
-                    if room is not None:
-                        room -= end - begin
-                        if room <= 0:
-                            break
+                    if room is None:
+                        continue
+                    room -= end - begin
+                    if room > 0:
+                        continue
+                    break
                 rows = _joined(reversed(parts))
                 pieces.append(Piece(buffer, first, rows, buffer.lost.copy(), gone))
         return list(filter(self._shown, pieces))
