@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from kit.markers.span import F, Span
 
     Entry: TypeAlias = tuple[int, int, CodeType, object]
-    """Start (0 where nothing was connected), frame, code and thread."""
+    """Start, frame, code and thread; 0 and None, which may be any, where nothing was connected."""
 
 __all__ = ["SpanCall", "Timing"]
 
@@ -65,11 +65,11 @@ class _Several:
         """Return when the one that leaves entered, and who is inside then; ``None``: who knows.
 
         It is the newest of this frame; where there is none, as in an `contextlib.ExitStack`, the
-        only one of this thread.
+        only one that may be of this thread.
         """
         entries, unsure = self.entries, self.unsure
         own = [i for i, each in enumerate(entries) if each[1] == frame and each[2] is code]
-        near = [i for i, each in enumerate(entries) if each[3] is thread]
+        near = [i for i, each in enumerate(entries) if each[3] is thread or each[3] is None]
         if own or (len(near) == 1 and near[0] not in unsure):
             found = own[-1] if own else near[0]
             rest = entries[:found] + entries[found + 1 :]
@@ -114,12 +114,14 @@ class Timing:
 
     def __enter__(self) -> Self:
         frame = _frame(1)
+        start, thread = 0, None
         # Off at entry means no event: without a start there is no duration.
-        start = clock() if self._span._array is not None else 0
-        try:
-            thread = _local.thread
-        except AttributeError:
-            thread = _named()
+        if self._span._array is not None:
+            start = clock()
+            try:
+                thread = _local.thread
+            except AttributeError:
+                thread = _named()
         entry = (start, id(frame), frame.f_code, thread)
         if self._inside is None:
             self._inside = entry

@@ -22,6 +22,7 @@ from kit.markers.results import not_begun, only_here
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator
+    from inspect import Signature
     from types import CoroutineType
     from typing import Any, Final, TypeAlias, TypeVar, overload
 
@@ -198,9 +199,10 @@ class Span(SpanCall, Marker):
         """Return the same for a plain function, which may return a coroutine all the same."""
 
         def wrapper(*args: Any, **kwargs: Any) -> Any:
-            passage = Span._passage(self, values, args, kwargs)
-            if passage is _OFF:
+            # What `_passage` does, which would cost one more call.
+            if self._array is None or (found := values(args, kwargs)) is None:
                 return function(*args, **kwargs)
+            passage = Timing(self, found, {})
             passage.__enter__()
             try:
                 result = function(*args, **kwargs)
@@ -286,14 +288,43 @@ class Span(SpanCall, Marker):
                     f"{getattr(function, '__qualname__', function)!s}{signature} "
                     f"has no parameter {parameter!r}"
                 )
-        order = [parameters[name] for name in names]
+        found = _compiled(signature, [parameters[name] for name in names])
 
         def values(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...] | None:
             try:
-                bound = signature.bind(*args, **kwargs)
+                return found(*args, **kwargs)
             except TypeError:
                 return None
-            bound.apply_defaults()
-            return tuple(bound.arguments[name] for name in order)
 
         return values
+
+
+class _Spelled:
+    """A default value as it is written in a function's text."""
+
+    __slots__ = ("text",)
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __repr__(self) -> str:
+        return self.text
+
+
+def _compiled(signature: Signature, names: list[str]) -> Callable[..., tuple[Any, ...]]:
+    """Make a function that takes what another one takes, and returns some of it.
+
+    `inspect.Signature.bind` does the same, and takes fifteen times as long.
+    """
+    scope: dict[str, Any] = {"__name__": __name__}
+    parameters = []
+    for place, parameter in enumerate(signature.parameters.values()):
+        default: Any = parameter.empty
+        if parameter.default is not parameter.empty:
+            default = _Spelled(f"default{place}")
+            scope[default.text] = parameter.default
+        parameters.append(parameter.replace(default=default, annotation=parameter.empty))
+    takes = signature.replace(parameters=parameters, return_annotation=signature.empty)
+    exec(f"def found{takes}: return {', '.join(names)},", scope)
+    found: Callable[..., tuple[Any, ...]] = scope["found"]
+    return found

@@ -10,6 +10,7 @@ import types
 import pytest
 
 import kit
+from kit.markers.span import Span
 from kit.testing import capture, strict
 
 
@@ -303,28 +304,62 @@ def test_wrong_arguments_of_a_wrapped_function_are_the_function_s_own_error(quer
     assert (list(events), query.skipped) == ([], 0)
 
 
-def test_off_a_wrapped_function_looks_at_nothing(query):
+def test_off_a_wrapped_function_looks_at_nothing(query, monkeypatch):
     """Not even at its own arguments.
 
     Seen to fail when values are extracted before the array is read.
     """
     looked = []
+    made = Span._extractor
 
-    class Signature(inspect.Signature):
-        def bind(self, *args, **kwargs):
-            looked.append(args)
-            return super().bind(*args, **kwargs)
+    def extractor(*given):
+        values = made(*given)
 
-    def read(sql):
-        return sql
+        def looking(args, kwargs):
+            looked.append(kwargs)
+            return values(args, kwargs)
 
-    read.__signature__ = Signature([inspect.Parameter("sql", inspect.Parameter.KEYWORD_ONLY)])
-    wrapped = query.wrap(read, sql="sql")
+        return looking
+
+    monkeypatch.setattr(Span, "_extractor", extractor)
+    wrapped = query.wrap(lambda *, sql: sql, sql="sql")
     assert wrapped(sql="select 1") == "select 1"
     assert looked == []
     with capture(query.name) as events:
         assert wrapped(sql="select 2") == "select 2"
-    assert (len(looked), outcomes(events)) == (1, [("select 2", None)])
+    assert (looked, outcomes(events)) == ([{"sql": "select 2"}], [("select 2", None)])
+
+
+TEXT = ["the default"]
+
+
+@pytest.mark.parametrize(
+    ("function", "calls"),
+    [
+        (lambda sql, /: sql, [(("a",), {}), ((), {"sql": "a"})]),
+        (lambda a, /, sql=TEXT, *rest, b=1: sql, [((1,), {}), ((1, "b", 2, 3), {"b": 2})]),
+        (lambda *sql: sql, [((), {}), (("a", "b"), {})]),
+        (lambda **sql: sql, [((), {}), ((), {"a": 1, "sql": 2}), ((1,), {})]),
+        (lambda default0, *, sql=TEXT: sql, [((1,), {"sql": "a"}), ((1,), {}), ((), {})]),
+        (lambda sql: sql, [((), {"sql": "a"}), ((1, 2), {}), ((), {"other": 1})]),
+    ],
+)
+def test_a_field_is_what_the_call_binds_its_parameter_to(function, calls):
+    """However the parameter is declared and passed.
+
+    Seen to fail when a default is written as its `repr`, and without the commas of a tuple.
+    """
+    values = kit.span("doc.bound", sql=str)._extractor(function, {"sql": "sql"})
+    for args, kwargs in calls:
+        try:
+            bound = inspect.signature(function).bind(*args, **kwargs)
+        except TypeError:
+            assert values(args, kwargs) is None
+        else:
+            bound.apply_defaults()
+            (found,) = values(args, kwargs)
+            assert found == bound.arguments["sql"]
+            assert (found is TEXT) == (bound.arguments["sql"] is TEXT)
 
 
 # Rule 42
