@@ -421,7 +421,6 @@ class _RowSink(Sink):
             "sink": self,
             "code": code,
             "failed": self._failures[code],
-            "refused": _refused,
             "begun": begun,
             "write_slowly": self._writer_with_context(code),
         }
@@ -486,7 +485,7 @@ class DiscardSink(_RowSink):
         try:
             append(row)
         except (MemoryError, RecursionError) as error:  # any other comes when it is there
-            if refused(error):
+            if not error.__traceback__ or not error.__traceback__.tb_next:  # not a signal handler's
                 failed.n += 1
                 store.freed.append(None)
             raise
@@ -523,17 +522,12 @@ class OverwriteSink(_RowSink):
     try:
         rows.append(row)
     except (MemoryError, RecursionError) as error:  # any other comes when it is there
-        if refused(error):
+        if not error.__traceback__ or not error.__traceback__.tb_next:  # not a signal handler's
             failed.n += 1
         raise
     if len(rows) >= store.chunk_size:
         store.seal(buffer)
 """
-
-
-def _refused(error: BaseException) -> bool:
-    """Whether a list had no room, or could not be asked; no when a signal handler failed so."""
-    return error.__traceback__ is None or error.__traceback__.tb_next is None
 
 
 def _nothing(now: int) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final
 
 from kit.probes.aggregates.aggregate import Aggregate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from kit.markers import Marker
 
 __all__ = ["aggregate", "prepared"]
@@ -22,7 +21,7 @@ def aggregate(
     by: str | Iterable[str] = (),
     *,
     histogram: str | tuple[float, float, float] | None = None,
-    quantiles: Iterable[float] = QUANTILES,
+    quantiles: float | Iterable[float] = QUANTILES,
     error: float = 0.01,
     capacity: int = 10_000,
     name: str | None = None,
@@ -42,7 +41,7 @@ def aggregate(
         has numbers of its own.
     histogram : "log2" or (low, high, step), optional
         Buckets that double in width, or of one width.
-    quantiles : iterable of float
+    quantiles : float or iterable of float
         Which are shown, from 0 to 1; none makes each event cheaper.
     error : float
         The relative error of quantiles: the true one is at most so far away from what is said.
@@ -97,7 +96,7 @@ def prepared(
     by: str | Iterable[str] = (),
     *,
     histogram: str | tuple[float, float, float] | None = None,
-    quantiles: Iterable[float] = QUANTILES,
+    quantiles: float | Iterable[float] = QUANTILES,
     error: float = 0.01,
     capacity: int = 10_000,
     name: str | None = None,
@@ -105,6 +104,5 @@ def prepared(
 ) -> Aggregate:
     """Make an aggregate that is not started yet; the arguments are those of `aggregate`."""
     by = (by,) if isinstance(by, str) else tuple(by)
-    return Aggregate(
-        pattern, value, by, histogram, tuple(quantiles), error, capacity, name, admission
-    )
+    shares = tuple(quantiles) if isinstance(quantiles, Iterable) else (quantiles,)
+    return Aggregate(pattern, value, by, histogram, shares, error, capacity, name, admission)
