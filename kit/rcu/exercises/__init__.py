@@ -22,6 +22,7 @@ from kit.rcu.exercises.fresh import judge_afresh
 from kit.rcu.exercises.machines import machine
 from kit.rcu.exercises.outcome import ANSWER, Outcome
 from kit.rcu.exercises.prediction import Prediction, predict
+from kit.rcu.exercises.receipts import Receipt, note, receipt
 from kit.rcu.exercises.records import TWO_BITS, WHOLE
 
 __all__ = [
@@ -31,10 +32,12 @@ __all__ = [
     "SUSPECTS",
     "Outcome",
     "Prediction",
+    "Receipt",
     "check",
     "given",
     "machine",
     "predict",
+    "receipt",
 ]
 
 NAMES: Final = (
@@ -116,4 +119,5 @@ def check(exercise: str, answer: Any) -> Outcome:
         plain = taken_down(answer)
     except LitmusError as error:
         return Outcome(exercise, "not yet", "This cannot be read.", (str(error),))
+    note(exercise, plain)
     return judge_afresh(exercise, plain)

@@ -6,11 +6,16 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any, Final
 
-__all__ = ["ANSWER", "Outcome", "missing", "passed"]
+from kit.rcu.exercises.receipts import attempted
+
+__all__ = ["ANSWER", "ATTEMPTS", "Outcome", "missing", "passed"]
 
 ANSWER: Final = "application/vnd.markers-kit.answer+json"
 """Beside its words an outcome leaves the answer itself in the notebook, so that it can be judged
 again elsewhere."""
+
+ATTEMPTS: Final = "application/vnd.markers-kit.attempts+json"
+"""How many different answers the notebook has checked so far; nobody's points hang on it."""
 
 MARKS: Final = {"passed": "✓", "not yet": "✗", "open": "…"}
 
@@ -71,7 +76,9 @@ class Outcome:
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         record = {"exercise": self.exercise, "answer": self.answer}
-        return {"text/plain": repr(self), "text/html": self._repr_html_(), ANSWER: record}
+        bundle = {"text/plain": repr(self), "text/html": self._repr_html_(), ANSWER: record}
+        number = attempted(self.exercise)
+        return bundle | ({ATTEMPTS: number} if number else {})
 
 
 def passed(words: str) -> Outcome:

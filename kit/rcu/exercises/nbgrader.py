@@ -1,0 +1,136 @@
+"""The exercises as nbgrader's autograded tests.
+
+nbgrader runs a notebook that was handed in, with hidden tests behind each answer. A test that
+raises is worth nothing, one that shows a number greater than zero is worth that number, and any
+other is worth everything: one that shows 0, too. nbgrader itself is not needed here.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from kit.errors import LitmusError
+from kit.rcu.exercises.answers import is_open, taken_down
+from kit.rcu.exercises.classroom.batch import worth
+from kit.rcu.exercises.classroom.notebooks import CHECKED, source
+from kit.rcu.exercises.fresh import judge_afresh
+from kit.rcu.exercises.grading import TASKS
+from kit.rcu.exercises.receipts import last
+
+__all__ = ["assignment", "credit"]
+
+TEST: Final = """### BEGIN HIDDEN TESTS
+from kit.rcu.exercises import nbgrader
+
+nbgrader.credit({exercise!r}, {points})
+### END HIDDEN TESTS"""
+
+
+def credit(exercise: str, points: float = 1, answer: Any = None) -> float:
+    """What an answer is worth, as the last line of an nbgrader test.
+
+    Parameters
+    ----------
+    exercise : str
+        One of `kit.rcu.exercises.NAMES`.
+    points : float
+        What a right answer is worth: the points of the test's cell.
+    answer : object, optional
+        The last one that the notebook gave to `check` if left out. It is judged again.
+
+    Returns
+    -------
+    float
+        More than 0, and `points` at most.
+
+    Raises
+    ------
+    AssertionError
+        When it is worth nothing; the message has the hints. To nbgrader, which shows it, the number
+        0 would be full marks.
+    kit.errors.LitmusError
+        When there is no such exercise, or points are no number above 0.
+
+    Examples
+    --------
+    >>> credit(
+    ...     "posted-bug",
+    ...     2,
+    ...     {"case": "1→2", "question": "stale", "fix": {"read-barrier": "smp_rmb"}},
+    ... )
+    2.0
+    >>> credit("x86", 2, {})
+    Traceback (most recent call last):
+    AssertionError: x86: not yet. The answer is a dict with True or False for each of the bugs.
+    """
+    if exercise not in TASKS:
+        raise LitmusError(f"there is no exercise {exercise!r}; there are {', '.join(TASKS)}")
+    if not points > 0:
+        raise LitmusError(f"points are a number above 0, not {points!r}")
+    answer = last(exercise) if answer is None else answer
+    if is_open(answer):
+        raise AssertionError(f"{exercise}: open. There is no answer.")
+    said = judge_afresh(exercise, taken_down(answer))
+    reached, most = worth(said)
+    if reached <= 0:
+        hints = "".join(f"\n  {hint}" for hint in said.hints)
+        raise AssertionError(f"{exercise}: {said.status}. {said.words}{hints}")
+    return min(reached / most, 1) * float(points)
+
+
+def assignment(document: dict[str, Any], points: float = 1) -> dict[str, Any]:
+    """Make a lesson into the source of an nbgrader assignment.
+
+    Parameters
+    ----------
+    document : dict
+        The notebook.
+    points : float
+        Of each exercise.
+
+    Returns
+    -------
+    dict
+        A locked test cell follows each cell that checks an exercise. That one stays as it is:
+        nbgrader would empty an answer's cell that it was told of.
+
+    Examples
+    --------
+    >>> cell = {"cell_type": "code", "metadata": {}, "source": "check('x86', ...)"}
+    >>> print(source(assignment({"cells": [cell]}, 2)["cells"][1]))
+    ### BEGIN HIDDEN TESTS
+    from kit.rcu.exercises import nbgrader
+    <BLANKLINE>
+    nbgrader.credit('x86', 2)
+    ### END HIDDEN TESTS
+    """
+    cells: list[Any] = []
+    for cell in document["cells"]:
+        cells.append(cell)
+        if isinstance(cell, dict) and cell.get("cell_type") == "code":
+            names = dict.fromkeys(CHECKED.findall(source(cell)))
+            cells += [_test(name, points) for name in names if name in TASKS]
+    return {**document, "cells": cells}
+
+
+def _test(exercise: str, points: float) -> dict[str, Any]:
+    """A test's cell, as schema 3 of nbgrader has it."""
+    marks = {
+        "cell_type": "code",
+        "grade": True,
+        "grade_id": f"{exercise}-test",
+        "locked": True,
+        "points": points,
+        "schema_version": 3,
+        "solution": False,
+        "task": False,
+    }
+    text = TEST.format(exercise=exercise, points=points)
+    return {
+        "cell_type": "code",
+        "execution_count": None,
+        "id": f"test-{exercise}",
+        "metadata": {"nbgrader": marks},
+        "outputs": [],
+        "source": text.splitlines(keepends=True),
+    }

@@ -1,0 +1,329 @@
+"""Receipts: a student's name and a digest of the answers, to keep beside a notebook handed in.
+
+A digest says nothing about an answer and changes with any of them. Who has the receipt can show
+later that the answers were these, for the batch finds the same digest in the notebook.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from html import escape
+from types import EllipsisType
+from typing import Any, Final
+
+from kit.errors import LitmusError
+
+__all__ = [
+    "RECEIPT",
+    "Receipt",
+    "attempted",
+    "digest",
+    "forget",
+    "last",
+    "note",
+    "receipt",
+    "recorded",
+    "shown",
+]
+
+RECEIPT: Final = "application/vnd.markers-kit.receipt+json"
+"""Under this name a receipt stands in a notebook, beside its words."""
+
+LONGEST: Final = 100
+"""Characters of a student's name."""
+
+EXACT: Final = 2**53
+"""Beyond this a notebook that a browser saved has lost digits of a whole number."""
+
+_ANSWERS: dict[str, dict[str, Any]] = {}  # of this process: by exercise, answers by their digest
+
+
+def shown(text: object, most: int = 2_000) -> str:
+    r"""Text of a stranger, fit to be printed: one line, nothing that a terminal obeys.
+
+    Parameters
+    ----------
+    text : object
+        A name, a path, a message.
+    most : int
+        Characters to keep.
+
+    Returns
+    -------
+    str
+        What cannot be printed is written as an escape sequence.
+
+    Examples
+    --------
+    >>> print(shown("Ada\n\x1b[2J"))
+    Ada\n\x1b[2J
+    """
+    kept = str(text)
+    cut = "…" if len(kept) > most else ""
+    return (
+        "".join(
+            each if each.isprintable() else each.encode("unicode_escape").decode("ascii")
+            for each in kept[:most]
+        )
+        + cut
+    )
+
+
+def digest(value: object) -> str:
+    """A digest of plain data, the same before and after a notebook was saved.
+
+    Parameters
+    ----------
+    value : object
+        Text, numbers, lists and dicts.
+
+    Returns
+    -------
+    str
+        128 bits of SHA-256 in groups of four digits. Neither the order of keys matters nor
+        whether a number was written 1 or 1.0.
+
+    Examples
+    --------
+    >>> digest({"a": 1.0, "b": [True]})
+    '90ed-df64-b875-cb5f-a184-bb12-503c-c730'
+    >>> digest({"b": [True], "a": 1}) == digest({"a": 1.0, "b": [True]})
+    True
+    """
+    try:
+        text = json.dumps(_settled(value), sort_keys=True, separators=(",", ":"))
+    except RecursionError:
+        text = "nested too deeply"
+    digits = hashlib.sha256(text.encode("ascii")).hexdigest()[:32]
+    return "-".join(digits[at : at + 4] for at in range(0, 32, 4))
+
+
+def _settled(value: object) -> object:
+    """The same data as it is after a browser has read and written it."""
+    if isinstance(value, Mapping):
+        return {str(key): _settled(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_settled(each) for each in value]
+    if isinstance(value, float) and value.is_integer() and abs(value) <= EXACT:
+        return int(value)
+    if isinstance(value, int) and not isinstance(value, bool) and abs(value) > EXACT:
+        try:
+            return float(value)
+        except OverflowError:
+            return hex(value)
+    return value
+
+
+def note(exercise: str, answer: object) -> int:
+    """Take down that an answer was given in this process.
+
+    Parameters
+    ----------
+    exercise : str
+        Its name.
+    answer : object
+        Plain data.
+
+    Returns
+    -------
+    int
+        How many different answers to the exercise there were so far.
+
+    Examples
+    --------
+    >>> forget()
+    >>> note("x86", {"a": True}), note("x86", {"a": False}), note("x86", {"a": True})
+    (1, 2, 2)
+    """
+    given = _ANSWERS.setdefault(exercise, {})
+    key = digest(answer)
+    given.pop(key, None)  # the last answer stands last
+    given[key] = answer
+    return len(given)
+
+
+def attempted(exercise: str) -> int:
+    """How many different answers were given to an exercise in this process.
+
+    Parameters
+    ----------
+    exercise : str
+        Its name.
+
+    Returns
+    -------
+    int
+        0 when there was none.
+    """
+    return len(_ANSWERS.get(exercise, {}))
+
+
+def last(exercise: str) -> Any:
+    """The last answer that was given to an exercise in this process.
+
+    Parameters
+    ----------
+    exercise : str
+        Its name.
+
+    Returns
+    -------
+    object
+        Plain data; None when there was none.
+
+    Examples
+    --------
+    >>> forget()
+    >>> last("x86") is None
+    True
+    """
+    given = _ANSWERS.get(exercise)
+    return given[next(reversed(given))] if given else None
+
+
+def forget() -> None:
+    """Forget all answers that were given in this process."""
+    _ANSWERS.clear()
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """A student's name and a digest of each answer.
+
+    Attributes
+    ----------
+    student : str
+        The name; ``""`` as long as it is open.
+    answers : dict
+        Digests by exercise.
+
+    Examples
+    --------
+    >>> Receipt("Ada", {"x86": digest({"a": True})})
+    Receipt of Ada: 3f0a-9bb4-e19f-89ff-d7e0-9181-6083-8a7f
+      1 answer: x86
+    """
+
+    student: str
+    answers: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def digest(self) -> str:
+        """One digest of the name and all answers."""
+        return digest({"student": self.student, "answers": self.answers})
+
+    def covers(self, exercise: str, answer: object) -> bool:
+        """Whether an answer is the one that the receipt was made for.
+
+        Parameters
+        ----------
+        exercise : str
+            Its name.
+        answer : object
+            Plain data.
+
+        Returns
+        -------
+        bool
+            True when its digest is here.
+        """
+        return self.answers.get(exercise) == digest(answer)
+
+    @property
+    def _lines(self) -> tuple[str, str]:
+        if not self.student:
+            return "Receipt: open.", 'Put your name, as in receipt("Ada Lovelace"); run this last.'
+        count = len(self.answers)
+        names = ", ".join(self.answers) or "run the notebook from its top, and this cell last"
+        return (
+            f"Receipt of {shown(self.student)}: {self.digest}",
+            f"{count} answer{'s' * (count != 1)}: {names}",
+        )
+
+    def __repr__(self) -> str:
+        return "\n  ".join(self._lines)
+
+    def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        head, rest = (escape(line) for line in self._lines)
+        bundle: dict[str, Any] = {
+            "text/plain": repr(self),
+            "text/html": f'<div class="kit-receipt"><strong>{head}</strong><br>{rest}</div>',
+        }
+        if self.student:
+            bundle[RECEIPT] = {
+                "student": self.student,
+                "answers": self.answers,
+                "digest": self.digest,
+            }
+        return bundle
+
+
+def receipt(student: object) -> Receipt:
+    """Make a receipt for the answers that were checked in this notebook.
+
+    Parameters
+    ----------
+    student : str
+        The student's name; ``...`` while it is open.
+
+    Returns
+    -------
+    Receipt
+        It prints. Keep the line, or send it to somebody: the batch that judges the notebook finds
+        the same digest, as long as the answers are the same.
+
+    Raises
+    ------
+    kit.errors.LitmusError
+        When the name is no text of a hundred characters at most.
+
+    Examples
+    --------
+    >>> forget()
+    >>> note("x86", {"a": True})
+    1
+    >>> receipt("Ada")
+    Receipt of Ada: 3f0a-9bb4-e19f-89ff-d7e0-9181-6083-8a7f
+      1 answer: x86
+    """
+    if isinstance(student, EllipsisType):
+        return Receipt("")
+    if not isinstance(student, str) or not student.strip() or len(student) > LONGEST:
+        raise LitmusError(f"a receipt needs a name, a text of {LONGEST} characters at most")
+    return Receipt(
+        student.strip(), {name: next(reversed(given)) for name, given in sorted(_ANSWERS.items())}
+    )
+
+
+def recorded(record: object) -> Receipt | None:
+    """Read a receipt that stands in a notebook.
+
+    Parameters
+    ----------
+    record : object
+        What was found there; nothing of it is trusted.
+
+    Returns
+    -------
+    Receipt or None
+        None when it is no receipt, or its digest is not that of its name and answers.
+
+    Examples
+    --------
+    >>> mine = Receipt("Ada", {"x86": digest({})})
+    >>> record = mine._repr_mimebundle_()[RECEIPT]
+    >>> recorded(record) == mine, recorded(record | {"student": "Bob"})
+    (True, None)
+    """
+    if not isinstance(record, dict):
+        return None
+    student, answers = record.get("student"), record.get("answers")
+    if not isinstance(student, str) or not student or len(student) > LONGEST:
+        return None
+    if not isinstance(answers, dict) or not all(isinstance(v, str) for v in answers.values()):
+        return None
+    found = Receipt(student, answers)
+    return found if found.digest == record.get("digest") else None
