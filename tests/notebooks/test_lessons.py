@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import re
 from pathlib import Path
 
@@ -85,6 +87,9 @@ def test_answered_exercises_pass(
                 f"from answers import ANSWERS\n"
                 f"exercises.check({name!r}, ANSWERS[{name!r}])"
             )
+        elif name == "receipt":
+            assert "exercises.receipt(...)" in cell.source
+            cell.source = 'exercises.receipt("Ada Lovelace")'
     run(notebook, folder)
     assert noise(notebook) == []
     assert outcomes(notebook) == dict.fromkeys(names, "passed")
@@ -93,6 +98,14 @@ def test_answered_exercises_pass(
     nbformat.write(notebook, handed_in)
     assert command.main([str(handed_in)]) == 0
     assert capsys.readouterr().out.count("✓") == len(names)
+    # And the receipt at its end is for these answers.
+    assert command.main([str(handed_in), "--csv", "--student", "receipt"]) == 0
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    shown = next(cell for cell in notebook.cells if cell.id == "receipt").outputs[0].data
+    assert len(rows) == len(names)
+    for row in rows:
+        assert (row["student"], row["status"], row["attempts"]) == ("Ada Lovelace", "passed", "1")
+        assert row["receipt"] in shown["text/plain"]
 
 
 def test_a_prediction_is_answered(tmp_path: Path) -> None:
