@@ -292,6 +292,23 @@ def test_two_notebooks_of_one_student(
     assert {row["student"] for row in rows} == {tmp_path.name}
 
 
+def test_a_name_is_no_option_and_may_be_too_long(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, here: None
+) -> None:
+    """What ``*.ipynb`` stands for is chosen by students.
+
+    Seen to fail with "unrecognized arguments", and with OSError: File name too long.
+    """
+    monkeypatch.chdir(tmp_path)
+    names = ["--csv.ipynb", "--jobs=0.ipynb", "--student-copy=x.ipynb", "-h.ipynb", "-1.ipynb"]
+    for name in names:
+        save(Path(name), document(answered("wrong-data", RIGHT)))
+    code, rows = table(capsys, *names, "a" * 300 + ".ipynb", "b" * 5000)
+    assert [row["status"] for row in rows] == ["passed"] * 5 + ["cannot be read"] * 2
+    assert code == 2
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(names)
+
+
 def test_a_folder_stands_for_its_notebooks(tmp_path: Path) -> None:
     for name in ("b.ipynb", "a.ipynb", "c/d.ipynb", ".ipynb_checkpoints/a.ipynb", "e.txt"):
         save(tmp_path / name, "{}")

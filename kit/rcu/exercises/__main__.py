@@ -29,6 +29,7 @@ NOT_ALL = 2
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m kit.rcu.exercises",
+        allow_abbrev=False,
         description="Judge again, from the answers alone, what notebooks say was passed.",
         epilog="Exit status: 0 when all was judged (without --csv: and passed), 1 when something "
         "has not passed, 2 when something could not be judged or copied.",
@@ -60,6 +61,18 @@ def _parser() -> argparse.ArgumentParser:
         help="the same, with an autograded nbgrader test behind each exercise",
     )
     return parser
+
+
+def _files_stay_files(arguments: Sequence[str]) -> list[str]:
+    """``*.ipynb`` may stand for names that look like options: a student chose them.
+
+    >>> _files_stay_files(["--csv", "--jobs.ipynb", "-a.ipynb", "b.ipynb"])
+    ['--csv', './--jobs.ipynb', './-a.ipynb', 'b.ipynb']
+    """
+    return [
+        f"./{each}" if each.startswith("-") and each.endswith(".ipynb") else each
+        for each in arguments
+    ]
 
 
 def _processors() -> int:
@@ -156,7 +169,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0 when all was judged, whatever the verdicts; without ``--csv`` 1 when something has not
         passed; 2 when something could not be judged; 130 when interrupted.
     """
-    options = _parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
+    options = _parser().parse_args(_files_stay_files(given))
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure:

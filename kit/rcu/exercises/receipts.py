@@ -38,7 +38,9 @@ LONGEST: Final = 100
 EXACT: Final = 2**53
 """Beyond this a notebook that a browser saved has lost digits of a whole number."""
 
-_ANSWERS: dict[str, dict[str, Any]] = {}  # of this process: by exercise, answers by their digest
+# Of this process, by exercise: digests of all answers, and the last one.
+_TRIED: dict[str, set[str]] = {}
+_LAST: dict[str, tuple[str, Any]] = {}
 
 
 def shown(text: object, most: int = 2_000) -> str:
@@ -138,11 +140,10 @@ def note(exercise: str, answer: object) -> int:
     >>> note("x86", {"a": True}), note("x86", {"a": False}), note("x86", {"a": True})
     (1, 2, 2)
     """
-    given = _ANSWERS.setdefault(exercise, {})
     key = digest(answer)
-    given.pop(key, None)  # the last answer stands last
-    given[key] = answer
-    return len(given)
+    _TRIED.setdefault(exercise, set()).add(key)
+    _LAST[exercise] = key, answer
+    return len(_TRIED[exercise])
 
 
 def attempted(exercise: str) -> int:
@@ -158,7 +159,7 @@ def attempted(exercise: str) -> int:
     int
         0 when there was none.
     """
-    return len(_ANSWERS.get(exercise, {}))
+    return len(_TRIED.get(exercise, ()))
 
 
 def last(exercise: str) -> Any:
@@ -180,13 +181,13 @@ def last(exercise: str) -> Any:
     >>> last("x86") is None
     True
     """
-    given = _ANSWERS.get(exercise)
-    return given[next(reversed(given))] if given else None
+    return _LAST.get(exercise, ("", None))[1]
 
 
 def forget() -> None:
     """Forget all answers that were given in this process."""
-    _ANSWERS.clear()
+    _TRIED.clear()
+    _LAST.clear()
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,9 +294,7 @@ def receipt(student: object) -> Receipt:
         return Receipt("")
     if not isinstance(student, str) or not student.strip() or len(student) > LONGEST:
         raise LitmusError(f"a receipt needs a name, a text of {LONGEST} characters at most")
-    return Receipt(
-        student.strip(), {name: next(reversed(given)) for name, given in sorted(_ANSWERS.items())}
-    )
+    return Receipt(student.strip(), {name: key for name, (key, _) in sorted(_LAST.items())})
 
 
 def recorded(record: object) -> Receipt | None:

@@ -117,7 +117,8 @@ def found(paths: Sequence[Path]) -> list[Path]:
     """
     files: dict[str, Path] = {}
     for path in paths:
-        inside = sorted(_inside(path)) if path.is_dir() else []
+        # Unlike Path.is_dir it says no, and raises nothing, where a name is too long to ask for.
+        inside = sorted(_inside(path)) if os.path.isdir(path) else []  # noqa: PTH112
         for each in inside or [path]:
             files.setdefault(os.path.abspath(each), each)  # noqa: PTH100 - links stay apart
     return list(files.values())
