@@ -241,6 +241,7 @@ def test_outputs_are_not_believed(tmp_path: Path, capsys: pytest.CaptureFixture[
 def test_the_last_answer_counts_and_attempts_are_counted(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """Seen to fail when an answer stayed where a later one followed."""
     bundles = [
         check("wrong-data", answer)._repr_mimebundle_()
         for answer in (["reader"], ["updater"], RIGHT)
@@ -248,11 +249,11 @@ def test_the_last_answer_counts_and_attempts_are_counted(
     assert [bundle[ATTEMPTS] for bundle in bundles] == [1, 2, 3]
     assert check("wrong-data", RIGHT)._repr_mimebundle_()[ATTEMPTS] == 3  # the same one again
     assert ATTEMPTS not in check("x86", ...)._repr_mimebundle_()
-    several = save(tmp_path / "a.ipynb", document(*map(shows, bundles[:2])))
+    several = save(tmp_path / "a.ipynb", document(*map(shows, [bundles[2], bundles[1]])))
     only_last = save(tmp_path / "b.ipynb", document(shows(bundles[2])))
     old = save(tmp_path / "c.ipynb", document(answered("wrong-data", RIGHT)))
     _, rows = table(capsys, several, only_last, old)
-    assert [row["attempts"] for row in rows] == ["2", "3", "1"]
+    assert [row["attempts"] for row in rows] == ["4", "3", "1"]
     assert [row["status"] for row in rows] == ["not yet", "passed", "passed"]
     assert all(0 < int(row["points"]) == int(row["out_of"]) for row in rows[1:])
 
@@ -322,12 +323,13 @@ def test_a_folder_stands_for_its_notebooks(tmp_path: Path) -> None:
 def test_a_class_of_two_hundred(tmp_path: Path) -> None:
     """200 notebooks, 20 of them damaged, as a program of its own: 200 lines.
 
-    Seen to fail when the first damaged notebook ended the batch.
+    Seen to fail when the first damaged notebook ended the batch, and when a terminal that has no ü
+    did.
     """
     kinds = [make for make, status in HOSTILE.values() if status not in ("not yet", "open")]
     wrong = [["reader"], ["updater"] * 3 + ["reader"] * 3, ["nobody"]]
     for number in range(200):
-        path = tmp_path / f"student-{number:03}.ipynb"
+        path = tmp_path / f"schüler-{number:03}.ipynb"
         if number % 10 == 5:
             kinds[number // 10 % len(kinds)](path)
         else:
@@ -344,7 +346,9 @@ def test_a_class_of_two_hundred(tmp_path: Path) -> None:
     )
     rows = list(csv.DictReader(io.StringIO(done.stdout)))
     assert len(done.stdout.splitlines()) == 201
-    assert [row["file"] for row in rows] == names
+    assert [row["file"] for row in rows] == [
+        name.encode("ascii", "backslashreplace").decode() for name in names
+    ]
     judged_rows = [row for row in rows if row["exercise"]]
     assert len(judged_rows) == 180
     for row in judged_rows:
