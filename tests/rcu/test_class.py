@@ -22,8 +22,8 @@ from kit.rcu.exercises.answers import taken_down
 from kit.rcu.exercises.classroom import RefusedError, batch, found, judged, notebooks, student_copy
 from kit.rcu.exercises.classroom.written import UNKNOWN, written
 from kit.rcu.exercises.grading import grade
-from kit.rcu.exercises.outcome import ANSWER, ATTEMPTS, Outcome
-from kit.rcu.exercises.receipts import RECEIPT, Receipt, digest
+from kit.rcu.exercises.outcome import ANSWER, Outcome
+from kit.rcu.exercises.receipts import ATTEMPTS, RECEIPT, Receipt, digest
 from tests.rcu.test_exercises import ANSWERS
 
 ROOT = Path(__file__).resolve().parents[2]

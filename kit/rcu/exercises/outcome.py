@@ -6,16 +6,11 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any, Final
 
-from kit.rcu.exercises.receipts import attempted
-
-__all__ = ["ANSWER", "ATTEMPTS", "Outcome", "missing", "passed"]
+__all__ = ["ANSWER", "Outcome", "missing", "passed"]
 
 ANSWER: Final = "application/vnd.markers-kit.answer+json"
 """Beside its words an outcome leaves the answer itself in the notebook, so that it can be judged
 again elsewhere."""
-
-ATTEMPTS: Final = "application/vnd.markers-kit.attempts+json"
-"""How many different answers the notebook has checked so far; nobody's points hang on it."""
 
 MARKS: Final = {"passed": "✓", "not yet": "✗", "open": "…"}
 
@@ -75,10 +70,11 @@ class Outcome:
         )
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
+        from kit.rcu.exercises.receipts import counted
+
         record = {"exercise": self.exercise, "answer": self.answer}
-        bundle = {"text/plain": repr(self), "text/html": self._repr_html_(), ANSWER: record}
-        number = attempted(self.exercise)
-        return bundle | ({ATTEMPTS: number} if number else {})
+        shown = {"text/plain": repr(self), "text/html": self._repr_html_(), ANSWER: record}
+        return shown | counted(self.exercise)
 
 
 def passed(words: str) -> Outcome:

@@ -17,9 +17,10 @@ from typing import Any, Final
 from kit.errors import LitmusError
 
 __all__ = [
+    "ATTEMPTS",
     "RECEIPT",
     "Receipt",
-    "attempted",
+    "counted",
     "digest",
     "forget",
     "last",
@@ -31,6 +32,9 @@ __all__ = [
 
 RECEIPT: Final = "application/vnd.markers-kit.receipt+json"
 """Under this name a receipt stands in a notebook, beside its words."""
+
+ATTEMPTS: Final = "application/vnd.markers-kit.attempts+json"
+"""How many different answers a notebook has checked; nobody's points hang on it."""
 
 LONGEST: Final = 100
 """Characters of a student's name."""
@@ -146,8 +150,8 @@ def note(exercise: str, answer: object) -> int:
     return len(_TRIED[exercise])
 
 
-def attempted(exercise: str) -> int:
-    """How many different answers were given to an exercise in this process.
+def counted(exercise: str) -> dict[str, int]:
+    """What an outcome leaves in a notebook about attempts.
 
     Parameters
     ----------
@@ -156,10 +160,17 @@ def attempted(exercise: str) -> int:
 
     Returns
     -------
-    int
-        0 when there was none.
+    dict
+        How many different answers were given in this process; empty when there was none.
+
+    Examples
+    --------
+    >>> forget()
+    >>> counted("x86")
+    {}
     """
-    return len(_TRIED.get(exercise, ()))
+    number = len(_TRIED.get(exercise, ()))
+    return {ATTEMPTS: number} if number else {}
 
 
 def last(exercise: str) -> Any:

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from kit.rcu.exercises.grading import TASKS
-from kit.rcu.exercises.outcome import ANSWER, ATTEMPTS
-from kit.rcu.exercises.receipts import RECEIPT, recorded
+from kit.rcu.exercises.outcome import ANSWER
+from kit.rcu.exercises.receipts import ATTEMPTS, RECEIPT, recorded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
