@@ -9,17 +9,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from itertools import product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from kit.errors import LitmusError
+from kit.rcu.combinations import possible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from kit.rcu.combinations import Demand
     from kit.rcu.limits import Deadline
     from kit.rcu.structure import Structure
+    from kit.rcu.syntax import Value
 
-__all__ = ["Choice", "candidates"]
+__all__ = ["Choice", "Kept", "candidates"]
+
+KEPT: Final = 1_000
+"""How many choices are kept for the next combination of the same shape."""
 
 
 @dataclass(slots=True)
@@ -44,6 +50,9 @@ class _Place:
     writes: list[int]
     threads: list[list[int]]
     halves: dict[int, int] = field(default_factory=dict)
+
+
+Kept: TypeAlias = "list[tuple[_Place, list[int], dict[tuple[Value, ...], list[Choice]]]]"
 
 
 def _places(structure: Structure, coherent: bool, atomic: bool) -> list[_Place]:
@@ -202,8 +211,64 @@ def too_many(structure: Structure, deadline: Deadline) -> LitmusError:
     )
 
 
-def candidates(
+def _kept_choices(
     structure: Structure, coherent: bool, atomic: bool, deadline: Deadline
+) -> Iterator[list[Choice]]:
+    """The choices of each location; those that only values decide were perhaps made before."""
+    kept = structure.like.kept
+    if kept is None:
+        places = _places(structure, coherent, atomic)
+        kept = structure.like.kept = [
+            (place, [place.first, *(at for part in place.threads for at in part)], {})
+            for place in places
+        ]
+    for place, accesses, known in kept:
+        values = tuple([structure.value[at] for at in accesses])
+        found = known.get(values)
+        if found is None:
+            found = _choices(structure, place, coherent, atomic, deadline)
+            if sum(map(len, known.values())) + len(found) <= KEPT:
+                known[values] = found
+        yield found
+
+
+def _wanted(
+    structure: Structure, parts: list[list[Choice]], asked: Sequence[Demand]
+) -> list[list[Choice]]:
+    """Leave out choices whose last write keeps a condition from coming out as it should."""
+    places = {name: at for at, name in enumerate(structure.location[: structure.initial])}
+    initial, registers = structure.test.initial, structure.registers
+
+    def last(choice: Choice) -> Value:
+        return structure.value[choice.last[0]]
+
+    ends = [frozenset(map(last, part)) for part in parts]
+
+    def values(name: str) -> frozenset[Value]:
+        if name in places:
+            return ends[places[name]]
+        return frozenset((registers.get(name, initial.get(name, 0)),))
+
+    for condition, truth in asked:
+        for at in {places[name] for name in condition.names() if name in places}:
+            every = ends[at]
+            fitting = set()
+            for value in every:
+                ends[at] = frozenset((value,))
+                if possible(condition, truth, values):
+                    fitting.add(value)
+            ends[at] = frozenset(fitting)
+            if len(fitting) < len(every):
+                parts[at] = [choice for choice in parts[at] if last(choice) in fitting]
+    return parts
+
+
+def candidates(
+    structure: Structure,
+    coherent: bool,
+    atomic: bool,
+    deadline: Deadline,
+    asked: Sequence[Demand] = (),
 ) -> Iterator[Choice]:
     """Every way to choose rf and co.
 
@@ -215,6 +280,9 @@ def candidates(
         Whether choices that break coherence, or atomicity, are left out.
     deadline : Deadline
         Bounds.
+    asked : sequence of (Condition, bool)
+        Conditions, and how they should come out. What cannot is left out, and some of what does
+        not may remain.
 
     Yields
     ------
@@ -226,7 +294,7 @@ def candidates(
     >>> from kit.rcu import parse
     >>> from kit.rcu.limits import Deadline, Limits
     >>> from kit.rcu.structure import Structure
-    >>> from kit.rcu.traces import combinations, traces
+    >>> from kit.rcu.traces import traces
     >>> test = parse("C a {} P0(int *x) { *x = 1; *x = 2; } exists (x=1)")
     >>> deadline = Deadline(Limits(), test.name)
     >>> (traces_of_p0,) = traces(test, deadline)
@@ -242,11 +310,12 @@ def candidates(
             f"{deadline.limits.events} (Limits.events)"
         )
     parts: list[list[Choice]] = []
-    for place in _places(structure, coherent, atomic):
-        found = _choices(structure, place, coherent, atomic, deadline)
+    for found in _kept_choices(structure, coherent, atomic, deadline):
         if not found:
             return
         parts.append(found)
+    if asked:
+        parts = _wanted(structure, parts, asked)
     for chosen in product(*parts):
         rf = co = fr = 0
         for choice in chosen:

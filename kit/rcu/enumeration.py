@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from kit.rcu.candidates import Choice, candidates, too_many
-from kit.rcu.structure import Structure, present_in
-from kit.rcu.traces import combinations, traces
+from kit.rcu.combinations import combinations, demands
+from kit.rcu.structure import Structure, present_in, shape
+from kit.rcu.traces import traces
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from kit.rcu.combinations import Demand
     from kit.rcu.limits import Deadline
     from kit.rcu.syntax import Condition, Test, Value
+    from kit.rcu.traces import Trace
 
 __all__ = ["Candidate", "Enumeration", "satisfied"]
+
+SHAPES: Final = 16
+"""How many shapes of combinations are remembered at a time."""
 
 
 def satisfied(condition: Condition, final: Mapping[str, Value]) -> bool:
@@ -99,23 +105,68 @@ class Enumeration:
         self.deadline = deadline
         self.ways = traces(test, deadline, coherent)
         self.present = present_in(self.ways)
+        numbers: dict[tuple[object, ...], int] = {}
+        self._shape_of = {
+            id(trace): numbers.setdefault(shape(trace), len(numbers))
+            for ways in self.ways
+            for trace in ways
+        }
+        self._shapes: dict[tuple[int, ...], Structure] = {}
 
     def __iter__(self) -> Iterator[Candidate]:
+        test = self.test
+        return self._walk(demands(test.filter, True) if test.filter is not None else ())
+
+    def ending(self, positive: bool) -> Iterator[Candidate]:
+        """Those candidates that satisfy the condition, or those that do not, in the same order.
+
+        Parameters
+        ----------
+        positive : bool
+            Which of them.
+
+        Yields
+        ------
+        Candidate
+            Made without making the others first, as far as values can tell.
+        """
+        test = self.test
+        asked = demands(test.condition, positive)
+        if test.filter is not None:
+            asked = (*demands(test.filter, True), *asked)
+        for candidate in self._walk(asked):
+            if candidate.positive is positive:
+                yield candidate
+
+    def _walk(self, asked: tuple[Demand, ...]) -> Iterator[Candidate]:
         test, deadline = self.test, self.deadline
         initial = test.initial
+        most = deadline.limits.candidates
         count = 0
-        for chosen in combinations(test, self.ways, deadline):
-            structure = Structure(test, chosen)
+        for combined, chosen in enumerate(combinations(test, self.ways, deadline, asked), 1):
+            structure = self._structure(chosen)
+            if combined > most:
+                raise too_many(structure, deadline)
             known: dict[str, Value] = {**initial, **structure.registers}
             names = structure.location[: structure.initial]
-            for choice in candidates(structure, self.coherent, self.atomic, deadline):
-                count += 1
-                if count > deadline.limits.candidates:
-                    raise too_many(structure, deadline)
-                deadline.check()
+            for choice in candidates(structure, self.coherent, self.atomic, deadline, asked):
                 for name, write in zip(names, choice.last, strict=True):
                     known[name] = structure.value[write]
+                count += 1
+                if count > most:
+                    raise too_many(structure, deadline)
+                deadline.check()
                 if test.filter is not None and not satisfied(test.filter, known):
                     continue
                 final = tuple(known.get(name, 0) for name in test.observed)
                 yield Candidate(structure, choice, final, satisfied(test.condition, known))
+
+    def _structure(self, chosen: tuple[Trace, ...]) -> Structure:
+        """The events of a combination; the last few shapes are not worked out again."""
+        key = tuple([self._shape_of[id(trace)] for trace in chosen])
+        like = self._shapes.pop(key, None)
+        structure = Structure(self.test, chosen, like)
+        self._shapes[key] = structure.like
+        if len(self._shapes) > SHAPES:
+            del self._shapes[next(iter(self._shapes))]
+        return structure

@@ -18,6 +18,8 @@ from kit.rcu.witness import Execution, execution_of
 
 if TYPE_CHECKING:
     from kit.rcu.models import Model
+    from kit.rcu.program import Program
+    from kit.rcu.structure import Structure
     from kit.rcu.syntax import Test, Value
 
 __all__ = ["Verdict", "judge"]
@@ -198,21 +200,19 @@ def _judge(test: Test, model: Model, states: bool, limits: Limits, start: float)
     flags: set[str] = set()
     counts = {True: 0, False: 0}
     example: Candidate | None = None
-    structure, values = None, []
-    for candidate in every:
-        if not states and counts[candidate.positive]:
-            continue
-        if candidate.structure is not structure:
+    # For the verdict alone, one execution of each kind is enough, and is searched for by itself.
+    for candidates in (every,) if states else (every.ending(True), every.ending(False)):
+        for candidate in candidates:
             structure = candidate.structure
-            values = program.prepare(structure.space, structure.base, deadline.check)
-        refused = program.run(structure.space, values, candidate.choice, flags, deadline.check)
-        if refused is None:
-            found[candidate.final] += 1
-            counts[candidate.positive] += 1
-            if example is None or (candidate.positive and not example.positive):
-                example = candidate
-            if not states and counts[True] and counts[False]:
-                break
+            values = _prepared(program, structure, deadline)
+            refused = program.run(structure.space, values, candidate.choice, flags, deadline.check)
+            if refused is None:
+                found[candidate.final] += 1
+                counts[candidate.positive] += 1
+                if example is None or (candidate.positive and not example.positive):
+                    example = candidate
+                if not states:
+                    break
     verdict = "Sometimes" if counts[True] and counts[False] else "Never"
     if counts[True] and not counts[False]:
         verdict = "Always"
@@ -229,3 +229,11 @@ def _judge(test: Test, model: Model, states: bool, limits: Limits, start: float)
         limits,
         example,
     )
+
+
+def _prepared(program: Program, structure: Structure, deadline: Deadline) -> list[int]:
+    """What of a model does not depend on rf and co, once for all combinations of one shape."""
+    keeper = structure if program.by_value else structure.like
+    if keeper.prepared is None:
+        keeper.prepared = program.prepare(structure.space, structure.base, deadline.check)
+    return keeper.prepared

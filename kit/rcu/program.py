@@ -71,6 +71,11 @@ class Program:
     slots: int
     nodes: dict[Node, int]
 
+    @property
+    def by_value(self) -> bool:
+        """Whether what does not move depends on the values of the events."""
+        return any(name == "different" for _, name in self.base)
+
     def prepare(
         self, space: Space, base: dict[str, int], check: Callable[[], None] = nothing
     ) -> list[int]:

@@ -2,20 +2,52 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from kit.rcu.graph import SETS
 from kit.rcu.relations import bits, space
+from kit.rcu.thread import Happening
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from kit.rcu.candidates import Kept
     from kit.rcu.syntax import Test, Value
-    from kit.rcu.thread import Happening
     from kit.rcu.traces import Trace
 
-__all__ = ["Structure", "present_in"]
+__all__ = ["Structure", "present_in", "shape"]
+
+SHAPE: Final = tuple(
+    field.name for field in fields(Happening) if field.name not in ("value", "at", "end")
+)
+"""What of an event decides its place in every base relation but `different`."""
+
+
+def shape(trace: Trace) -> tuple[object, ...]:
+    """What of a trace decides sets and relations: everything but the values and the source.
+
+    Parameters
+    ----------
+    trace : Trace
+        The trace.
+
+    Returns
+    -------
+    tuple
+        Equal for traces that look alike to a model.
+
+    Examples
+    --------
+    >>> from kit.rcu.traces import Trace
+    >>> one = Happening("R", "x", 1, ("Once",), 0, 0, 0, -1, 3, 9)
+    >>> two = Happening("R", "x", 2, ("Once",), 0, 0, 0, -1, 3, 9)
+    >>> nothing = frozenset()
+    >>> shape(Trace([one], {}, nothing, nothing)) == shape(Trace([two], {}, nothing, nothing))
+    True
+    """
+    return tuple(tuple(getattr(event, name) for name in SHAPE) for event in trace.events)
 
 
 def present_in(ways: Sequence[Sequence[Trace]]) -> frozenset[str]:
@@ -62,6 +94,8 @@ class Structure:
         The test.
     chosen : sequence of Trace
         One trace a thread.
+    like : Structure, optional
+        Another combination, of traces of the same `shape`: what depends on nothing else is shared.
 
     Attributes
     ----------
@@ -73,30 +107,48 @@ class Structure:
         By number.
     firsts : list of int
         The number of each thread's first event, and one past the last.
+    kept : list or None
+        What `kit.rcu.candidates` keeps for the combinations that are like this one.
+    prepared : list of int or None
+        What `kit.rcu.judge` keeps for them.
     """
 
-    def __init__(self, test: Test, chosen: Sequence[Trace]) -> None:
+    def __init__(self, test: Test, chosen: Sequence[Trace], like: Structure | None = None) -> None:
         self.test = test
         self.chosen = chosen
-        used = {event.location for trace in chosen for event in trace.events if event.kind != "F"}
-        places = sorted(used)
-        self.events: list[Happening | None] = [None] * len(places)
-        self.location: list[str] = list(places)
-        self.value: list[Value] = [test.initial.get(place, 0) for place in places]
-        self.kind: list[str] = ["W"] * len(places)
-        self.thread: list[int] = [-1] * len(places)
+        self.like = like or self
+        self.kept: Kept | None = None
+        self.prepared: list[int] | None = None
+        if like is None:
+            self._lay_out()
+        else:
+            self.location, self.kind, self.thread = like.location, like.kind, like.thread
+            self.firsts, self.initial, self.n = like.firsts, like.initial, like.n
+            self.space = like.space
+        self.events: list[Happening | None] = [None] * self.initial
+        self.value: list[Value] = [test.initial.get(x, 0) for x in self.location[: self.initial]]
+        for trace in chosen:
+            self.events.extend(trace.events)
+            self.value.extend([event.value for event in trace.events])
+
+    def _lay_out(self) -> None:
+        """Number the events."""
+        used = {
+            event.location for trace in self.chosen for event in trace.events if event.kind != "F"
+        }
+        self.location: list[str] = sorted(used)
+        self.initial = len(self.location)
+        self.kind: list[str] = ["W"] * self.initial
+        self.thread: list[int] = [-1] * self.initial
         self.firsts: list[int] = []
-        for number, trace in enumerate(chosen):
-            self.firsts.append(len(self.events))
+        for number, trace in enumerate(self.chosen):
+            self.firsts.append(len(self.location))
             for event in trace.events:
-                self.events.append(event)
                 self.location.append(event.location)
-                self.value.append(event.value)
                 self.kind.append(event.kind)
                 self.thread.append(number)
-        self.firsts.append(len(self.events))
-        self.initial = len(places)
-        self.n = len(self.events)
+        self.n = len(self.location)
+        self.firsts.append(self.n)
         self.space = space(self.n)
 
     @cached_property
@@ -111,6 +163,11 @@ class Structure:
     @cached_property
     def base(self) -> dict[str, int]:
         """Every base set and relation but rf, co and fr."""
+        return {**self.like.shared, "different": self._different()}
+
+    @cached_property
+    def shared(self) -> dict[str, int]:
+        """Those that all combinations of one shape have in common."""
         sets = dict.fromkeys(SETS, 0)
         sets["_"] = self.space.every
         sets["IW"] = (1 << self.initial) - 1
@@ -127,7 +184,7 @@ class Structure:
         return sets | relations
 
     def _orders(self) -> dict[str, int]:
-        """Program order, and which events share thread, location and value."""
+        """Program order, and which events share thread and location."""
         n = self.n
         po = inside = loc = 0
         for first, last in zip(self.firsts, self.firsts[1:], strict=False):
@@ -138,25 +195,30 @@ class Structure:
                 inside |= members << (number * n)
         inside |= self.space.diagonal((1 << self.initial) - 1)
         groups: dict[str, int] = {}
-        values: dict[Value, int] = {}
         for number, location in enumerate(self.location):
             if location:
                 groups[location] = groups.get(location, 0) | 1 << number
-                value = self.value[number]
-                values[value] = values.get(value, 0) | 1 << number
-        same = 0
         for members in groups.values():
             loc |= self.space.product(members, members)
-        for members in values.values():
-            same |= self.space.product(members, members)
         return {
             "po": po,
             "int": inside,
             "ext": self.space.full & ~inside,
             "loc": loc,
             "id": self.space.identity,
-            "different": self.space.full & ~same,
         }
+
+    def _different(self) -> int:
+        """Which events have different values."""
+        values: dict[Value, int] = {}
+        for number, location in enumerate(self.location):
+            if location:
+                value = self.value[number]
+                values[value] = values.get(value, 0) | 1 << number
+        same = 0
+        for members in values.values():
+            same |= self.space.product(members, members)
+        return self.space.full & ~same
 
     def _dependencies(self) -> dict[str, int]:
         n = self.n

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from kit.rcu.limits import Deadline
     from kit.rcu.syntax import Statement, Test, Thread, Value
 
-__all__ = ["Trace", "combinations", "traces"]
+__all__ = ["Trace", "traces"]
 
 
 @dataclass(slots=True, eq=False)
@@ -261,65 +261,3 @@ def _bounded(
             raise LitmusError(
                 f"{test.name}: {location} can hold more than {limit} values (Limits.values)"
             )
-
-
-def combinations(
-    test: Test, ways: Sequence[Sequence[Trace]], deadline: Deadline
-) -> Iterator[tuple[Trace, ...]]:
-    """One trace a thread, such that every value read is initial or written by one of them.
-
-    Parameters
-    ----------
-    test : Test
-        The test.
-    ways : sequence of sequences of Trace
-        The traces of each thread.
-    deadline : Deadline
-        Bound on the time.
-
-    Yields
-    ------
-    tuple of Trace
-        A combination.
-
-    Examples
-    --------
-    >>> from kit.rcu import parse
-    >>> from kit.rcu.limits import Deadline, Limits
-    >>> test = parse(
-    ...     "C a {} P0(int *x) { int r; r = READ_ONCE(*x); } P1(int *x) { *x = 1; } exists (0:r=1)"
-    ... )
-    >>> deadline = Deadline(Limits(), test.name)
-    >>> len(list(combinations(test, traces(test, deadline), deadline)))
-    2
-    """
-    codes: dict[tuple[str, Value], int] = {}
-
-    def mask(pairs: frozenset[tuple[str, Value]]) -> int:
-        out = 0
-        for pair in pairs:
-            out |= 1 << codes.setdefault(pair, len(codes))
-        return out
-
-    initial = mask(frozenset((name, test.initial.get(name, 0)) for name in test.locations))
-    coded = [[(mask(way.needs), mask(way.gives), way) for way in choice] for choice in ways]
-    later = [0] * (len(ways) + 1)
-    for position in range(len(ways) - 1, -1, -1):
-        later[position] = later[position + 1]
-        for _, gives, _ in coded[position]:
-            later[position] |= gives
-    chosen: list[Trace] = []
-
-    def extend(position: int, needs: int, gives: int) -> Iterator[tuple[Trace, ...]]:
-        deadline.check()
-        if needs & ~(gives | later[position]):
-            return
-        if position == len(coded):
-            yield tuple(chosen)
-            return
-        for more_needs, more_gives, way in coded[position]:
-            chosen.append(way)
-            yield from extend(position + 1, needs | more_needs, gives | more_gives)
-            chosen.pop()
-
-    return extend(0, 0, initial)

@@ -308,11 +308,10 @@ def explain(test: Test, model: Model, limits: Limits, most: int) -> Explanation:
         deadline = Deadline(limits, test.name)
         every = Enumeration(test, coherent, atomic, deadline)
         program = model.program(every.present)
-        for candidate in every:
+        for candidate in every.ending(True):
             if len(out) >= most:
                 break
-            if candidate.positive:
-                out.extend(_refused(candidate, model, program, deadline))
+            out.extend(_refused(candidate, model, program, deadline))
         if out:
             break
     silence = "no combination of values that the threads can read and write satisfies the condition"

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from kit.errors import SimulationError
+from kit.rcu.limits import Stopwatch
 from kit.rcu.steps import bad as names
 from kit.rcu.steps.bad import Bad
 from kit.rcu.steps.memory import ceiling
@@ -159,7 +160,7 @@ class _Search:
         self.parent: list[tuple[int, int]] = [(-1, -1)]
         self.next: list[list[tuple[int, tuple[str, ...]]]] = []
         self.first: dict[str, tuple[int, int, Bad]] = {}
-        self.end = time.monotonic() + bounds.seconds
+        self.time = Stopwatch(bounds.seconds)
 
     def schedule(self, at: int) -> list[int]:
         """The threads that move on the shortest way to a state."""
@@ -171,9 +172,10 @@ class _Search:
 
     def expand(self, at: int) -> None:
         """Take every step that a state allows."""
-        if at % 16 == 0 and time.monotonic() > self.end:
+        over = self.time.over()
+        if over:
             raise SimulationError(
-                f"gave up after {self.bounds.seconds:g} s and {len(self.worlds):,} states "
+                f"gave up after {over} and {len(self.worlds):,} states "
                 "(Bounds.seconds); fewer threads or shorter programs get further"
             )
         world = self.worlds[at]

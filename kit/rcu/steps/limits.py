@@ -16,7 +16,7 @@ class Bounds:
     states : int
         Different states that `Machine.explore` may meet.
     seconds : float
-        How long it may take.
+        Processor time that it may take.
     steps : int
         Steps of one thread.
     lines : int
