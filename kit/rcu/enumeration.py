@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from kit.rcu.candidates import Choice, candidates, too_many
 from kit.rcu.structure import Structure, present_in
+from kit.rcu.syntax import Thin
+from kit.rcu.thin_air import circles
 from kit.rcu.traces import combinations, traces
 
 if TYPE_CHECKING:
@@ -15,7 +18,7 @@ if TYPE_CHECKING:
     from kit.rcu.limits import Deadline
     from kit.rcu.syntax import Condition, Test, Value
 
-__all__ = ["Candidate", "Enumeration", "satisfied"]
+__all__ = ["Candidate", "Enumeration", "known", "satisfied"]
 
 
 def satisfied(condition: Condition, final: Mapping[str, Value]) -> bool:
@@ -53,14 +56,73 @@ def satisfied(condition: Condition, final: Mapping[str, Value]) -> bool:
     return (final.get(condition.left, 0) == right) is (condition.op == "=")
 
 
+def known(condition: Condition, final: Mapping[str, Value]) -> bool | None:
+    """Whether final values satisfy a condition, whatever numbers come out of thin air.
+
+    Parameters
+    ----------
+    condition : Condition
+        The condition.
+    final : mapping
+        Values of registers and locations; 0 for what is missing.
+
+    Returns
+    -------
+    bool or None
+        None when it depends on those numbers.
+
+    Examples
+    --------
+    >>> from kit.rcu.syntax import Condition, Thin
+    >>> known(Condition("=", left="x", right=1), {"x": Thin(0, 0)}) is None
+    True
+    """
+    if condition.op in ("and", "or"):
+        decisive = condition.op == "or"
+        parts = [known(part, final) for part in condition.parts]
+        if decisive in parts:
+            return decisive
+        return None if None in parts else not decisive
+    if condition.op == "not":
+        inner = known(condition.parts[0], final)
+        return None if inner is None else not inner
+    if condition.op in ("=", "!="):
+        right = condition.right
+        if isinstance(right, str) and ":" in right:
+            right = final.get(right, 0)
+        left = final.get(condition.left, 0)
+        if left != right and not isinstance(left, str) and not isinstance(right, str):
+            if isinstance(left, Thin) or isinstance(right, Thin):
+                return None
+        elif isinstance(left, Thin) and left == right and not left.exact:
+            return None  # one may be computed from the other
+    return satisfied(condition, final)
+
+
 @dataclass(slots=True)
 class Candidate:
-    """One candidate execution: its events, its choice of rf and co, how it ends."""
+    """One candidate execution: its events, its choice of rf and co, how it ends.
+
+    Attributes
+    ----------
+    structure, choice
+        Events, rf and co.
+    final : tuple
+        Values of what the test observes.
+    positive : bool
+        Whether they satisfy the condition.
+    certain : bool
+        False when nobody knows whether there are such values, see `kit.rcu.thin_air`.
+    open : bool
+        Whether other values out of thin air would answer otherwise.
+    """
 
     structure: Structure
     choice: Choice
     final: tuple[Value, ...]
     positive: bool
+    certain: bool = True
+    open: bool = False
 
 
 class Enumeration:
@@ -79,6 +141,10 @@ class Enumeration:
     ----------
     present : frozenset of str
         The base sets and relations that are not empty.
+    circles : Circles or None
+        Where values may come out of thin air. Candidates with such values come last.
+    made : int
+        Candidates so far, those that the test filters out included.
 
     Examples
     --------
@@ -98,24 +164,42 @@ class Enumeration:
         self.atomic = atomic
         self.deadline = deadline
         self.ways = traces(test, deadline, coherent)
-        self.present = present_in(self.ways)
+        self.circles = circles(test, self.ways, deadline, coherent)
+        self.made = 0
+        wider = self.circles.ways if self.circles else []
+        self.present = present_in([*self.ways, *wider])
 
     def __iter__(self) -> Iterator[Candidate]:
-        test, deadline = self.test, self.deadline
+        test, deadline, thin = self.test, self.deadline, self.circles
         initial = test.initial
         count = 0
-        for chosen in combinations(test, self.ways, deadline):
+        every = combinations(test, self.ways, deadline)
+        for chosen in chain(every, thin.combinations(test, deadline) if thin else ()):
             structure = Structure(test, chosen)
-            known: dict[str, Value] = {**initial, **structure.registers}
+            certain = not any(way.guessed for way in chosen)
+            final: dict[str, Value] = {**initial, **structure.registers}
             names = structure.location[: structure.initial]
             for choice in candidates(structure, self.coherent, self.atomic, deadline):
                 count += 1
                 if count > deadline.limits.candidates:
                     raise too_many(structure, deadline)
                 deadline.check()
-                for name, write in zip(names, choice.last, strict=True):
-                    known[name] = structure.value[write]
-                if test.filter is not None and not satisfied(test.filter, known):
+                if thin is not None and not thin.named(structure, choice):
                     continue
-                final = tuple(known.get(name, 0) for name in test.observed)
-                yield Candidate(structure, choice, final, satisfied(test.condition, known))
+                for name, write in zip(names, choice.last, strict=True):
+                    final[name] = structure.value[write]
+                self.made += 1
+                sure = certain
+                if test.filter is not None:
+                    kept = known(test.filter, final) if thin else satisfied(test.filter, final)
+                    if kept is False:
+                        continue
+                    sure = sure and kept is True
+                yield Candidate(
+                    structure,
+                    choice,
+                    tuple(final.get(name, 0) for name in test.observed),
+                    satisfied(test.condition, final),
+                    sure,
+                    thin is not None and known(test.condition, final) is None,
+                )

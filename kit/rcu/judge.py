@@ -6,10 +6,11 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from kit.errors import LitmusError
 from kit.rcu import models
+from kit.rcu.deadlock import DEADLOCK, nothing_runs
 from kit.rcu.enumeration import Candidate, Enumeration
 from kit.rcu.limits import DEFAULT, Deadline, Limits
 from kit.rcu.parser import parse
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
     from kit.rcu.syntax import Test, Value
 
 __all__ = ["Verdict", "judge"]
+
+THIN_AIR: Final = (
+    "out of thin air: it depends on a value that is written only because it is read, "
+    "which the model does not rule out"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +40,9 @@ class Verdict:
     model : Model
         The model.
     verdict : str
-        Whether executions satisfy the condition: ``Always``, ``Sometimes`` or ``Never``.
+        Whether executions satisfy the condition: ``Always``, ``Sometimes`` or ``Never``;
+        ``Deadlock`` where the threads can only wait for ever, so that nothing is ever reached;
+        ``Undecided`` where it depends on values out of thin air.
     states : dict
         How many executions end in each final state; a state is a tuple of values in the order of
         ``test.observed``.
@@ -46,6 +54,8 @@ class Verdict:
         How long it took.
     complete : bool
         False when it stopped as soon as the verdict was known.
+    reason : str
+        What is behind ``Deadlock`` and ``Undecided``, or why there is no execution; else empty.
 
     Examples
     --------
@@ -65,10 +75,13 @@ class Verdict:
     complete: bool = True
     limits: Limits = field(default=DEFAULT, repr=False)
     _example: Candidate | None = field(default=None, repr=False, compare=False)
+    reason: str = ""
 
     @property
     def holds(self) -> bool:
-        """Whether the test's own quantifier holds."""
+        """Whether the test's own quantifier holds; it never does without a verdict."""
+        if self.verdict in ("Deadlock", "Undecided"):
+            return False
         if self.test.quantifier == "forall":
             return self.verdict == "Always" or not (self.positive or self.negative)
         return (self.verdict != "Never") is (self.test.quantifier == "exists")
@@ -102,7 +115,8 @@ class Verdict:
         Returns
         -------
         Explanation
-            A sequence of refusals that prints; empty unless the verdict is Never.
+            A sequence of refusals that prints; empty unless the verdict is Never. What it prints
+            then says why.
 
         Examples
         --------
@@ -110,15 +124,18 @@ class Verdict:
         >>> print(judge(test).why()[0])
         Forbidden by coherence (...)...
         """
+        if self.reason:
+            return Explanation((), self.reason)
         if self.verdict != "Never":
             return Explanation((), f"{self.model.name} allows it: see witness()")
         return explain(self.test, self.model, self.limits, most)
 
     def __repr__(self) -> str:
         flags = f", flags: {', '.join(self.flags)}" if self.flags else ""
+        reason = f", {self.reason}" if self.reason else ""
         return (
             f"<{self.verdict} under {self.model.name}: {self.test.name}, "
-            f"{len(self.states)} states, {self.positive} positive, {self.negative} negative{flags}>"
+            f"{len(self.states)} states, {self.positive} positive, {self.negative} negative{flags}{reason}>"
         )
 
     def _repr_html_(self) -> str:
@@ -131,9 +148,10 @@ class Verdict:
             for state, count in self.states.items()
         )
         flags = f" · {escape(', '.join(self.flags))}" if self.flags else ""
+        reason = f" · {escape(self.reason)}" if self.reason else ""
         return (
             f"<p><strong>{self.verdict}</strong> under {escape(self.model.name)}: "
-            f"{escape(self.test.name)}, {escape(self.test.question)}{flags}</p>"
+            f"{escape(self.test.name)}, {escape(self.test.question)}{flags}{reason}</p>"
             f'<table><thead><tr>{head}<th scope="col">executions</th></tr></thead>'
             f"<tbody>{rows}</tbody></table>"
         )
@@ -198,15 +216,22 @@ def _judge(test: Test, model: Model, states: bool, limits: Limits, start: float)
     flags: set[str] = set()
     counts = {True: 0, False: 0}
     example: Candidate | None = None
+    doubtful: Candidate | None = None
     structure, values = None, []
     for candidate in every:
-        if not states and counts[candidate.positive]:
+        doubt = not candidate.certain or candidate.open
+        if doubt and not _matters(candidate, counts, states):
+            continue
+        if not states and not doubt and counts[candidate.positive]:
             continue
         if candidate.structure is not structure:
             structure = candidate.structure
             values = program.prepare(structure.space, structure.base, deadline.check)
-        refused = program.run(structure.space, values, candidate.choice, flags, deadline.check)
-        if refused is None:
+        warned = flags if candidate.certain else set()
+        refused = program.run(structure.space, values, candidate.choice, warned, deadline.check)
+        if refused is None and doubt and _could_change(candidate, counts):
+            doubtful = doubtful or candidate
+        if refused is None and candidate.certain:
             found[candidate.final] += 1
             counts[candidate.positive] += 1
             if example is None or (candidate.positive and not example.positive):
@@ -216,6 +241,13 @@ def _judge(test: Test, model: Model, states: bool, limits: Limits, start: float)
     verdict = "Sometimes" if counts[True] and counts[False] else "Never"
     if counts[True] and not counts[False]:
         verdict = "Always"
+    reason = ""
+    if doubtful is not None and verdict != "Sometimes":
+        verdict, reason, example = "Undecided", THIN_AIR, doubtful
+    elif not (counts[True] or counts[False]):
+        reason = nothing_runs(every)
+        if reason.startswith(DEADLOCK):
+            verdict = "Deadlock"
     return Verdict(
         test,
         model,
@@ -228,4 +260,17 @@ def _judge(test: Test, model: Model, states: bool, limits: Limits, start: float)
         states,
         limits,
         example,
+        reason,
     )
+
+
+def _could_change(candidate: Candidate, counts: dict[bool, int]) -> bool:
+    """Whether a candidate whose values nobody knows could end as no other one does."""
+    if candidate.open:
+        return not (counts[True] and counts[False])
+    return not counts[candidate.positive]
+
+
+def _matters(candidate: Candidate, counts: dict[bool, int], states: bool) -> bool:
+    """Whether the verdict, the states or the flags may depend on such a candidate."""
+    return (states and candidate.certain) or _could_change(candidate, counts)

@@ -24,13 +24,43 @@ __all__ = [
     "Statement",
     "Store",
     "Test",
+    "Thin",
     "Thread",
     "Unary",
     "Value",
 ]
 
-Value: TypeAlias = int | str
-"""A number, or the address of a location: its name."""
+
+@dataclass(frozen=True, slots=True)
+class Thin:
+    """A value out of thin air: it was written only because it had been read before.
+
+    Which number it is, nothing says. It equals itself and no number.
+
+    Attributes
+    ----------
+    thread, read : int
+        The first read that returns it: its thread, and its place among that thread's events.
+    exact : bool
+        Whether it is handed on as it is. Otherwise it stands for everything that is computed from
+        it as well, and nothing says that there is such a number at all.
+
+    Examples
+    --------
+    >>> print(Thin(0, 2))
+    thin-air:0.2
+    """
+
+    thread: int
+    read: int
+    exact: bool = True
+
+    def __str__(self) -> str:
+        return f"thin-air:{self.thread}.{self.read}"
+
+
+Value: TypeAlias = int | str | Thin
+"""A number, the address of a location (its name), or a value out of thin air."""
 
 
 @dataclass(frozen=True, slots=True)

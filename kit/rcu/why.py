@@ -311,7 +311,7 @@ def explain(test: Test, model: Model, limits: Limits, most: int) -> Explanation:
         for candidate in every:
             if len(out) >= most:
                 break
-            if candidate.positive:
+            if candidate.positive or candidate.open:
                 out.extend(_refused(candidate, model, program, deadline))
         if out:
             break
