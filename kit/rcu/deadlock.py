@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from kit.rcu.enumeration import Enumeration
-    from kit.rcu.syntax import Expr, Statement, Thread
+    from kit.rcu.syntax import Expr, Statement
     from kit.rcu.traces import Trace
 
 __all__ = ["DEADLOCK", "nothing_runs"]
@@ -48,8 +48,8 @@ def nothing_runs(every: Enumeration) -> str:
         return f"{DEADLOCK}{who} {wait} for a lock that nobody gives back"
     if stuck:
         return (
-            f"no execution: {_listed(stuck)} cannot get to the end without a division by zero, "
-            f"or a number followed as an address"
+            f"no execution: {_listed(stuck)} cannot get to the end without a division by zero, a "
+            f"number followed as an address, or a place beyond an array"
         )
     if every.made and test.filter is not None:
         return "no execution passes the filter"

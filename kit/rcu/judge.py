@@ -135,7 +135,8 @@ class Verdict:
         reason = f", {self.reason}" if self.reason else ""
         return (
             f"<{self.verdict} under {self.model.name}: {self.test.name}, "
-            f"{len(self.states)} states, {self.positive} positive, {self.negative} negative{flags}{reason}>"
+            f"{len(self.states)} states, {self.positive} positive, {self.negative} negative"
+            f"{flags}{reason}>"
         )
 
     def _repr_html_(self) -> str:
@@ -212,50 +213,32 @@ def _judge(test: Test, model: Model, states: bool, limits: Limits, start: float)
     deadline = Deadline(limits, test.name)
     every = Enumeration(test, coherent, atomic, deadline)
     program = model.program(every.present, coherent, atomic)
-    found: Counter[tuple[Value, ...]] = Counter()
-    flags: set[str] = set()
-    counts = {True: 0, False: 0}
-    example: Candidate | None = None
-    doubtful: Candidate | None = None
+    tally = _Tally(states)
     structure, values = None, []
     for candidate in every:
-        doubt = not candidate.certain or candidate.open
-        if doubt and not _matters(candidate, counts, states):
-            continue
-        if not states and not doubt and counts[candidate.positive]:
+        if not tally.wants(candidate):
             continue
         if candidate.structure is not structure:
             structure = candidate.structure
             values = program.prepare(structure.space, structure.base, deadline.check)
-        warned = flags if candidate.certain else set()
-        refused = program.run(structure.space, values, candidate.choice, warned, deadline.check)
-        if refused is None and doubt and _could_change(candidate, counts):
-            doubtful = doubtful or candidate
-        if refused is None and candidate.certain:
-            found[candidate.final] += 1
-            counts[candidate.positive] += 1
-            if example is None or (candidate.positive and not example.positive):
-                example = candidate
-            if not states and counts[True] and counts[False]:
+        flags = tally.flags if candidate.certain else set()
+        refused = program.run(structure.space, values, candidate.choice, flags, deadline.check)
+        if refused is None:
+            tally.add(candidate)
+            if not states and tally.counts[True] and tally.counts[False]:
                 break
-    verdict = "Sometimes" if counts[True] and counts[False] else "Never"
-    if counts[True] and not counts[False]:
-        verdict = "Always"
-    reason = ""
-    if doubtful is not None and verdict != "Sometimes":
-        verdict, reason, example = "Undecided", THIN_AIR, doubtful
-    elif not (counts[True] or counts[False]):
+    verdict, reason, example = tally.verdict()
+    if not any(tally.counts.values()) and not reason:
         reason = nothing_runs(every)
-        if reason.startswith(DEADLOCK):
-            verdict = "Deadlock"
+        verdict = "Deadlock" if reason.startswith(DEADLOCK) else verdict
     return Verdict(
         test,
         model,
         verdict,
-        dict(sorted(found.items(), key=lambda item: str(item[0]))),
-        counts[True],
-        counts[False],
-        tuple(sorted(flags)),
+        dict(sorted(tally.found.items(), key=lambda item: str(item[0]))),
+        tally.counts[True],
+        tally.counts[False],
+        tuple(sorted(tally.flags)),
         time.perf_counter() - start,
         states,
         limits,
@@ -264,13 +247,44 @@ def _judge(test: Test, model: Model, states: bool, limits: Limits, start: float)
     )
 
 
-def _could_change(candidate: Candidate, counts: dict[bool, int]) -> bool:
-    """Whether a candidate whose values nobody knows could end as no other one does."""
-    if candidate.open:
-        return not (counts[True] and counts[False])
-    return not counts[candidate.positive]
+class _Tally:
+    """What the executions that a model allows amount to."""
+
+    def __init__(self, states: bool) -> None:
+        self.states = states
+        self.found: Counter[tuple[Value, ...]] = Counter()
+        self.flags: set[str] = set()
+        self.counts = {True: 0, False: 0}
+        self.example: Candidate | None = None
+        self.doubtful: dict[bool, Candidate] = {}
+
+    def wants(self, candidate: Candidate) -> bool:
+        """Whether anything depends on whether the model allows this candidate."""
+        if candidate.certain and self.states:
+            return True
+        return any(not self.counts[answer] for answer in _answers(candidate))
+
+    def add(self, candidate: Candidate) -> None:
+        """Count an execution, or note what one might be that nobody knows to exist."""
+        if candidate.open or not candidate.certain:
+            for answer in _answers(candidate):
+                self.doubtful.setdefault(answer, candidate)
+        if candidate.certain:
+            self.found[candidate.final] += 1
+            self.counts[candidate.positive] += 1
+            if self.example is None or (candidate.positive and not self.example.positive):
+                self.example = candidate
+
+    def verdict(self) -> tuple[str, str, Candidate | None]:
+        """The verdict, what is behind it, and an execution."""
+        for answer, candidate in self.doubtful.items():
+            if not self.counts[answer]:
+                return "Undecided", THIN_AIR, candidate
+        if self.counts[True]:
+            return "Sometimes" if self.counts[False] else "Always", "", self.example
+        return "Never", "", self.example
 
 
-def _matters(candidate: Candidate, counts: dict[bool, int], states: bool) -> bool:
-    """Whether the verdict, the states or the flags may depend on such a candidate."""
-    return (states and candidate.certain) or _could_change(candidate, counts)
+def _answers(candidate: Candidate) -> tuple[bool, ...]:
+    """How a candidate may answer the test's question."""
+    return (True, False) if candidate.open else (candidate.positive,)

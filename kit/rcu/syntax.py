@@ -28,6 +28,7 @@ __all__ = [
     "Thread",
     "Unary",
     "Value",
+    "moved",
 ]
 
 
@@ -55,12 +56,37 @@ class Thin:
     read: int
     exact: bool = True
 
-    def __str__(self) -> str:
+    def __repr__(self) -> str:
         return f"thin-air:{self.thread}.{self.read}"
 
 
 Value: TypeAlias = int | str | Thin
 """A number, the address of a location (its name), or a value out of thin air."""
+
+
+def moved(address: str, offset: int) -> str:
+    """The address so many places further: another location, written ``x[1]``.
+
+    Parameters
+    ----------
+    address : str
+        A location.
+    offset : int
+        How many places, also back.
+
+    Returns
+    -------
+    str
+        The location there, if there is one.
+
+    Examples
+    --------
+    >>> moved("x", 2), moved("x[2]", -2)
+    ('x[2]', 'x')
+    """
+    name, _, already = address.rstrip("]").partition("[")
+    offset += int(already or 0)
+    return f"{name}[{offset}]" if offset else name
 
 
 @dataclass(frozen=True, slots=True)

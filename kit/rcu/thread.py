@@ -31,6 +31,7 @@ from kit.rcu.syntax import (
     Thread,
     Unary,
     Value,
+    moved,
 )
 
 if TYPE_CHECKING:
@@ -84,13 +85,6 @@ class Happening:
 def wrapped(value: int) -> int:
     """A number as 64 bits with a sign hold it."""
     return (value + (WORD >> 1)) % WORD - (WORD >> 1)
-
-
-def moved(address: str, offset: int) -> str:
-    """The address so many places further: another location, written ``x[1]``."""
-    name, _, already = address.rstrip("]").partition("[")
-    offset += int(already or 0)
-    return f"{name}[{offset}]" if offset else name
 
 
 class Run:
@@ -317,7 +311,7 @@ class Run:
 
     def place(self, value: Value) -> str:
         """The location that an address names; a way through with a wild address is left out."""
-        if not isinstance(value, str) or value.partition("[")[0] not in self.test.locations:
+        if not isinstance(value, str) or value not in self.test.locations:
             raise Blocked
         return value
 
@@ -364,13 +358,16 @@ class Run:
         return 1, behind
 
     def srcu(self, action: str, target: Tagged, values: Sequence[Tagged]) -> Tagged:
-        """Sleepable RCU: the value that the lock returns finds its unlock, by data flow."""
+        """Sleepable RCU: the value that the lock returns finds its unlock, by data flow.
+
+        The lock is a read of the domain and the unlock a write to it, so that each lock comes
+        before or after each unlock of another thread, and both ways are counted.
+        """
         location = self.place(target[0])
         if action == "srcu-lock":
-            at = self.event("F", location, 0, ("Srcu-lock",), target[1])
-            return 0, 1 << at
+            return self.read((location, target[1]), "Srcu-lock")
         if action == "srcu-unlock":
-            self.event("F", location, 0, ("Srcu-unlock",), target[1], values[0][1])
+            self.write((location, target[1]), values[0], "Srcu-unlock")
         else:
             self.event("F", location, 0, ("Sync-srcu",), target[1])
         return 0, 0
@@ -382,10 +379,11 @@ class Run:
         known after the read, so that a barrier put before it is taken out again.
         """
         full = row.order == "Mb"
+        around = ("Full",) if full else ()
         if full:
-            self.event("F", "", 0, ("Mb",))
+            self.event("F", "", 0, ("Mb", "Full"))
         reading = row.order if row.order in ("Acquire", "Noreturn") else "Once"
-        old, behind = self.read(target, reading)
+        old, behind = self.read(target, reading, *around)
         result: Tagged = (old, behind)
         if row.action == "swap":
             new = values[0]
@@ -410,9 +408,9 @@ class Run:
             elif not row.result:
                 result = (0, 0)
         writing = "Release" if row.order == "Release" else "Once"
-        self.write(target, new, writing, partner=len(self.events) - 1)
+        self.write(target, new, writing, *around, partner=len(self.events) - 1)
         if full:
-            self.event("F", "", 0, ("Mb",))
+            self.event("F", "", 0, ("Mb", "Full"))
         return result
 
     def computed(self, op: str, left: Value, right: Value) -> Value:

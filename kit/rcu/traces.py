@@ -18,7 +18,7 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from kit.errors import LitmusError
-from kit.rcu.syntax import Assign, Binary, Call, Const, Evaluate, If, Store, Thin
+from kit.rcu.syntax import Assign, Binary, Call, Const, Evaluate, If, Store
 from kit.rcu.thread import Blocked, Happening, Run
 
 if TYPE_CHECKING:

@@ -66,7 +66,9 @@ def test_other_reasons_for_no_execution_are_no_deadlock() -> None:
     assert repr(filtered.why()) == filtered.reason
     wild = rcu.judge("C w {} P0(int *x) { int r; r = 1 / 0; } exists (x=1)")
     assert (wild.verdict, "division by zero" in wild.reason) == ("Never", True)
-    none = rcu.judge("C n {} P0(int *x) { *x = 1; } exists (x=1)", rcu.models.load("empty co", "no"))
+    none = rcu.judge(
+        "C n {} P0(int *x) { *x = 1; } exists (x=1)", rcu.models.load("empty co", "no")
+    )
     assert (none.verdict, none.reason) == ("Never", "no execution: the model forbids all of them")
 
 
