@@ -61,10 +61,14 @@ def _judged(file: Path, model: Model, row: dict[str, str] | None, limits: Limits
         remark = str(error).splitlines()[0]
         return _Outcome(str(file), model.name, "undecided", 0, "", seconds, remark)
     seconds = time.perf_counter() - start
+    if verdict.verdict == "Undecided":
+        return _Outcome(str(file), model.name, "undecided", 0, "", seconds, verdict.reason)
     remark = ""
     if row is not None:
         differences = []
-        if verdict.verdict != row["verdict"]:
+        # Other checkers say Never of a test that only waits for ever, and count no states.
+        alike = {verdict.verdict, "Never" if verdict.verdict == "Deadlock" else ""}
+        if row["verdict"] not in alike:
             differences.append(f"recorded: {row['verdict']}")
         if row.get("states") and int(row["states"]) != len(verdict.states):
             differences.append(f"recorded: {row['states']} states")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
-from kit.rcu.traces import Trace
+
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -52,9 +52,7 @@ def demands(condition: Condition, truth: bool) -> tuple[Demand, ...]:
     return ((condition, truth),)
 
 
-def possible(
-    condition: Condition, truth: bool, values: Callable[[str], frozenset[Value]]
-) -> bool:
+def possible(condition: Condition, truth: bool, values: Callable[[str], frozenset[Value]]) -> bool:
     """Whether a condition could come out so; never False when it could.
 
     Parameters
@@ -245,9 +243,7 @@ class _Search:
         thread = self.threads[at]
         names = set(condition.names())
         first = self.outcomes.test.initial
-        registers = [
-            (name, name.partition(":")[2]) for name in names if name.startswith(f"{at}:")
-        ]
+        registers = [(name, name.partition(":")[2]) for name in names if name.startswith(f"{at}:")]
         alike: dict[tuple[object, ...], int] = {}
         for number, way in enumerate(thread.ways):
             key = (

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import chain
 from typing import TYPE_CHECKING, Final
 
 from kit.rcu.candidates import Choice, candidates, too_many
 from kit.rcu.combinations import combinations, demands
 from kit.rcu.structure import Structure, present_in, shape
+from kit.rcu.syntax import Thin
+from kit.rcu.thin_air import circles
 from kit.rcu.traces import traces
 
 if TYPE_CHECKING:
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
     from kit.rcu.syntax import Condition, Test, Value
     from kit.rcu.traces import Trace
 
-__all__ = ["Candidate", "Enumeration", "satisfied"]
+__all__ = ["Candidate", "Enumeration", "known", "satisfied"]
 
 SHAPES: Final = 16
 """How many shapes of combinations are remembered at a time."""
@@ -59,14 +62,73 @@ def satisfied(condition: Condition, final: Mapping[str, Value]) -> bool:
     return (final.get(condition.left, 0) == right) is (condition.op == "=")
 
 
+def known(condition: Condition, final: Mapping[str, Value]) -> bool | None:
+    """Whether final values satisfy a condition, whatever numbers come out of thin air.
+
+    Parameters
+    ----------
+    condition : Condition
+        The condition.
+    final : mapping
+        Values of registers and locations; 0 for what is missing.
+
+    Returns
+    -------
+    bool or None
+        None when it depends on those numbers.
+
+    Examples
+    --------
+    >>> from kit.rcu.syntax import Condition, Thin
+    >>> known(Condition("=", left="x", right=1), {"x": Thin(0, 0)}) is None
+    True
+    """
+    if condition.op in ("and", "or"):
+        decisive = condition.op == "or"
+        parts = [known(part, final) for part in condition.parts]
+        if decisive in parts:
+            return decisive
+        return None if None in parts else not decisive
+    if condition.op == "not":
+        inner = known(condition.parts[0], final)
+        return None if inner is None else not inner
+    if condition.op in ("=", "!="):
+        right = condition.right
+        if isinstance(right, str) and ":" in right:
+            right = final.get(right, 0)
+        left = final.get(condition.left, 0)
+        if left != right and not isinstance(left, str) and not isinstance(right, str):
+            if isinstance(left, Thin) or isinstance(right, Thin):
+                return None
+        elif isinstance(left, Thin) and left == right and not left.exact:
+            return None  # one may be computed from the other
+    return satisfied(condition, final)
+
+
 @dataclass(slots=True)
 class Candidate:
-    """One candidate execution: its events, its choice of rf and co, how it ends."""
+    """One candidate execution: its events, its choice of rf and co, how it ends.
+
+    Attributes
+    ----------
+    structure, choice
+        Events, rf and co.
+    final : tuple
+        Values of what the test observes.
+    positive : bool
+        Whether they satisfy the condition.
+    certain : bool
+        False when nobody knows whether there are such values, see `kit.rcu.thin_air`.
+    open : bool
+        Whether other values out of thin air would answer otherwise.
+    """
 
     structure: Structure
     choice: Choice
     final: tuple[Value, ...]
     positive: bool
+    certain: bool = True
+    open: bool = False
 
 
 class Enumeration:
@@ -85,6 +147,8 @@ class Enumeration:
     ----------
     present : frozenset of str
         The base sets and relations that are not empty.
+    circles : Circles or None
+        Where values may come out of thin air. Candidates with such values come last.
 
     Examples
     --------
@@ -104,11 +168,13 @@ class Enumeration:
         self.atomic = atomic
         self.deadline = deadline
         self.ways = traces(test, deadline, coherent)
-        self.present = present_in(self.ways)
+        self.circles = circles(test, self.ways, deadline, coherent)
+        every = [*self.ways, *(self.circles.ways if self.circles else [])]
+        self.present = present_in(every)
         numbers: dict[tuple[object, ...], int] = {}
         self._shape_of = {
             id(trace): numbers.setdefault(shape(trace), len(numbers))
-            for ways in self.ways
+            for ways in every
             for trace in ways
         }
         self._shapes: dict[tuple[int, ...], Structure] = {}
@@ -123,7 +189,7 @@ class Enumeration:
         Parameters
         ----------
         positive : bool
-            Which of them.
+            Which of them. Of those that are open nobody knows, and they come both times.
 
         Yields
         ------
@@ -135,31 +201,53 @@ class Enumeration:
         if test.filter is not None:
             asked = (*demands(test.filter, True), *asked)
         for candidate in self._walk(asked):
-            if candidate.positive is positive:
+            if candidate.positive is positive or candidate.open:
                 yield candidate
 
-    def _walk(self, asked: tuple[Demand, ...]) -> Iterator[Candidate]:
-        test, deadline = self.test, self.deadline
+    @property
+    def made(self) -> bool:
+        """Whether there are any candidates, those that the test filters out included."""
+        return next(self._walk((), filtered=False), None) is not None
+
+    def _walk(self, asked: tuple[Demand, ...], *, filtered: bool = True) -> Iterator[Candidate]:
+        test, deadline, thin = self.test, self.deadline, self.circles
+        asked = () if thin is not None else asked  # of such values nobody knows what they are
+        only = test.filter if filtered else None
         initial = test.initial
         most = deadline.limits.candidates
         count = 0
-        for combined, chosen in enumerate(combinations(test, self.ways, deadline, asked), 1):
+        every = combinations(test, self.ways, deadline, asked)
+        further = thin.combinations(test, deadline) if thin is not None else ()
+        for combined, chosen in enumerate(chain(every, further), 1):
             structure = self._structure(chosen)
             if combined > most:
                 raise too_many(structure, deadline)
-            known: dict[str, Value] = {**initial, **structure.registers}
+            certain = not any(way.guessed for way in chosen)
+            final: dict[str, Value] = {**initial, **structure.registers}
             names = structure.location[: structure.initial]
             for choice in candidates(structure, self.coherent, self.atomic, deadline, asked):
-                for name, write in zip(names, choice.last, strict=True):
-                    known[name] = structure.value[write]
                 count += 1
                 if count > most:
                     raise too_many(structure, deadline)
                 deadline.check()
-                if test.filter is not None and not satisfied(test.filter, known):
+                if thin is not None and not thin.named(structure, choice):
                     continue
-                final = tuple(known.get(name, 0) for name in test.observed)
-                yield Candidate(structure, choice, final, satisfied(test.condition, known))
+                for name, write in zip(names, choice.last, strict=True):
+                    final[name] = structure.value[write]
+                sure = certain
+                if only is not None:
+                    kept = known(only, final) if thin is not None else satisfied(only, final)
+                    if kept is False:
+                        continue
+                    sure = sure and kept is True
+                yield Candidate(
+                    structure,
+                    choice,
+                    tuple(final.get(name, 0) for name in test.observed),
+                    satisfied(test.condition, final),
+                    sure,
+                    thin is not None and known(test.condition, final) is None,
+                )
 
     def _structure(self, chosen: tuple[Trace, ...]) -> Structure:
         """The events of a combination; the last few shapes are not worked out again."""

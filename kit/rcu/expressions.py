@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 from kit.rcu.lexer import Token, complaint
 from kit.rcu.primitives import PRIMITIVES
+from kit.rcu.refused import refusal, type_refusal
 from kit.rcu.syntax import Binary, Call, Const, Deref, Expr, Name, Unary, Value
 
 if TYPE_CHECKING:
@@ -140,7 +141,11 @@ class Expressions:
         while True:
             if self.peek.text == "struct":
                 self.take()
-                self.name_token("the name of a struct")
+                word = self.name_token("the name of a struct")
+                if self.peek.text == "{":
+                    self.refuse(word, "declarations of a struct are not part of this dialect")
+                if type_refusal(word.text).startswith(f"{word.text}:"):
+                    self.refuse(word, type_refusal(word.text))
             elif self.peek.text in TYPES or (seen and self.peek.text == "*"):
                 self.take()
             else:
@@ -237,14 +242,25 @@ class Expressions:
         self.take()
         if self.peek.text == "(":
             return self._call(token)
-        if self.peek.text in ("[", "->", "."):
-            self.refuse(self.peek, "arrays and structures are not part of this dialect")
-        return Name(token.text, token.at)
+        return self._element(Name(token.text, token.at))
+
+    def _element(self, out: Expr) -> Expr:
+        """A name, or an element of the array that it names."""
+        while self.accept("["):
+            index = self.expression()
+            self.expect("]")
+            out = Deref(Binary("+", out, index, out.at), out.at)
+        if self.peek.text in ("->", "."):
+            self.refuse(
+                self.peek,
+                "fields of structures are not part of this dialect: write a location for each",
+            )
+        return out
 
     def _call(self, token: Token) -> Call:
         primitive = PRIMITIVES.get(token.text)
         if primitive is None:
-            self.refuse(token, f"{token.text[:60]}() is not a primitive that this dialect knows")
+            self.refuse(token, refusal(token.text))
         self.expect("(")
         arguments: list[Expr] = []
         while not self.accept(")"):

@@ -25,6 +25,8 @@ SETS: Final = {
     "Release": "release stores",
     "Noreturn": "the read of an atomic that returns nothing",
     "Mb": "full barriers",
+    "Full": "fully ordered atomic updates, and the full barriers on both sides of them",
+    "Asked": "accesses to locations whose final value the test asks for",
     "Rmb": "read barriers",
     "Wmb": "write barriers",
     "Barrier": "compiler barriers",

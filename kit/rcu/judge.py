@@ -6,10 +6,11 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from kit.errors import LitmusError
 from kit.rcu import models
+from kit.rcu.deadlock import DEADLOCK, nothing_runs
 from kit.rcu.enumeration import Candidate, Enumeration
 from kit.rcu.limits import DEFAULT, Deadline, Limits
 from kit.rcu.parser import parse
@@ -24,6 +25,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Verdict", "judge"]
 
+THIN_AIR: Final = (
+    "out of thin air: it depends on a value that is written only because it is read, "
+    "which the model does not rule out"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -36,7 +42,9 @@ class Verdict:
     model : Model
         The model.
     verdict : str
-        Whether executions satisfy the condition: ``Always``, ``Sometimes`` or ``Never``.
+        Whether executions satisfy the condition: ``Always``, ``Sometimes`` or ``Never``;
+        ``Deadlock`` where the threads can only wait for ever, so that nothing is ever reached;
+        ``Undecided`` where it depends on values out of thin air.
     states : dict
         How many executions end in each final state; a state is a tuple of values in the order of
         ``test.observed``.
@@ -48,6 +56,8 @@ class Verdict:
         How long it took.
     complete : bool
         False when it stopped as soon as the verdict was known.
+    reason : str
+        What is behind ``Deadlock`` and ``Undecided``, or why there is no execution; else empty.
 
     Examples
     --------
@@ -67,10 +77,13 @@ class Verdict:
     complete: bool = True
     limits: Limits = field(default=DEFAULT, repr=False)
     _example: Candidate | None = field(default=None, repr=False, compare=False)
+    reason: str = ""
 
     @property
     def holds(self) -> bool:
-        """Whether the test's own quantifier holds."""
+        """Whether the test's own quantifier holds; it never does without a verdict."""
+        if self.verdict in ("Deadlock", "Undecided"):
+            return False
         if self.test.quantifier == "forall":
             return self.verdict == "Always" or not (self.positive or self.negative)
         return (self.verdict != "Never") is (self.test.quantifier == "exists")
@@ -104,7 +117,8 @@ class Verdict:
         Returns
         -------
         Explanation
-            A sequence of refusals that prints; empty unless the verdict is Never.
+            A sequence of refusals that prints; empty unless the verdict is Never. What it prints
+            then says why.
 
         Examples
         --------
@@ -112,15 +126,19 @@ class Verdict:
         >>> print(judge(test).why()[0])
         Forbidden by coherence (...)...
         """
+        if self.reason:
+            return Explanation((), self.reason)
         if self.verdict != "Never":
             return Explanation((), f"{self.model.name} allows it: see witness()")
         return explain(self.test, self.model, self.limits, most)
 
     def __repr__(self) -> str:
         flags = f", flags: {', '.join(self.flags)}" if self.flags else ""
+        reason = f", {self.reason}" if self.reason else ""
         return (
             f"<{self.verdict} under {self.model.name}: {self.test.name}, "
-            f"{len(self.states)} states, {self.positive} positive, {self.negative} negative{flags}>"
+            f"{len(self.states)} states, {self.positive} positive, {self.negative} negative"
+            f"{flags}{reason}>"
         )
 
     def _repr_html_(self) -> str:
@@ -133,9 +151,10 @@ class Verdict:
             for state, count in self.states.items()
         )
         flags = f" · {escape(', '.join(self.flags))}" if self.flags else ""
+        reason = f" · {escape(self.reason)}" if self.reason else ""
         return (
             f"<p><strong>{self.verdict}</strong> under {escape(self.model.name)}: "
-            f"{escape(self.test.name)}, {escape(self.test.question)}{flags}</p>"
+            f"{escape(self.test.name)}, {escape(self.test.question)}{flags}{reason}</p>"
             f'<table><thead><tr>{head}<th scope="col">executions</th></tr></thead>'
             f"<tbody>{rows}</tbody></table>"
         )
@@ -196,38 +215,38 @@ def _judge(test: Test, model: Model, states: bool, limits: Limits, start: float)
     deadline = Deadline(limits, test.name)
     every = Enumeration(test, coherent, atomic, deadline)
     program = model.program(every.present, coherent, atomic)
-    found: Counter[tuple[Value, ...]] = Counter()
-    flags: set[str] = set()
-    counts = {True: 0, False: 0}
-    example: Candidate | None = None
+    tally = _Tally(states)
     # For the verdict alone, one execution of each kind is enough, and is searched for by itself.
-    for candidates in (every,) if states else (every.ending(True), every.ending(False)):
+    whole = states or every.circles is not None
+    for candidates in (every,) if whole else (every.ending(True), every.ending(False)):
         for candidate in candidates:
+            if not tally.wants(candidate):
+                continue
             structure = candidate.structure
             values = _prepared(program, structure, deadline)
+            flags = tally.flags if candidate.certain else set()
             refused = program.run(structure.space, values, candidate.choice, flags, deadline.check)
             if refused is None:
-                found[candidate.final] += 1
-                counts[candidate.positive] += 1
-                if example is None or (candidate.positive and not example.positive):
-                    example = candidate
-                if not states:
+                tally.add(candidate)
+                if not states and (not whole or all(tally.counts.values())):
                     break
-    verdict = "Sometimes" if counts[True] and counts[False] else "Never"
-    if counts[True] and not counts[False]:
-        verdict = "Always"
+    verdict, reason, example = tally.verdict()
+    if not any(tally.counts.values()) and not reason:
+        reason = nothing_runs(every)
+        verdict = "Deadlock" if reason.startswith(DEADLOCK) else verdict
     return Verdict(
         test,
         model,
         verdict,
-        dict(sorted(found.items(), key=lambda item: str(item[0]))),
-        counts[True],
-        counts[False],
-        tuple(sorted(flags)),
+        dict(sorted(tally.found.items(), key=lambda item: str(item[0]))),
+        tally.counts[True],
+        tally.counts[False],
+        tuple(sorted(tally.flags)),
         time.perf_counter() - start,
         states,
         limits,
         example,
+        reason,
     )
 
 
@@ -237,3 +256,46 @@ def _prepared(program: Program, structure: Structure, deadline: Deadline) -> lis
     if keeper.prepared is None:
         keeper.prepared = program.prepare(structure.space, structure.base, deadline.check)
     return keeper.prepared
+
+
+class _Tally:
+    """What the executions that a model allows amount to."""
+
+    def __init__(self, states: bool) -> None:
+        self.states = states
+        self.found: Counter[tuple[Value, ...]] = Counter()
+        self.flags: set[str] = set()
+        self.counts = {True: 0, False: 0}
+        self.example: Candidate | None = None
+        self.doubtful: dict[bool, Candidate] = {}
+
+    def wants(self, candidate: Candidate) -> bool:
+        """Whether anything depends on whether the model allows this candidate."""
+        if candidate.certain and self.states:
+            return True
+        return any(not self.counts[answer] for answer in _answers(candidate))
+
+    def add(self, candidate: Candidate) -> None:
+        """Count an execution, or note what one might be that nobody knows to exist."""
+        if candidate.open or not candidate.certain:
+            for answer in _answers(candidate):
+                self.doubtful.setdefault(answer, candidate)
+        if candidate.certain:
+            self.found[candidate.final] += 1
+            self.counts[candidate.positive] += 1
+            if self.example is None or (candidate.positive and not self.example.positive):
+                self.example = candidate
+
+    def verdict(self) -> tuple[str, str, Candidate | None]:
+        """The verdict, what is behind it, and an execution."""
+        for answer, candidate in self.doubtful.items():
+            if not self.counts[answer]:
+                return "Undecided", THIN_AIR, candidate
+        if self.counts[True]:
+            return "Sometimes" if self.counts[False] else "Always", "", self.example
+        return "Never", "", self.example
+
+
+def _answers(candidate: Candidate) -> tuple[bool, ...]:
+    """How a candidate may answer the test's question."""
+    return (True, False) if candidate.open else (candidate.positive,)

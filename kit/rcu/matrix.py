@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Matrix", "Row", "matrix"]
 
-MARKS = {"Never": "○", "Sometimes": "◐", "Always": "●"}
+MARKS = {"Never": "○", "Sometimes": "◐", "Always": "●", "Deadlock": "⊘", "Undecided": "?"}
 
 
 @dataclass(frozen=True, slots=True)

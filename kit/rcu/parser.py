@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from contextlib import contextmanager
+from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NoReturn
 
@@ -16,8 +17,11 @@ from kit.rcu.expressions import Expressions
 from kit.rcu.lexer import Token, complaint, litmus_tokens
 from kit.rcu.limits import DEFAULT, Limits
 from kit.rcu.propositions import Propositions
+from kit.rcu.refused import STATEMENTS, type_refusal
 from kit.rcu.syntax import (
     Assign,
+    Binary,
+    Const,
     Declare,
     Deref,
     Evaluate,
@@ -28,6 +32,7 @@ from kit.rcu.syntax import (
     Test,
     Thread,
     Value,
+    moved,
 )
 
 if TYPE_CHECKING:
@@ -35,14 +40,11 @@ if TYPE_CHECKING:
 
 __all__ = ["parse"]
 
-REFUSED: Final = {
-    "while": "loops are not part of litmus tests; unroll it",
-    "for": "loops are not part of litmus tests; unroll it",
-    "do": "loops are not part of litmus tests; unroll it",
-    "goto": "jumps are not part of litmus tests",
-    "switch": "use if and else",
-    "return": "a thread runs to its end; put the rest into an else branch",
+UPDATES: Final = {f"{op}=": op for op in ("+", "-", "*", "/", "%", "&", "|", "^", "<<", ">>")} | {
+    "++": "+",
+    "--": "-",
 }
+"""Assignments that read what they write: two plain accesses where that is a location."""
 
 
 def parse(text: str | Path, limits: Limits = DEFAULT) -> Test:
@@ -184,16 +186,46 @@ class _Parser(Propositions, Expressions):
             else:
                 bracket = self.accept("[")
                 key = self.name_token("a location").text
+                self._no_type(first)
                 if bracket:
                     self.expect("]")
                 elif self.peek.text == "[":
-                    self.refuse(self.peek, "arrays are not part of this dialect")
+                    self._array(key)
+                    continue
                 self.initial_names.append(key)
             self.initial.setdefault(key, 0)
             if self.accept("="):
                 self.initial[key] = self._initial_value()
             if self.peek.text != "}":
                 self.expect(";")
+
+    def _array(self, name: str) -> None:
+        """The elements of an array, each a location: ``x``, ``x[1]``, ``x[2]``, ..."""
+        self.expect("[")
+        size = self._number()
+        if not 0 < size <= self.limits.values:
+            self.refuse(self.peek, f"an array has 1 to {self.limits.values} elements here")
+        self.expect("]")
+        places = [moved(name, at) for at in range(size)]
+        self.initial_names.extend(places)
+        values: list[Value] = []
+        if self.accept("="):
+            brace = self.expect("{")
+            while not self.accept("}"):
+                values.append(self._initial_value())
+                if self.peek.text != "}":
+                    self.expect(",")
+            if len(values) > size:
+                self.refuse(brace, f"{len(values)} values for {size} elements")
+        for place, value in zip_longest(places, values, fillvalue=0):
+            self.initial[str(place)] = value
+        if self.peek.text != "}":
+            self.expect(";")
+
+    def _no_type(self, word: Token) -> None:
+        """Complain of a word before a name that is meant as a type."""
+        if self.peek.kind == "name" or self.peek.text == "*":
+            self.refuse(word, type_refusal(word.text))
 
     def _initial_value(self) -> Value:
         if self.peek.text == "ATOMIC_INIT":
@@ -217,7 +249,13 @@ class _Parser(Propositions, Expressions):
         names: list[str] = []
         while not self.accept(")"):
             self.types()
-            names.append(self.name_token("a parameter").text)
+            word = self.name_token("a parameter")
+            self._no_type(word)
+            names.append(word.text)
+            if self.accept("["):
+                if self.peek.kind == "number":
+                    self.take()
+                self.expect("]")
             if self.peek.text != ")":
                 self.expect(",")
         self.parameters = frozenset(names)
@@ -238,8 +276,8 @@ class _Parser(Propositions, Expressions):
 
     def _statement(self) -> Iterator[Statement]:
         first = self.peek
-        if first.text in REFUSED:
-            self.refuse(first, REFUSED[first.text])
+        if first.text in STATEMENTS:
+            self.refuse(first, STATEMENTS[first.text])
         if self.accept(";"):
             return
         if self.accept("{"):
@@ -272,7 +310,9 @@ class _Parser(Propositions, Expressions):
             if word.text in self.parameters:
                 self.refuse(word, f"{word.text} is a parameter of this thread already")
             if self.peek.text == "[":
-                self.refuse(self.peek, "arrays are not part of this dialect")
+                self.refuse(
+                    self.peek, "arrays are not part of a thread: declare it in the initial state"
+                )
             self.registers.add(word.text)
             if self.accept("="):
                 yield Assign(word.text, self.expression(), word.at, self.peek.at)
@@ -284,8 +324,14 @@ class _Parser(Propositions, Expressions):
 
     def _simple(self, first: Token) -> Statement:
         left = self.expression()
-        if self.accept("="):
-            value = self.expression()
+        if isinstance(left, Name):
+            self._no_type(first)
+        op = self.peek
+        if op.text == "=" or op.text in UPDATES:
+            self.take()
+            value = Const(1, op.at) if op.text in ("++", "--") else self.expression()
+            if op.text != "=":
+                value = Binary(UPDATES[op.text], left, value, op.at)
             end = self.expect(";").at
             if isinstance(left, Deref):
                 return Store(left.address, value, first.at, end)
@@ -293,7 +339,7 @@ class _Parser(Propositions, Expressions):
                 self.registers.add(left.name)
                 return Assign(left.name, value, first.at, end)
             self.refuse(first, "only registers and *location can be assigned to")
-        if self.peek.text in ("++", "--") or self.peek.text in ("+", "-", "*", "/"):
+        if self.peek.text in ("+", "-", "*", "/"):
             self.refuse(self.peek, "write the assignment out: r0 = r0 + 1")
         end = self.expect(";").at
         return Evaluate(left, first.at, end)

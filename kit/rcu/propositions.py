@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from kit.rcu.expressions import Expressions
-from kit.rcu.syntax import Condition, Thread, Value
+from kit.rcu.syntax import Condition, Thread, Value, moved
 
 if TYPE_CHECKING:
     from kit.rcu.lexer import Token
@@ -103,7 +103,15 @@ class Propositions(Expressions):
         token = self.name_token("a location")
         if token.text not in self.locations:
             self.refuse(token, f"{token.text} is neither a location nor a register like 0:r1")
-        return token.text
+        name = token.text
+        if self.accept("["):
+            name = moved(name, self._number())
+            self.expect("]")
+            if name not in self.locations:
+                self.refuse(token, f"{token.text} has no element of this number")
+        elif self.peek.text in ("->", "."):
+            self.refuse(self.peek, "fields of structures are not part of this dialect")
+        return name
 
     def _proposition(self) -> Condition:
         self.depth += 1

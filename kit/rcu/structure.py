@@ -66,9 +66,24 @@ def present_in(ways: Sequence[Sequence[Trace]]) -> frozenset[str]:
     Examples
     --------
     >>> sorted(present_in([]))
-    ['IW', 'M', 'W', '_', 'co', 'different', 'ext', 'fr', 'id', 'int', 'loc', 'po', 'rf']
+    ['Asked', 'IW', 'M', 'W', '_', 'co', 'different', 'ext', 'fr', 'id', 'int', 'loc', 'po', 'rf']
     """
-    found = {"_", "W", "M", "IW", "po", "loc", "int", "ext", "id", "rf", "co", "fr", "different"}
+    found = {
+        "_",
+        "W",
+        "M",
+        "IW",
+        "Asked",
+        "po",
+        "loc",
+        "int",
+        "ext",
+        "id",
+        "rf",
+        "co",
+        "fr",
+        "different",
+    }
     for choice in ways:
         for trace in choice:
             for event in trace.events:
@@ -178,6 +193,8 @@ class Structure:
             if event is not None:
                 for tag in event.tags:
                     sets[tag] |= bit
+            if kind != "F" and self.location[number] in self.test.observed:
+                sets["Asked"] |= bit
         sets["M"] = sets["R"] | sets["W"]
         relations = self._orders() | self._dependencies()
         sets["RMW"] |= self.space.domain(relations["rmw"]) | self.space.range(relations["rmw"])

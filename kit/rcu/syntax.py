@@ -24,13 +24,69 @@ __all__ = [
     "Statement",
     "Store",
     "Test",
+    "Thin",
     "Thread",
     "Unary",
     "Value",
+    "moved",
 ]
 
-Value: TypeAlias = int | str
-"""A number, or the address of a location: its name."""
+
+@dataclass(frozen=True, slots=True)
+class Thin:
+    """A value out of thin air: it was written only because it had been read before.
+
+    Which number it is, nothing says. It equals itself and no number.
+
+    Attributes
+    ----------
+    thread, read : int
+        The first read that returns it: its thread, and its place among that thread's events.
+    exact : bool
+        Whether it is handed on as it is. Otherwise it stands for everything that is computed from
+        it as well, and nothing says that there is such a number at all.
+
+    Examples
+    --------
+    >>> print(Thin(0, 2))
+    thin-air:0.2
+    """
+
+    thread: int
+    read: int
+    exact: bool = True
+
+    def __repr__(self) -> str:
+        return f"thin-air:{self.thread}.{self.read}"
+
+
+Value: TypeAlias = int | str | Thin
+"""A number, the address of a location (its name), or a value out of thin air."""
+
+
+def moved(address: str, offset: int) -> str:
+    """The address so many places further: another location, written ``x[1]``.
+
+    Parameters
+    ----------
+    address : str
+        A location.
+    offset : int
+        How many places, also back.
+
+    Returns
+    -------
+    str
+        The location there, if there is one.
+
+    Examples
+    --------
+    >>> moved("x", 2), moved("x[2]", -2)
+    ('x[2]', 'x')
+    """
+    name, _, already = address.rstrip("]").partition("[")
+    offset += int(already or 0)
+    return f"{name}[{offset}]" if offset else name
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,9 +27,11 @@ from kit.rcu.syntax import (
     Statement,
     Store,
     Test,
+    Thin,
     Thread,
     Unary,
     Value,
+    moved,
 )
 
 if TYPE_CHECKING:
@@ -85,13 +87,6 @@ def wrapped(value: int) -> int:
     return (value + (WORD >> 1)) % WORD - (WORD >> 1)
 
 
-def moved(address: str, offset: int) -> str:
-    """The address so many places further: another location, written ``x[1]``."""
-    name, _, already = address.rstrip("]").partition("[")
-    offset += int(already or 0)
-    return f"{name}[{offset}]" if offset else name
-
-
 class Run:
     """One execution of one thread.
 
@@ -117,6 +112,8 @@ class Run:
         Final values with what they depend on.
     widths : list of int
         How many values each choice was made from.
+    guessed : bool
+        Whether something was computed from a value out of thin air, or decided by it.
     """
 
     def __init__(
@@ -136,6 +133,7 @@ class Run:
         self.events: list[Happening] = []
         self.registers: dict[str, Tagged] = {}
         self.control = 0
+        self.guessed = False
         self.span = (0, 0)
         self.own: dict[str, Value] = {}
         for key, value in test.initial.items():
@@ -159,10 +157,11 @@ class Run:
                 value = self.value(statement.value)
                 self.write(self.value(statement.address), value, "Plain")
             elif isinstance(statement, If):
-                truth, behind = self.value(statement.test)
+                decided, behind = self.value(statement.test)
+                truth = self.truth(decided)
                 outer = self.control
                 self.control |= behind
-                self.block(statement.otherwise if truth == 0 else statement.then)
+                self.block(statement.then if truth else statement.otherwise)
                 # Control reaches only into the arms: the compiler may move what follows.
                 self.control = outer
             else:
@@ -192,6 +191,9 @@ class Run:
             return self.read(self.value(expr.address), "Plain")
         if isinstance(expr, Unary):
             value, behind = self.value(expr.operand)
+            unknown = self.unknown(value)
+            if unknown is not None:
+                return unknown, behind
             if expr.op == "!":
                 return int(value == 0), behind
             number = self.number(value)
@@ -203,6 +205,9 @@ class Run:
     def binary(self, expr: Binary, left: Value, right: Value) -> Value:
         """Two values and an operator; addresses can only be compared, or be true."""
         op = expr.op
+        unknown = self.unknown(left, right)
+        if unknown is not None:
+            return unknown
         if op == "==":
             return int(left == right)
         if op == "!=":
@@ -223,9 +228,33 @@ class Run:
             return wrapped(quotient if op == "/" else a - b * quotient)
         return wrapped(NUMERIC[op](a, b))
 
+    def unknown(self, *values: Value) -> Thin | None:
+        """What is computed from a value out of thin air, which is as unknown as that; or None."""
+        for value in values:
+            if isinstance(value, Thin):
+                if value.exact:
+                    raise Blocked
+                self.guessed = True
+                return value
+        return None
+
+    def truth(self, value: Value) -> bool:
+        """Whether a condition holds; both are tried where nobody knows."""
+        return self.pick(2) == 0 if self.unknown(value) is not None else value != 0
+
+    def equal(self, left: Value, right: Value) -> bool:
+        """Whether two values are the same; both are tried where nobody knows."""
+        return self.pick(2) == 0 if self.unknown(left, right) is not None else left == right
+
+    def pick(self, width: int) -> int:
+        """The next choice between so many."""
+        made = len(self.widths)
+        self.widths.append(width)
+        return self.choices[made] if made < len(self.choices) else 0
+
     def number(self, value: Value) -> int:
         """The value, which must not be an address."""
-        if isinstance(value, str):
+        if not isinstance(value, int):
             raise complaint(
                 self.test.source,
                 self.span[0],
@@ -270,9 +299,7 @@ class Run:
         else:
             if not values:
                 raise Blocked
-            made = len(self.widths)
-            self.widths.append(len(values))
-            value = values[self.choices[made] if made < len(self.choices) else 0]
+            value = values[self.pick(len(values))]
         at = self.event("R", location, value, tags, target[1])
         return value, 1 << at
 
@@ -284,7 +311,7 @@ class Run:
 
     def place(self, value: Value) -> str:
         """The location that an address names; a way through with a wild address is left out."""
-        if not isinstance(value, str) or value.partition("[")[0] not in self.test.locations:
+        if not isinstance(value, str) or value not in self.test.locations:
             raise Blocked
         return value
 
@@ -319,25 +346,28 @@ class Run:
             return 0, 0
         if action == "held":
             value, behind = self.read(target, "RL")
-            return int(value != 0), behind
+            return int(self.truth(value)), behind
         if action == "lock":
             value, behind = self.read(target, "LKR", only=0)
         else:
             value, behind = self.read(target, "Try")
-            if value != 0:
+            if self.truth(value):
                 return 0, behind
             self.events[-1].tags = ("LKR",)
         self.write(target, (1, 0), "LKW", partner=len(self.events) - 1)
         return 1, behind
 
     def srcu(self, action: str, target: Tagged, values: Sequence[Tagged]) -> Tagged:
-        """Sleepable RCU: the value that the lock returns finds its unlock, by data flow."""
+        """Sleepable RCU: the value that the lock returns finds its unlock, by data flow.
+
+        The lock is a read of the domain and the unlock a write to it, so that each lock comes
+        before or after each unlock of another thread, and both ways are counted.
+        """
         location = self.place(target[0])
         if action == "srcu-lock":
-            at = self.event("F", location, 0, ("Srcu-lock",), target[1])
-            return 0, 1 << at
+            return self.read((location, target[1]), "Srcu-lock")
         if action == "srcu-unlock":
-            self.event("F", location, 0, ("Srcu-unlock",), target[1], values[0][1])
+            self.write((location, target[1]), values[0], "Srcu-unlock")
         else:
             self.event("F", location, 0, ("Sync-srcu",), target[1])
         return 0, 0
@@ -349,39 +379,54 @@ class Run:
         known after the read, so that a barrier put before it is taken out again.
         """
         full = row.order == "Mb"
+        around = ("Full",) if full else ()
         if full:
-            self.event("F", "", 0, ("Mb",))
+            self.event("F", "", 0, ("Mb", "Full"))
         reading = row.order if row.order in ("Acquire", "Noreturn") else "Once"
-        old, behind = self.read(target, reading)
+        old, behind = self.read(target, reading, *around)
         result: Tagged = (old, behind)
         if row.action == "swap":
             new = values[0]
         elif row.action == "compare":
-            if old != values[0][0]:
+            if not self.equal(old, values[0][0]):
                 return self.failed(full, result)
             new = values[1]
         elif row.action == "unless":
             amount, forbidden = values or ((1, 0), (0, 0))
-            if old == forbidden[0]:
+            if self.equal(old, forbidden[0]):
                 return 0, self.failed(full, result)[1] | forbidden[1]
-            new = (wrapped(self.number(old) + self.number(amount[0])), behind | amount[1])
+            new = (self.computed("+", old, amount[0]), behind | amount[1])
             result = (1, behind | forbidden[1])
         else:
             operand, extra = values[0] if values else (1, 0)
-            computed = wrapped(NUMERIC[row.op](self.number(old), self.number(operand)))
+            computed = self.computed(row.op, old, operand)
             new = (computed, behind | extra)
             if row.result in ("zero", "negative"):
-                answer = computed == 0 if row.result == "zero" else computed < 0
-                result = (int(answer), behind | extra)
+                result = (self.answer(row.result, computed), behind | extra)
             elif row.result == "new":
                 result = new
             elif not row.result:
                 result = (0, 0)
         writing = "Release" if row.order == "Release" else "Once"
-        self.write(target, new, writing, partner=len(self.events) - 1)
+        self.write(target, new, writing, *around, partner=len(self.events) - 1)
         if full:
-            self.event("F", "", 0, ("Mb",))
+            self.event("F", "", 0, ("Mb", "Full"))
         return result
+
+    def computed(self, op: str, left: Value, right: Value) -> Value:
+        """What an atomic update makes of two values."""
+        unknown = self.unknown(left, right)
+        if unknown is not None:
+            return unknown
+        return wrapped(NUMERIC[op](self.number(left), self.number(right)))
+
+    def answer(self, question: str, value: Value) -> Value:
+        """Whether a new value is zero, or negative."""
+        unknown = self.unknown(value)
+        if unknown is not None:
+            return unknown
+        number = self.number(value)
+        return int(number == 0 if question == "zero" else number < 0)
 
     def failed(self, full: bool, result: Tagged) -> Tagged:
         """An atomic that does not write orders nothing."""

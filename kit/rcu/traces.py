@@ -6,7 +6,8 @@ different writes, so there are at most as many rounds as writes.
 
 What lies beyond is out of thin air: a value that is written only where it has been read. A model
 may allow it, where the constant stands in a branch that is taken only then. So constants that are
-put into registers and never seen in memory are tried as well, and what nobody writes is dropped.
+put into registers or memory, or compared with, and never seen in memory are tried as well, and
+what nobody writes is dropped. What is only handed round, whatever it is, is in `kit.rcu.thin_air`.
 """
 
 from __future__ import annotations
@@ -17,16 +18,16 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 from kit.errors import LitmusError
-from kit.rcu.syntax import Assign, Const, If
+from kit.rcu.syntax import Assign, Binary, Call, Const, Evaluate, If, Store
 from kit.rcu.thread import Blocked, Happening, Run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from kit.rcu.limits import Deadline
-    from kit.rcu.syntax import Statement, Test, Thread, Value
+    from kit.rcu.syntax import Expr, Statement, Test, Thread, Value
 
-__all__ = ["Trace", "traces"]
+__all__ = ["Trace", "branches", "grown", "numeric", "traces", "written"]
 
 
 @dataclass(slots=True, eq=False)
@@ -43,16 +44,19 @@ class Trace:
         ``(location, value)`` of the reads.
     gives : frozenset
         ``(location, value)`` of the writes.
+    guessed : bool
+        Whether something was computed from a value out of thin air, or decided by it.
     """
 
     events: list[Happening]
     registers: dict[str, Value]
     needs: frozenset[tuple[str, Value]]
     gives: frozenset[tuple[str, Value]]
+    guessed: bool = False
 
 
 def _order(value: Value) -> tuple[bool, int, str]:
-    return (False, value, "") if isinstance(value, int) else (True, 0, value)
+    return (False, value, "") if isinstance(value, int) else (True, 0, str(value))
 
 
 class _Values:
@@ -118,6 +122,7 @@ def _walk(
                 {name: value for name, (value, _) in run.registers.items()},
                 frozenset((e.location, e.value) for e in run.events if e.kind == "R"),
                 frozenset((e.location, e.value) for e in run.events if e.kind == "W"),
+                run.guessed,
             )
         if ways > deadline.limits.traces:
             raise LitmusError(
@@ -165,45 +170,120 @@ def traces(test: Test, deadline: Deadline, coherent: bool = True) -> list[list[T
     >>> [len(ways) for ways in traces(test, Deadline(Limits(), test.name))]
     [2, 1]
     """
-    found = _grown(test, deadline, coherent, {})
+    found = grown(test, deadline, coherent, {})
     constants = {value for thread in test.threads for value in _constants(thread.body)}
-    if not constants or not any(_branches(thread.body) for thread in test.threads):
+    if not constants or not branches(test):
         return found
     known = {pair for ways in found for trace in ways for pair in trace.gives}
     unseen = frozenset(constants - {value for _, value in known} - {*test.initial.values(), 0})
-    texts = {location for location, value in known if not isinstance(value, int)}
-    numbers = [
-        location
-        for location in test.locations
-        if location not in texts and isinstance(test.initial.get(location, 0), int)
-    ]
+    numbers = numeric(test, found)
     if not unseen or not numbers:
         return found
     try:
-        wider = _grown(test, deadline, coherent, dict.fromkeys(numbers, unseen))
+        wider = grown(test, deadline, coherent, dict.fromkeys(numbers, unseen))
     except LitmusError:
         deadline.check()
         return found  # a number that it cannot be, such as an address
-    return _written(test, wider)
+    return written(test, wider)
 
 
 def _constants(body: Sequence[Statement]) -> Iterator[int]:
-    """The constants that are put into registers as they are."""
+    """The constants that are put into registers or memory as they are, or compared with."""
     for statement in body:
         match statement:
-            case Assign(value=Const(value=value)):
-                yield value
-            case If(then=then, otherwise=otherwise):
+            case Assign(value=value) | Store(value=value) | Evaluate(value=value):
+                yield from _handed(value)
+            case If(test=test, then=then, otherwise=otherwise):
+                yield from _handed(test)
                 yield from _constants(then)
                 yield from _constants(otherwise)
 
 
-def _branches(body: Sequence[Statement]) -> bool:
-    return any(isinstance(statement, If) for statement in body)
+def _handed(value: Expr) -> Iterator[int]:
+    match value:
+        case Const(value=number):
+            yield number
+        case Call(arguments=arguments):
+            for argument in arguments:
+                yield from _handed(argument)
+        case Binary(left=left, right=right):
+            yield from _handed(left)
+            yield from _handed(right)
 
 
-def _written(test: Test, found: list[list[Trace]]) -> list[list[Trace]]:
-    """Drop the ways that read what no way that is left writes."""
+def numeric(test: Test, found: Sequence[Sequence[Trace]]) -> list[str]:
+    """The locations that only ever hold numbers.
+
+    Parameters
+    ----------
+    test : Test
+        The test.
+    found : sequence of sequences of Trace
+        The traces of each thread.
+
+    Returns
+    -------
+    list of str
+        Names.
+
+    Examples
+    --------
+    >>> from kit.rcu import parse
+    >>> numeric(parse("C a {p=x;} P0(int *x, int **p) { } exists (x=1)"), [])
+    ['x']
+    """
+    pairs = {pair for ways in found for trace in ways for pair in trace.gives}
+    texts = {location for location, value in pairs if isinstance(value, str)}
+    return [
+        location
+        for location in test.locations
+        if location not in texts and not isinstance(test.initial.get(location, 0), str)
+    ]
+
+
+def branches(test: Test) -> bool:
+    """Whether what a thread does depends on what it reads.
+
+    Parameters
+    ----------
+    test : Test
+        The test.
+
+    Returns
+    -------
+    bool
+        True when there is an ``if``.
+
+    Examples
+    --------
+    >>> from kit.rcu import parse
+    >>> branches(parse("C a {} P0(int *x) { if (*x) *x = 2; } exists (x=1)"))
+    True
+    """
+    return any(isinstance(statement, If) for each in test.threads for statement in each.body)
+
+
+def written(test: Test, found: list[list[Trace]]) -> list[list[Trace]]:
+    """Drop the ways that read what no way that is left writes.
+
+    Parameters
+    ----------
+    test : Test
+        The test.
+    found : list of list of Trace
+        The traces of each thread.
+
+    Returns
+    -------
+    list of list of Trace
+        What is left of them.
+
+    Examples
+    --------
+    >>> from kit.rcu import parse
+    >>> written(parse("C a {} P0(int *x) { *x = 1; } exists (x=1)"), [[]])
+    [[]]
+    """
     while True:
         there = {pair for ways in found for trace in ways for pair in trace.gives}
         there |= {(location, test.initial.get(location, 0)) for location in test.locations}
@@ -213,10 +293,35 @@ def _written(test: Test, found: list[list[Trace]]) -> list[list[Trace]]:
         found = left
 
 
-def _grown(
+def grown(
     test: Test, deadline: Deadline, coherent: bool, supposed: dict[str, frozenset[Value]]
 ) -> list[list[Trace]]:
-    """Let the values grow, from the initial ones and those that are supposed."""
+    """Let the values grow, from the initial ones and those that are supposed.
+
+    Parameters
+    ----------
+    test : Test
+        The test.
+    deadline : Deadline
+        Bounds on values, traces and time.
+    coherent : bool
+        Whether a thread may be assumed not to read what it writes later.
+    supposed : dict
+        By location, values that it may hold though nobody is known to write them.
+
+    Returns
+    -------
+    list of list of Trace
+        One list a thread.
+
+    Examples
+    --------
+    >>> from kit.rcu import parse
+    >>> from kit.rcu.limits import Deadline, Limits
+    >>> test = parse("C a {} P0(int *x) { int r; r = READ_ONCE(*x); } exists (0:r=1)")
+    >>> [len(ways) for ways in grown(test, Deadline(Limits(), "a"), True, {"x": frozenset({7})})]
+    [2]
+    """
     values = _Values(test, coherent, supposed)
     seen: list[dict[str, frozenset[Value]] | None] = [None] * len(test.threads)
     found: list[list[Trace]] = [[] for _ in test.threads]

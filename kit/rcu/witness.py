@@ -31,7 +31,8 @@ class Event:
     thread : int
         Its thread; -1 for an initial write.
     kind : str
-        ``read``, ``write`` or ``fence``; events of SRCU and of RCU are fences.
+        ``read``, ``write`` or ``fence``. An ``srcu_read_lock`` reads its domain, and its unlock
+        writes to it.
     location : str
         What it accesses; ``""`` for most fences.
     value : int or str
@@ -64,7 +65,7 @@ class Event:
         """
         if self.thread < 0:
             return f"the initial {self.location} ({self.value})"
-        if self.kind == "fence":
+        if self.kind == "fence" or self.tags in (("Srcu-lock",), ("Srcu-unlock",)):
             return f"P{self.thread}'s {self.text}"
         return f"P{self.thread}'s {self.kind} of {self.location} ({self.value})"
 

@@ -126,6 +126,15 @@ def _answer(view: View, verdict: Verdict) -> dict[str, Any]:
     words = view.case.question(view.question).words
     title = TITLES.get(view.model, view.model)
     race = "There is a data race besides." if "data-race" in verdict.flags else ""
+    if verdict.verdict in ("Deadlock", "Undecided"):
+        return {
+            "verdict": verdict.verdict,
+            "head": f"{title} gives no answer: {verdict.reason}.",
+            "race": race,
+            "steps": [],
+            "more": "",
+            "picture": "",
+        }
     if verdict.verdict != "Never":
         witness = verdict.witness()
         return {

@@ -40,8 +40,9 @@ from kit.rcu.syntax import (
     Test,
     Thread,
     Unary,
+    moved,
 )
-from kit.rcu.thread import NUMERIC, moved, wrapped
+from kit.rcu.thread import NUMERIC, wrapped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -1,0 +1,80 @@
+"""Programs that only wait for ever: neither Never nor safe."""
+
+import pytest
+
+from kit import rcu
+from kit.rcu.__main__ import main
+
+LOCK_TWICE = "P0(int *u, spinlock_t *k) { spin_lock(k); WRITE_ONCE(*u, 1); spin_lock(k); }"
+NEVER_BACK = (
+    "P0(int *u, spinlock_t *k) { spin_lock(k); WRITE_ONCE(*u, 1); }"
+    "P1(int *v, spinlock_t *k) { spin_lock(k); WRITE_ONCE(*v, 1); }"
+)
+OWN_READER = (
+    "P0(int *u) { rcu_read_lock(); WRITE_ONCE(*u, 1); synchronize_rcu(); rcu_read_unlock(); }"
+)
+OWN_SRCU = (
+    "P0(int *u, struct srcu_struct *s) { int i; i = srcu_read_lock(s); WRITE_ONCE(*u, 1); "
+    "synchronize_srcu(s); srcu_read_unlock(s, i); }"
+)
+LOCKS = "waits? for a lock that nobody gives back"
+GRACE = "P0 waits for a grace period inside its own read-side critical section"
+
+
+@pytest.mark.parametrize("question", ["exists (u=1)", "~exists (u=1)", "forall (u=1)"])
+@pytest.mark.parametrize("model", rcu.models.NAMES)
+@pytest.mark.parametrize(
+    ("program", "reason"),
+    [(LOCK_TWICE, "a lock"), (NEVER_BACK, "a lock"), (OWN_READER, GRACE), (OWN_SRCU, GRACE)],
+    ids=["lock twice", "never back", "own reader", "own srcu reader"],
+)
+def test_it_says_so_and_does_not_look_safe(
+    program: str, reason: str, model: str, question: str
+) -> None:
+    """Seen to fail when the verdict is Never, `holds` true, or `why` blames coherence."""
+    test = rcu.parse(f"C d {{}} {program} {question}")
+    for states in (True, False):
+        verdict = rcu.judge(test, model, states=states)
+        assert verdict.verdict == "Deadlock"
+        assert not verdict.holds
+        assert reason in verdict.reason
+        assert "deadlock" in repr(verdict)
+        assert "deadlock" in verdict._repr_html_()
+        assert repr(verdict.why()) == verdict.reason
+        assert reason in verdict.why()._repr_html_()
+        assert verdict.witness() is None
+    table = rcu.matrix(test, [model])
+    assert "Deadlock" in repr(table)
+    assert "⊘ Deadlock" in table._repr_html_()
+
+
+def test_one_way_round_is_enough() -> None:
+    """Two locks in two orders: some interleavings end."""
+    test = rcu.parse(
+        "C abba {} P0(spinlock_t *k, spinlock_t *l, int *u) { spin_lock(k); spin_lock(l); *u = 1; "
+        "spin_unlock(l); spin_unlock(k); }"
+        "P1(spinlock_t *k, spinlock_t *l) { spin_lock(l); spin_lock(k); spin_unlock(k); "
+        "spin_unlock(l); } exists (u=1)"
+    )
+    assert rcu.judge(test).verdict == "Always"
+
+
+def test_other_reasons_for_no_execution_are_no_deadlock() -> None:
+    """Seen to fail when every test without an execution is called a deadlock."""
+    filtered = rcu.judge("C f {} P0(int *x) { WRITE_ONCE(*x, 1); } filter (x=2) exists (x=1)")
+    assert (filtered.verdict, filtered.reason) == ("Never", "no execution passes the filter")
+    assert repr(filtered.why()) == filtered.reason
+    wild = rcu.judge("C w {} P0(int *x) { int r; r = 1 / 0; } exists (x=1)")
+    assert (wild.verdict, "division by zero" in wild.reason) == ("Never", True)
+    none = rcu.judge(
+        "C n {} P0(int *x) { *x = 1; } exists (x=1)", rcu.models.load("empty co", "no")
+    )
+    assert (none.verdict, none.reason) == ("Never", "no execution: the model forbids all of them")
+
+
+def test_another_checkers_never_without_an_execution_is_the_same(tmp_path, capsys) -> None:
+    (tmp_path / "d.litmus").write_text(f"C d {{}} {LOCK_TWICE} exists (u=1)")
+    table = tmp_path / "verdicts.csv"
+    table.write_text("file,model,verdict,states,flags\nd.litmus,lkmm,Never,0,\n")
+    assert main([str(tmp_path / "d.litmus"), "--verdicts", str(table)]) == 0
+    assert "as recorded" in capsys.readouterr().out
