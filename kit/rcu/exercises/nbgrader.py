@@ -53,12 +53,6 @@ def credit(exercise: str, points: float = 1, answer: Any = None) -> float:
 
     Examples
     --------
-    >>> credit(
-    ...     "posted-bug",
-    ...     2,
-    ...     {"case": "1→2", "question": "stale", "fix": {"read-barrier": "smp_rmb"}},
-    ... )
-    2.0
     >>> credit("x86", 2, {})
     Traceback (most recent call last):
     AssertionError: x86: not yet. The answer is a dict with True or False for each of the bugs.
