@@ -653,6 +653,7 @@ def test_a_part_is_worth_a_part(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_tests_for_nbgrader_follow_their_exercises(tmp_path: Path) -> None:
+    """Seen to fail when a test that was cut stayed as an empty cell: full marks for everybody."""
     lesson = ROOT / "notebooks" / "10-one-pointer.ipynb"
     assert command.main([str(lesson), "--nbgrader", str(tmp_path)]) == 0
     before = json.loads(lesson.read_text(encoding="utf-8"))["cells"]
@@ -664,6 +665,12 @@ def test_tests_for_nbgrader_follow_their_exercises(tmp_path: Path) -> None:
         "damage-test",
     ]
     assert len({cell["id"] for cell in after}) == len(after) == len(before) + 3
+    # Once more makes no second test, and no empty one.
+    again = tmp_path / "again"
+    assert command.main([str(tmp_path / lesson.name), "--nbgrader", str(again)]) == 0
+    assert json.loads((again / lesson.name).read_text(encoding="utf-8"))["cells"] == after
+    twice = cells("check('x86', ...)", "check('x86', ...)")
+    assert len(nbgrader.assignment(twice)["cells"]) == 3
     for cell in tests:
         name = cell["metadata"]["nbgrader"]["grade_id"].removesuffix("-test")
         assert f'check("{name}"' in notebooks.source(after[after.index(cell) - 1])

@@ -52,7 +52,7 @@ def _parser() -> argparse.ArgumentParser:
         "--student-copy",
         type=Path,
         metavar="FOLDER",
-        help="judge nothing: make a folder of the notebooks without teachers' answers",
+        help="judge nothing: make a folder of the notebooks without a teacher's answers",
     )
     copies.add_argument(
         "--nbgrader",

@@ -53,12 +53,6 @@ def credit(exercise: str, points: float = 1, answer: Any = None) -> float:
 
     Examples
     --------
-    >>> credit(
-    ...     "posted-bug",
-    ...     2,
-    ...     {"case": "1→2", "question": "stale", "fix": {"read-barrier": "smp_rmb"}},
-    ... )
-    2.0
     >>> credit("x86", 2, {})
     Traceback (most recent call last):
     AssertionError: x86: not yet. The answer is a dict with True or False for each of the bugs.
@@ -91,8 +85,8 @@ def assignment(document: dict[str, Any], points: float = 1) -> dict[str, Any]:
     Returns
     -------
     dict
-        A locked test cell follows each cell that checks an exercise. That one stays as it is:
-        nbgrader would empty an answer's cell that it was told of.
+        A locked test cell follows the last cell that checks an exercise. That one stays as it
+        is: nbgrader would empty an answer's cell that it was told of.
 
     Examples
     --------
@@ -104,12 +98,14 @@ def assignment(document: dict[str, Any], points: float = 1) -> dict[str, Any]:
     nbgrader.credit('x86', 2)
     ### END HIDDEN TESTS
     """
-    cells: list[Any] = []
-    for cell in document["cells"]:
-        cells.append(cell)
+    last_in: dict[str, int] = {}
+    for at, cell in enumerate(document["cells"]):
         if isinstance(cell, dict) and cell.get("cell_type") == "code":
-            names = dict.fromkeys(CHECKED.findall(source(cell)))
-            cells += [_test(name, points) for name in names if name in TASKS]
+            last_in |= {name: at for name in CHECKED.findall(source(cell)) if name in TASKS}
+    cells: list[Any] = []
+    for at, cell in enumerate(document["cells"]):
+        cells.append(cell)
+        cells += [_test(name, points) for name, where in last_in.items() if where == at]
     return {**document, "cells": cells}
 
 

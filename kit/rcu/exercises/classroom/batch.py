@@ -221,7 +221,9 @@ def _asked(paths: Sequence[Path], named: Naming) -> Iterator[_Work]:
             words = "no exercise in it: was it saved with its outputs?"
             yield _Work(Row(student, "", "no answers", 0, file=str(path), words=words))
         for name in names:
-            yield _one(Row(student, name, "open", 0, 0, None, "none", str(path)), content)
+            reached, most = worth(Outcome(name, "open", ""))
+            row = Row(student, name, "open", reached, 0, most, "none", str(path))
+            yield _one(row, content)
 
 
 def _one(row: Row, content: HandIn) -> _Work:

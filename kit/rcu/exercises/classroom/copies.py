@@ -61,8 +61,10 @@ def student_copy(document: dict[str, Any]) -> dict[str, Any]:
     bits = ...  # your answer
     check('two-bits', bits)
     """
-    cells = [_bare(cell) for cell in document["cells"] if isinstance(cell, dict)]
-    cells = [cell for cell in cells if not _tags(cell) & TAGS]
+    given = [each for each in document["cells"] if isinstance(each, dict)]
+    bare = [(cell, _bare(cell)) for cell in given if not _tags(cell) & TAGS]
+    # A cell that was all test would be an empty test, which everybody passes.
+    cells = [left for cell, left in bare if source(left).strip() or not source(cell).strip()]
     code = [source(cell) for cell in cells if cell.get("cell_type") == "code"]
     for name, answer in written(code).items():
         if answer is UNKNOWN:

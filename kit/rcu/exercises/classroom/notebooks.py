@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["HandIn", "UnreadableError", "handed_in", "notebook", "source"]
 
-LARGEST: Final = 32_000_000
-"""Bytes of a notebook; with all its plots a lesson has a tenth of that."""
+LARGEST: Final = 8_000_000
+"""Bytes of a notebook; a lesson with all its outputs has a fortieth of that. The worst that fits
+takes 200 MB to read."""
 
 LONGEST: Final = 100_000
 """Characters of an answer; the checks themselves take a fifth."""
