@@ -215,10 +215,10 @@ def _kept_choices(
     structure: Structure, coherent: bool, atomic: bool, deadline: Deadline
 ) -> Iterator[list[Choice]]:
     """The choices of each location; those that only values decide were perhaps made before."""
-    kept = structure.like.kept
+    kept = structure.like.kept.get((coherent, atomic))
     if kept is None:
         places = _places(structure, coherent, atomic)
-        kept = structure.like.kept = [
+        kept = structure.like.kept[coherent, atomic] = [
             (place, [place.first, *(at for part in place.threads for at in part)], {})
             for place in places
         ]

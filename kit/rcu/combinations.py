@@ -10,13 +10,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, TypeAlias
 
-
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from kit.rcu.limits import Deadline
     from kit.rcu.syntax import Condition, Test, Value
+    from kit.rcu.traces import Trace
 
 __all__ = ["Demand", "combinations", "demands", "possible"]
 
@@ -24,7 +23,7 @@ Demand: TypeAlias = "tuple[Condition, bool]"  # a condition, and how it should c
 
 
 def demands(condition: Condition, truth: bool) -> tuple[Demand, ...]:
-    """Take a condition apart into what must come out all at once.
+    r"""Take a condition apart into what must come out all at once.
 
     Parameters
     ----------
@@ -41,7 +40,7 @@ def demands(condition: Condition, truth: bool) -> tuple[Demand, ...]:
     Examples
     --------
     >>> from kit.rcu import parse
-    >>> test = parse("C a {} P0(int *x) { int r; } exists (~(0:r=1 \\\\/ x=2) /\\\\ x=0)")
+    >>> test = parse("C a {} P0(int *x) { int r; } exists (~(0:r=1 \\/ x=2) /\\ x=0)")
     >>> [(part.left, part.right, truth) for part, truth in demands(test.condition, True)]
     [('0:r', 1, False), ('x', 2, False), ('x', 0, True)]
     """

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from kit.errors import LitmusError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from kit.rcu.candidates import Choice
     from kit.rcu.graph import Node
@@ -41,9 +41,12 @@ class _Group:
 
 @dataclass(frozen=True, slots=True)
 class _Stage:
+    """A check, and where its relation stands; ``closed`` when the closure of it stands there."""
+
     axiom: Axiom
     steps: tuple[Step, ...]
     slot: int
+    closed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +107,7 @@ class Program:
             if axiom.flag and axiom.name in flags:
                 continue
             _carry_out(stage.steps, values, space, check)
-            if holds(axiom, values[stage.slot], space):
+            if holds(axiom, values[stage.slot], space, stage.closed):
                 if axiom.flag:
                     raised.append(axiom.name)
             elif not axiom.flag:
@@ -113,11 +116,11 @@ class Program:
         return None
 
 
-def holds(axiom: Axiom, value: int, space: Space) -> bool:
-    """Whether a check holds for the value of its relation."""
+def holds(axiom: Axiom, value: int, space: Space, closed: bool = False) -> bool:
+    """Whether a check holds for the value of its relation, or for its transitive closure."""
     if axiom.kind == "empty":
         good = value == 0
-    elif axiom.kind == "irreflexive":
+    elif axiom.kind == "irreflexive" or closed:
         good = not value & space.identity
     else:
         good = value == 0 or space.acyclic(value)
@@ -241,6 +244,21 @@ class _Compiler:
             self.settle(part, target)
 
 
+def _closures(nodes: Iterable[Node]) -> dict[Node, Node]:
+    """The closures that a model uses, outside of ``let rec``, by what they are closures of."""
+    found: dict[Node, Node] = {}
+    seen: set[Node] = set()
+    waiting = list(nodes)
+    while waiting:
+        node = waiting.pop()
+        if node not in seen:
+            seen.add(node)
+            waiting.extend(node.parts)
+            if node.op == "+" and not node.free:
+                found[node.parts[0]] = node
+    return found
+
+
 def compile_program(axioms: Sequence[Axiom]) -> Program:
     """Order the operations of a model.
 
@@ -262,10 +280,13 @@ def compile_program(axioms: Sequence[Axiom]) -> Program:
     """
     compiler = _Compiler()
     stages: list[_Stage] = []
+    closures = _closures(axiom.node for axiom in axioms)
     for axiom in sorted(axioms, key=lambda axiom: axiom.flag):
         steps: list[Step] = []
-        slot = compiler.place(axiom.node, steps)
-        stages.append(_Stage(axiom, tuple(steps), slot))
+        # Where the model uses the closure too, it is made once.
+        closure = closures.get(axiom.node) if axiom.kind == "acyclic" else None
+        slot = compiler.place(closure or axiom.node, steps)
+        stages.append(_Stage(axiom, tuple(steps), slot, closure is not None))
     moving = {
         name: next((s for n, s in compiler.slot.items() if n.op == "base" and n.name == name), -1)
         for name in ("rf", "co", "fr")

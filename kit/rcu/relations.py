@@ -154,6 +154,13 @@ class Space:
                 first ^= low
             return out
         column = self._column
+        if second.bit_count() <= self._sparse:
+            while second:
+                k = ((second & -second).bit_length() - 1) // n
+                row = (second >> (k * n)) & every
+                out |= ((first >> k) & column) * row
+                second ^= row << (k * n)
+            return out
         for k, step in self._steps:
             row = (second >> step) & every
             if row:
@@ -166,7 +173,9 @@ class Space:
         for k, step in self._steps:
             row = (relation >> step) & every
             if row:
-                relation |= ((relation >> k) & column) * row
+                sources = (relation >> k) & column
+                if sources:
+                    relation |= sources * row
         return relation
 
     def acyclic(self, relation: int) -> bool:

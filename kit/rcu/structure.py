@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from kit.rcu.candidates import Kept
+    from kit.rcu.relations import Space
     from kit.rcu.syntax import Test, Value
     from kit.rcu.traces import Trace
 
@@ -122,17 +123,25 @@ class Structure:
         By number.
     firsts : list of int
         The number of each thread's first event, and one past the last.
-    kept : list or None
+    kept : dict
         What `kit.rcu.candidates` keeps for the combinations that are like this one.
     prepared : list of int or None
         What `kit.rcu.judge` keeps for them.
     """
 
+    location: list[str]
+    kind: list[str]
+    thread: list[int]
+    firsts: list[int]
+    initial: int
+    n: int
+    space: Space
+
     def __init__(self, test: Test, chosen: Sequence[Trace], like: Structure | None = None) -> None:
         self.test = test
         self.chosen = chosen
         self.like = like or self
-        self.kept: Kept | None = None
+        self.kept: dict[tuple[bool, bool], Kept] = {}
         self.prepared: list[int] | None = None
         if like is None:
             self._lay_out()
@@ -151,11 +160,11 @@ class Structure:
         used = {
             event.location for trace in self.chosen for event in trace.events if event.kind != "F"
         }
-        self.location: list[str] = sorted(used)
+        self.location = sorted(used)
         self.initial = len(self.location)
-        self.kind: list[str] = ["W"] * self.initial
-        self.thread: list[int] = [-1] * self.initial
-        self.firsts: list[int] = []
+        self.kind = ["W"] * self.initial
+        self.thread = [-1] * self.initial
+        self.firsts = []
         for number, trace in enumerate(self.chosen):
             self.firsts.append(len(self.location))
             for event in trace.events:

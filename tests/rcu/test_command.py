@@ -10,6 +10,7 @@ import pytest
 from kit import rcu
 from kit.rcu import __main__ as command
 from kit.rcu.__main__ import ALIASES, main
+from tests.rcu.programs import passing
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "litmus"
 SMALL = ("seed/", "kernel-7.3/", "kernel-doc-7.3/", "herd-catalogue-linux/")
@@ -59,6 +60,24 @@ def test_the_command_goes_on_after_a_bad_test(
     out = capsys.readouterr().out
     assert "c, line 1, column 8: expected a thread" in out
     assert "1 undecided" in out
+
+
+def test_the_verdict_alone_is_better_than_none(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two to the eleventh states, and bounds that a hundred of them exceed.
+
+    Seen to fail when what had too many states stayed undecided.
+    """
+    (tmp_path / "long.litmus").write_text(passing(12))
+    table = tmp_path / "verdicts.csv"
+    table.write_text("file,model,verdict,states,flags\nlong.litmus,lkmm,Never,2047,\n")
+    few = rcu.Limits(candidates=100, seconds=600)
+    monkeypatch.setattr(command, "Limits", lambda seconds: few)
+    assert main([str(tmp_path), "--verdicts", str(table)]) == 0
+    out = capsys.readouterr().out
+    assert "the verdict" in out
+    assert "as recorded; not all states: passing: more than 100 candidate executions" in out
 
 
 def test_the_command_refuses_what_it_does_not_know(

@@ -19,8 +19,12 @@ if TYPE_CHECKING:
 
 __all__ = ["BOUNDS", "alone", "asked", "calls", "condition", "program", "unlike", "verdict"]
 
-BOUNDS = Limits(characters=20_000, threads=6, events=60, candidates=200_000, seconds=30)
-"""Room for any sensible answer, and not for more."""
+BOUNDS = Limits(characters=20_000, threads=6, events=60, candidates=20_000, seconds=60)
+"""Room for any sensible answer, and not for more.
+
+The numbers end what is too big, so that it gets the same answer everywhere; the time is there for
+what they do not see.
+"""
 
 
 def program(text: object) -> Test:
@@ -230,4 +234,5 @@ def verdict(
     str
         ``Always``, ``Sometimes`` or ``Never``.
     """
-    return judge(asked(test, text, like, initial), model, limits=BOUNDS).verdict
+    mine = asked(test, text, like, initial)
+    return judge(mine, model, states=False, limits=BOUNDS).verdict
