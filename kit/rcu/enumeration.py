@@ -189,7 +189,7 @@ class Enumeration:
                 for name, write in zip(names, choice.last, strict=True):
                     final[name] = structure.value[write]
                 self.made += 1
-                sure = certain
+                sure = certain and (thin is None or thin.grounded(structure, choice))
                 if test.filter is not None:
                     kept = known(test.filter, final) if thin else satisfied(test.filter, final)
                     if kept is False:

@@ -276,8 +276,10 @@ class _Parser(Propositions, Expressions):
 
     def _statement(self) -> Iterator[Statement]:
         first = self.peek
-        if first.text in STATEMENTS:
-            self.refuse(first, STATEMENTS[first.text])
+        both = first.text + self.tokens[min(self.index + 1, len(self.tokens) - 1)].text
+        for start in (first.text, both):
+            if start in STATEMENTS:
+                self.refuse(first, STATEMENTS[start])
         if self.accept(";"):
             return
         if self.accept("{"):
