@@ -234,6 +234,9 @@ class _Parser(Propositions, Expressions):
             value = self._initial_value()
             self.expect(")")
             return value
+        if self.accept("*"):
+            place = self._initial_value()  # what another location holds, declared before
+            return self.initial.get(place, 0) if isinstance(place, str) else 0
         value = self.constant()
         if isinstance(value, str):
             self.initial_names.append(value)

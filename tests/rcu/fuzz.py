@@ -127,8 +127,9 @@ class _Thread:
 
     def grace(self, _: int) -> None:
         self.lines.append(
-            self.pick(("synchronize_srcu(s);", "synchronize_rcu();",
-                       "smp_mb__after_srcu_read_unlock();"))  # fmt: skip
+            self.pick(
+                ("synchronize_srcu(s);", "synchronize_rcu();", "smp_mb__after_srcu_read_unlock();")
+            )  # fmt: skip
         )
 
     def locked(self, depth: int) -> None:
@@ -211,7 +212,9 @@ def for_herd(text: str) -> str:
 def _compared(answer: Answer) -> tuple[str, int, int, str, str]:
     """An answer in a form that a table can hold."""
     states = sorted(
-        tuple(sorted((name.replace("q[1]", "q1").replace("q0", "q"), value) for name, value in each))
+        tuple(
+            sorted((name.replace("q[1]", "q1").replace("q0", "q"), value) for name, value in each)
+        )
         for each in answer.states
     )
     digest = hashlib.sha256(repr(states).encode()).hexdigest()[:12]
@@ -261,6 +264,13 @@ def difference(seed: int, expected: tuple[str, int, int, str, str]) -> tuple[str
     return ("differ", "; ".join(wrong)) if wrong else ("agree", "")
 
 
+def _keep(path: Path | None, rows: Sequence[Sequence[object]]) -> None:
+    """Write what another checker said, so that it can be compared with where that is not."""
+    if path is not None:
+        with gzip.open(path, "wt", newline="", encoding="utf-8") as stream:
+            csv.writer(stream).writerows(rows)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command: 1 when two checkers differ, or more than 2 % are undecided."""
     parser = argparse.ArgumentParser(prog="python -m tests.rcu.fuzz", description=__doc__)
@@ -277,7 +287,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     counts: Counter[str] = Counter()
     causes: Counter[str] = Counter()
     rows: list[tuple[object, ...]] = []
-    for seed, expected in _expected(seeds, herd):
+    for done, (seed, expected) in enumerate(_expected(seeds, herd)):
+        if done and done % BATCH == 0:
+            sys.stdout.write(f"{done} of {options.count}\n")
+            sys.stdout.flush()
+            _keep(options.record, rows)
         if expected is None:
             counts["without a second verdict"] += 1
             continue
@@ -288,9 +302,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stdout.write(f"seed {seed}: {how}\n")
         elif result == "undecided":
             causes[how] += 1
-    if options.record and herd is not None:
-        with gzip.open(options.record, "wt", newline="", encoding="utf-8") as stream:
-            csv.writer(stream).writerows(rows)
+    _keep(options.record, rows)
     against = "herd7" if herd is not None else "recorded verdicts"
     sys.stdout.write(f"{options.count} tests against {against}\n")
     for name, number in [*sorted(counts.items()), *causes.most_common()]:

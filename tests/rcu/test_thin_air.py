@@ -29,9 +29,7 @@ def test_plain_accesses_hand_a_value_round(model: str, verdict: str) -> None:
     assert len(thin) == (verdict == "Sometimes")
 
 
-@pytest.mark.parametrize(
-    "question", ["exists (0:a=42 /\\ 1:b=42)", "~exists (x=7)"]
-)
+@pytest.mark.parametrize("question", ["exists (0:a=42 /\\ 1:b=42)", "~exists (x=7)"])
 def test_which_value_it_is_nothing_says(question: str) -> None:
     """Seen to fail when a symbol is taken for a number that it is not."""
     found = rcu.judge(buffering(*PLAIN, question))
