@@ -234,7 +234,7 @@ class Enumeration:
                     continue
                 for name, write in zip(names, choice.last, strict=True):
                     final[name] = structure.value[write]
-                sure = certain
+                sure = certain and (thin is None or thin.grounded(structure, choice))
                 if only is not None:
                     kept = known(only, final) if thin is not None else satisfied(only, final)
                     if kept is False:

@@ -234,6 +234,9 @@ class _Parser(Propositions, Expressions):
             value = self._initial_value()
             self.expect(")")
             return value
+        if self.accept("*"):
+            place = self._initial_value()  # what another location holds, declared before
+            return self.initial.get(place, 0) if isinstance(place, str) else 0
         value = self.constant()
         if isinstance(value, str):
             self.initial_names.append(value)
@@ -276,8 +279,10 @@ class _Parser(Propositions, Expressions):
 
     def _statement(self) -> Iterator[Statement]:
         first = self.peek
-        if first.text in STATEMENTS:
-            self.refuse(first, STATEMENTS[first.text])
+        both = first.text + self.tokens[min(self.index + 1, len(self.tokens) - 1)].text
+        for start in (first.text, both):
+            if start in STATEMENTS:
+                self.refuse(first, STATEMENTS[start])
         if self.accept(";"):
             return
         if self.accept("{"):

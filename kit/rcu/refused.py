@@ -12,13 +12,13 @@ STATEMENTS: Final = {
     "while": "loops are not part of litmus tests; unroll it",
     "for": "loops are not part of litmus tests; unroll it",
     "do": "loops are not part of litmus tests; unroll it",
-    "break": "loops are not part of litmus tests; unroll it",
-    "continue": "loops are not part of litmus tests; unroll it",
+    "break;": "loops are not part of litmus tests; unroll it",
+    "continue;": "loops are not part of litmus tests; unroll it",
     "goto": "jumps are not part of litmus tests",
     "switch": "switch is not part of this dialect: use if and else",
     "return": "a thread runs to its end; put the rest into an else branch",
 }
-"""Words that begin a statement."""
+"""What a statement begins with."""
 
 C11: Final = (
     "C11 atomics are not part of this dialect, and the kernel's model does not define them: write "

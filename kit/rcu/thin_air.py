@@ -63,6 +63,16 @@ class Circles:
                     if exact or any(way.guessed for way in chosen):
                         yield chosen
 
+    def grounded(self, structure: Structure, choice: Choice) -> bool:
+        """Whether no number is what it is only because it is read where it is written.
+
+        A number may fit such a circle by chance, as 1 does ``*y = a | 1`` where *y comes round to
+        a. One that is handed round as it is stands among the symbols already.
+        """
+        if any(isinstance(value, Thin) for value in structure.value):
+            return True
+        return structure.space.acyclic(choice.rf | structure.base["data"])
+
     def named(self, structure: Structure, choice: Choice) -> bool:
         """Whether each symbol is one circle, and has the name of its first read.
 

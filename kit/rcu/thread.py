@@ -311,8 +311,13 @@ class Run:
 
     def place(self, value: Value) -> str:
         """The location that an address names; a way through with a wild address is left out."""
-        if not isinstance(value, str) or value not in self.test.locations:
+        locations = self.test.locations
+        if not isinstance(value, str):
             raise Blocked
+        if value not in locations:
+            base = value.partition("[")[0]
+            if base not in locations or moved(base, 1) in locations:
+                raise Blocked
         return value
 
     def call(self, row: Primitive, arguments: Sequence[Expr]) -> Tagged:

@@ -246,6 +246,11 @@ def test_an_element_depends_on_its_index() -> None:
     assert rcu.judge(text, "alpha").verdict == "Sometimes"
 
 
+def test_an_initial_value_may_be_that_of_another_location() -> None:
+    test = parse("C t {x=3; y=*x; z=*(&y);} P0(int *x) { } exists (y=3 /\\ z=3)")
+    assert rcu.judge(test).verdict == "Always"
+
+
 def test_nothing_is_beyond_the_end_of_an_array() -> None:
     test = "C t {int q[2];} P0(int *q) { int a; a = READ_ONCE(q[2]); } exists (0:a=0)"
     assert "no execution: P0 cannot get to the end" in repr(rcu.judge(test))
