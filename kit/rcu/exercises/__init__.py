@@ -21,7 +21,7 @@ from kit.rcu.exercises.barriers import CONTROL, SETS, SUSPECTS
 from kit.rcu.exercises.fresh import judge_afresh
 from kit.rcu.exercises.machines import machine
 from kit.rcu.exercises.outcome import ANSWER, POINTS, Outcome
-from kit.rcu.exercises.prediction import Prediction, predict
+from kit.rcu.exercises.prediction import Prediction, Sealed, predict, reveal
 from kit.rcu.exercises.records import TWO_BITS, WHOLE
 
 __all__ = [
@@ -32,10 +32,12 @@ __all__ = [
     "SUSPECTS",
     "Outcome",
     "Prediction",
+    "Sealed",
     "check",
     "given",
     "machine",
     "predict",
+    "reveal",
 ]
 
 NAMES: Final = tuple(POINTS)
