@@ -10,6 +10,7 @@ import ast
 import copy
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 
 SWAPS = {
@@ -43,7 +44,7 @@ def litmus(text: str) -> Iterator[tuple[str, str]]:
         if re.match(r"(int|spinlock_t|atomic_t)\b", each[1]) and "=" not in each[1]:
             continue
         yield f"without {each[1]}", text.replace(body, body[: each.start(1)] + body[each.end(1) :])
-    for one, two in zip(statements, statements[1:], strict=False):
+    for one, two in pairwise(statements):
         between = body[one.end(1) : two.start(1)]
         if "{" in between or "}" in between or one[1].startswith("int"):
             continue
@@ -78,7 +79,12 @@ def model(text: str) -> Iterator[tuple[str, str]]:
             f"{each[0]} at {each.start()} becomes 0",
             text[:begin] + body[: each.start()] + "0" + body[each.end() :],
         )
-    for old, new in (("acyclic", "irreflexive"), ("fre", "fri"), ("W * M", "R * M"), ("[W]", "[R]")):
+    for old, new in (
+        ("acyclic", "irreflexive"),
+        ("fre", "fri"),
+        ("W * M", "R * M"),
+        ("[W]", "[R]"),
+    ):
         for number, changed in enumerate(once_each(body, old, new)):
             yield f"{old} {number} becomes {new}", text[:begin] + changed
 
@@ -202,10 +208,10 @@ def lists(answer: list[Any], names: list[str]) -> Iterator[tuple[str, list[Any]]
 
 def items(answer: dict[str, Any], values: dict[str, list[Any]]) -> Iterator[tuple[str, Any]]:
     """A dict with one value exchanged for each of the others, or without one key."""
-    for key in answer:
+    for key, right in answer.items():
         yield f"without {key}", {each: value for each, value in answer.items() if each != key}
         for value in values[key]:
-            if value != answer[key]:
+            if value != right:
                 yield f"{key}: {value}", {**answer, key: value}
 
 

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - an answer a line
 """Right answers to every exercise, several different ones each; the first is the teacher's own."""
 
 from __future__ import annotations
@@ -173,7 +174,10 @@ include "graceperiods.cat"
 
 ATOMICS = changed(
     given("two-bits"),
-    ("\tint w;\n\n\tw = READ_ONCE(*word);\n\tWRITE_ONCE(*word, w & 14);", "\tatomic_and(14, word);"),
+    (
+        "\tint w;\n\n\tw = READ_ONCE(*word);\n\tWRITE_ONCE(*word, w & 14);",
+        "\tatomic_and(14, word);",
+    ),
     ("\tint v;\n\n\tv = READ_ONCE(*word);\n\tWRITE_ONCE(*word, v | 2);", "\tatomic_or(2, word);"),
 )
 RETURNING = changed(

@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - an answer a line
 """Every check, against what is wrong, what is right in another way, and what has no shape at all.
 
 The families are generated: `mutants.py` changes a right answer in one place, and turns it into odd
@@ -15,14 +16,15 @@ from typing import Any
 
 import pytest
 
-from kit.errors import LitmusError, SimulationError
 from kit import rcu
+from kit.errors import LitmusError, SimulationError
 from kit.rcu import cases, exercises
 from kit.rcu.exercises import NAMES, POINTS, check, fresh, given
-from kit.rcu.exercises.barriers import SETS
+from kit.rcu.exercises.barriers import SETS, SUSPECTS
 from kit.rcu.exercises.functions import compiled
 from kit.rcu.exercises.grading import FALLEN, TASKS, grade
 from kit.rcu.exercises.overtaking import EXPECTED
+from kit.rcu.exercises.schedules import DAMAGE
 from kit.rcu.exercises.waiting import WAITS
 from kit.rcu.steps import BAD
 from tests.rcu import mutants
@@ -42,8 +44,8 @@ def _schedule(name: str) -> Family:
 def _each(answer: dict[str, Any], change: Any) -> Family:
     """A dict with one of its values changed."""
     for key, value in answer.items():
-        for words, changed in change(key, value):
-            yield f"{key}: {words}", {**answer, key: changed}
+        for words, wrong in change(key, value):
+            yield f"{key}: {words}", {**answer, key: wrong}
 
 
 def _barriers(name: str, kept: list[str]) -> Family:
@@ -72,15 +74,11 @@ def _apart(_: str, text: str) -> Family:
 
 MUTANTS: dict[str, Any] = {
     "wrong-data": lambda: _schedule("wrong-data"),
-    "damage": lambda: mutants.items(
-        TEACHERS["damage"], dict.fromkeys(TEACHERS["damage"], list(BAD))
-    ),
+    "damage": lambda: mutants.items(TEACHERS["damage"], {each: list(BAD) for each in DAMAGE}),
     "one-swap": lambda: _each(TEACHERS["one-swap"], lambda _, text: mutants.function(text)),
     "smallest-sets": lambda: _each(TEACHERS["smallest-sets"], _barriers),
     "posted-bug": _bug,
-    "x86": lambda: mutants.items(
-        TEACHERS["x86"], dict.fromkeys(TEACHERS["x86"], [True, False])
-    ),
+    "x86": lambda: mutants.items(TEACHERS["x86"], {each: [True, False] for each in SUSPECTS}),
     "control": lambda: _litmus("control"),
     "use-after-free": lambda: _schedule("use-after-free"),
     "free-later": lambda: mutants.function(TEACHERS["free-later"]),

@@ -7,15 +7,12 @@ import math
 import textwrap
 from collections.abc import Mapping
 from types import EllipsisType, FunctionType
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from kit.errors import LitmusError
 from kit.rcu.building import Litmus
 from kit.rcu.models import Model
 from kit.rcu.syntax import Test
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 __all__ = ["is_open", "taken_down"]
 
@@ -97,7 +94,7 @@ def taken_down(answer: object) -> Any:
         return _Taking().down(answer, DEPTH)
     except LitmusError:
         raise
-    except Exception as error:  # a method of the answer itself
+    except Exception as error:  # noqa: BLE001 - of a method of the answer itself
         raise LitmusError(
             f"a check cannot read {_kind(answer)} as an answer: {type(error).__name__}"
         ) from None
@@ -120,24 +117,16 @@ class _Taking:
             raise LitmusError(f"an answer of more than {PARTS:,} values is too big")
         if depth < 0:
             raise LitmusError(f"an answer of more than {DEPTH} levels is too deep")
-        if answer is None or isinstance(answer, bool):
-            return answer
-        if isinstance(answer, int | float | str):
+        if answer is None or isinstance(answer, bool | int | float | str):
             return _plain(answer)
+        if isinstance(answer, Mapping | set | frozenset | list | tuple):
+            return self._collection(answer, depth)
         if isinstance(answer, Test | Litmus):
             return _text(answer.source)
         if isinstance(answer, Model):
             return {"model": _text(answer.source), "without": sorted(answer.disabled)}
         if isinstance(answer, FunctionType):
             return _text(_source(answer))
-        if isinstance(answer, Mapping):
-            # A dict of somebody's own may lie about what is in it.
-            pairs = dict.items(answer) if isinstance(answer, dict) else answer.items()
-            return {_key(key): self.down(value, depth - 1) for key, value in pairs}
-        if isinstance(answer, set | frozenset):
-            return sorted(_key(each) for each in self._each(answer))
-        if isinstance(answer, list | tuple):
-            return [self.down(each, depth - 1) for each in self._each(answer)]
         choices = getattr(answer, "choices", None)
         if isinstance(choices, dict):  # a board
             return self.down(choices, depth - 1)
@@ -146,15 +135,21 @@ class _Taking:
             return [_text(str(move.thread)) for move in trace]
         raise LitmusError(f"a check cannot read {_kind(answer)} as an answer")
 
-    @staticmethod
-    def _each(answer: Iterable[object]) -> Iterable[object]:
-        for kind in (list, tuple, set, frozenset):
-            if isinstance(answer, kind):
-                return kind.__iter__(answer)
+    def _collection(self, answer: Any, depth: int) -> Any:
+        if isinstance(answer, Mapping):
+            # A dict of somebody's own may lie about what is in it.
+            pairs = dict.items(answer) if isinstance(answer, dict) else answer.items()
+            return {_key(key): self.down(value, depth - 1) for key, value in pairs}
+        kinds: tuple[Any, ...] = (list, tuple, set, frozenset)
+        kind = next(each for each in kinds if isinstance(answer, each))
+        if kind in (set, frozenset):
+            return sorted(_key(each) for each in kind.__iter__(answer))
+        return [self.down(each, depth - 1) for each in kind.__iter__(answer)]
+
+
+def _plain(answer: float | str | None) -> float | str | None:
+    if answer is None or isinstance(answer, bool):
         return answer
-
-
-def _plain(answer: float | str) -> float | str:
     if isinstance(answer, str):
         return _text(str.__str__(answer))
     if isinstance(answer, int):

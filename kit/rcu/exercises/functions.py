@@ -32,16 +32,16 @@ METHODS: Final = frozenset(
 """Attributes that lead to nothing but halves of closures and changes of collections."""
 
 ALLOWED: Final = (
-    (ast.FunctionDef, ast.Lambda, ast.arguments, ast.arg, ast.Return, ast.Yield, ast.YieldFrom)
-    + (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.NamedExpr, ast.Expr, ast.Pass, ast.Assert)
-    + (ast.If, ast.IfExp, ast.For, ast.While, ast.Break, ast.Continue)
-    + (ast.Name, ast.Constant, ast.Attribute, ast.Subscript, ast.Slice, ast.Starred)
-    + (ast.List, ast.Tuple, ast.Dict, ast.Set, ast.JoinedStr, ast.FormattedValue)
-    + (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.comprehension)
-    + (ast.Call, ast.keyword, ast.Compare, ast.cmpop, ast.BoolOp, ast.boolop)
-    + (ast.BinOp, ast.operator, ast.UnaryOp, ast.unaryop, ast.expr_context)
-    + (ast.Match, ast.match_case, ast.MatchValue, ast.MatchSingleton, ast.MatchSequence)
-    + (ast.MatchMapping, ast.MatchStar, ast.MatchAs, ast.MatchOr)
+    *(ast.FunctionDef, ast.Lambda, ast.arguments, ast.arg, ast.Return, ast.Yield, ast.YieldFrom),
+    *(ast.Assign, ast.AugAssign, ast.AnnAssign, ast.NamedExpr, ast.Expr, ast.Pass, ast.Assert),
+    *(ast.If, ast.IfExp, ast.For, ast.While, ast.Break, ast.Continue),
+    *(ast.Name, ast.Constant, ast.Attribute, ast.Subscript, ast.Slice, ast.Starred),
+    *(ast.List, ast.Tuple, ast.Dict, ast.Set, ast.JoinedStr, ast.FormattedValue),
+    *(ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp, ast.comprehension),
+    *(ast.Call, ast.keyword, ast.Compare, ast.cmpop, ast.BoolOp, ast.boolop),
+    *(ast.BinOp, ast.operator, ast.UnaryOp, ast.unaryop, ast.expr_context),
+    *(ast.Match, ast.match_case, ast.MatchValue, ast.MatchSingleton, ast.MatchSequence),
+    *(ast.MatchMapping, ast.MatchStar, ast.MatchAs, ast.MatchOr),
 )
 """What a function may be written with. What Python gains later is refused until it is listed; a
 class pattern is not listed, for it reads any attribute."""

@@ -1,8 +1,8 @@
 """A machine whose stores overtake each other, as tests with what it does.
 
-Loads stay in order, and ahead of later stores. A store may be overtaken by later loads, and by later
-stores to other locations. So in most tests the question is whether one pair of accesses stays in
-order with this or that between them, while all else is kept in order by full barriers.
+Loads stay in order, and ahead of later stores. A store may be overtaken by later loads, and by
+later stores to other locations. So in most tests the question is whether one pair of accesses stays
+in order with this or that between them, while all else is kept in order by full barriers.
 """
 
 from __future__ import annotations
@@ -125,9 +125,7 @@ _NOTHING: Final = {
 def _test(threads: tuple[str, ...], question: str) -> str:
     places = "int *x, int *y, int *z, struct srcu_struct *s, struct srcu_struct *t"
     registers = "int a; int b; int c; int d; int e;"
-    lines = [
-        f"P{number}({places}) {{ {registers} {body} }}" for number, body in enumerate(threads)
-    ]
+    lines = [f"P{number}({places}) {{ {registers} {body} }}" for number, body in enumerate(threads)]
     return "\n".join(["C t", "{}", *lines, f"exists ({question})", ""])
 
 
@@ -245,8 +243,10 @@ _ALLOWED: Final = (
     ),
     (
         "a grace period, and a reader in no section",
-        ("WRITE_ONCE(*x, 1); synchronize_rcu(); WRITE_ONCE(*y, 1);", "b = READ_ONCE(*x); "
-         "a = READ_ONCE(*y);"),
+        (
+            "WRITE_ONCE(*x, 1); synchronize_rcu(); WRITE_ONCE(*y, 1);",
+            "b = READ_ONCE(*x); a = READ_ONCE(*y);",
+        ),
         _SEEN,
     ),
     (
@@ -257,7 +257,7 @@ _ALLOWED: Final = (
         ),
         r"0:a=1 /\ 0:b=0 /\ 1:a=1 /\ 1:b=0",
     ),
-)  # fmt: skip
+)
 
 EXPECTED: Final = (
     *_pairs(),

@@ -23,9 +23,10 @@ from kit.rcu.steps import (
     store,
 )
 from kit.rcu.steps.catalogue import machine as ready
+from kit.rcu.steps.values import Slot
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Generator, Mapping
 
     from kit.rcu.exercises.outcome import Outcome
     from kit.rcu.steps.programs import Steps
@@ -170,7 +171,7 @@ def _reading(functions: Mapping[str, Any], names: Mapping[str, str]) -> Steps:
 
 def _publishing(functions: Mapping[str, Any]) -> Steps:
     """The student's updater, which may store into what is its own until it has shown it."""
-    steps = begun(functions["updater"], "updater")
+    steps: Generator[object, Any, Any] = begun(functions["updater"], "updater")
     own: set[object] = set()
     value: object = None
     while True:
@@ -178,15 +179,17 @@ def _publishing(functions: Mapping[str, Any]) -> Steps:
             step = steps.send(value)
         except StopIteration:
             return
-        kind = step.kind if isinstance(step, Step) else ""
-        if kind == "store" and isinstance(step.place, str):
+        if not isinstance(step, Step):
+            raise SimulationError(f"updater yields {step!r:.60}, which is no step")
+        if step.kind == "store" and isinstance(step.place, Slot):
+            if step.place.ref not in own:
+                raise _InSightError(
+                    f"The updater stores into {step.place.ref}, which readers can see."
+                )
+        elif step.kind == "store":
             own.discard(step.value)
-        elif kind == "store" and step.place.ref not in own:
-            raise _InSightError(
-                f"The updater stores into {step.place.ref}, which readers can see."
-            )
         value = yield step
-        if kind == "new":
+        if step.kind == "new":
             own.add(value)
 
 
@@ -237,13 +240,28 @@ def one_swap(answer: Any) -> Outcome:
     given = {each.__name__: each for each in (load, store, new, call)}
     functions = {name: compiled(answer[name], name, given) for name in ("reader", "updater")}
     names = mask(f"{answer['reader']}{answer['updater']}", "ABC")
+    if said := _not_reading(functions, names) or _not_publishing(functions, names):
+        return said
+    for readers in (1, 2):
+        found = _exchange(functions, readers, "A", names).explore()
+        if not found.safe:
+            name, trace = next(iter(found.bad.items()))
+            return missing(
+                f"With {readers} reader{'s' * (readers > 1)}: {name}, in "
+                f"{trace.interleavings} of {found.interleavings} interleavings.",
+                f"The shortest way there takes {len(trace.schedule)} steps: {trace.bad.sentence}.",
+                points=1 + readers,
+            )
+    return passed("No interleaving is bad. Nobody ever stores into what a reader can see.")
+
+
+def _not_reading(functions: Mapping[str, Any], names: Mapping[str, str]) -> Outcome | None:
+    """What a reader does not do that is by itself; None when it calls what it finds."""
     for closures in "AC":
-        alone = _exchange(functions, 1, closures, names)
         try:
+            alone = _exchange(functions, 1, closures, names)
             while "reader 1" in alone.enabled:
                 alone.step("reader 1")
-        except _InSightError as error:
-            return missing(str(error), "Looking twice does not help either: publish by one store.")
         except SimulationError as error:
             return missing(
                 "Alone, the reader does not come to its end.",
@@ -256,39 +274,28 @@ def one_swap(answer: Any) -> Outcome:
                 f"Alone, the reader should {wanted}.",
                 "It calls what it has found in the marker's array, once.",
             )
-    points = 1
-    in_sight = ""
+    return None
+
+
+def _not_publishing(functions: Mapping[str, Any], names: Mapping[str, str]) -> Outcome | None:
+    """What an updater does wrong that is by itself; None when B is there in the end."""
     late = _exchange(functions, 1, "C", names)
     try:
         while "updater" in late.enabled:
             late.step("updater")
     except _InSightError as error:
-        in_sight = str(error)
-    if not in_sight:
-        while late.enabled:
-            late.step("reader 1")
-        if _calls(late) != ["call B(b)"]:
-            return missing(
-                "After the updater, a reader should call B(b), and nothing else.",
-                'What does marker point to then? new(("B", "b")) makes an array.',
-                points=points,
-            )
-    if in_sight:
         return missing(
-            in_sight,
+            str(error),
             "A reader between its two looks sees half of it: a torn closure, sooner or later.",
             "Build the new one where nobody looks, and then store one pointer to it.",
-            points=points,
+            points=1,
         )
-    for readers in (1, 2):
-        points += 1
-        found = _exchange(functions, readers, "A", names).explore()
-        if not found.safe:
-            name, trace = next(iter(found.bad.items()))
-            return missing(
-                f"With {readers} reader{'s' * (readers > 1)}: {name}, in "
-                f"{trace.interleavings} of {found.interleavings} interleavings.",
-                f"The shortest way there takes {len(trace.schedule)} steps: {trace.bad.sentence}.",
-                points=points,
-            )
-    return passed("No interleaving is bad. Nobody ever stores into what a reader can see.")
+    while late.enabled:
+        late.step("reader 1")
+    if _calls(late) == ["call B(b)"]:
+        return None
+    return missing(
+        "After the updater, a reader should call B(b), and nothing else.",
+        'What does marker point to then? new(("B", "b")) makes an array.',
+        points=1,
+    )

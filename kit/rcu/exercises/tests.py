@@ -208,14 +208,13 @@ def two_bits(answer: Any) -> Outcome:
         initial: dict[str, Value] = {**mine.initial, "word": start}
         return verdict(what, f"word={end}", given, model, initial) == "Always"
 
-    work = ((0, "clear bit 1", lambda word: word & 14), (1, "set bit 2", lambda word: word | 2))
-    for points, (number, what, wanted) in enumerate(work):
+    for number, what in enumerate(("clear bit 1", "set bit 2")):
         by_itself = alone(mine, number)
-        if not all(ends(by_itself, word, wanted(word)) for word in range(16)):
+        if not all(ends(by_itself, w, w | 2 if number else w & 14) for w in range(16)):
             return missing(
                 f"By itself, P{number} does not {what} and leave the rest alone.",
                 "There are four bits in the word, and any of them may be set.",
-                points=points,
+                points=number,
             )
     for first, second in ((0, 1), (1, 0)):
         if not ends(after(mine, first, second), 1, 2):
@@ -228,8 +227,7 @@ def two_bits(answer: Any) -> Outcome:
         if not all(ends(mine, word, word & 14 | 2, model) for word in (0, 1, 3, 9, 12)):
             return missing(
                 f"Under {model} a change can still be lost.",
-                "Two barriers do not help: nothing may come between a thread's load and its "
-                "store.",
+                "Two barriers do not help: nothing may come between a thread's load and its store.",
                 points=points,
             )
     if judge(asked(mine, "word=0", given), limits=BOUNDS).flags:
@@ -302,8 +300,7 @@ BAD: Final = (
     ("B is called with A's data", r"1:t=0 /\ 1:f=2 /\ 1:p=1"),
     (
         "the reader has found neither A, nor the array, nor B",
-        r"~((1:t=1 /\ 1:m=array /\ 1:c=1) \/ (1:t=0 /\ 1:f=1 /\ 1:p=1)"
-        r" \/ (1:t=0 /\ 1:f=2 /\ 1:p=2))",
+        r"~((1:t=1 /\ 1:m=array /\ 1:c=1) \/ (1:t=0 /\ (1:f=1 /\ 1:p=1 \/ 1:f=2 /\ 1:p=2)))",
     ),
 )
 """Ends that must not be; the last one is everything that nobody has thought of."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final
 
 from kit.errors import SimulationError
@@ -29,6 +28,8 @@ from kit.rcu.steps import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from kit.rcu.exercises.outcome import Outcome
     from kit.rcu.steps.programs import Program, Steps
 
@@ -277,7 +278,6 @@ SITUATIONS: Final[tuple[tuple[str, tuple[Kind, ...]], ...]] = (
     ("one that comes back, and one that does not", (_comes_back, _once)),
 )
 """Who is there; the last one has many times as many states as all others together."""
-
 
 
 def synchronize(answer: Any) -> Outcome:
