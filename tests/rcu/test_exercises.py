@@ -102,7 +102,7 @@ def swapped(**changes: str) -> dict[str, str]:
 
 WRONG = {
     "the other way round": ("wrong-data", ["updater"] * 3 + ["reader"] * 3, "nothing of the kind"),
-    "nobody of that name": ("wrong-data", ["writer"], "there is no thread 'writer'"),
+    "nobody of that name": ("wrong-data", ["writer"], "There moves no 'writer'"),
     "one damage wrong": (
         "damage",
         change("damage", **{"two flags share a word": "torn closure"}),
@@ -113,6 +113,11 @@ WRONG = {
     "half a closure": (
         "one-swap",
         swapped(updater=IN_PLACE.replace('    yield store(probes[0].func, "B")\n', "")),
+        "which readers can see",
+    ),
+    "the wrong array": (
+        "one-swap",
+        swapped(updater='def updater():\n    yield store("marker", (yield new(("C", "c"))))\n'),
         "a reader should call B(b)",
     ),
     "not gone wrong": ("use-after-free", ["updater"] * 3, "nothing of the kind"),
@@ -144,7 +149,7 @@ WRONG = {
         change("flavours", rcu=["smp_mb", "synchronize_rcu", "rcu, then srcu s"]),
         "19 of 20",
     ),
-    "waits for nobody": ("synchronize", "def synchronize(readers):\n    yield load('done')\n", "use after free"),
+    "waits for nobody": ("synchronize", "def synchronize(readers):\n    yield load('done')\n", "is given the fields of the readers"),
     "waits for the first": (
         "synchronize",
         "def synchronize(readers):\n    for name in readers[:1]:\n        now = yield load(name)\n"
@@ -232,7 +237,7 @@ WRONG = {
         "the probe that is left is not called",
     ),
     "everything is bad": ("catch", "exists (1:t=0)", "accuses a sound variant"),
-    "no change": ("store-order", rcu.models.get("tso").source, "two stores to two locations"),
+    "no change": ("store-order", rcu.models.get("tso").source, "two stores, with nothing between them"),
     "release forgotten": (
         "store-order",
         swap("store-order", ("| ([W] ; po ; [Release | UL])", "")),

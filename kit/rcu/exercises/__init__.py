@@ -20,44 +20,30 @@ from kit.rcu.exercises.answers import is_open, taken_down
 from kit.rcu.exercises.barriers import CONTROL, SETS, SUSPECTS
 from kit.rcu.exercises.fresh import judge_afresh
 from kit.rcu.exercises.machines import machine
-from kit.rcu.exercises.outcome import ANSWER, Outcome
-from kit.rcu.exercises.prediction import Prediction, predict
+from kit.rcu.exercises.outcome import ANSWER, POINTS, Outcome
+from kit.rcu.exercises.prediction import Prediction, Sealed, predict, reveal
 from kit.rcu.exercises.receipts import Receipt, note, receipt
 from kit.rcu.exercises.records import TWO_BITS, WHOLE
 
 __all__ = [
     "ANSWER",
     "NAMES",
+    "POINTS",
     "SETS",
     "SUSPECTS",
     "Outcome",
     "Prediction",
     "Receipt",
+    "Sealed",
     "check",
     "given",
     "machine",
     "predict",
     "receipt",
+    "reveal",
 ]
 
-NAMES: Final = (
-    "wrong-data",
-    "damage",
-    "one-swap",
-    "smallest-sets",
-    "posted-bug",
-    "x86",
-    "control",
-    "use-after-free",
-    "free-later",
-    "flavours",
-    "synchronize",
-    "separate",
-    "catch",
-    "store-order",
-    "two-bits",
-    "whole-fix",
-)
+NAMES: Final = tuple(POINTS)
 """What `check` knows."""
 
 _GIVEN: Final = {"control": CONTROL, "two-bits": TWO_BITS, "whole-fix": WHOLE}

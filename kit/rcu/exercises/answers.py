@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import math
 import textwrap
 from collections.abc import Mapping
 from types import EllipsisType, FunctionType
-from typing import Any
+from typing import Any, Final
 
 from kit.errors import LitmusError
 from kit.rcu.building import Litmus
@@ -14,6 +15,15 @@ from kit.rcu.models import Model
 from kit.rcu.syntax import Test
 
 __all__ = ["is_open", "taken_down"]
+
+DEPTH: Final = 20
+"""How deep lists and dicts may nest; the deepest answer that is asked for has three levels."""
+
+PARTS: Final = 200_000
+"""How many values an answer may hold."""
+
+CHARACTERS: Final = 1_000_000
+"""How long a text may be."""
 
 
 def is_open(answer: object) -> bool:
@@ -34,12 +44,22 @@ def is_open(answer: object) -> bool:
     >>> is_open({"0→1": ..., "1→2": ["read-barrier"]}), is_open(["reader"])
     (True, False)
     """
-    if answer is None or isinstance(answer, EllipsisType) or answer == "":
+    return answer is None or (type(answer) is str and answer == "") or _open(answer, DEPTH)
+
+
+def _open(answer: object, depth: int) -> bool:
+    # Exact types, and no method of the answer: an object of somebody's own may do anything.
+    if type(answer) is EllipsisType:
         return True
-    if isinstance(answer, Mapping):
-        return any(is_open(each) for each in answer.values())
-    if isinstance(answer, list | tuple):
-        return any(isinstance(each, EllipsisType) for each in answer)
+    if depth == 0:
+        return False
+    if type(answer) is dict:
+        return any(
+            each is None or (type(each) is str and each == "") or _open(each, depth - 1)
+            for each in answer.values()
+        )
+    if type(answer) is list or type(answer) is tuple:
+        return any(_open(each, depth - 1) for each in answer)
     return False
 
 
@@ -60,36 +80,105 @@ def taken_down(answer: object) -> Any:
     Raises
     ------
     kit.errors.LitmusError
-        When it is none of these.
+        When it is none of these, or when looking at it fails.
 
     Examples
     --------
     >>> taken_down({"fix": {"write-func": "plain"}, "cases": ("0→1",)})
     {'fix': {'write-func': 'plain'}, 'cases': ['0→1']}
+    >>> taken_down([float("nan")])
+    Traceback (most recent call last):
+    kit.errors.LitmusError: a check cannot read a number like nan as an answer
     """
-    if answer is None or isinstance(answer, str | bool | int | float):
+    try:
+        return _Taking().down(answer, DEPTH)
+    except LitmusError:
+        raise
+    except Exception as error:  # noqa: BLE001 - of a method of the answer itself
+        raise LitmusError(
+            f"a check cannot read {_kind(answer)} as an answer: {type(error).__name__}"
+        ) from None
+
+
+def _kind(answer: object) -> str:
+    """The name of a type; `type` asks no method of the object."""
+    return type.__dict__["__name__"].__get__(type(answer))[:60]  # type: ignore[no-any-return]
+
+
+class _Taking:
+    """One answer, copied value by value into objects of Python's own types."""
+
+    def __init__(self) -> None:
+        self._left = PARTS
+
+    def down(self, answer: object, depth: int) -> Any:
+        self._left -= 1
+        if self._left < 0:
+            raise LitmusError(f"an answer of more than {PARTS:,} values is too big")
+        if depth < 0:
+            raise LitmusError(f"an answer of more than {DEPTH} levels is too deep")
+        if answer is None or isinstance(answer, bool | int | float | str):
+            return _plain(answer)
+        if isinstance(answer, Mapping | set | frozenset | list | tuple):
+            return self._collection(answer, depth)
+        if isinstance(answer, Test | Litmus):
+            return _text(answer.source)
+        if isinstance(answer, Model):
+            return {"model": _text(answer.source), "without": sorted(answer.disabled)}
+        if isinstance(answer, FunctionType):
+            return _text(_source(answer))
+        choices = getattr(answer, "choices", None)
+        if isinstance(choices, dict):  # a board
+            return self.down(choices, depth - 1)
+        trace = getattr(getattr(answer, "machine", answer), "trace", None)
+        if isinstance(trace, tuple):  # a machine, or a stepper with one
+            return [_text(str(move.thread)) for move in trace]
+        raise LitmusError(f"a check cannot read {_kind(answer)} as an answer")
+
+    def _collection(self, answer: Any, depth: int) -> Any:
+        if isinstance(answer, Mapping):
+            # A dict of somebody's own may lie about what is in it.
+            pairs = dict.items(answer) if isinstance(answer, dict) else answer.items()
+            return {_key(key): self.down(value, depth - 1) for key, value in pairs}
+        kinds: tuple[Any, ...] = (list, tuple, set, frozenset)
+        kind = next(each for each in kinds if isinstance(answer, each))
+        if kind in (set, frozenset):
+            return sorted(_key(each) for each in kind.__iter__(answer))
+        return [self.down(each, depth - 1) for each in kind.__iter__(answer)]
+
+
+def _plain(answer: float | str | None) -> float | str | None:
+    if answer is None or isinstance(answer, bool):
         return answer
-    if isinstance(answer, Test):
-        return answer.source
-    if isinstance(answer, Litmus):
-        return answer.source
-    if isinstance(answer, Model):
-        return {"model": answer.source, "without": sorted(answer.disabled)}
-    if isinstance(answer, FunctionType):
-        return _source(answer)
-    if isinstance(answer, Mapping):
-        return {str(key): taken_down(value) for key, value in answer.items()}
-    if isinstance(answer, set | frozenset):
-        return sorted(str(each) for each in answer)
-    if isinstance(answer, list | tuple):
-        return [taken_down(each) for each in answer]
-    choices = getattr(answer, "choices", None)
-    if isinstance(choices, dict):  # a board
-        return taken_down(choices)
-    trace = getattr(getattr(answer, "machine", answer), "trace", None)
-    if isinstance(trace, tuple):  # a machine, or a stepper with one
-        return [str(move.thread) for move in trace]
-    raise LitmusError(f"a check cannot read {type(answer).__name__} as an answer")
+    if isinstance(answer, str):
+        return _text(str.__str__(answer))
+    if isinstance(answer, int):
+        number = int.__index__(answer)
+        if number.bit_length() > 64:
+            raise LitmusError("a check cannot read a number of more than 64 bits as an answer")
+        return number
+    real = float.__float__(answer)
+    if not math.isfinite(real):
+        raise LitmusError(f"a check cannot read a number like {real} as an answer")
+    return real
+
+
+def _text(text: str) -> str:
+    if len(text) > CHARACTERS:
+        raise LitmusError(f"a text of more than {CHARACTERS:,} characters is too long")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise LitmusError("the text holds half a character, which no file can keep") from None
+    return text
+
+
+def _key(key: object) -> str:
+    if isinstance(key, str):
+        return _text(str.__str__(key))
+    if isinstance(key, bool | int | float):
+        return str(_plain(key))
+    raise LitmusError(f"a name in quotes is wanted, not {_kind(key)}")
 
 
 def _source(function: FunctionType) -> str:
@@ -97,5 +186,5 @@ def _source(function: FunctionType) -> str:
         return textwrap.dedent(inspect.getsource(function))
     except (OSError, TypeError):
         raise LitmusError(
-            f"the text of {function.__name__} cannot be found: define it in a cell with def"
+            f"the text of {function.__name__:.60} cannot be found: define it in a cell with def"
         ) from None

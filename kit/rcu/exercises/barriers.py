@@ -6,9 +6,22 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from kit.errors import LitmusError
-from kit.rcu.cases import Case, case
+from kit.rcu.cases import NAMES, Case, case
 from kit.rcu.exercises.outcome import missing, passed
-from kit.rcu.exercises.programs import alone, calls, program, unlike, verdict
+from kit.rcu.exercises.programs import (
+    BOUNDS,
+    alone,
+    asked,
+    calls,
+    changed,
+    program,
+    unlike,
+    verdict,
+)
+from kit.rcu.exercises.records import GIVEN
+from kit.rcu.exercises.shapes import keys, known, listed, told
+from kit.rcu.exercises.unknown import numbers
+from kit.rcu.judge import judge
 
 if TYPE_CHECKING:
     from kit.rcu.cases import Choices
@@ -96,17 +109,18 @@ def smallest_sets(answer: Any) -> Outcome:
     >>> smallest_sets({name: [] for name in SETS}).hints[0]
     '0→1 under lkmm: the probe is called with data that is not its own.'
     """
-    if not isinstance(answer, Mapping) or set(answer) != set(SETS):
-        return missing("The answer is a dict.", f"Its keys are {', '.join(SETS)}.")
+    if wrong := keys(answer, SETS):
+        return missing("The answer is a dict.", wrong)
     hints: list[str] = []
     for name, (which, model) in SETS.items():
         about = case(which)
         given = answer[name]
-        if not isinstance(given, list) or not all(isinstance(each, str) for each in given):
-            return missing(f"{name}: a list of names is wanted.")
-        kept = {about.switch(each).name for each in given}
-        if strange := kept - set(_barriers(about)):
-            return missing(f"{name}: {', '.join(sorted(strange))} is no barrier.")
+        if isinstance(given, list):  # underscores will do, as everywhere
+            given = [each.replace("_", "-") if isinstance(each, str) else each for each in given]
+        if wrong := listed(given, _barriers(about)):
+            hints.append(f"{name}: {_no_barrier(about, given) or wrong}")
+            continue
+        kept = set(given)
         if happening := _happening(about, kept, model):
             hints.append(f"{name} under {model}: {happening[0]}.")
         elif spare := [each for each in kept if not _happening(about, kept - {each}, model)]:
@@ -117,11 +131,17 @@ def smallest_sets(answer: Any) -> Outcome:
             "Each set is enough, and none of its barriers can go. Every write barrier that stays "
             "has its partner among the readers."
         )
+    right = len(SETS) - len(hints)
     if any("could go" not in hint for hint in hints):
         hints.append("One barrier alone orders one side: look for its partner on the other.")
-    return missing(
-        f"{len(SETS) - len(hints) + ('One' in hints[-1])} of {len(SETS)} are right.", *hints
-    )
+    return missing(f"{right} of {len(SETS)} are right.", *hints, points=right)
+
+
+def _no_barrier(about: Case, given: object) -> str:
+    """Which of these is a switch for something else."""
+    others = {each.name for each in about.switches} - set(_barriers(about))
+    found = [each for each in given if isinstance(each, str)] if isinstance(given, list) else []
+    return next((f"{each} is no barrier." for each in found if each in others), "")
 
 
 def posted_bug(answer: Any) -> Outcome:
@@ -137,32 +157,54 @@ def posted_bug(answer: Any) -> Outcome:
     Outcome
         Passed when the bad state happens as posted, and with the fix none does.
     """
-    if not isinstance(answer, Mapping) or set(answer) != {"case", "question", "fix"}:
-        return missing("The answer is a dict with case, question and fix.")
-    about = case(str(answer["case"]))
-    asked = about.question(str(answer["question"])).name
+    if wrong := keys(answer, ("case", "question", "fix")):
+        return missing("The answer is a dict with case, question and fix.", wrong)
+    if wrong := known(answer["case"], NAMES):
+        return missing("case is the name of a transition.", wrong)
+    about = case(answer["case"])
+    if wrong := known(answer["question"], [each.name for each in about.questions]):
+        return missing(f"question is one of the bad states of {about.name}.", wrong)
+    question = answer["question"]
     if "posted" not in about.presets or len(about.presets["posted"]) == 0:
-        return missing(f"{about.name} was posted as it stayed.")
-    weak = {m: about.judge("posted", asked, m).verdict for m in ("sc", "tso", "alpha", "lkmm")}
+        return missing(f"{about.name} was posted as it stayed.", "Look at the other transitions.")
+    models = ("sc", "tso", "alpha", "lkmm")
+    weak = {each: about.judge("posted", question, each).verdict for each in models}
     if weak["lkmm"] == "Never":
         alpha = " Only an Alpha can show it." if weak["alpha"] != "Never" else ""
-        return missing(f"As posted, {asked} never happens under lkmm.{alpha}")
+        return missing(
+            f"As posted, {question} never happens under lkmm.{alpha}",
+            "Every board has a button as posted; look for Sometimes under lkmm.",
+        )
     if weak["sc"] != "Never":
-        return missing(f"{asked} happens even under sc: no barrier is to blame.")
+        return missing(
+            f"{question} happens even under sc: no barrier is to blame.",
+            "A barrier bug needs a machine that does things in another order.",
+        )
     fix = answer["fix"]
     if not isinstance(fix, Mapping) or not fix:
         return missing(
             "That is the place. Finding it is half of the work: now repair it.",
             'fix is a dict of the switches to be changed, for example {"write-barrier": "smp_mb"}.',
+            points=1,
         )
-    changes = {about.switch(str(name)).name: str(option) for name, option in fix.items()}
+    changes: dict[str, str] = {}
+    for name, option in fix.items():
+        switch = name.replace("_", "-") if isinstance(name, str) else name
+        wrong = known(switch, [each.name for each in about.switches])
+        if wrong := wrong or known(option, about.switch(switch).names, f"{switch} is never"):
+            return missing("That is the place; now repair it.", wrong, points=1)
+        changes[switch] = option
 
     if words := _left(about, changes):
-        return missing("That is the place, but it is not repaired.", words)
+        return missing("That is the place, but it is not repaired.", words, points=1)
     without = [{k: v for k, v in changes.items() if k != name} for name in changes]
     spare = [fewer for fewer in without if not _left(about, fewer)]
     if spare:
-        return missing("It is repaired, but with a change that is not needed.")
+        return missing(
+            "It is repaired, but with a change that is not needed.",
+            "Take one of them back, and look whether anything bad is left.",
+            points=2,
+        )
     return passed("Found and repaired: neither lkmm nor Alpha has anything bad left.")
 
 
@@ -194,18 +236,22 @@ def seen_on_x86(answer: Any) -> Outcome:
     >>> seen_on_x86(dict.fromkeys(SUSPECTS, True)).words
     '5 of 8 are right.'
     """
-    if not isinstance(answer, Mapping) or set(answer) != set(SUSPECTS):
-        return missing("The answer is a dict with True or False for each of the bugs.")
-    if not all(isinstance(each, bool) for each in answer.values()):
-        return missing("Each value is True or False.")
+    if wrong := keys(answer, SUSPECTS):
+        return missing("The answer is a dict with True or False for each of the bugs.", wrong)
     right = 0
+    strange: list[str] = []
     for name, (which, choices, question) in SUSPECTS.items():
+        if not isinstance(answer[name], bool):
+            strange.append(f"{name}: True or False is wanted, not {told(answer[name])}.")
+            continue
         happens = case(which).judge(choices, question, "tso").verdict != "Never"
         right += happens is answer[name]
     if right < len(SUSPECTS):
         return missing(
             f"{right} of {len(SUSPECTS)} are right.",
+            *strange[:1],
             "x86 keeps stores in order, and loads in order. It does not make anybody wait.",
+            points=right,
         )
     return passed(
         "All right. What a machine never does no test on it can find, however long it runs: "
@@ -234,13 +280,22 @@ def control(answer: Any) -> Outcome:
     given = program(CONTROL)
     mine = program(answer)
     if words := unlike(mine, given, (0,)):
-        return missing(f"Only P1 is to change: {words}.")
+        return missing(f"Only P1 is to change: {words}.", GIVEN)
     if len(mine.threads) != len(given.threads):
-        return missing("Two threads are enough.")
+        return missing("Two threads are enough.", "Take the others out.")
     allowed = {"READ_ONCE", "rcu_dereference"}
     if used := calls(mine.threads[1]) - allowed:
-        return missing(f"It can be done without {', '.join(sorted(used))}.")
-    if verdict(mine, r"1:m=array /\ 1:c=0", given) != "Never":
+        return missing(
+            f"It can be done without {', '.join(sorted(used))}.",
+            "The address of the second load should come from the first.",
+        )
+    if words := changed(mine.threads[1], ("m", "c")):
+        return missing(words, "m and c tell what was seen; leave them so.")
+    # Whatever an empty array holds, and the reader cannot know what: it is never seen.
+    empty, full = numbers(mine.source, 2)
+    starts: list[dict[str, Value]] = [mine.initial, {**mine.initial, "array": empty}]
+    late = r"1:m=array /\ ~(1:c=1)"
+    if any(verdict(mine, late, given, initial=start) != "Never" for start in starts):
         return missing(
             "The reader can still see the new array without its contents.",
             "An if orders what is written behind it, and no load: a processor may guess the "
@@ -248,11 +303,18 @@ def control(answer: Any) -> Outcome:
             "The address of the second load should come from the first.",
         )
     try:
-        late: dict[str, Value] = {"multi": "array", "array": 5, "old": 7}
-        works = verdict(alone(mine, 1), r"1:m=array /\ 1:c=5", given, "sc", late) == "Always"
+        found: dict[str, Value] = {"multi": "array", "array": full, "old": 7}
+        end = rf"1:m=array /\ 1:c={full}"
+        works = verdict(alone(mine, 1), end, given, "sc", found) == "Always"
         works &= verdict(mine, r"1:m=array /\ 1:c=1", given) == "Sometimes"
     except LitmusError:
         works = False
     if not works:
-        return missing("m must be what multi points to, and c what stands there.")
+        return missing(
+            "m must be what multi points to, and c what stands there.",
+            "Follow the pointer that was loaded, whatever it is.",
+            points=1,
+        )
+    if judge(asked(mine, "array=0", given), limits=BOUNDS).flags:
+        return missing("There is a data race.", "Mark the loads, for example READ_ONCE.", points=1)
     return passed("The address comes from the first load, so the second cannot run ahead of it.")

@@ -6,11 +6,32 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any, Final
 
-__all__ = ["ANSWER", "Outcome", "missing", "passed"]
+__all__ = ["ANSWER", "POINTS", "Outcome", "missing", "passed"]
 
 ANSWER: Final = "application/vnd.markers-kit.answer+json"
 """Beside its words an outcome leaves the answer itself in the notebook, so that it can be judged
 again elsewhere."""
+
+POINTS: Final[dict[str, int]] = {
+    "wrong-data": 3,
+    "damage": 5,
+    "one-swap": 4,
+    "smallest-sets": 5,
+    "posted-bug": 3,
+    "x86": 8,
+    "control": 2,
+    "use-after-free": 2,
+    "free-later": 4,
+    "flavours": 4,
+    "synchronize": 8,
+    "separate": 3,
+    "catch": 4,
+    "store-order": 8,
+    "two-bits": 4,
+    "whole-fix": 6,
+}
+"""The exercises, in the order of the notebooks, and how many points each is worth: one for each
+part that can be right by itself."""
 
 MARKS: Final = {"passed": "✓", "not yet": "✗", "open": "…"}
 
@@ -31,6 +52,8 @@ class Outcome:
         What to look at next.
     answer : object
         The answer as it was judged.
+    points : int
+        How many of `of` were reached; all of them when it passed.
 
     Examples
     --------
@@ -44,6 +67,12 @@ class Outcome:
     words: str
     hints: tuple[str, ...] = ()
     answer: Any = None
+    points: int = 0
+
+    @property
+    def of(self) -> int:
+        """How many points the exercise is worth."""
+        return POINTS.get(self.exercise, 1)
 
     def __bool__(self) -> bool:
         return self.status == "passed"
@@ -98,7 +127,7 @@ def passed(words: str) -> Outcome:
     return Outcome("", "passed", words)
 
 
-def missing(words: str, *hints: str) -> Outcome:
+def missing(words: str, *hints: str, points: int = 0) -> Outcome:
     """The outcome of an answer that does not do yet.
 
     Parameters
@@ -107,6 +136,8 @@ def missing(words: str, *hints: str) -> Outcome:
         What is wrong with it.
     *hints : str
         What to look at.
+    points : int
+        For the parts that are right.
 
     Returns
     -------
@@ -118,4 +149,4 @@ def missing(words: str, *hints: str) -> Outcome:
     >>> bool(missing("Something is torn."))
     False
     """
-    return Outcome("", "not yet", words, hints)
+    return Outcome("", "not yet", words, hints, points=points)

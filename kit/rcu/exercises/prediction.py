@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from html import escape
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kit.errors import LitmusError
 from kit.rcu.building import Litmus
@@ -15,12 +15,87 @@ from kit.rcu.matrix import MARKS
 from kit.rcu.parser import parse
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from kit.rcu.cases import Choices
     from kit.rcu.syntax import Test
 
-__all__ = ["Prediction", "predict"]
+__all__ = ["Prediction", "Sealed", "predict", "reveal"]
 
 WORDS = ("Never", "Sometimes", "Always")
+
+ANYWAY = "Or ask for it: put anyway=True at its end."
+
+
+def _notice(title: str, text: str) -> str:
+    """A box without an answer in it."""
+    return (
+        '<div class="kit-check" data-status="open" style="border-left:4px solid '
+        'var(--jp-border-color1, #9e9e9e);padding:2px 12px;margin:2px 0">'
+        f'<p style="margin:2px 0"><strong>… {escape(title)}</strong> {escape(text)}</p></div>'
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Sealed:
+    """Stands where an answer will be, as long as nothing was predicted.
+
+    Attributes
+    ----------
+    words : str
+        What is missing.
+
+    Examples
+    --------
+    >>> Sealed("Say first.")
+    … Say first. Then run this cell again. Or ask for it: put anyway=True at its end.
+    """
+
+    words: str
+
+    @property
+    def _then(self) -> str:
+        return f"Then run this cell again. {ANYWAY}"
+
+    def __bool__(self) -> bool:
+        return False
+
+    def __repr__(self) -> str:
+        return f"… {self.words} {self._then}"
+
+    def _repr_html_(self) -> str:
+        return _notice(self.words, self._then)
+
+
+def reveal(said: object, show: Callable[[], Any], *, anyway: bool = False) -> Any:
+    """Run what shows an answer when a prediction was made, or when it is asked for.
+
+    Parameters
+    ----------
+    said : object
+        What was predicted: from `predict`, or any value; ``...`` in it while it is open.
+    show : callable
+        What finds the answer; not called before.
+    anyway : bool
+        Whether the answer is wanted without a prediction.
+
+    Returns
+    -------
+    object
+        What `show` returns, or a `Sealed`.
+
+    Examples
+    --------
+    >>> reveal(..., lambda: 42)
+    … Say first, where the ... stands. Then run this cell again. Or ask for it: put anyway=True at
+    its end.
+    >>> reveal(50, lambda: 42), reveal(..., lambda: 42, anyway=True)
+    (42, 42)
+    """
+    waiting = said.is_open if isinstance(said, Prediction) else is_open(said)
+    if waiting and not anyway:
+        return Sealed("Say first, where the ... stands.")
+    return show()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +117,11 @@ class Prediction:
     verdicts: dict[str, Verdict]
 
     @property
+    def is_open(self) -> bool:
+        """Whether something was left unsaid, and the answer not asked for."""
+        return not self.verdicts
+
+    @property
     def right(self) -> int:
         """How many expectations were right."""
         return sum(self.said[model] == each.verdict for model, each in self.verdicts.items())
@@ -52,7 +132,7 @@ class Prediction:
                 model,
                 self.said[model],
                 f"{MARKS[each.verdict]} {each.verdict}",
-                "as you said" if self.said[model] == each.verdict else "surprised?",
+                _compared(self.said[model], each.verdict),
             )
             for model, each in self.verdicts.items()
         ]
@@ -60,7 +140,10 @@ class Prediction:
     @property
     def _open(self) -> str:
         names = ", ".join(self.said)
-        return f"Say first: {' or '.join(WORDS[:2])}, for each of {names}. Then run this again."
+        return (
+            f"Say first: {' or '.join(WORDS[:2])}, for each of {names}. Then run this again. "
+            f"{ANYWAY}"
+        )
 
     def __repr__(self) -> str:
         if not self.verdicts:
@@ -81,12 +164,7 @@ class Prediction:
 
     def _repr_html_(self) -> str:
         if not self.verdicts:
-            return (
-                '<div class="kit-check" data-status="open" style="border-left:4px solid '
-                'var(--jp-border-color1, #9e9e9e);padding:2px 12px;margin:2px 0">'
-                f'<p style="margin:2px 0"><strong>… {escape(self.question)}</strong> '
-                f"{escape(self._open)}</p></div>"
-            )
+            return _notice(self.question, self._open)
         rows = "".join(
             "<tr>"
             + "".join(f'<td style="text-align:left">{escape(cell)}</td>' for cell in row)
@@ -103,10 +181,18 @@ class Prediction:
         )
 
 
+def _compared(said: str, found: str) -> str:
+    if not said:
+        return ""
+    return "as you said" if said == found else "surprised?"
+
+
 def predict(
     about: str | Test | Litmus | Case,
     choices: str | Choices = "fixed",
     question: str = "",
+    *,
+    anyway: bool = False,
     **said: object,
 ) -> Prediction:
     """Say what each model will answer; the verdicts are shown when all is said.
@@ -119,6 +205,8 @@ def predict(
         For a case: a preset, or options by switch.
     question : str
         For a case: the bad state; its first if left out.
+    anyway : bool
+        Whether the verdicts are wanted without a prediction.
     **said : str
         By the name of a model: ``Never``, ``Sometimes`` or ``Always``; ``...`` while it is open.
 
@@ -136,7 +224,8 @@ def predict(
     --------
     >>> predict("0→1", {"write-barrier": "none"}, tso="Never", lkmm=...)
     … The probe is called with data that is not its own?
-    Say first: Never or Sometimes, for each of tso, lkmm. Then run this again.
+    Say first: Never or Sometimes, for each of tso, lkmm. Then run this again. Or ask for it: put
+    anyway=True at its end.
     >>> predict("0→1", {"write-barrier": "none"}, tso="Never", lkmm="Never")
     The probe is called with data that is not its own?
     model  you said  verdict
@@ -155,13 +244,15 @@ def predict(
         words = f"{test.name}: {test.question}"
     if not said:
         raise LitmusError("name the models, for example predict(..., sc=..., lkmm=...)")
-    if any(is_open(each) for each in said.values()):
+    expected: dict[str, str] = {}
+    for model, given_word in said.items():
+        word = given_word.capitalize() if isinstance(given_word, str) else given_word
+        if is_open(word):
+            expected[model] = ""
+        elif isinstance(word, str) and word in WORDS:
+            expected[model] = word
+        else:
+            raise LitmusError(f"{model}: say {', '.join(WORDS)}, not {given_word!r:.60}")
+    if not all(expected.values()) and not anyway:
         return Prediction(f"{words}?", dict.fromkeys(said, ""), {})
-    for model, word in said.items():
-        if word not in WORDS:
-            raise LitmusError(f"{model}: say {', '.join(WORDS)}, not {word!r}")
-    return Prediction(
-        f"{words}?",
-        {model: str(word) for model, word in said.items()},
-        {model: judge(test, model) for model in said},
-    )
+    return Prediction(f"{words}?", expected, {model: judge(test, model) for model in said})

@@ -10,14 +10,25 @@ from kit.errors import LitmusError
 from kit.rcu.judge import judge
 from kit.rcu.limits import Limits
 from kit.rcu.parser import parse
-from kit.rcu.syntax import Call, Test
+from kit.rcu.syntax import Assign, Call, Deref, If, Test
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kit.rcu.syntax import Condition, Thread, Value
+    from kit.rcu.syntax import Condition, Statement, Thread, Value
 
-__all__ = ["BOUNDS", "alone", "asked", "calls", "condition", "program", "unlike", "verdict"]
+__all__ = [
+    "BOUNDS",
+    "after",
+    "alone",
+    "asked",
+    "calls",
+    "changed",
+    "condition",
+    "program",
+    "unlike",
+    "verdict",
+]
 
 BOUNDS = Limits(characters=20_000, threads=6, events=60, candidates=20_000, seconds=60)
 """Room for any sensible answer, and not for more.
@@ -86,6 +97,48 @@ def _calls(part: object) -> Iterator[Call]:
             yield part
         for each in fields(part):
             yield from _calls(getattr(part, each.name))
+
+
+LOADS = frozenset({"READ_ONCE", "rcu_dereference", "smp_load_acquire"})
+
+
+def changed(thread: Thread, registers: tuple[str, ...]) -> str:
+    """Whether registers that tell what was seen are given anything but what a load returned.
+
+    Parameters
+    ----------
+    thread : Thread
+        The thread.
+    registers : tuple of str
+        Those registers.
+
+    Returns
+    -------
+    str
+        In words; ``""`` when they are not.
+
+    Examples
+    --------
+    >>> test = program("C a {} P0(int *x) { int c; c = READ_ONCE(*x); c = 1; } exists (x=1)")
+    >>> changed(test.threads[0], ("c",))
+    'P0 sets c to something else than what it has loaded.'
+    """
+    for each in _statements(thread.body):
+        if not isinstance(each, Assign) or each.register not in registers:
+            continue
+        value = each.value
+        if not isinstance(value, Deref) and not (isinstance(value, Call) and value.name in LOADS):
+            where = f"P{thread.number} sets {each.register}"
+            return f"{where} to something else than what it has loaded."
+    return ""
+
+
+def _statements(body: tuple[Statement, ...]) -> Iterator[Statement]:
+    for each in body:
+        yield each
+        if isinstance(each, If):
+            yield from _statements(each.then)
+            yield from _statements(each.otherwise)
 
 
 def condition(text: str, like: Test) -> Condition:
@@ -176,6 +229,9 @@ def unlike(test: Test, like: Test, threads: tuple[int, ...]) -> str:
     """
     if len(test.threads) < len(like.threads):
         return "a thread is missing"
+    for name in test.initial:
+        if ":" in name and name not in like.initial:
+            return f"{name} is set beforehand"
     for name in like.locations:
         if test.initial.get(name, 0) != like.initial.get(name, 0):
             return f"the initial value of {name} was changed"
@@ -209,6 +265,34 @@ def alone(test: Test, number: int) -> Test:
     """
     threads = tuple(
         thread if thread.number == number else replace(thread, body=()) for thread in test.threads
+    )
+    return replace(test, threads=threads)
+
+
+def after(test: Test, first: int, second: int) -> Test:
+    """A program in which one thread does its own work and then another one's.
+
+    Parameters
+    ----------
+    test : Test
+        The program.
+    first, second : int
+        The threads.
+
+    Returns
+    -------
+    Test
+        The program.
+    """
+    one, other = test.threads[first], test.threads[second]
+    both = replace(
+        one,
+        parameters=tuple(dict.fromkeys(one.parameters + other.parameters)),
+        body=one.body + other.body,
+        registers=one.registers | other.registers,
+    )
+    threads = tuple(
+        both if each.number == first else replace(each, body=()) for each in test.threads
     )
     return replace(test, threads=threads)
 

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from kit.errors import SimulationError
 from kit.rcu.exercises.functions import compiled
 from kit.rcu.exercises.machines import machine
 from kit.rcu.exercises.outcome import missing, passed
+from kit.rcu.exercises.shapes import keys, known, told
+from kit.rcu.exercises.unknown import begun, disguised, mask
 from kit.rcu.steps import (
     BAD,
     Machine,
+    Step,
     array,
     call,
     connected,
@@ -21,8 +23,11 @@ from kit.rcu.steps import (
     store,
 )
 from kit.rcu.steps.catalogue import machine as ready
+from kit.rcu.steps.values import Slot
 
 if TYPE_CHECKING:
+    from collections.abc import Generator, Mapping
+
     from kit.rcu.exercises.outcome import Outcome
     from kit.rcu.steps.programs import Steps
 
@@ -40,10 +45,15 @@ DAMAGE: Final = {
 
 def _replayed(exercise: str, answer: Any, wanted: str, most: int) -> Outcome:
     """Whether a schedule leads a fresh machine to a bad state."""
-    if not isinstance(answer, list) or not all(isinstance(each, str) for each in answer):
-        return missing("The answer is a list of the names of who moves, or the stepped machine.")
+    if not isinstance(answer, list):
+        return missing(
+            "The answer is a list of the names of who moves, or the stepped machine.",
+            f"This is {told(answer)}.",
+        )
     fresh = machine(exercise)
     for number, thread in enumerate(answer[:200], 1):
+        if wrong := known(thread, fresh.threads, "There moves no"):
+            return missing(f"Step {number} cannot be made.", wrong)
         try:
             fresh.step(thread)
         except SimulationError as error:
@@ -51,9 +61,16 @@ def _replayed(exercise: str, answer: Any, wanted: str, most: int) -> Outcome:
     happened = [each.name for each in fresh.bad]
     if wanted not in happened:
         other = f" What happened is another thing: {happened[0]}." if happened else ""
-        return missing(f"After {len(answer)} steps nothing of the kind has happened.{other}")
+        return missing(
+            f"After {len(answer)} steps nothing of the kind has happened.{other}",
+            "Who has looked already, and at what, when the other one changes it?",
+        )
     if len(answer) > most:
-        return missing(f"It happens, but {most} steps are enough; these are {len(answer)}.")
+        return missing(
+            f"It happens, but {most} steps are enough; these are {len(answer)}.",
+            "Which of them could be left out?",
+            points=1,
+        )
     sentence = next(each.sentence for each in fresh.bad if each.name == wanted)
     return passed(f"After {len(answer)} steps: {sentence}.")
 
@@ -78,7 +95,11 @@ def wrong_data(answer: Any) -> Outcome:
     """
     said = _replayed("wrong-data", answer, "torn closure", 6)
     if said and "called A with b" not in said.words:
-        return missing("That is B with the data of A. A with the data of B is wanted.")
+        return missing(
+            "That is B with the data of A. A with the data of B is wanted.",
+            "Which of the two must the reader have loaded before the updater came?",
+            points=2,
+        )
     return said
 
 
@@ -111,35 +132,93 @@ def damage(answer: Any) -> Outcome:
     Outcome
         Passed when each is found by exploring everything.
     """
-    if not isinstance(answer, Mapping) or set(answer) != set(DAMAGE):
-        return missing("The answer is a dict with a bad state for each fault.")
-    if strange := [str(each) for each in answer.values() if each not in BAD]:
-        return missing(f"No bad state is called {strange[0]!r}.", f"There are {', '.join(BAD)}.")
+    if wrong := keys(answer, DAMAGE):
+        return missing("The answer is a dict with a bad state for each fault.", wrong)
     right = 0
+    strange: list[str] = []
     for name, (transition, algorithm, faults) in DAMAGE.items():
-        right += answer[name] in ready(transition, algorithm, faults=faults).explore().bad
+        if wrong := known(answer[name], BAD, "No bad state is called"):
+            strange.append(f"{name}: {wrong}")
+        else:
+            right += answer[name] in ready(transition, algorithm, faults=faults).explore().bad
     if right < len(DAMAGE):
         return missing(
-            f"{right} of {len(DAMAGE)} are right.", "Make the machine, and let it run_to() there."
+            f"{right} of {len(DAMAGE)} are right.",
+            *strange[:1],
+            "Make the machine, and let it run_to() there.",
+            points=right,
         )
     return passed("All right, in every interleaving that there is.")
 
 
-def _exchange(functions: Mapping[str, Any], readers: int, closures: tuple[str, ...]) -> Machine:
+class _InSightError(SimulationError):
+    """Somebody stored into what a reader can see, or a reader stored at all."""
+
+
+def _reading(functions: Mapping[str, Any], names: Mapping[str, str]) -> Steps:
+    """The student's reader, to whom all closures are strangers."""
+    steps = disguised(begun(functions["reader"], "reader"), names, "reader")
+    value: object = None
+    while True:
+        try:
+            step = steps.send(value)
+        except StopIteration:
+            return
+        if step.kind == "store":
+            raise _InSightError("The reader stores. A reader looks, and changes nothing.")
+        value = yield step
+
+
+def _publishing(functions: Mapping[str, Any]) -> Steps:
+    """The student's updater, which may store into what is its own until it has shown it."""
+    steps: Generator[object, Any, Any] = begun(functions["updater"], "updater")
+    own: set[object] = set()
+    value: object = None
+    while True:
+        try:
+            step = steps.send(value)
+        except StopIteration:
+            return
+        if not isinstance(step, Step):
+            raise SimulationError(f"updater yields {step!r:.60}, which is no step")
+        if step.kind == "store" and isinstance(step.place, Slot):
+            if step.place.ref not in own:
+                raise _InSightError(
+                    f"The updater stores into {step.place.ref}, which readers can see."
+                )
+        elif step.kind == "store":
+            own.discard(step.value)
+        value = yield step
+        if step.kind == "new":
+            own.add(value)
+
+
+def _exchange(
+    functions: Mapping[str, Any], readers: int, closures: str, names: Mapping[str, str]
+) -> Machine:
     """The student's programs around a marker with one probe."""
 
     def updater() -> Steps:
         yield disconnecting(*closures)
-        yield from functions["updater"]()
+        yield from _publishing(functions)
         yield connected("B")
+
+    def reader() -> Steps:
+        yield from _reading(functions, names)
 
     first = array(*((each, each.lower()) for each in closures))
     return Machine(
-        readers={f"reader {number}": functions["reader"] for number in range(1, readers + 1)},
+        readers={f"reader {number}": reader for number in range(1, readers + 1)},
         updaters={"updater": updater},
         memory={"marker": first},
         connected=closures,
     )
+
+
+def _calls(moved: Machine) -> list[str]:
+    """What a machine's reader has called."""
+    texts = [move.text for move in moved.trace if move.thread == "reader 1"]
+    return [text for text in texts if text.startswith("call")]
 
 
 def one_swap(answer: Any) -> Outcome:
@@ -153,36 +232,70 @@ def one_swap(answer: Any) -> Outcome:
     Returns
     -------
     Outcome
-        Passed when no interleaving with one or two readers is bad.
+        Passed when no interleaving with one or two readers is bad, and nobody has stored into what
+        a reader can see. The reader knows no closure by name.
     """
-    if not isinstance(answer, Mapping) or set(answer) != {"reader", "updater"}:
-        return missing("The answer is a dict with reader and updater.")
+    if wrong := keys(answer, ("reader", "updater")):
+        return missing("The answer is a dict with reader and updater.", wrong)
     given = {each.__name__: each for each in (load, store, new, call)}
-    functions = {name: compiled(text, name, given) for name, text in answer.items()}
-    for closures in (("A",), ("C",)):
-        alone = _exchange(functions, 1, closures)
-        while alone.enabled and alone.enabled[0] == "reader 1":
-            alone.step("reader 1")
-        texts = [move.text for move in alone.trace]
-        wanted = f"call {closures[0]}({closures[0].lower()})"
-        if [text for text in texts if text.startswith("call")] != [wanted]:
-            return missing(f"Alone, the reader should {wanted}.")
-        while alone.enabled:
-            alone.step("updater")
-        late = _exchange(functions, 1, closures)
-        while "updater" in late.enabled:
-            late.step("updater")
-        while late.enabled:
-            late.step("reader 1")
-        if "call B(b)" not in [move.text for move in late.trace]:
-            return missing("After the updater, a reader should call B(b).")
+    functions = {name: compiled(answer[name], name, given) for name in ("reader", "updater")}
+    names = mask(f"{answer['reader']}{answer['updater']}", "ABC")
+    if said := _not_reading(functions, names) or _not_publishing(functions, names):
+        return said
     for readers in (1, 2):
-        found = _exchange(functions, readers, ("A",)).explore()
+        found = _exchange(functions, readers, "A", names).explore()
         if not found.safe:
             name, trace = next(iter(found.bad.items()))
             return missing(
                 f"With {readers} reader{'s' * (readers > 1)}: {name}, in "
                 f"{trace.interleavings} of {found.interleavings} interleavings.",
                 f"The shortest way there takes {len(trace.schedule)} steps: {trace.bad.sentence}.",
+                points=1 + readers,
             )
     return passed("No interleaving is bad. Nobody ever stores into what a reader can see.")
+
+
+def _not_reading(functions: Mapping[str, Any], names: Mapping[str, str]) -> Outcome | None:
+    """What a reader does not do that is by itself; None when it calls what it finds."""
+    for closures in "AC":
+        try:
+            alone = _exchange(functions, 1, closures, names)
+            while "reader 1" in alone.enabled:
+                alone.step("reader 1")
+        except SimulationError as error:
+            return missing(
+                "Alone, the reader does not come to its end.",
+                str(error),
+                "It is tried with probes and data of other names, too.",
+            )
+        wanted = f"call {closures}({closures.lower()})"
+        if _calls(alone) != [wanted]:
+            return missing(
+                f"Alone, the reader should {wanted}.",
+                "It calls what it has found in the marker's array, once.",
+            )
+    return None
+
+
+def _not_publishing(functions: Mapping[str, Any], names: Mapping[str, str]) -> Outcome | None:
+    """What an updater does wrong that is by itself; None when B is there in the end."""
+    late = _exchange(functions, 1, "C", names)
+    try:
+        while "updater" in late.enabled:
+            late.step("updater")
+    except _InSightError as error:
+        return missing(
+            str(error),
+            "A reader between its two looks sees half of it: a torn closure, sooner or later.",
+            "Build the new one where nobody looks, and then store one pointer to it.",
+            points=1,
+        )
+    while late.enabled:
+        late.step("reader 1")
+    if _calls(late) == ["call B(b)"]:
+        return None
+    return missing(
+        "After the updater, a reader should call B(b), and nothing else.",
+        'What does marker point to then? new(("B", "b")) makes an array.',
+        points=1,
+    )

@@ -3,18 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from kit.errors import LitmusError
 from kit.rcu import models
 from kit.rcu.cases import case
-from kit.rcu.exercises.outcome import missing, passed
-from kit.rcu.exercises.programs import BOUNDS, alone, asked, calls, program, unlike, verdict
-from kit.rcu.exercises.records import EXPECTED, TWO_BITS, WHOLE
+from kit.rcu.exercises.outcome import POINTS, missing, passed
+from kit.rcu.exercises.overtaking import EXPECTED
+from kit.rcu.exercises.programs import (
+    BOUNDS,
+    after,
+    alone,
+    asked,
+    calls,
+    changed,
+    program,
+    unlike,
+    verdict,
+)
+from kit.rcu.exercises.records import GIVEN, TWO_BITS, WHOLE
+from kit.rcu.exercises.shapes import keys, listed, told
+from kit.rcu.exercises.unknown import numbers
 from kit.rcu.judge import judge
 from kit.rcu.parser import parse
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from kit.rcu.cases import Case
     from kit.rcu.exercises.outcome import Outcome
     from kit.rcu.syntax import Test, Value
 
@@ -41,8 +58,8 @@ def separate(answer: Any) -> Outcome:
     Outcome
         Passed when the verdicts are so.
     """
-    if not isinstance(answer, Mapping) or set(answer) != set(PAIRS):
-        return missing("The answer is a dict.", f"Its keys are {'; '.join(PAIRS)}.")
+    if wrong := keys(answer, PAIRS):
+        return missing("The answer is a dict.", wrong)
     hints: list[str] = []
     for name, (strong, weak) in PAIRS.items():
         try:
@@ -55,7 +72,8 @@ def separate(answer: Any) -> Outcome:
             hints.append(f"{name}: {strong} says {found[0]}, {weak} says {found[1]}.")
     if not hints:
         return passed("Each test is forbidden by the one and allowed by the other.")
-    return missing(f"{len(PAIRS) - len(hints)} of {len(PAIRS)} tell their models apart.", *hints)
+    right = len(PAIRS) - len(hints)
+    return missing(f"{right} of {len(PAIRS)} tell their models apart.", *hints, points=right)
 
 
 def catch(answer: Any) -> Outcome:
@@ -72,35 +90,60 @@ def catch(answer: Any) -> Outcome:
         Passed when each broken variant is caught under the kernel's model.
     """
     if not isinstance(answer, str) or not answer.strip().startswith("exists"):
-        return missing("The answer is a text that begins with exists.")
-    about = case("N→1")
+        return missing("The answer is a text that begins with exists.", f"This is {told(answer)}.")
 
-    def found(choices: Mapping[str, str]) -> str:
-        text = about.text(about.choices("fixed", **choices))
+    def found(text: str) -> str:
         test = parse(text[: text.rindex("exists")] + answer, BOUNDS)
         if test.filter is not None or test.quantifier != "exists":
             raise LitmusError("a single exists is wanted, without filter")
-        return judge(test, limits=BOUNDS).verdict
+        return judge(test, limits=BOUNDS, states=False).verdict
 
-    sound: list[dict[str, str]] = [{}]
-    broken: list[tuple[str, dict[str, str]]] = []
-    for switch in about.switches:
-        if switch.kind == "access":
-            continue
-        for option in switch.names[1:]:
-            choices = {switch.name: option}
-            bad = [q for q in about.questions if about.judge(choices, q.name).verdict != "Never"]
-            broken += [(bad[0].words, choices)] if bad else []
-            sound += [] if bad else [choices]
-    if any(found(choices) != "Never" for choices in sound):
+    found(case("N→1").text("fixed"))  # whether it is a question at all
+    sound, broken = _judged()
+    if any(found(text) != "Never" for text in sound):
         return missing("It accuses a sound variant.", "A bad state is one that must never be.")
-    escaped = [words for words, choices in broken if found(choices) == "Never"]
+    escaped = [words for words, text in broken if found(text) == "Never"]
     if escaped:
         return missing(
             f"{len(broken) - len(escaped)} of {len(broken)} broken variants are caught.",
             f"Not yet asked: {escaped[0]}.",
+            points=POINTS["catch"] * (len(broken) - len(escaped)) // len(broken),
         )
     return passed(f"All {len(broken)} broken variants are caught, and no sound one is accused.")
+
+
+@cache
+def _judged() -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
+    """The variants that are sound, and those that are not, with what is wrong."""
+    about = case("N→1")
+    sound: list[str] = []
+    broken: list[tuple[str, str]] = []
+    for texts in _variants(about):
+        bad = [q for q, text in texts.items() if judge(text, states=False).verdict != "Never"]
+        text = next(iter(texts.values()))
+        if bad:
+            broken.append((about.question(bad[0]).words, text))
+        else:
+            sound.append(text)
+    return tuple(sound), tuple(broken)
+
+
+def _variants(about: Case) -> Iterator[dict[str, str]]:
+    """What may be done to a sound case: its texts by question."""
+    questions = [each.name for each in about.questions]
+    sound = {each: about.text("fixed", each) for each in questions}
+    yield sound
+    for switch in about.switches:
+        for option in switch.names[1:] if switch.kind != "access" else ():
+            yield {each: about.text({switch.name: option}, each) for each in questions}
+    # A store made too late: behind that of the type, which tells readers to look.
+    late = next(line for line in sound[questions[0]].splitlines() if "(*ptype, " in line)
+    for name in ("private", "func"):
+        line = next(each for each in sound[questions[0]].splitlines() if f"(*{name}, " in each)
+        yield {
+            each: text.replace(f"{line}\n", "").replace(f"{late}\n", f"{late}\n{line}\n")
+            for each, text in sound.items()
+        }
 
 
 def store_order(answer: Any) -> Outcome:
@@ -116,20 +159,29 @@ def store_order(answer: Any) -> Outcome:
     Outcome
         Passed when its verdicts are those that are expected.
     """
-    source = answer.get("model") if isinstance(answer, Mapping) else answer
+    parts = answer if isinstance(answer, Mapping) else {"model": answer, "without": []}
+    if wrong := keys(parts, ("model", "without")):
+        return missing("The answer is a model, or its text.", wrong)
+    source = parts["model"]
     if not isinstance(source, str):
-        return missing("The answer is a model, or its text.")
+        return missing("The answer is a model, or its text.", f"This is {told(source)}.")
     model = models.load(source if "\n" in source else f"{source}\n", "mine", limits=BOUNDS)
-    if isinstance(answer, Mapping) and answer.get("without"):
-        model = model.without(*(str(each) for each in answer["without"]))
+    if wrong := listed(parts["without"], [each.name for each in model.axioms]):
+        return missing("without is a list of axioms.", wrong)
+    model = model.without(*parts["without"])
     hints: list[str] = []
-    for words, text, expected in EXPECTED:
-        found = judge(program(text), model, limits=BOUNDS).verdict
-        if found != expected:
-            hints.append(f"{words}: {expected} is wanted, your model says {found}.")
+    wrong_groups: set[str] = set()
+    for each in EXPECTED:
+        found = judge(each.text, model, limits=BOUNDS, states=False).verdict
+        if found != each.verdict:
+            hints.append(f"{each.words}: {each.verdict} is wanted, your model says {found}.")
+            wrong_groups.add(each.group)
     if hints:
-        right = len(EXPECTED) - len(hints)
-        return missing(f"{right} of {len(EXPECTED)} tests are judged right.", hints[0])
+        return missing(
+            f"{len(EXPECTED) - len(hints)} of {len(EXPECTED)} tests are judged right.",
+            hints[0],
+            points=POINTS["store-order"] - len(wrong_groups),
+        )
     return passed(f"All {len(EXPECTED)} tests are judged right.")
 
 
@@ -148,22 +200,38 @@ def two_bits(answer: Any) -> Outcome:
     """
     given, mine = program(TWO_BITS), program(answer)
     if words := unlike(mine, given, ()):
-        return missing(f"That is another program: {words}.")
-    for start, first, second, both in ((1, 0, 3, 2), (9, 8, 11, 10), (0, 0, 2, 2), (3, 2, 3, 2)):
-        initial = {**mine.initial, "word": start}
-        for number, end in ((0, first), (1, second)):
-            if verdict(alone(mine, number), f"word={end}", given, "sc", initial) != "Always":
-                what = "clear bit 1" if number == 0 else "set bit 2"
-                return missing(f"By itself, P{number} does not {what} and leave the rest alone.")
-        for model in ("sc", "lkmm"):
-            if verdict(mine, f"word={both}", given, model, initial) != "Always":
-                return missing(
-                    f"Under {model} a change can still be lost.",
-                    "Two barriers do not help: nothing may come between a thread's load and its "
-                    "store.",
-                )
+        return missing(f"That is another program: {words}.", GIVEN)
+    if len(mine.threads) != len(given.threads):
+        return missing("Two threads are enough.", "Take the others out.")
+
+    def ends(what: Test, start: int, end: int, model: str = "sc") -> bool:
+        initial: dict[str, Value] = {**mine.initial, "word": start}
+        return verdict(what, f"word={end}", given, model, initial) == "Always"
+
+    for number, what in enumerate(("clear bit 1", "set bit 2")):
+        by_itself = alone(mine, number)
+        if not all(ends(by_itself, w, w | 2 if number else w & 14) for w in range(16)):
+            return missing(
+                f"By itself, P{number} does not {what} and leave the rest alone.",
+                "There are four bits in the word, and any of them may be set.",
+                points=number,
+            )
+    for first, second in ((0, 1), (1, 0)):
+        if not ends(after(mine, first, second), 1, 2):
+            return missing(
+                f"After P{first}, P{second} cannot do its work any more.",
+                "Is a lock kept that nobody gives back?",
+                points=2,
+            )
+    for points, model in ((2, "sc"), (3, "lkmm")):
+        if not all(ends(mine, word, word & 14 | 2, model) for word in (0, 1, 3, 9, 12)):
+            return missing(
+                f"Under {model} a change can still be lost.",
+                "Two barriers do not help: nothing may come between a thread's load and its store.",
+                points=points,
+            )
     if judge(asked(mine, "word=0", given), limits=BOUNDS).flags:
-        return missing("There is a data race.")
+        return missing("There is a data race.", "Every access wants a mark, or a lock.", points=3)
     return passed("Both changes arrive, in every order.")
 
 
@@ -183,13 +251,18 @@ def whole_fix(answer: Any) -> Outcome:
     """
     given, mine = program(WHOLE), program(answer)
     if words := unlike(mine, given, ()):
-        return missing(f"That is another program: {words}.")
+        return missing(f"That is another program: {words}.", GIVEN)
     if len(mine.threads) != len(given.threads):
-        return missing("Two threads are enough.")
+        return missing("Two threads are enough.", "Take the others out.")
     reading = {"READ_ONCE", "rcu_dereference", "smp_load_acquire", "rcu_read_lock", "barrier"}
     reading |= {"rcu_read_unlock", "smp_rmb", "smp_mb", "smp_read_barrier_depends"}
     if used := calls(mine.threads[1]) - reading:
-        return missing(f"A reader must be quick: it does without {', '.join(sorted(used))}.")
+        return missing(
+            f"A reader must be quick: it does without {', '.join(sorted(used))}.",
+            "It says that it is there, loads, and keeps its loads in order.",
+        )
+    if words := changed(mine.threads[1], ("t", "m", "c", "f", "p")):
+        return missing(words, "t, m, c, f and p tell what was seen; leave them so.")
     if not _reads(mine, given):
         return missing(
             "The reader does not do its work any more.",
@@ -197,16 +270,24 @@ def whole_fix(answer: Any) -> Outcome:
         )
     end = r"array=99 /\ ptype=0 /\ func=2 /\ private=2"
     if verdict(alone(mine, 0), end, given, "sc") != "Always":
-        return missing("The updater does not do its work any more: two probes, then B alone.")
+        return missing(
+            "The updater does not do its work any more: two probes, then B alone.",
+            "Everything that it stores now it should store still, in that order.",
+        )
     if strange := _order(mine, given):
-        return missing(strange)
+        return missing(strange, "Keep the stores of P0 in the order that they are in.")
     if left := _left(mine, given):
         what = "kind" if len(left) == 1 else "kinds"
-        return missing(f"{len(left)} {what} of bad ends are left.", left[0])
+        right = len(BAD) - len(left)
+        return missing(f"{len(left)} {what} of bad ends are left.", left[0], points=right)
     for model in ("lkmm", "alpha"):
         flags = judge(asked(mine, "array=0", given), model, limits=BOUNDS).flags
         if flags:
-            return missing(f"Under {model}: {', '.join(flags)}.")
+            return missing(
+                f"Under {model}: {', '.join(flags)}.",
+                "Every access wants a mark, and every section an end.",
+                points=len(BAD) - 1,
+            )
     return passed("No bad end is left, on any machine that Linux runs on.")
 
 
@@ -214,10 +295,15 @@ MACHINES: Final = ("sc", "lkmm", "alpha")
 BAD: Final = (
     ("the pointer from before is followed", r"1:t=1 /\ 1:m=old"),
     ("the array is read before it is filled", r"1:t=1 /\ 1:m=array /\ 1:c=0"),
-    ("the array is read after it was freed", r"1:t=1 /\ 1:c=99"),
+    ("the array is read after it was freed", "1:c=99"),
     ("A is called with B's data", r"1:t=0 /\ 1:f=1 /\ 1:p=2"),
     ("B is called with A's data", r"1:t=0 /\ 1:f=2 /\ 1:p=1"),
+    (
+        "the reader has found neither A, nor the array, nor B",
+        r"~((1:t=1 /\ 1:m=array /\ 1:c=1) \/ (1:t=0 /\ (1:f=1 /\ 1:p=1 \/ 1:f=2 /\ 1:p=2)))",
+    ),
 )
+"""Ends that must not be; the last one is everything that nobody has thought of."""
 
 
 def _left(mine: Test, given: Test) -> list[str]:
@@ -232,17 +318,20 @@ def _left(mine: Test, given: Test) -> list[str]:
 
 def _reads(mine: Test, given: Test) -> bool:
     """Whether the reader, alone, finds what is there; the values are none of the program's own."""
+    filled, func, private = numbers(mine.source, 3)
     first: dict[str, Value] = {
         "ptype": 1,
         "multi": "array",
-        "array": 5,
-        "func": 6,
-        "private": 8,
+        "array": filled,
+        "func": func,
+        "private": private,
         "old": 7,
     }
     reader = alone(mine, 1)
-    several = verdict(reader, r"1:t=1 /\ 1:m=array /\ 1:c=5", given, "sc", first)
-    single = verdict(reader, r"1:t=0 /\ 1:f=6 /\ 1:p=8", given, "sc", {**first, "ptype": 0})
+    end = rf"1:t=1 /\ 1:m=array /\ 1:c={filled}"
+    several = verdict(reader, end, given, "sc", first)
+    end = rf"1:t=0 /\ 1:f={func} /\ 1:p={private}"
+    single = verdict(reader, end, given, "sc", {**first, "ptype": 0})
     return (several, single) == ("Always", "Always")
 
 

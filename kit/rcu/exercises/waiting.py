@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
+from kit.errors import SimulationError
 from kit.rcu.exercises.functions import compiled
 from kit.rcu.exercises.outcome import missing, passed
+from kit.rcu.exercises.shapes import keys, listed
+from kit.rcu.exercises.unknown import begun
 from kit.rcu.judge import judge
 from kit.rcu.steps import (
     Machine,
+    Step,
     array,
     call,
     call_rcu,
@@ -25,6 +28,8 @@ from kit.rcu.steps import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from kit.rcu.exercises.outcome import Outcome
     from kit.rcu.steps.programs import Program, Steps
 
@@ -80,22 +85,29 @@ def flavours(answer: Any) -> Outcome:
     >>> flavours(dict.fromkeys(SECTIONS, [])).words
     '15 of 20 pairs are right.'
     """
-    if not isinstance(answer, Mapping) or set(answer) != set(SECTIONS):
-        return missing("The answer is a dict.", f"Its keys are {', '.join(SECTIONS)}.")
-    right = 0
+    if wrong := keys(answer, SECTIONS):
+        return missing("The answer is a dict.", wrong)
+    right = points = 0
+    strange: list[str] = []
     for section in SECTIONS:
         given = answer[section]
-        if not isinstance(given, list) or set(given) - set(WAITS):
-            return missing(f"{section}: a list is wanted, of {', '.join(WAITS)}.")
+        if wrong := listed(given, WAITS):
+            strange.append(f"{section}: {wrong}")
+            continue
+        here = 0
         for wait in WAITS:
             safe = judge(_pair(section, wait), states=False).verdict == "Never"
-            right += safe is (wait in given)
+            here += safe is (wait in given)
+        right += here
+        points += here == len(WAITS)
     every = len(SECTIONS) * len(WAITS)
     if right < every:
         return missing(
             f"{right} of {every} pairs are right.",
+            *strange[:1],
             "A grace period waits for the sections of its own flavour and its own domain. Who "
             "is in no section is waited for by nobody.",
+            points=points,
         )
     return passed("Each grace period waits for its own readers, and for no others.")
 
@@ -109,6 +121,10 @@ def _dispatch() -> Steps:
         yield call(*closure)
         i += 1
     yield read_unlock()
+
+
+WHOLE: Final = (("A", "a"), ("B", "b"))
+LEFT: Final = (("B", "b"),)
 
 
 def free_later(answer: Any) -> Outcome:
@@ -129,7 +145,7 @@ def free_later(answer: Any) -> Outcome:
 
     def updater() -> Steps:
         yield disconnecting("A")
-        yield from program()
+        yield from begun(program, "updater")
 
     def made(readers: int) -> Machine:
         return Machine(
@@ -140,13 +156,20 @@ def free_later(answer: Any) -> Outcome:
         )
 
     quiet = made(0)
+    while "updater" in quiet.enabled:
+        quiet.step("updater")
+    if [each.items for each in quiet.state.objects if each.status == "published"] != [LEFT]:
+        return missing(
+            "After it the marker should have one array, with B alone.",
+            "What is in marker when the updater is through? It goes on at once; only the free is "
+            "for later.",
+        )
     while quiet.enabled:
         quiet.step(quiet.enabled[0])
-    things = [(thing.items, thing.status) for thing in quiet.state.objects]
-    if ((("B", "b"),), "published") not in things:
-        return missing("After it the marker should have one array, with B alone.")
-    if ((("A", "a"), ("B", "b")), "freed") not in things:
-        return missing("The old array is never freed.")
+    if (WHOLE, "freed") not in [(each.items, each.status) for each in quiet.state.objects]:
+        return missing(
+            "The old array is never freed.", "What call_rcu is given is done later.", points=1
+        )
     for readers in (1, 2):
         found = made(readers).explore()
         if not found.safe:
@@ -155,11 +178,12 @@ def free_later(answer: Any) -> Outcome:
                 f"With {readers} reader{'s' * (readers > 1)}: {name}. {trace.bad.sentence}.",
                 "A grace period waits for those who are inside when it begins. Who can still come "
                 "in and find the old array?",
+                points=1 + readers,
             )
     return passed("The updater goes on at once, and the array goes when its last reader is gone.")
 
 
-def _section(name: str, number: int) -> Program:
+def _section(name: str, number: int, *, again: bool = False) -> Program:
     """A reader that says in a field of its own that it is inside, and in which section.
 
     A second section stays until all is over, if the updater has looked while the first one was
@@ -167,13 +191,13 @@ def _section(name: str, number: int) -> Program:
     """
 
     def program() -> Steps:
-        if number > 1:
+        if again:
             yield until(f"left {name}", number - 1)
         yield store(name, number)
         probes = yield load("marker")
         closure = yield load(probes[0])
         yield call(*closure)
-        if number > 1 and (yield load(f"seen {name}")) == number - 1:
+        if again and (yield load(f"seen {name}")) == number - 1:
             yield until("done", 1)
         yield store(name, 0)
         yield store(f"left {name}", number)
@@ -186,7 +210,15 @@ def _once(name: str) -> list[Program]:
 
 
 def _comes_back(name: str) -> list[Program]:
-    return [_section(name, 1), _section(name, 2)]
+    return [_section(name, 1), _section(name, 2, again=True)]
+
+
+def _has_been_there(name: str) -> list[Program]:
+    return [_section(name, 7)]
+
+
+def _stays_away(_: str) -> list[Program]:
+    return []
 
 
 def _watched(steps: Steps, names: tuple[str, ...]) -> Steps:
@@ -197,9 +229,12 @@ def _watched(steps: Steps, names: tuple[str, ...]) -> Steps:
             step = steps.send(told)
         except StopIteration:
             return
+        if not isinstance(step, Step):
+            raise SimulationError(f"synchronize yields {step!r:.60}, which is no step")
         if step.place not in names:
-            told = yield step
-            continue
+            raise SimulationError(
+                f"synchronize looks at {step.place}; it is given the fields of the readers"
+            )
         told = yield load(step.place)
         yield store(f"seen {step.place}", told)
         if step.kind != "load":
@@ -216,7 +251,7 @@ def _waiting(wait: Callable[..., Any], kinds: tuple[Kind, ...]) -> Machine:
         fresh = yield new(("B", "b"))
         yield store("marker", fresh)
         yield connected("B")
-        yield from _watched(wait(names), names)
+        yield from _watched(begun(wait, "synchronize", names), names)
         yield free(old)
         yield store("done", 1)
 
@@ -236,9 +271,13 @@ SITUATIONS: Final[tuple[tuple[str, tuple[Kind, ...]], ...]] = (
     ("one reader", (_once,)),
     ("two readers", (_once, _once)),
     ("a reader that comes back at once", (_comes_back,)),
-    ("one that comes back, and one that does not", (_comes_back, _once)),
     ("nobody", ()),
+    ("a reader that has been there before", (_has_been_there,)),
+    ("the third of five readers", (*(_stays_away,) * 2, _once, *(_stays_away,) * 2)),
+    ("the last of five readers", (*(_stays_away,) * 4, _once)),
+    ("one that comes back, and one that does not", (_comes_back, _once)),
 )
+"""Who is there; the last one has many times as many states as all others together."""
 
 
 def synchronize(answer: Any) -> Outcome:
@@ -257,6 +296,9 @@ def synchronize(answer: Any) -> Outcome:
     wait = compiled(answer, "synchronize", {"load": load, "until": until})
     hints: list[str] = []
     for words, kinds in SITUATIONS:
+        if hints and words == SITUATIONS[-1][0]:
+            hints.append(f"{words}: not tried yet.")
+            break
         found = _waiting(wait, kinds).explore()
         if not found.safe:
             name, trace = next(iter(found.bad.items()))
@@ -266,5 +308,7 @@ def synchronize(answer: Any) -> Outcome:
         more = () if not any("deadlock" in hint for hint in hints) else (
             "A reader that comes back has found the new array. Need it be waited for?",
         )  # fmt: skip
-        return missing(f"{right} of {len(SITUATIONS)} situations survived.", hints[0], *more)
+        return missing(
+            f"{right} of {len(SITUATIONS)} situations survived.", hints[0], *more, points=right
+        )
     return passed(f"All {len(SITUATIONS)} situations survived, in every interleaving.")

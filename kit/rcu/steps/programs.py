@@ -12,6 +12,9 @@ import inspect
 import linecache
 import sys
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from copy import copy
+from dataclasses import replace
+from types import CellType, FunctionType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kit.errors import KitError, SimulationError
@@ -278,6 +281,8 @@ class Node:
                     self,
                 )
             self.frames = self._where(generator, step)
+            if isinstance(step.value, FunctionType):
+                step = replace(step, value=_as_now(step.value))
             if step.kind in NOTES:
                 notes.append(step)
                 continue
@@ -311,6 +316,35 @@ class Node:
             )
             inner = inner.gi_yieldfrom
         return tuple(frames)
+
+
+def _as_now(function: FunctionType, depth: int = 0) -> FunctionType:
+    """The same function, with the variables around it as they are now.
+
+    A condition of `until` is asked again and again, and on every way from here. Meanwhile its
+    program has gone on along one of them, and the variables that it shares with the condition have
+    other values.
+    """
+    if not function.__closure__ or depth > 8:
+        return function
+    cells = []
+    for cell in function.__closure__:
+        try:
+            value = cell.cell_contents
+        except ValueError:  # not set yet: asking will fail, as it should
+            cells.append(CellType())
+            continue
+        if type(value) in (list, dict, set):
+            value = copy(value)
+        elif isinstance(value, FunctionType) and value is not function:
+            value = _as_now(value, depth + 1)
+        cells.append(CellType(value))
+    now = FunctionType(
+        function.__code__, function.__globals__, function.__name__, function.__defaults__,
+        tuple(cells),
+    )  # fmt: skip
+    now.__kwdefaults__ = function.__kwdefaults__
+    return now
 
 
 def _held(variables: Mapping[str, object]) -> Iterator[tuple[str, str]]:
