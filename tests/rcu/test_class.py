@@ -229,7 +229,7 @@ def test_a_check_that_falls_stops_nobody(
 
 
 def test_outputs_are_not_believed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Seen to fail when the status in the notebook's text was taken for the row's."""
+    """Seen to fail when what a notebook shows as passed was written down as passed."""
     claim = answered("wrong-data", ["reader"])
     claim["data"] |= check("wrong-data", RIGHT)._repr_mimebundle_() | {
         ANSWER: {"exercise": "wrong-data", "answer": ["reader"], "status": "passed", "points": 9}
@@ -298,7 +298,7 @@ def test_a_name_is_no_option_and_may_be_too_long(
 ) -> None:
     """What ``*.ipynb`` stands for is chosen by students.
 
-    Seen to fail with "unrecognized arguments", and with OSError: File name too long.
+    Seen to fail when argparse took a name for ``--jobs``, and with OSError: File name too long.
     """
     monkeypatch.chdir(tmp_path)
     names = ["--csv.ipynb", "--jobs=0.ipynb", "--student-copy=x.ipynb", "-h.ipynb", "-1.ipynb"]
@@ -557,7 +557,7 @@ def _as_code(name: str) -> str:
 def test_an_answer_that_is_left_is_found(name: str) -> None:
     """Every exercise's answer, not marked.
 
-    Seen to fail when only dicts and lists were read, and functions and texts passed by.
+    Seen to fail when functions were not read.
     """
     with pytest.raises(RefusedError, match=f"{name}: an answer that passes is left"):
         student_copy(cells(_as_code(name)))

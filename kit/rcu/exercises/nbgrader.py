@@ -53,9 +53,9 @@ def credit(exercise: str, points: float = 1, answer: Any = None) -> float:
 
     Examples
     --------
-    >>> credit("x86", 2, {})
+    >>> credit("x86", 2, {"two bit-fields in one word": ...})
     Traceback (most recent call last):
-    AssertionError: x86: not yet. The answer is a dict with True or False for each of the bugs.
+    AssertionError: x86: open. There is no answer.
     """
     if exercise not in TASKS:
         raise LitmusError(f"there is no exercise {exercise!r}; there are {', '.join(TASKS)}")
