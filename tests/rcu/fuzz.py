@@ -129,7 +129,7 @@ class _Thread:
         self.lines.append(
             self.pick(
                 ("synchronize_srcu(s);", "synchronize_rcu();", "smp_mb__after_srcu_read_unlock();")
-            )  # fmt: skip
+            )
         )
 
     def locked(self, depth: int) -> None:
@@ -167,7 +167,7 @@ class _Thread:
 
 def generate(seed: int) -> str:
     """A litmus test, the same one for the same seed."""
-    rng = Random(seed)  # noqa: S311 - nothing secret
+    rng = Random(seed)
     count = 2 if rng.random() < 0.8 else 3
     length = 3 if count == 2 else 2
     parameters = "int *x, int *y, int *q, spinlock_t *l, struct srcu_struct *s"

@@ -42,9 +42,9 @@ def _state(pairs: list[tuple[str, str]]) -> State:
     out: list[tuple[str, str]] = []
     for name, value in sorted(pairs):
         if re.fullmatch(r"S\d+|thin-air:.*", value):
-            value = symbols.setdefault(value, f"thin{len(symbols)}")  # noqa: PLW2901
+            value = symbols.setdefault(value, f"thin{len(symbols)}")
         elif value.startswith("0x"):
-            value = str(int(value, 16))  # noqa: PLW2901
+            value = str(int(value, 16))
         out.append((name, value.lstrip("&")))
     return tuple(out)
 
