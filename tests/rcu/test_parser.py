@@ -211,7 +211,8 @@ def test_what_is_not_understood_is_refused_by_its_name(program: str, name: str) 
     [
         ("r += 2;", 7), ("r -= 2;", 3), ("r *= 2;", 10), ("r /= 2;", 2), ("r %= 2;", 1),
         ("r &= 4;", 4), ("r |= 2;", 7), ("r ^= 1;", 4), ("r <<= 1;", 10), ("r >>= 1;", 2),
-        ("r++;", 6), ("r--;", 4), ("++r;", 6), ("--r;", 4), ("r = 1; r += r;", 2), ("r *= 1 + 1;", 10),
+        ("r++;", 6), ("r--;", 4), ("++r;", 6), ("--r;", 4), ("r = 1; r += r;", 2),
+        ("r *= 1 + 1;", 10),
     ],
 )  # fmt: skip
 def test_updates_read_and_write(statement: str, value: int) -> None:
