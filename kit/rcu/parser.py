@@ -25,6 +25,7 @@ from kit.rcu.syntax import (
     Declare,
     Deref,
     Evaluate,
+    Expr,
     If,
     Name,
     Statement,
@@ -224,7 +225,7 @@ class _Parser(Propositions, Expressions):
 
     def _no_type(self, word: Token) -> None:
         """Complain of a word before a name that is meant as a type."""
-        if self.peek.kind == "name" or self.peek.text == "*":
+        if self.peek.kind == "name" or self.peek.text in ("*", "("):
             self.refuse(word, type_refusal(word.text))
 
     def _initial_value(self) -> Value:
@@ -328,15 +329,13 @@ class _Parser(Propositions, Expressions):
             self.expect(",")
 
     def _simple(self, first: Token) -> Statement:
+        before = self.take() if first.text in ("++", "--") else None
         left = self.expression()
         if isinstance(left, Name):
             self._no_type(first)
-        op = self.peek
+        op = before or self.peek
         if op.text == "=" or op.text in UPDATES:
-            self.take()
-            value = Const(1, op.at) if op.text in ("++", "--") else self.expression()
-            if op.text != "=":
-                value = Binary(UPDATES[op.text], left, value, op.at)
+            value = self._assigned(first, left, op, written=before is not None)
             end = self.expect(";").at
             if isinstance(left, Deref):
                 return Store(left.address, value, first.at, end)
@@ -344,10 +343,19 @@ class _Parser(Propositions, Expressions):
                 self.registers.add(left.name)
                 return Assign(left.name, value, first.at, end)
             self.refuse(first, "only registers and *location can be assigned to")
-        if self.peek.text in ("+", "-", "*", "/"):
-            self.refuse(self.peek, "write the assignment out: r0 = r0 + 1")
         end = self.expect(";").at
         return Evaluate(left, first.at, end)
+
+    def _assigned(self, first: Token, left: Expr, op: Token, *, written: bool) -> Expr:
+        """The right side of an assignment; that of ``r += 1`` is ``r + 1``."""
+        if not written:
+            self.take()
+        if op.text not in ("++", "--"):
+            value = self.expression()
+            return value if op.text == "=" else Binary(UPDATES[op.text], left, value, op.at)
+        if first.text == "*":
+            self.refuse(op, f"{op.text} binds closer than *: write (*x){op.text}, or *x = *x + 1")
+        return Binary(UPDATES[op.text], left, Const(1, op.at), op.at)
 
     @contextmanager
     def deeper(self) -> Iterator[None]:

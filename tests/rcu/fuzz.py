@@ -129,7 +129,7 @@ class _Thread:
         self.lines.append(
             self.pick(
                 ("synchronize_srcu(s);", "synchronize_rcu();", "smp_mb__after_srcu_read_unlock();")
-            )  # fmt: skip
+            )
         )
 
     def locked(self, depth: int) -> None:

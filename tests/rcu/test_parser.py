@@ -167,6 +167,8 @@ def test_expressions_are_those_of_c(expression: str, value: int) -> None:
     [
         ("atomic_int *x) {", "atomic_int: C11 atomics"),
         ("_Atomic int *x) {", "_Atomic: C11 atomics"),
+        ("_Atomic(int) *x) {", "_Atomic: C11 atomics"),
+        ("int *x) { *x++;", "++ binds closer than *"),
         ("int *x) { int a = atomic_load_explicit(x, memory_order_acquire);", "C11 atomics"),
         ("int *x) { atomic_store(x, 1);", "atomic_store(): C11 atomics"),
         ("int *x) { int a; atomic_compare_exchange_strong(x, &a, 1);", "C11 atomics"),
@@ -209,7 +211,8 @@ def test_what_is_not_understood_is_refused_by_its_name(program: str, name: str) 
     [
         ("r += 2;", 7), ("r -= 2;", 3), ("r *= 2;", 10), ("r /= 2;", 2), ("r %= 2;", 1),
         ("r &= 4;", 4), ("r |= 2;", 7), ("r ^= 1;", 4), ("r <<= 1;", 10), ("r >>= 1;", 2),
-        ("r++;", 6), ("r--;", 4), ("r = 1; r += r;", 2), ("r *= 1 + 1;", 10),
+        ("r++;", 6), ("r--;", 4), ("++r;", 6), ("--r;", 4), ("r = 1; r += r;", 2),
+        ("r *= 1 + 1;", 10),
     ],
 )  # fmt: skip
 def test_updates_read_and_write(statement: str, value: int) -> None:
@@ -217,8 +220,9 @@ def test_updates_read_and_write(statement: str, value: int) -> None:
     assert rcu.judge(test).verdict == "Always"
 
 
-def test_an_update_of_a_location_is_two_plain_accesses() -> None:
-    test = rcu.parse("C t {} P0(int *x) { *x += 1; } P1(int *x) { *x += 1; } exists (x=1)")
+@pytest.mark.parametrize("update", ["*x += 1;", "(*x)++;", "++*x;"])
+def test_an_update_of_a_location_is_two_plain_accesses(update: str) -> None:
+    test = rcu.parse(f"C t {{}} P0(int *x) {{ {update} }} P1(int *x) {{ *x += 1; }} exists (x=1)")
     verdict = rcu.judge(test)
     assert (verdict.verdict, verdict.flags) == ("Sometimes", ("data-race",))
     assert list(verdict.states) == [(1,), (2,)]

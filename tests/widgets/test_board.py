@@ -13,7 +13,7 @@ import pytest
 from kit import rcu
 from kit.errors import LitmusError
 from kit.widgets.board import Board
-from kit.widgets.board_view import View, describe
+from kit.widgets.board_view import View, _answer, describe
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -165,3 +165,24 @@ def test_below_the_board_the_standard_library_is_enough() -> None:
         [sys.executable, "-S", "-c", program], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "Sometimes\n", "")
+
+
+@pytest.mark.parametrize(
+    ("program", "reason"),
+    [
+        ("P0(spinlock_t *l, int *x) { spin_lock(l); spin_lock(l); }", "deadlock: P0 waits"),
+        (
+            "P0(int *x, int *y) { *y = *x; } P1(int *x, int *y) { *x = *y; }",
+            "out of thin air: it depends",
+        ),
+    ],
+)
+def test_what_is_neither_is_not_said_to_be_allowed(program: str, reason: str) -> None:
+    """Seen to fail when everything that is not Never is drawn as an execution that ends so."""
+    verdict = rcu.judge(f"C n {{}} {program} exists (x=7)", "lkmm")
+    which, models = rcu.case("1→2"), (rcu.models.get("lkmm"),)
+    view = View(which, which, which.choices("posted"), models, "stale", "lkmm")
+    answer = _answer(view, verdict)
+    assert reason in answer["head"]
+    assert "gives no answer" in answer["head"]
+    assert not answer["picture"]
