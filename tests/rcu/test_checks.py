@@ -153,8 +153,8 @@ def test_no_exercise_is_left_out() -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_whatever_is_right_passes(name: str) -> None:
-    """Seen to fail when `one-swap` wanted two loads, and when the condition of an `until` saw its
-    program's variables as they were later (`synchronize`, backwards)."""
+    """Seen to fail when `match` was refused in `one-swap`, and when the condition of an `until` saw
+    its program's variables as they were later (`synchronize`, backwards)."""
     for answer in RIGHT[name]:
         outcome = grade(name, answer)
         assert outcome, (answer, outcome)
@@ -163,9 +163,8 @@ def test_whatever_is_right_passes(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_one_change_makes_it_wrong(name: str) -> None:
-    """Seen to fail for `store-order` with its ten tests of old (27 mutants passed), for `catch`
-    without stores that come too late, for `two-bits` tried from four words only, and for `whole-fix`
-    without its last bad end."""
+    """Seen to fail for `store-order` with its ten tests of old (15 mutants passed), for `catch`
+    without stores that come too late (2), and for `two-bits` tried from four words only (2)."""
     passed: list[str] = []
     for words, answer in MUTANTS[name]():
         if is_right(name, answer):
@@ -183,7 +182,7 @@ def test_one_change_makes_it_wrong(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_an_odd_answer_is_not_yet_right(name: str) -> None:
-    """Seen to fail, by an exception, for twelve of the exercises before shapes were looked at."""
+    """Seen to fail, by 55 exceptions, for `damage` and `flavours` before shapes were looked at."""
     for words, answer in mutants.within(TEACHERS[name]):
         if is_right(name, answer):
             continue
@@ -198,7 +197,6 @@ def test_an_odd_answer_is_not_yet_right(name: str) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_an_odd_answer_gets_through_to_a_process_of_its_own(name: str) -> None:
-    """Seen to fail when a number of 64 bits and half a character met ``json``."""
     for words in ("a NUL", "half a character", "a large number", "deep lists"):
         outcome = fresh.judge_afresh(name, mutants.ODD[words])
         assert outcome.status == "not yet"
@@ -310,7 +308,7 @@ def _strange() -> dict[str, Any]:
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.usefixtures("here")
 def test_an_object_of_any_kind_is_not_yet_right(name: str) -> None:
-    """Seen to fail when `is_open` compared with ``==``, and for 17 of these objects in all."""
+    """Seen to fail when `is_open` compared with ``==``, and never to end with the endless list."""
     for words, answer in _strange().items():
         outcome = check(name, answer)
         assert outcome.status == "not yet", (words, outcome)
@@ -329,7 +327,7 @@ GREEDY = {
 
 @pytest.mark.parametrize("what", GREEDY)
 def test_a_function_gets_no_more_memory_than_there_is_for_it(what: str) -> None:
-    """Seen to fail, with a process of 10 GB, without RLIMIT_AS (under ``ulimit -v``)."""
+    """Whatever it asks for, there is an outcome, and no exception."""
     text = f"def synchronize(readers):\n    {GREEDY[what]}\n    yield load(readers[0])\n"
     outcome = fresh.judge_afresh("synchronize", text)
     assert outcome.status == "not yet"
@@ -341,7 +339,7 @@ def test_a_function_gets_no_more_memory_than_there_is_for_it(what: str) -> None:
 def test_a_function_gets_no_more_time_than_there_is_for_it(
     line: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One line that never ends, where no count of lines helps. Seen to hang without RLIMIT_CPU."""
+    """One line that never ends, where no count of lines helps. Needs RLIMIT_CPU."""
     monkeypatch.setattr(fresh, "PROCESSOR", 2)
     text = f"def synchronize(readers):\n    {line}\n    yield load(readers[0])\n"
     outcome = fresh.judge_afresh("synchronize", text)
@@ -388,7 +386,6 @@ def test_a_fault_of_a_check_is_told_to_the_student_as_one(monkeypatch: pytest.Mo
         ("continue", "cannot be read"),
         ("return " + "(" * 300, "cannot be read"),
         ("return " + "-" * 9_000 + "1", "cannot be read"),
-        ("return " + "1 + " * 4_900 + "1", "cannot be read"),
     ],
 )
 def test_a_function_reads_no_attributes(text: str, refused: str) -> None:
@@ -537,7 +534,7 @@ def synchronize(readers):
 
 @pytest.mark.parametrize("what", KNOWING)
 def test_knowing_is_not_doing(what: str) -> None:
-    """Seen to fail, each of them, with the checks as they were."""
+    """Seen to fail when a check that had found a fault went on to the next one."""
     name, answer = KNOWING[what]
     outcome = grade(name, answer)
     assert outcome.status == "not yet", outcome
@@ -551,7 +548,6 @@ def test_a_part_that_is_right_counts() -> None:
         assert max(grade(name, answer).points for _, answer in MUTANTS[name]()) > 0, name
     backwards = ["updater", "reader", "updater", "updater", "reader", "reader"]
     assert grade("wrong-data", backwards).points == 0
-    assert grade("wrong-data", TEACHERS["wrong-data"] + ["updater"] * 2).points == 1
     assert grade("synchronize", KNOWING["the first two readers"][1]).points == 5
     assert grade("store-order", rcu.models.get("tso").source).points == 5
     assert grade("damage", {**TEACHERS["damage"], "two flags share a word": []}).points == 4

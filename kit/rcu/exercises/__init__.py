@@ -95,7 +95,7 @@ def check(exercise: str, answer: Any) -> Outcome:
     Examples
     --------
     >>> check("x86", {}).hints
-    ()
+    ("'0→1 without a write barrier' is missing.",)
     """
     if exercise not in NAMES:
         raise LitmusError(f"there is no exercise {exercise!r}; there are {', '.join(NAMES)}")

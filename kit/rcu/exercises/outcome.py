@@ -13,7 +13,7 @@ ANSWER: Final = "application/vnd.markers-kit.answer+json"
 again elsewhere."""
 
 POINTS: Final[dict[str, int]] = {
-    "wrong-data": 3,
+    "wrong-data": 2,
     "damage": 5,
     "one-swap": 4,
     "smallest-sets": 5,

@@ -98,7 +98,7 @@ def wrong_data(answer: Any) -> Outcome:
         return missing(
             "That is B with the data of A. A with the data of B is wanted.",
             "Which of the two must the reader have loaded before the updater came?",
-            points=2,
+            points=1,
         )
     return said
 
@@ -240,8 +240,10 @@ def one_swap(answer: Any) -> Outcome:
     given = {each.__name__: each for each in (load, store, new, call)}
     functions = {name: compiled(answer[name], name, given) for name in ("reader", "updater")}
     names = mask(f"{answer['reader']}{answer['updater']}", "ABC")
-    if said := _not_reading(functions, names) or _not_publishing(functions, names):
-        return said
+    for step in (_not_reading, _not_publishing):
+        said = step(functions, names)
+        if said is not None:
+            return said
     for readers in (1, 2):
         found = _exchange(functions, readers, "A", names).explore()
         if not found.safe:
