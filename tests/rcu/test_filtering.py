@@ -68,8 +68,8 @@ def test_the_same_candidates_come_in_the_same_order(
         deadline = Deadline(BOUNDS, test.name)
         try:
             every = Enumeration(test, coherent, atomic, deadline)
-            if sum(map(len, every.ways)) > 80:
-                continue
+            if sum(map(len, every.ways)) > 80 or every.circles is not None:
+                continue  # values out of thin air are not filtered
             slowly = everything(test, coherent, atomic, every.ways, deadline)
             wanted = [told(*each) for each in islice(slowly, BOUNDS.candidates)]
         except LitmusError:
