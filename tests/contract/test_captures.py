@@ -11,7 +11,7 @@ import pytest
 
 import kit
 from kit.errors import CaptureError
-from kit.probes import capture_file, capture_reading
+from kit.probes import capture_file, capture_reading, sealing
 from kit.probes.capture_file import PAGE, PIECE, THREAD
 from tests.contract import killing
 from tests.contract.test_recorded_values import FITS, MISFITS
@@ -728,10 +728,12 @@ def recorded(unique, prefix, path):
 
 
 @pytest.fixture
-def unsealed(unique, prefix, path):
-    """The same one, as a kill would leave it."""
-    events = record(unique, prefix, path.with_name("running.kit"))
-    path.write_bytes(events.path.read_bytes())
+def unsealed(unique, prefix, path, monkeypatch):
+    """The same one, as a kill would leave it before anything was sealed."""
+    with monkeypatch.context() as meanwhile:
+        meanwhile.setattr(sealing, "seal", lambda *_, **__: 0)
+        events = record(unique, prefix, path.with_name("running.kit"))
+        path.write_bytes(events.path.read_bytes())
     events.stop()
     return path
 

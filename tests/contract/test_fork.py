@@ -641,7 +641,7 @@ print("done")
 """
 
 
-def test_rule_34_a_frame_is_not_cut_in_half():
+def test_rule_34_a_frame_is_not_cut_in_half(frames):
     """Arrow has locks of its own: a child would wait for one that another thread held.
 
     Seen to fail when the fork does not wait.
