@@ -42,7 +42,8 @@ def nothing_runs(every: Enumeration) -> str:
     stuck = [number for number, ways in enumerate(every.ways) if not ways]
     locking = [thread.number for thread in test.threads if _locks(thread.body)]
     waiting = [number for number in stuck if number in locking]
-    if waiting or (not stuck and not every.made and locking):
+    possible = not stuck and every.are_there_any()
+    if waiting or (not stuck and not possible and locking):
         who = _listed(waiting or locking)
         wait = "waits" if len(waiting or locking) == 1 else "wait"
         return f"{DEADLOCK}{who} {wait} for a lock that nobody gives back"
@@ -51,7 +52,7 @@ def nothing_runs(every: Enumeration) -> str:
             f"no execution: {_listed(stuck)} cannot get to the end without a division by zero, a "
             f"number followed as an address, or a place beyond an array"
         )
-    if every.made and test.filter is not None:
+    if possible and test.filter is not None:
         return "no execution passes the filter"
     for thread in test.threads:
         if all(_waits_for_itself(way) for way in every.ways[thread.number]):

@@ -204,9 +204,8 @@ class Enumeration:
             if candidate.positive is positive or candidate.open:
                 yield candidate
 
-    @property
-    def made(self) -> bool:
-        """Whether there are any candidates, those that the test filters out included."""
+    def are_there_any(self) -> bool:
+        """Whether there are candidates, those that the test filters out included; looks for one."""
         return next(self._walk((), filtered=False), None) is not None
 
     def _walk(self, asked: tuple[Demand, ...], *, filtered: bool = True) -> Iterator[Candidate]:

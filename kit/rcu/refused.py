@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Final, TypeAlias
 
 __all__ = ["STATEMENTS", "refusal", "type_refusal"]
+
+_Table: TypeAlias = "tuple[tuple[re.Pattern[str], str], ...]"
 
 STATEMENTS: Final = {
     "while": "loops are not part of litmus tests; unroll it",
@@ -114,10 +116,7 @@ def refusal(name: str) -> str:
     >>> refusal("READ_TWICE")
     'READ_TWICE() is not a primitive that this dialect knows'
     """
-    for pattern, words in CALLS:
-        if pattern.fullmatch(name):
-            return f"{name[:60]}(): {words}"
-    return f"{name[:60]}() is not a primitive that this dialect knows"
+    return _said(name, f"{name[:60]}()", CALLS, "a primitive")
 
 
 def type_refusal(name: str) -> str:
@@ -140,7 +139,11 @@ def type_refusal(name: str) -> str:
     >>> type_refusal("foo_t")
     'foo_t is not a type that this dialect knows'
     """
-    for pattern, words in TYPES:
+    return _said(name, name[:60], TYPES, "a type")
+
+
+def _said(name: str, shown: str, table: _Table, what: str) -> str:
+    for pattern, words in table:
         if pattern.fullmatch(name):
-            return f"{name[:60]}: {words}"
-    return f"{name[:60]} is not a type that this dialect knows"
+            return f"{shown}: {words}"
+    return f"{shown} is not {what} that this dialect knows"

@@ -10,6 +10,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -648,7 +649,7 @@ def test_credit_is_what_nbgrader_reads() -> None:
 
 
 def test_a_part_is_worth_a_part(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nbgrader, "worth", lambda said: (3, 4))
+    monkeypatch.setattr(nbgrader, "judge_afresh", lambda *_: SimpleNamespace(points=3, of=4))
     assert nbgrader.credit("wrong-data", 2, ["reader"]) == 1.5
 
 

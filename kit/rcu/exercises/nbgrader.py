@@ -11,7 +11,6 @@ from typing import Any, Final
 
 from kit.errors import LitmusError
 from kit.rcu.exercises.answers import is_open, taken_down
-from kit.rcu.exercises.classroom.batch import worth
 from kit.rcu.exercises.classroom.notebooks import CHECKED, source
 from kit.rcu.exercises.fresh import judge_afresh
 from kit.rcu.exercises.grading import TASKS
@@ -65,11 +64,10 @@ def credit(exercise: str, points: float = 1, answer: Any = None) -> float:
     if is_open(answer):
         raise AssertionError(f"{exercise}: open. There is no answer.")
     said = judge_afresh(exercise, taken_down(answer))
-    reached, most = worth(said)
-    if reached <= 0:
+    if said.points <= 0:
         hints = "".join(f"\n  {hint}" for hint in said.hints)
         raise AssertionError(f"{exercise}: {said.status}. {said.words}{hints}")
-    return min(reached / most, 1) * float(points)
+    return min(said.points / said.of, 1) * float(points)
 
 
 def assignment(document: dict[str, Any], points: float = 1) -> dict[str, Any]:

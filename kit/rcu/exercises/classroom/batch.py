@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator, Sequence
     from concurrent.futures import Future
 
-__all__ = ["COLUMNS", "NAMED", "Naming", "Row", "found", "judged", "worth"]
+__all__ = ["COLUMNS", "NAMED", "Naming", "Row", "found", "judged"]
 
 COLUMNS: Final = (
     "student", "exercise", "status", "points", "attempts", "out_of", "receipt", "file", "words",
@@ -221,8 +221,8 @@ def _asked(paths: Sequence[Path], named: Naming) -> Iterator[_Work]:
             words = "no exercise in it: was it saved with its outputs?"
             yield _Work(Row(student, "", "no answers", 0, file=str(path), words=words))
         for name in names:
-            reached, most = worth(Outcome(name, "open", ""))
-            row = Row(student, name, "open", reached, 0, most, "none", str(path))
+            most = Outcome(name, "open", "").of
+            row = Row(student, name, "open", 0, 0, most, "none", str(path))
             yield _one(row, content)
 
 
@@ -266,31 +266,8 @@ def _judge(row: Row, answer: Any) -> Row:
         said = judge_afresh(row.exercise, answer)
         if said.status in MARKS:
             words = " ".join([said.words, *said.hints])
-            points, most = worth(said)
-            return replace(row, status=said.status, points=points, out_of=most, words=words)
+            return replace(row, status=said.status, points=said.points, out_of=said.of, words=words)
         words = f"the check said {said.status!r}"
     except Exception as error:  # noqa: BLE001 - whatever it is, the others are still to be judged
         words = f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[-1]}"
     return replace(row, status="not judged", points=None, words=words)
-
-
-def worth(said: Outcome) -> tuple[int, int]:
-    """What an outcome is worth.
-
-    Parameters
-    ----------
-    said : Outcome
-        Of a check.
-
-    Returns
-    -------
-    tuple of int
-        The points, and how many there can be.
-
-    Examples
-    --------
-    >>> reached, most = worth(Outcome("x86", "passed", "All right."))
-    >>> 0 <= reached <= most
-    True
-    """
-    return said.points, said.of
