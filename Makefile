@@ -49,7 +49,7 @@ pytest: $(VENV)/dev.stamp  ## the tests alone: kit's examples, tests/, notebooks
 
 reference: $(VENV)/dev.stamp  ## the tests of the markers and their contract once more, on the dispatcher in Python
 	@echo "KIT_DISPATCH=python, where the tests above had $$($(BIN)/python -c 'import kit; print(kit.dispatcher)')"
-	@KIT_DISPATCH=python $(BIN)/python -m pytest -q tests/markers tests/contract $(ARGS) || { status=$$?; test $$status = 5 || exit $$status; }
+	@KIT_DISPATCH=python $(BIN)/python -m pytest -q tests/core tests/contract $(ARGS) || { status=$$?; test $$status = 5 || exit $$status; }
 
 # In Python without `locals`: CPython keeps something of each of those threads, see docs/contract.md, rule 28.
 TORTURE = $(BIN)/python -m kit.torture --everything $(or $(ARGS),--seconds 150)

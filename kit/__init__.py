@@ -10,23 +10,7 @@ is imported when it is first used.
 
 from __future__ import annotations
 
-from kit.errors import (
-    AlreadyConnectedError,
-    CaptureError,
-    ConditionError,
-    FormatError,
-    FormatMismatchError,
-    FormatMismatchWarning,
-    FrameError,
-    KitError,
-    KitWarning,
-    MisfitWarning,
-    NotConnectedError,
-    UnmatchedPatternWarning,
-    UnnamedProbeWarning,
-    WouldDeadlockError,
-)
-from kit.markers import (
+from kit.core import (
     Connection,
     Format,
     Label,
@@ -44,9 +28,25 @@ from kit.markers import (
     span,
     synchronize,
 )
-from kit.markers.choice import dispatcher
-from kit.markers.importing import import_room
-from kit.markers.registry import registry
+from kit.core._publication.fork import import_room
+from kit.core._registry import registry
+from kit.core._runtime import dispatcher
+from kit.errors import (
+    AlreadyConnectedError,
+    CaptureError,
+    ConditionError,
+    FormatError,
+    FormatMismatchError,
+    FormatMismatchWarning,
+    FrameError,
+    KitError,
+    KitWarning,
+    MisfitWarning,
+    NotConnectedError,
+    UnmatchedPatternWarning,
+    UnnamedProbeWarning,
+    WouldDeadlockError,
+)
 
 # A type checker takes this name for true. It is not imported from `typing`, which takes as long to
 # import as all that firing a marker needs; the same line stands in each module that this one loads.
@@ -55,8 +55,8 @@ if TYPE_CHECKING:
     from typing import Any, Final
 
     from kit import analysis, demo, frames, plots, probes, rcu, testing, widgets
+    from kit.core import markers
     from kit.frames import open
-    from kit.markers import markers
     from kit.probes import aggregate, record
     from kit.probes.budgets import budget
     from kit.probes.context import context

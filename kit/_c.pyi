@@ -3,8 +3,8 @@ from collections.abc import Callable
 from mmap import mmap
 from typing import Any, Self, TypeAlias, TypeVar
 
-from kit.markers.connection import Connection
-from kit.markers.protocols import Observer
+from kit.core._connection import Connection
+from kit.core.typing import Observer
 
 _Kind = TypeVar("_Kind", bound=type[Any])
 

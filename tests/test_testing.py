@@ -9,7 +9,7 @@ import pytest
 
 import kit
 import kit.testing
-from kit.markers.mode import mode
+from kit.core._runtime import mode
 from kit.testing import Event, Events, capture, isolated, strict
 
 ROOT = Path(__file__).parents[1]

@@ -2,8 +2,9 @@
 
 import pytest
 
-from kit.markers import grace, updates
-from kit.markers.connection import Connection
+from kit.core._connection import Connection
+from kit.core._publication import grace
+from kit.core._publication import updater as updates
 from kit.torture import __main__ as command
 from kit.torture import churn
 

@@ -10,8 +10,8 @@ import time
 import pytest
 
 import kit
-from kit.markers import grace
-from kit.markers.connection import Connection
+from kit.core._connection import Connection
+from kit.core._publication import grace
 from kit.probes import recorder as recorders
 from kit.torture import __main__ as command
 from kit.torture import everything as module

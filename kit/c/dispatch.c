@@ -1,4 +1,4 @@
-/* The dispatch: kit/markers/python_dispatch.py step by step, where every nanosecond counts.
+/* The dispatch: kit/core/_dispatch/python.py step by step, where every nanosecond counts.
  *
  * What happens at a site, in order:
  *
@@ -10,7 +10,7 @@
  * 5. Leave.  From here on an updater need not wait for this thread.
  *
  * No lock is taken.  What ordinary dispatches do not need (keywords, errors) is done in Python, by
- * kit.markers.accounting.
+ * kit.core._dispatch.accounting.
  */
 #include "gate.h"
 
@@ -47,7 +47,7 @@ kit_call_tuple(Call *call)
 }
 
 /* Whether a function had begun when the exception that is set came out of its call: begun() of
- * kit.markers.accounting, for a caller that has no frame.  No memory is asked for. */
+ * kit.core._dispatch.accounting, for a caller that has no frame.  No memory is asked for. */
 static COLD bool
 begun(PyObject *callable)
 {

@@ -2,7 +2,7 @@
  *
  * The words are those of the contract: a site fires a marker; a dispatch reads one published probe
  * array and calls what is in it; a reader is a thread inside a dispatch; an updater publishes, and
- * waits for a grace period.  kit/markers/python_dispatch.py is the same in Python, and the place to
+ * waits for a grace period.  kit/core/_dispatch/python.py is the same in Python, and the place to
  * learn how it works; this is the place where it is fast.
  */
 #ifndef KIT_H

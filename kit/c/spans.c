@@ -502,7 +502,7 @@ timing_reduce(Timing *self, PyObject *Py_UNUSED(none))
     Py_ssize_t named = self->kwnames == NULL ? 0 : PyTuple_GET_SIZE(self->kwnames);
     Py_ssize_t nargs = self->count - named;
     PyObject *found = NULL;
-    PyObject *module = PyImport_ImportModule("kit.markers.copying");
+    PyObject *module = PyImport_ImportModule("kit.core._span");
     PyObject *passage = module == NULL ? NULL : PyObject_GetAttrString(module, "passage");
     PyObject *args = passage == NULL ? NULL : PyTuple_New(nargs);
     PyObject *kwargs = args == NULL ? NULL : PyDict_New();

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from kit.core._publication.fork import undivided
 from kit.frames.schema import FIELD_KINDS, Kind
 from kit.frames.values import column, convert
-from kit.markers.undivided import undivided
 
 if TYPE_CHECKING:
     from kit.probes.aggregates import Table

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from kit.core._format import Format
     from kit.frames.schema import Kind
-    from kit.markers.format import Format
     from kit.probes.capture import ThreadEvents
     from kit.probes.native import BlockRows as ThreadRows
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import pandas as pd
 
+from kit.core._publication.fork import undivided
 from kit.errors import NotConnectedError
 from kit.frames.attributes import capture_attrs, per_marker
 from kit.frames.layout import layout
@@ -22,16 +23,15 @@ from kit.frames.rows import pull
 from kit.frames.schema import ACTIONS, CATEGORIES, FRAMES, KINDS_OF, Column, FrameKind, check
 from kit.frames.text import escape, name_text
 from kit.frames.values import categorical, column, convert, smallest
-from kit.markers.undivided import undivided
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from numpy.typing import NDArray
 
+    from kit.core._format import Format
     from kit.frames.layout import Layout
     from kit.frames.rows import Counts
-    from kit.markers.format import Format
     from kit.probes.capture import Capture
 
 __all__ = [

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kit.core._format import column_names
 from kit.errors import FrameError
 from kit.frames.schema import FIELD_KINDS, Column, Dur, Kind, context_kinds, event_columns
-from kit.markers.format import column_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from kit.markers.format import Format
+    from kit.core._format import Format
 
 __all__ = ["Layout", "MarkerLayout", "Payload", "layout"]
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from kit.core._format import column_names, declare_format
 from kit.errors import FrameError
 from kit.frames import build
 from kit.frames.layout import Layout, MarkerLayout, Payload
@@ -23,7 +24,6 @@ from kit.frames.schema import (
     kind_of,
 )
 from kit.frames.values import column
-from kit.markers.format import column_names, declare_format
 from kit.probes.capture import missing_text
 
 if TYPE_CHECKING:

@@ -8,19 +8,19 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from kit.core._format import column_names
+from kit.core._publication.fork import import_room
 from kit.errors import CaptureError
 from kit.frames.schema import Kind, context_columns
 from kit.frames.values import NO_VALUE, Values, convert
-from kit.markers.format import column_names
-from kit.markers.importing import import_room
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
+    from kit.core._format import Format
     from kit.frames.layout import Layout
-    from kit.markers.format import Format
     from kit.probes.capture import Capture, ThreadEvents
 
 __all__ = ["Counts", "Parts", "Pick", "Positions", "Rows", "fields", "pull"]

@@ -36,8 +36,8 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 import numpy as np
 import pandas as pd
 
+from kit.core._format import Label
 from kit.errors import FrameError
-from kit.markers.format import Label
 from kit.probes.checks import KINDS
 from kit.probes.context import context_type
 

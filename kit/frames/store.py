@@ -30,13 +30,13 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from kit.core._publication.fork import undivided
 from kit.errors import CaptureError, FrameError
 from kit.frames.attributes import ATTRS
 from kit.frames.layout import Layout, MarkerLayout, Payload
 from kit.frames.recording import Recording, recording
 from kit.frames.schema import FRAMES, Column, FrameKind, check, context_kinds
 from kit.frames.values import Values, categorical, column
-from kit.markers.undivided import undivided
 from kit.probes.files import absolute, create, open_regular, partial_of, refuse_irregular
 from kit.probes.validation import COUNT, PLAIN, WHOLE_TEXT, Maybe, choice, conform
 

@@ -16,8 +16,8 @@ from bokeh.events import RangesUpdate, Reset
 from bokeh.models import Range1d
 from bokeh.resources import INLINE
 
-from kit.markers.copying import stays
-from kit.markers.locks import OUTER, new_lock
+from kit.core._publication.locks import OUTER, new_lock
+from kit.core._runtime import stays
 from kit.plots import theme, units
 from kit.probes.files import absolute
 

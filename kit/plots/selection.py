@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kit.markers.copying import stays
+from kit.core._runtime import stays
 from kit.plots import base
 from kit.plots.views import table as columns
 

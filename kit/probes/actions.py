@@ -5,18 +5,18 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, Protocol
 
+from kit.core import batch, defer
+from kit.core import connect as _connect
+from kit.core._dispatch.tally import Tally
+from kit.core._reporting import report
 from kit.errors import NotConnectedError
-from kit.markers import batch, defer
-from kit.markers import connect as _connect
-from kit.markers.reporting import report
-from kit.markers.tally import Tally
 from kit.probes.files import absolute
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-    from kit.markers import Connection, Marker, PatternConnection
+    from kit.core import Connection, Marker, PatternConnection
     from kit.probes.recorder import Recorder
 
 __all__ = ["Snapshot", "connect", "disconnect", "snapshot", "swap"]

@@ -6,11 +6,11 @@ in the probe's place. A connection of which nothing was asked has none, and cost
 Each stage counts the events that it keeps back, so that with the calls they add up to the
 dispatches. That is exact when several threads fire at once: a place or a number is taken by one
 operation on a built-in object, and between the load and the store of a count, or of a ring's place,
-nothing switches threads (see `kit.markers.tally.Tally`), nor does a signal handler come there: an
-event is let through, or in one count. What fails before the probe is called, the condition or the
-budget, also with an exception that goes through to the program, is kept back as ``failed``. Where
-there is no global lock to see to that, a connection's stages have a lock of their own; the
-condition is evaluated, and the probe is called, without it.
+nothing switches threads (see `kit.core._dispatch.tally.Tally`), nor does a signal handler come
+there: an event is let through, or in one count. What fails before the probe is called, the
+condition or the budget, also with an exception that goes through to the program, is kept back as
+``failed``. Where there is no global lock to see to that, a connection's stages have a lock of their
+own; the condition is evaluated, and the probe is called, without it.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ import operator
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from kit.markers.accounting import begun
-from kit.markers.choice import dispatcher, unlocked
-from kit.markers.locks import inner_lock
-from kit.markers.registry import registry
-from kit.markers.tally import Tally
+from kit.core._dispatch.accounting import begun
+from kit.core._dispatch.tally import Tally
+from kit.core._publication.locks import inner_lock
+from kit.core._registry import registry
+from kit.core._runtime import dispatcher, unlocked
 from kit.probes import clock
 from kit.probes.budgets import Budget
 from kit.probes.checks import KINDS, recorded
@@ -35,8 +35,8 @@ from kit.probes.places import known_names, places
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from kit.markers.connection import Connection
-    from kit.markers.format import Format
+    from kit.core._connection import Connection
+    from kit.core._format import Format
     from kit.probes.places import Place
 
 __all__ = ["Admission", "Admitted", "admission"]

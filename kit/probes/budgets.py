@@ -13,14 +13,14 @@ import threading
 from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
-from kit.markers.copying import stays
-from kit.markers.leaving import tell_when_gone
+from kit.core._publication.threads import tell_when_gone
+from kit.core._runtime import stays
 from kit.probes import clock
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kit.markers.connection import Connection
+    from kit.core._connection import Connection
 
 __all__ = ["Budget", "budget"]
 

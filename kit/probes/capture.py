@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kit.markers.format import Format
-    from kit.markers.marker import Marker
+    from kit.core._format import Format
+    from kit.core._marker import Marker
 
 __all__ = [
     "MOST_CODES",

@@ -21,8 +21,8 @@ import sys
 import zlib
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from kit.core._reporting import report
 from kit.errors import CaptureError
-from kit.markers.reporting import report
 from kit.probes.files import (
     absolute,
     create,
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kit._c import Watch
-    from kit.markers.format import Format
+    from kit.core._format import Format
 
 __all__ = [
     "MAGIC",

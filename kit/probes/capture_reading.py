@@ -16,9 +16,9 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
 
+from kit.core._format import declare_format
+from kit.core._runtime import dispatcher
 from kit.errors import CaptureError, FormatError
-from kit.markers.choice import dispatcher
-from kit.markers.format import declare_format
 from kit.probes.capture import MOST_COLUMNS, Capture, MarkerInfo, ThreadEvents
 from kit.probes.capture_file import (
     CELLS,
@@ -49,7 +49,7 @@ from kit.probes.store import by_name
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from kit.markers.format import Format
+    from kit.core._format import Format
     from kit.probes.capture import Row
 
 __all__ = ["Damage", "read"]

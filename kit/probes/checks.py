@@ -6,14 +6,14 @@ import operator
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
-from kit.markers.accounting import begun
-from kit.markers.format import Label
-from kit.markers.mode import mode
+from kit.core._dispatch.accounting import begun
+from kit.core._format import Label
+from kit.core._runtime import mode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from kit.markers.format import Format
+    from kit.core._format import Format
 
     Writer = Callable[[int, int, tuple[Any, ...]], None]
 

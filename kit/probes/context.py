@@ -8,9 +8,9 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from kit.core._callables import check_runs
+from kit.core._format import FIELD_TYPES, Label
 from kit.errors import FormatError
-from kit.markers.checks import check_runs
-from kit.markers.format import FIELD_TYPES, Label
 from kit.probes.capture import MOST_COLUMNS
 from kit.probes.checks import KINDS
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from types import FrameType
 
-    from kit.markers.format import FieldType
+    from kit.core._format import FieldType
 
 __all__ = [
     "BUILT_IN",
@@ -102,7 +102,7 @@ def _site() -> FrameType | None:
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
         module = str(frame.f_globals.get("__name__"))
-        if not module.startswith(("kit.markers", "kit.probes")):
+        if not module.startswith(("kit.core", "kit.probes")):
             return frame
         frame = frame.f_back
     return None

@@ -15,7 +15,7 @@ from kit.probes.capture import ThreadEvents
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kit.markers.format import Format
+    from kit.core._format import Format
     from kit.probes.capture import Row
 
 __all__ = ["Cuts", "completed"]

@@ -1,4 +1,4 @@
-"""What is done where a store gives the inner lock up; see `kit.markers.locks`."""
+"""What is done where a store gives the inner lock up; see `kit.core._publication.locks`."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from functools import wraps
 from sys import is_finalizing
 from typing import TYPE_CHECKING, Concatenate, Final, ParamSpec, TypeVar
 
-from kit.markers.forking import begun, look
-from kit.markers.locks import free, inner
-from kit.markers.registry import registry
-from kit.markers.reporting import put_off
+from kit.core._publication.fork import begun, look
+from kit.core._publication.locks import free, inner
+from kit.core._registry import registry
+from kit.core._reporting import put_off
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -1,7 +1,7 @@
 """The recorder's file, written in Python: the twin of ``kit/c/file.c`` and of the blocks in C.
 
-One lock for all stores (`kit.markers.locks.inner`), which a writer holds while it puts a record
-into its place. A signal handler that records in the middle of that finds it taken by its own
+One lock for all stores (`kit.core._publication.locks.inner`), which a writer holds while it puts a
+record into its place. A signal handler that records in the middle of that finds it taken by its own
 thread: what it recorded is put after the record that it interrupted. What it connects is connected
 when the lock is given up.
 """
@@ -17,10 +17,10 @@ from functools import partial, wraps
 from sys import is_finalizing
 from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec, TypeVar
 
-from kit.markers.forking import look
-from kit.markers.locks import gone, inner
-from kit.markers.registry import registry
-from kit.markers.reporting import put_off
+from kit.core._publication.fork import look
+from kit.core._publication.locks import gone, inner
+from kit.core._registry import registry
+from kit.core._reporting import put_off
 from kit.probes.capture_file import (
     CLOSED,
     COUNT,
@@ -55,9 +55,9 @@ from kit.probes.store import Buffer, Piece, Store, sub_buffer
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from kit.markers import Marker
-    from kit.markers.format import Format
-    from kit.markers.tally import Tally
+    from kit.core import Marker
+    from kit.core._dispatch.tally import Tally
+    from kit.core._format import Format
     from kit.probes.capture import Row
     from kit.probes.capture_file import CaptureFile
 

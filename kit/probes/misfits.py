@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from kit.markers.tally import Tally
+from kit.core._dispatch.tally import Tally
 from kit.probes.checks import name_of, plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kit.markers.format import Format
+    from kit.core._format import Format
 
 __all__ = ["Misfit", "Misfits", "fields_text", "odd"]
 

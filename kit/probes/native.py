@@ -17,8 +17,8 @@ from kit.probes.sink import Sink
 from kit.probes.store import Store, by_name, sub_buffer
 
 if TYPE_CHECKING:
-    from kit.markers import Marker
-    from kit.markers.format import Format
+    from kit.core import Marker
+    from kit.core._format import Format
     from kit.probes.capture_file import CaptureFile
 
 __all__ = ["BlockRows", "NativeSink", "NativeStore"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from kit.markers.importing import import_room
+from kit.core._publication.fork import import_room
 from kit.probes.files import remove, sync_folder
 
 if TYPE_CHECKING:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from threading import get_native_id
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from kit.markers.format import Label
+from kit.core._format import Label
 from kit.probes.context import CONTEXT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kit.markers.format import FieldType, Format
+    from kit.core._format import FieldType, Format
 
 __all__ = ["Place", "known_names", "places"]
 

@@ -3,7 +3,7 @@
 They need no memory that grows, so they can stay connected for as long as a program runs.  Each is
 exact when several threads fire at once: what one event changes is changed by one operation on a
 built-in object, or between two places where the interpreter may switch threads (see
-`kit.markers.tally.Tally`), or, where threads run at the same time, under a lock.
+`kit.core._dispatch.tally.Tally`), or, where threads run at the same time, under a lock.
 """
 
 from __future__ import annotations
@@ -13,18 +13,17 @@ from collections import deque
 from reprlib import Repr
 from typing import TYPE_CHECKING, Any, Final
 
-from kit.markers.choice import unlocked
-from kit.markers.copying import stays
-from kit.markers.locks import inner_lock
-from kit.markers.tally import Tally
+from kit.core._dispatch.tally import Tally
+from kit.core._publication.locks import inner_lock
+from kit.core._runtime import stays, unlocked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import TextIO
 
-    from kit.markers.format import Format
-    from kit.markers.marker import Marker
-    from kit.markers.protocols import Observer
+    from kit.core._format import Format
+    from kit.core._marker import Marker
+    from kit.core.typing import Observer
 
 __all__ = ["Count", "Print", "Time"]
 

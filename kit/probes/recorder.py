@@ -10,14 +10,14 @@ from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from kit.core import Connection, Marker, PatternConnection, batch, connect
+from kit.core._publication import grace
+from kit.core._publication.fork import RECORDINGS, import_room, reset_in_child
+from kit.core._publication.grace import inside
+from kit.core._registry import registry
+from kit.core._reporting import report, warn
+from kit.core._runtime import stays
 from kit.errors import MisfitWarning, NotConnectedError, WouldDeadlockError
-from kit.markers import Connection, Marker, PatternConnection, batch, connect, grace
-from kit.markers.copying import stays
-from kit.markers.forking import RECORDINGS, reset_in_child
-from kit.markers.importing import import_room
-from kit.markers.readers import inside
-from kit.markers.registry import registry
-from kit.markers.reporting import report, warn
 from kit.probes import sealing
 from kit.probes.capture import Capture, MarkerInfo, Row, missing_text, wall_offset
 from kit.probes.checks import whole
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from kit.markers.protocols import NativeProbe
+    from kit.core.typing import NativeProbe
     from kit.probes.capture_file import CaptureFile
     from kit.probes.store import Found, Store
 

@@ -16,9 +16,9 @@ import time
 import weakref
 from typing import TYPE_CHECKING, Final
 
-from kit.markers.forking import RECORDINGS, reset_in_child
-from kit.markers.reporting import report
-from kit.markers.system_threads import start_new_thread
+from kit.core._publication.fork import RECORDINGS, reset_in_child
+from kit.core._publication.threads import start_new_thread
+from kit.core._reporting import report
 
 if TYPE_CHECKING:
     from kit.probes.sink import Sink
@@ -115,7 +115,7 @@ class _Sealing:
     def _begin(self) -> None:
         self._runs = True
         try:
-            # As in `kit.markers.grace`: threading.Thread.start would take a lock.
+            # As in `kit.core._publication.grace`: threading.Thread.start would take a lock.
             start_new_thread(self._run, ())
         except RuntimeError:  # there are too many, or the interpreter ends: stop() seals
             self._runs = False

@@ -15,12 +15,13 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
+from kit.core import batch
+from kit.core._publication import grace
+from kit.core._publication.fork import import_room
+from kit.core._publication.locks import OUTER, new_lock
+from kit.core._reporting import report
+from kit.core._runtime import stays
 from kit.errors import WouldDeadlockError
-from kit.markers import batch, grace
-from kit.markers.copying import stays
-from kit.markers.importing import import_room
-from kit.markers.locks import OUTER, new_lock
-from kit.markers.reporting import report
 from kit.probes.facts import facts, many
 from kit.probes.files import (
     FORMAT,
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from kit.markers import Marker
+    from kit.core import Marker
     from kit.probes.aggregates import Aggregate
     from kit.probes.files import Identity
 

@@ -8,14 +8,13 @@ from functools import cache, partial
 from threading import get_native_id
 from typing import TYPE_CHECKING, Any, Final
 
+from kit.core._dispatch.accounting import begun
+from kit.core._dispatch.tally import Tally
+from kit.core._format import Format
+from kit.core._publication.fork import import_room
+from kit.core._reporting import report
+from kit.core._runtime import dispatcher, mode
 from kit.errors import KitError
-from kit.markers.accounting import begun
-from kit.markers.choice import dispatcher
-from kit.markers.format import Format
-from kit.markers.importing import import_room
-from kit.markers.mode import mode
-from kit.markers.reporting import report
-from kit.markers.tally import Tally
 from kit.probes.capture import MOST_CODES, MOST_COLUMNS
 from kit.probes.checks import columns, strictly
 from kit.probes.context import ask, context_functions, context_letters
@@ -26,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from types import CodeType
 
-    from kit.markers import Connection, Marker
-    from kit.markers.protocols import Observer
+    from kit.core import Connection, Marker
+    from kit.core.typing import Observer
     from kit.probes.capture_file import CaptureFile
     from kit.probes.misfits import Misfit
 
@@ -363,7 +362,7 @@ class Sink(ABC):
 # counts the event as failed unless it is there. CPython looks for signals at the beginning of a
 # function, after calls of functions in C, and at jumps back; between two of these, what is done is
 # done whole. An exception at the beginning of the writer itself is the dispatcher's to count, see
-# `kit.markers.accounting`.
+# `kit.core._dispatch.accounting`.
 
 
 class _RowSink(Sink):

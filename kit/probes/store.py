@@ -19,9 +19,9 @@ from functools import partial
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
-from kit.markers.leaving import arrived, leftovers, tell_when_gone
-from kit.markers.locks import inner
-from kit.markers.tally import Tally
+from kit.core._dispatch.tally import Tally
+from kit.core._publication.locks import inner
+from kit.core._publication.threads import arrived, leftovers, tell_when_gone
 from kit.probes.capture import Row, ThreadEvents
 from kit.probes.context import thread_name_of
 from kit.probes.locks import settles
@@ -249,8 +249,8 @@ class Store(ABC):
     def _move_observed(self, buffer: Buffer) -> None:
         """Put what was observed of an ended thread's dispatches with that of all of them."""
         ended, dispatches, calls = self.ended, deque[Row](), deque[Row]()
-        # Without a call or a jump nothing comes in between, see `kit.markers.tally.Tally`: a signal
-        # handler that reads finds all of it here or there.
+        # Without a call or a jump nothing comes in between (see `kit.core._dispatch.tally.Tally`):
+        # a signal handler that reads finds all of it here or there.
         ended.dispatches += buffer.dispatches
         buffer.dispatches = dispatches
         ended.calls += buffer.calls

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Final
 
+from kit.core._publication import grace
+from kit.core._runtime import stays
 from kit.errors import WouldDeadlockError
-from kit.markers import grace
-from kit.markers.copying import stays
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

@@ -6,21 +6,20 @@ import inspect
 from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
+from kit.core import Connection, Marker, connect
+from kit.core._callables import check_runs
+from kit.core._dispatch.tally import Tally
+from kit.core._runtime import stays, unlocked
 from kit.errors import NotConnectedError
-from kit.markers import Connection, Marker, connect
-from kit.markers.checks import check_runs
-from kit.markers.choice import unlocked
-from kit.markers.copying import stays
-from kit.markers.tally import Tally
 from kit.probes.cutoff import completed
 from kit.probes.facts import facts
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from kit.markers import PatternConnection
-    from kit.markers.format import Format
-    from kit.markers.protocols import Observer
+    from kit.core import PatternConnection
+    from kit.core._format import Format
+    from kit.core.typing import Observer
 
 __all__ = ["Firing", "Trigger", "trigger"]
 

@@ -9,7 +9,7 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from kit.markers.choice import dispatcher
+from kit.core._runtime import dispatcher
 from kit.torture.churn import torture
 from kit.torture.disturbances import DISTURBANCES
 from kit.torture.everything import PATIENCE, STDERR, everything

@@ -19,7 +19,7 @@ from kit.probes import record
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kit.markers import Connection, Marker
+    from kit.core import Connection, Marker
 
 __all__ = ["Result", "torture"]
 

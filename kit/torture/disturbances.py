@@ -18,7 +18,7 @@ import traceback
 from typing import TYPE_CHECKING, Any, Final
 
 import kit
-from kit.markers.tally import Tally
+from kit.core._dispatch.tally import Tally
 from kit.probes.capture_reading import read
 from kit.torture.recording import Recording, filtered, people_in, reads
 from kit.torture.world import LOCAL, Private, Worker, World
@@ -26,7 +26,7 @@ from kit.torture.world import LOCAL, Private, Worker, World
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from kit.markers import Connection, PatternConnection
+    from kit.core import Connection, PatternConnection
     from kit.probes.session import Session
 
 __all__ = ["DISTURBANCES", "Disturbance"]

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from kit.markers import Connection, PatternConnection
+    from kit.core import Connection, PatternConnection
     from kit.probes.capture import Capture
     from kit.torture.world import World
 

@@ -18,14 +18,14 @@ from collections import Counter, deque
 from typing import TYPE_CHECKING, Any, Final
 
 import kit
-from kit.markers.tally import Tally
+from kit.core._dispatch.tally import Tally
 from kit.torture.recording import reads
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-    from kit.markers import Connection, Marker
+    from kit.core import Connection, Marker
     from kit.torture.recording import Recording
 
 __all__ = ["LOCAL", "Private", "Worker", "World"]

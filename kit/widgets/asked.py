@@ -12,7 +12,7 @@ from kit.probes.places import places
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from kit.markers import Marker
+    from kit.core import Marker
 
 __all__ = ["EVENTS", "OFTEN", "Asked", "Often", "Wrong", "keys", "numbers", "wrong"]
 

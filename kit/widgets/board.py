@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 import anywidget
 import traitlets
 
+from kit.core._runtime import stays
 from kit.errors import LitmusError
-from kit.markers.copying import stays
 from kit.rcu import models as known
 from kit.rcu.cases import Case, case
 from kit.widgets import kernel

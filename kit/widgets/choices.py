@@ -7,13 +7,13 @@ import types
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from kit.markers.checks import ASYNC_GENERATOR, COROUTINE, GENERATOR, code_flags
+from kit.core._callables import ASYNC_GENERATOR, COROUTINE, GENERATOR, code_flags
 from kit.probes.ready import Count, Print, Time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from kit.markers import Marker
+    from kit.core import Marker
     from kit.widgets.asked import Asked
 
 __all__ = ["READY", "Choice", "own", "own_functions"]

@@ -8,8 +8,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from kit.markers.marker import Marker
-from kit.markers.registry import Registry
+from kit.core._marker import Marker
+from kit.core._registry import Registry
 from kit.probes.aggregates.making import prepared
 from kit.probes.recorder import Recorder
 from kit.widgets.choices import READY

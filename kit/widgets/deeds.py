@@ -10,8 +10,8 @@ from collections import deque
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
+from kit.core import batch
 from kit.errors import NotConnectedError
-from kit.markers import batch
 from kit.plots import units
 from kit.probes import actions
 from kit.probes.files import absolute

@@ -13,7 +13,7 @@ from kit.widgets.tools import value_of
 from kit.widgets.wiring import same
 
 if TYPE_CHECKING:
-    from kit.markers import Connection, Marker
+    from kit.core import Connection, Marker
     from kit.widgets.state import PanelState
     from kit.widgets.wiring import Closure
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
-from kit.markers.patterns import is_pattern
-from kit.markers.registry import registry
+from kit.core._connection import is_pattern
+from kit.core._registry import registry
 
 if TYPE_CHECKING:
-    from kit.markers import Marker
+    from kit.core import Marker
 
 __all__ = ["Listing", "passes"]
 

@@ -29,8 +29,8 @@ from bokeh.model import Model
 from bokeh.models import Range
 from bokeh.protocol.messages.patch_doc import patch_doc
 
-from kit.markers.copying import stays
-from kit.markers.locks import OUTER, new_lock
+from kit.core._publication.locks import OUTER, new_lock
+from kit.core._runtime import stays
 from kit.plots import theme
 from kit.plots.base import lock
 from kit.widgets import kernel

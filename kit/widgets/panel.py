@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Final, Self
 import anywidget
 import traitlets
 
-from kit.markers.copying import stays
-from kit.markers.listing import MarkerList
-from kit.markers.locks import OUTER, new_lock
+from kit.core._marker import MarkerList
+from kit.core._publication.locks import OUTER, new_lock
+from kit.core._runtime import stays
 from kit.plots import theme
 from kit.probes.validation import FLAG, Kind, choice
 from kit.widgets import kernel

@@ -14,8 +14,8 @@ from kit.widgets.choices import Choice
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kit.markers import Format, Marker
-    from kit.markers.protocols import NativeProbe
+    from kit.core import Format, Marker
+    from kit.core.typing import NativeProbe
     from kit.probes.capture import Capture
 
 __all__ = ["Recording"]

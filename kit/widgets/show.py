@@ -16,7 +16,7 @@ from kit.widgets.dots import connected, dots
 from kit.widgets.opened import LATEST
 
 if TYPE_CHECKING:
-    from kit.markers import Connection, Marker
+    from kit.core import Connection, Marker
     from kit.widgets.choices import Choice
     from kit.widgets.state import PanelState
 

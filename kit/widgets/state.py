@@ -12,7 +12,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from kit.markers.locks import OUTER, new_lock
+from kit.core._publication.locks import OUTER, new_lock
 from kit.probes.aggregates import Aggregate
 from kit.probes.files import absolute
 from kit.probes.ready import Count, Print, Time
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
-    from kit.markers import Marker
+    from kit.core import Marker
     from kit.probes.capture import Capture
 
 __all__ = ["PanelState"]

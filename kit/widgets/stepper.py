@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 import anywidget
 import traitlets
 
+from kit.core._runtime import stays
 from kit.errors import SimulationError
-from kit.markers.copying import stays
 from kit.probes.validation import COUNT
 from kit.widgets import kernel
 from kit.widgets.messages import WORDS, understood

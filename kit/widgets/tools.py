@@ -12,7 +12,7 @@ from kit.widgets.choices import Choice
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kit.markers import Connection, Marker
+    from kit.core import Connection, Marker
     from kit.probes.aggregates import Aggregate
     from kit.widgets.asked import Asked
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import ipywidgets
 
+from kit.core import barrier, marker
 from kit.errors import SimulationError
-from kit.markers import barrier, marker
 from kit.plots import publication
 from kit.probes import record
 from kit.rcu.steps.catalogue import ALIASES, TRANSITIONS, machine
@@ -19,7 +19,7 @@ from kit.widgets.pane import Pane
 if TYPE_CHECKING:
     import pandas as pd
 
-    from kit.markers import Connection, Marker
+    from kit.core import Connection, Marker
     from kit.plots.figures.publication import Publication
     from kit.rcu.steps.machine import Machine
 

@@ -6,9 +6,9 @@ import weakref
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from kit.core import NO_PRIVATE, Connection, batch
+from kit.core._callables import same_probe
 from kit.errors import KitError, NotConnectedError
-from kit.markers import NO_PRIVATE, Connection, batch
-from kit.markers.connection import same_probe
 from kit.probes.aggregates import Aggregate
 from kit.probes.trigger import Trigger
 from kit.widgets.asked import Asked
@@ -17,7 +17,7 @@ from kit.widgets.tools import TOOLS, switch_off, switch_on
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from kit.markers import Marker
+    from kit.core import Marker
     from kit.widgets.choices import Choice
 
 __all__ = ["Pair", "Wiring", "same"]

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 import kit
 from kit import frames as kit_frames
 from kit.analysis import dispatch_cost, fanout
+from kit.core._format import Format
 from kit.errors import FrameError
-from kit.markers.format import Format
 from kit.probes.capture import Capture, MarkerInfo
 
 from .samples import dtypes, rows_of

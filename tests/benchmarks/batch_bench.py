@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import kit
-from kit.markers import grace
+from kit.core._publication import grace
 
 FIFTH = 0.2
 THREADS = 2

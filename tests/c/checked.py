@@ -18,7 +18,7 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-TESTS = ("tests/c", "tests/markers", "tests/contract")
+TESTS = ("tests/c", "tests/core", "tests/contract")
 NOT_SANITIZED = ("--ignore=tests/contract/test_fork.py",)
 """A child that was forked while another thread allocated waits for the sanitizer's own lock."""
 SUPPRESSIONS = Path(__file__).with_name("valgrind.supp")

@@ -17,7 +17,7 @@ from collections import Counter
 from typing import ClassVar
 
 import kit
-from kit.markers import grace
+from kit.core._publication import grace
 from kit.probes import capture_reading
 
 BURSTS = (1, 2, 5, 20)

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import kit
-from kit.markers.connection import Connection
+from kit.core._connection import Connection
 from kit.probes.aggregates import Aggregate
 from kit.probes.recorder import Recorder
 from kit.probes.sink import Sink

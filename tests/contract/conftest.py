@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 import kit
-from kit.markers import grace
-from kit.markers.mode import mode
+from kit.core._publication import grace
+from kit.core._runtime import mode
 from kit.testing import isolated
 from tests.contract.adding_up import every_event_in_one_count
 from tests.contract.cells import Cells

@@ -9,8 +9,8 @@ from types import SimpleNamespace
 import pytest
 
 import kit
-from kit.markers.connection import NO_PRIVATE
-from kit.markers.registry import registry
+from kit.core._connection import NO_PRIVATE
+from kit.core._registry import registry
 from kit.probes.ready import Count, Print, Time
 from kit.testing import capture, isolated, strict
 from tests.contract.tools import run_apart
@@ -147,7 +147,7 @@ def test_rule_43_a_probe_that_asked_for_other_fields_is_off(unique):
 @pytest.mark.parametrize("wrong", [("a b", ""), ("", ""), ("a*", ""), ("a", "n %q"), ("a", "n")])
 def test_rule_43_a_pickle_declares_nothing_that_a_site_could_not(wrong):
     """Seen to fail when the name is not checked."""
-    from kit.markers.copying import marker_of_name
+    from kit.core._registry import marker_of_name
 
     with pytest.raises(kit.FormatError):
         marker_of_name(*wrong, False, "m", 1)

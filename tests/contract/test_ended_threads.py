@@ -15,9 +15,9 @@ from collections import Counter
 import pytest
 
 import kit
-from kit.markers import readers
-from kit.markers.locks import inner
-from kit.markers.mode import mode as modes
+from kit.core._publication import grace
+from kit.core._publication.locks import inner
+from kit.core._runtime import mode as modes
 from kit.probes import capture_file
 from tests.contract.conftest import PATIENCE
 from tests.contract.tools import LONG, until
@@ -203,10 +203,10 @@ def test_rule_28_readers_go_with_their_threads(unique, background):
     m = kit.marker(unique("m"))
     m.connect(lambda: None)
     m()
-    there = len(readers.present())
+    there = len(grace.present())
     other_identifiers(lambda n: m())
     # In C a record is handed on: never more than there were threads at one time.
-    assert len(readers.present()) <= (there + 10 if kit.dispatcher == "c" else there)
+    assert len(grace.present()) <= (there + 10 if kit.dispatcher == "c" else there)
 
 
 def test_rule_28_accounts_go_with_their_threads(unique):

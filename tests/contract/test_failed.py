@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 import kit
-from kit.markers.accounting import begun
-from kit.markers.mode import mode
+from kit.core._dispatch.accounting import begun
+from kit.core._runtime import mode
 from kit.probes import checks
 from kit.probes.context import CONTEXT, Context
 from tests.contract.conftest import PATIENCE

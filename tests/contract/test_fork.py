@@ -13,9 +13,9 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no for
 CHILD = """
 import gc, os, signal, sys, threading, time, traceback, warnings
 import kit
-from kit.markers import array as arrays
-from kit.markers import grace
-from kit.markers.locks import inner
+from kit.core._dispatch import array as arrays
+from kit.core._publication import locks
+from kit.core._publication.locks import inner
 
 warnings.simplefilter("ignore", DeprecationWarning)  # forking beside threads is what this is about
 
@@ -166,7 +166,7 @@ assert entered.wait(60)
 
 def work():
     # Another thread may get the identifier of one that does not exist here.
-    assert not grace.in_hook and not grace.in_update, (grace.in_hook, grace.in_update)
+    assert not locks.in_hook and not locks.in_update, (locks.in_hook, locks.in_update)
     entered.set()
     release.set()  # the child's own copy: for a gate that is still connected
     everything(m)
@@ -511,7 +511,7 @@ def test_rule_34_no_update_is_half_made_in_the_child():
 
 
 QUEUED = """
-from kit.markers.registry import registry
+from kit.core._registry import registry
 m, other = kit.marker("m"), kit.marker("other")
 entered, release = threading.Event(), threading.Event()
 ran = []
@@ -555,7 +555,7 @@ def test_rule_34_updates_that_others_have_queued_are_the_parent_s():
 
 IMPORTING = """
 import builtins, pathlib
-from kit.markers.importing import import_room
+from kit.core._publication.fork import import_room
 folder = pathlib.Path(sys.argv[1])
 (folder / "slow_room.py").write_text("entered.set()\\nassert release.wait(60)\\nwhole = True\\n")
 sys.path.insert(0, sys.argv[1])
@@ -679,8 +679,9 @@ stop.append(1)
 for thread in threads:
     thread.join(60)
     assert not thread.is_alive()
-from kit.markers.registry import registry
-assert registry.updater._lock.count() == 0 and not grace.in_update
+from kit.core._publication.locks import in_update
+from kit.core._registry import registry
+assert registry.updater._lock.count() == 0 and not in_update
 print("done")
 """
 

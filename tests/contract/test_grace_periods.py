@@ -11,8 +11,9 @@ from types import SimpleNamespace
 import pytest
 
 import kit
-from kit.markers import grace, python_dispatch, readers
-from kit.markers.updates import Batch
+from kit.core._dispatch import python as python_dispatch
+from kit.core._publication import grace
+from kit.core._publication.updater import Batch
 from tests.contract.conftest import PATIENCE
 from tests.contract.tools import (
     Gate,
@@ -377,29 +378,29 @@ def test_rule_20_the_array_is_read_after_the_token_is_stored(
     called: list[int] = []
     connection = m.connect(lambda *_: called.append(1))
 
-    class Late(readers.Reader):
+    class Late(grace.Reader):
         """A record into which nothing is stored before its thread has been overtaken."""
 
         @property
         def token(self) -> object:
-            return readers.Reader.token.__get__(self)
+            return grace.Reader.token.__get__(self)
 
         @token.setter
         def token(self, token: object) -> None:
             if token is not None and connection.connected:
                 connection.disconnect(wait=True)
-            readers.Reader.token.__set__(self, token)
+            grace.Reader.token.__set__(self, token)
 
-    def register() -> readers.Reader:
-        readers.local.reader = readers.readers[get_ident()] = Late(get_ident())
-        return readers.local.reader
+    def register() -> grace.Reader:
+        grace.local.reader = grace.readers[get_ident()] = Late(get_ident())
+        return grace.local.reader
 
     def run() -> None:
-        before = readers.readers.pop(get_ident(), None)
+        before = grace.readers.pop(get_ident(), None)
         at_a_site(m)
-        readers.readers.pop(get_ident())
+        grace.readers.pop(get_ident())
         if before is not None:
-            readers.readers[get_ident()] = before
+            grace.readers[get_ident()] = before
 
     monkeypatch.setattr(python_dispatch, "register", register)
     background(run)
@@ -1017,9 +1018,9 @@ def test_rule_23_who_has_updated_lets_one_that_waits_go_first(unique, background
     Seen to fail when the next update is made as soon as the last one: a thread in a dispatch waited
     for a minute and a half, and so did all that waited for it.
     """
-    monkeypatch.setattr("kit.markers.updates._LONGEST_COURTESY", PATIENCE)
+    monkeypatch.setattr("kit.core._publication.updater._LONGEST_COURTESY", PATIENCE)
     m = kit.marker(unique("m"))
-    updater = kit.markers.registry.updater
+    updater = kit.core._registry.updater
     order: list[str] = []
     threads: list[threading.Thread] = []
 

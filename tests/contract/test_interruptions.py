@@ -7,9 +7,10 @@ from threading import get_ident
 import pytest
 
 import kit
-from kit.markers import array as arrays
-from kit.markers import grace, python_dispatch, tally
-from kit.markers import readers as records
+from kit.core._dispatch import array as arrays
+from kit.core._dispatch import python as python_dispatch
+from kit.core._dispatch import tally
+from kit.core._publication import grace
 from kit.probes.context import CONTEXT, Context
 from tests.contract.test_publication import by_del, by_gc, interruptions
 from tests.contract.tools import LONG, run_apart
@@ -17,7 +18,7 @@ from tests.contract.tools import LONG, run_apart
 STORM = """
 import gc, signal, sys, threading
 import kit
-from kit.markers.choice import unlocked
+from kit.core._runtime import unlocked
 
 kind, mode, observed, repeats = sys.argv[1], sys.argv[2], bool(sys.argv[3]), int(sys.argv[4])
 m = kit.marker("m", who=str, n=int)
@@ -254,7 +255,7 @@ def test_rule_27_the_first_dispatch_of_a_thread_may_be_interrupted(
 
     interrupted: list[bool] = []
     m.connect(lambda: found.append(any(r.ident == get_ident() for r in grace.snapshot())))
-    monkeypatch.setattr(records, "readers", Readers(records.readers))
+    monkeypatch.setattr(grace, "readers", Readers(grace.readers))
     background(m)
     background.join()
     assert interrupted

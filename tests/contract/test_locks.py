@@ -7,8 +7,8 @@ import threading
 import pytest
 
 import kit
-from kit.markers.locks import INNER, OUTER, LockOrderError, inner, new_lock
-from kit.markers.registry import registry
+from kit.core._publication.locks import INNER, OUTER, LockOrderError, inner, new_lock
+from kit.core._registry import registry
 from kit.probes.capture_file import UNDECLARED, CaptureFile
 from kit.probes.capture_reading import read
 from tests.contract.conftest import PATIENCE
@@ -42,7 +42,7 @@ def test_rule_16_a_lock_that_is_taken_out_of_order_says_so():
 
 INTERRUPTED = """
 import signal, sys, threading
-from kit.markers.locks import OUTER, new_lock
+from kit.core._publication.locks import OUTER, new_lock
 
 class Enough(BaseException): pass
 def interrupt(*_):
@@ -414,7 +414,7 @@ if what == "a dispatch":
     m.connect(stay)
     work = lambda: m(1)
 elif what == "an update":
-    from kit.markers import array as arrays
+    from kit.core._dispatch import array as arrays
     build = arrays.build
     def slow(*args):
         arrays.build = build

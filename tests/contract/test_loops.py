@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-ROOMS = [Path(__file__).resolve().parents[2] / "kit" / room for room in ("markers", "probes")]
+ROOMS = [Path(__file__).resolve().parents[2] / "kit" / room for room in ("core", "probes")]
 FILES = sorted(path for room in ROOMS for path in room.rglob("*.py"))
 FOR = """
 def wait(work):

@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import kit
-from kit.markers import grace, python_dispatch
+from kit.core._dispatch import python as python_dispatch
+from kit.core._publication import grace
 from kit.testing import capture, isolated, strict
 
 TYPES = {int: "%d", float: "%f", str: "%s", bool: "%b", kit.Label: "%k"}

@@ -8,8 +8,8 @@ import sys
 import pytest
 
 import kit
+from kit.core._format import COLUMNS
 from kit.errors import ConditionError
-from kit.markers.format import COLUMNS
 from kit.probes.capture import TEXT_LIMIT
 from kit.probes.conditions import Condition
 from tests.contract.tools import ROOT, run_apart
@@ -29,7 +29,7 @@ CODE = '''
 import sys
 sys.path[:] = {path!r}
 said = []
-for module in ("kit", "kit.markers", "kit"):
+for module in ("kit", "kit.core", "kit"):
     try:
         __import__(module)
     except ImportError as error:

@@ -11,7 +11,7 @@ from collections import Counter
 import pytest
 
 import kit
-from kit.markers.array import ProbeArray
+from kit.core._dispatch.array import ProbeArray
 from kit.testing import strict
 from tests.contract.conftest import PATIENCE
 from tests.contract.tools import Gate

@@ -9,7 +9,7 @@ import threading
 import pytest
 
 import kit
-from kit.markers import grace
+from kit.core._publication import grace
 from kit.probes import sealing
 from kit.probes import sink as sinks
 from tests.contract.conftest import PATIENCE

@@ -9,9 +9,10 @@ from collections import Counter
 import pytest
 
 import kit
-from kit.markers import array as arrays
-from kit.markers import grace, publication
-from kit.markers.accounting import Accounting
+from kit.core._dispatch import array as arrays
+from kit.core._dispatch.accounting import Accounting
+from kit.core._publication import grace
+from kit.core._publication import updater as publication
 from tests.contract.conftest import PATIENCE
 from tests.contract.tools import (
     Gate,

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import kit
-from kit.markers import array as arrays
+from kit.core._dispatch import array as arrays
 from kit.testing import capture, isolated
 
 

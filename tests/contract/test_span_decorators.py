@@ -10,7 +10,7 @@ import types
 import pytest
 
 import kit
-from kit.markers.span import Span
+from kit.core._span import Span
 from kit.testing import capture, strict
 
 

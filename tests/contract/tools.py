@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from kit.markers import array as arrays
+from kit.core._dispatch import array as arrays
 from tests.contract.adding_up import add_up
 from tests.contract.conftest import PATIENCE
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from kit.markers.format import Field, Format, Label
+from kit.core._format import Field, Format, Label
 from kit.probes.capture import Capture, MarkerInfo, ThreadEvents
 
 TYPES = (int, float, bool, str, Label)

@@ -9,10 +9,10 @@ from hypothesis import given
 
 import kit
 from kit import frames
+from kit.core._format import COLUMNS, Label, column_names
 from kit.errors import CaptureError, FrameError, NotConnectedError
 from kit.frames.build import stored_events
 from kit.frames.schema import ACTIONS, CATEGORIES, CONTEXT, DTYPES, FRAMES, kind_of
-from kit.markers.format import COLUMNS, Label, column_names
 from kit.probes import context
 
 from .captures import capture, captures, info, thread

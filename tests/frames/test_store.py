@@ -16,9 +16,9 @@ from hypothesis import strategies as st
 
 import kit
 from kit import frames
+from kit.core._format import Label
 from kit.errors import CaptureError, FrameError
 from kit.frames import store
-from kit.markers.format import Label
 
 from .captures import VALUES, capture, captures, info, one, thread
 

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kit import frames
+from kit.core._format import Label
 from kit.frames.text import TEXT_LIMIT
 from kit.frames.values import NO_VALUE, convert
-from kit.markers.format import Label
 
 from .captures import TYPES, VALUES, one, same
 

@@ -5,7 +5,7 @@ import threading
 import pytest
 
 import kit
-from kit.markers.connection import Connection
+from kit.core._connection import Connection
 
 pytest.importorskip("pandas")
 

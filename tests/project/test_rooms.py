@@ -13,17 +13,17 @@ ROOT = Path(__file__).resolve().parents[2]
 # What a room may import when it is imported itself.
 BELOW = {
     "errors": set(),
-    "markers": {"errors", "_c"},
+    "core": {"errors", "_c"},
     "rcu": {"errors"},
-    "sources": {"errors", "markers"},
-    "probes": {"errors", "markers", "_c"},
-    "frames": {"errors", "markers", "probes"},
-    "analysis": {"errors", "markers", "probes", "frames"},
-    "plots": {"errors", "markers", "probes", "frames", "analysis"},
-    "widgets": {"errors", "markers", "probes", "frames", "analysis", "plots", "rcu"},
+    "sources": {"errors", "core"},
+    "probes": {"errors", "core", "_c"},
+    "frames": {"errors", "core", "probes"},
+    "analysis": {"errors", "core", "probes", "frames"},
+    "plots": {"errors", "core", "probes", "frames", "analysis"},
+    "widgets": {"errors", "core", "probes", "frames", "analysis", "plots", "rcu"},
     "demo": {"kit"},  # a program like any other: it knows the face
-    "testing": {"errors", "markers", "probes"},
-    "torture": {"kit", "markers", "probes"},
+    "testing": {"errors", "core", "probes"},
+    "torture": {"kit", "core", "probes"},
     # Commands know the face, and what they show.
     "cli_demo": {"kit", "cli_page", "frames", "analysis", "plots", "demo"},
     "cli_page": {"kit", "frames", "plots"},
@@ -32,7 +32,7 @@ BELOW = {
 # What it may never import, not even inside a function: whoever uses the room would need it.
 NEVER = {
     "errors": set(BELOW) - {"errors"},
-    "markers": set(BELOW) - {"errors", "markers"},
+    "core": set(BELOW) - {"errors", "core"},
     "frames": {"plots", "widgets", "demo"},
     "analysis": {"widgets", "demo"},
     "plots": {"widgets", "demo"},

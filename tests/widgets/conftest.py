@@ -7,7 +7,7 @@ import comm
 import ipywidgets
 import pytest
 
-from kit.markers.registry import registry
+from kit.core._registry import registry
 from tests.widgets.page import FakeComm
 
 

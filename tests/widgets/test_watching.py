@@ -6,8 +6,8 @@ import xml.etree.ElementTree as ET
 import pytest
 
 from kit import rcu
+from kit.core import markers
 from kit.errors import SimulationError
-from kit.markers import markers
 
 
 @pytest.mark.parametrize("transition", rcu.TRANSITIONS)

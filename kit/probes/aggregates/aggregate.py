@@ -8,11 +8,11 @@ import weakref
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from kit.core import Connection, Marker, batch, connect
+from kit.core import markers as _markers
+from kit.core._publication.fork import RECORDINGS, reset_in_child
+from kit.core._runtime import stays
 from kit.errors import ConditionError, NotConnectedError
-from kit.markers import Connection, Marker, batch, connect
-from kit.markers import markers as _markers
-from kit.markers.copying import stays
-from kit.markers.forking import RECORDINGS, reset_in_child
 from kit.probes.aggregates.cells import merge
 from kit.probes.aggregates.histogram import histogram as understood
 from kit.probes.aggregates.keys import as_key
@@ -25,9 +25,9 @@ from kit.probes.validation import digits
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from kit.markers import PatternConnection
-    from kit.markers.format import FieldType, Format
-    from kit.markers.protocols import Observer
+    from kit.core import PatternConnection
+    from kit.core._format import FieldType, Format
+    from kit.core.typing import Observer
     from kit.probes.aggregates.histogram import Bucket
 
 __all__ = ["Aggregate"]

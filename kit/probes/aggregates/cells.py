@@ -1,9 +1,9 @@
 """What one thread keeps for one key, and what all threads' cells together say.
 
 What one event changes in a cell is changed between two places where the interpreter may switch
-threads (see `kit.markers.tally.Tally`): everything that is called, or may fail, comes before.
-Nobody else writes a thread's cells, so counts and sums are exact without a lock. Where threads run
-Python code at the same time, each cell has one, for its thread and for who copies it.
+threads (see `kit.core._dispatch.tally.Tally`): what is called, or may fail, comes before. Nobody
+else writes a thread's cells, so counts and sums are exact without a lock. Where threads run Python
+code at the same time, each cell has one, for its thread and for who copies it.
 
 Whole numbers are added up as they are: sum and variance are exact. Floats are added with what
 rounding loses kept beside (Neumaier), their variance by Welford's method; cells are merged in
@@ -18,8 +18,8 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from kit.markers.choice import unlocked
-from kit.markers.locks import inner_lock
+from kit.core._publication.locks import inner_lock
+from kit.core._runtime import unlocked
 from kit.probes.aggregates.sketch import Sketch, checked
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class Cell:
         The histogram; the sketch by sign.
     zero : int
         How many values are zero, for the sketch.
-    lock : kit.markers.locks.Lock or None
+    lock : kit.core._publication.locks.Lock or None
         Held while an event is added and while the cell is copied, where there is no global lock; it
         may be taken again, as by a signal handler of the thread that adds.
     """

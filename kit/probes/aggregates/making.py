@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from kit.probes.aggregates.aggregate import Aggregate
 
 if TYPE_CHECKING:
-    from kit.markers import Marker
+    from kit.core import Marker
 
 __all__ = ["aggregate", "prepared"]
 

@@ -10,7 +10,7 @@ import math
 from typing import TYPE_CHECKING, Any, Final
 
 from kit import _c
-from kit.markers.tally import Tally
+from kit.core._dispatch.tally import Tally
 from kit.probes.aggregates.cells import Cell
 from kit.probes.aggregates.histogram import Linear, Log2
 from kit.probes.aggregates.keys import as_key
@@ -22,7 +22,7 @@ from kit.probes.places import Place, places
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from kit.markers.format import Format
+    from kit.core._format import Format
     from kit.probes.aggregates.writer import Plan
 
 __all__ = ["AVAILABLE", "NativeState"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from kit.markers.format import Label
+from kit.core._format import Label
 from kit.probes.aggregates.cells import Stats
 from kit.probes.aggregates.histogram import (
     OVERFLOW,

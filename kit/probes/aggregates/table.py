@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from kit.markers.importing import import_room
+from kit.core._publication.fork import import_room
 from kit.probes.aggregates.histogram import Bucket, buckets
 from kit.probes.aggregates.keys import as_key
 from kit.probes.validation import digits
@@ -15,7 +15,7 @@ from kit.probes.validation import digits
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kit.markers.format import FieldType
+    from kit.core._format import FieldType
     from kit.probes.aggregates.cells import Stats
     from kit.probes.aggregates.histogram import Histogram
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from kit.markers.choice import dispatcher, unlocked
-from kit.markers.importing import import_room
-from kit.markers.leaving import tell_when_gone
-from kit.markers.tally import Tally
+from kit.core._dispatch.tally import Tally
+from kit.core._publication.fork import import_room
+from kit.core._publication.threads import tell_when_gone
+from kit.core._runtime import dispatcher, unlocked
 from kit.probes.aggregates.cells import Cell, beyond
 from kit.probes.aggregates.keys import as_key
 from kit.probes.aggregates.sketch import room, scale
@@ -21,7 +21,7 @@ from kit.probes.places import Place, places
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from kit.markers.format import FieldType, Format
+    from kit.core._format import FieldType, Format
     from kit.probes.aggregates.histogram import Histogram
 
 __all__ = ["Plan", "State", "key_of", "make_writer", "new_state"]

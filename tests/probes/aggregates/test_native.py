@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import kit
-from kit.markers.format import declare_format
+from kit.core._format import declare_format
 from kit.probes.aggregates.cells import merge
 from kit.probes.aggregates.histogram import histogram
 from kit.probes.aggregates.sketch import MOST_BUCKETS

@@ -1,0 +1,167 @@
+"""Connections by pattern: one handle for markers that exist and for those declared later."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from kit.core._callables import AnyProbe, label_of
+from kit.core._connection import Connection
+from kit.core._runtime import home, stays
+from kit.errors import NotConnectedError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Self, overload
+
+__all__ = ["PatternConnection"]
+
+
+class Options:
+    """What is the same for every connection that a pattern makes."""
+
+    __slots__ = ("keywords", "private", "probe")
+
+    def __init__(self, probe: AnyProbe, private: object, keywords: dict[str, Any]) -> None:
+        self.probe = probe
+        self.private = private
+        self.keywords = keywords
+
+
+class PatternConnection(Sequence[Connection]):
+    """The handle of a connection by pattern: a sequence of its connections, a context manager.
+
+    Attributes
+    ----------
+    pattern : str
+        The pattern; markers declared later are matched too.
+    """
+
+    def __init__(self, pattern: str, options: Options, order: int) -> None:
+        self.pattern = pattern
+        self.options = options
+        self.order = order
+        self.active = False
+        self._connections: tuple[Connection, ...] = ()
+
+    @property
+    def probe(self) -> AnyProbe:
+        """The probe."""
+        return self.options.probe
+
+    @property
+    def private(self) -> object:
+        """Its private data."""
+        return self.options.private
+
+    @property
+    def name(self) -> str | None:
+        """The name that makes a later connection of the same pattern replace this one."""
+        name: str | None = self.options.keywords.get("name")
+        return name
+
+    @property
+    def name_is_default(self) -> bool:
+        """Whether nobody chose the name: it is the probe's."""
+        is_default: bool = self.options.keywords["name_is_default"]
+        return is_default
+
+    @property
+    def label(self) -> str:
+        """The name to show."""
+        return self.name or label_of(self.probe)
+
+    @property
+    def connected(self) -> bool:
+        """Whether it is in force: for present markers and for later ones."""
+        return self.active
+
+    @property
+    def calls(self) -> int:
+        """The sum over its connections."""
+        return sum(connection.calls for connection in self._connections)
+
+    @property
+    def errors(self) -> int:
+        """The sum over its connections."""
+        return sum(connection.errors for connection in self._connections)
+
+    @property
+    def skipped(self) -> int:
+        """The sum over its connections."""
+        return sum(connection.skipped for connection in self._connections)
+
+    @property
+    def filtered(self) -> int:
+        """The sum over its connections."""
+        return sum(connection.filtered for connection in self._connections)
+
+    @property
+    def filtered_by(self) -> dict[str, int]:
+        """The sums over its connections, by reason."""
+        total: dict[str, int] = {}
+        for connection in self._connections:
+            for reason, count in connection.filtered_by.items():
+                total[reason] = total.get(reason, 0) + count
+        return total
+
+    @property
+    def first_error(self) -> str | None:
+        """The first exception that any of its connections has noted."""
+        return next((c.first_error for c in self._connections if c.first_error), None)
+
+    @property
+    def last_error(self) -> str | None:
+        """The last exception of the last connection that has noted one."""
+        return next((c.last_error for c in reversed(self._connections) if c.last_error), None)
+
+    def disconnect(self, wait: bool = False) -> None:
+        """Disconnect from every marker and match no later one.
+
+        Parameters
+        ----------
+        wait : bool
+            Return only when no dispatch that began before can still call the probe.
+
+        Raises
+        ------
+        NotConnectedError
+            When it was disconnected before.
+        """
+        home.registry.disconnect_pattern(self, wait=wait)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        try:
+            self.disconnect()
+        except NotConnectedError:
+            pass  # disconnected in the block: nothing to do
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __getitem__(self, index: int) -> Connection: ...
+        @overload
+        def __getitem__(self, index: slice) -> Sequence[Connection]: ...
+
+    def __getitem__(self, index: int | slice) -> Connection | Sequence[Connection]:
+        return self._connections[index]
+
+    def __len__(self) -> int:
+        return len(self._connections)
+
+    def __iter__(self) -> Iterator[Connection]:
+        return iter(self._connections)
+
+    def __bool__(self) -> bool:
+        return True  # a handle is a handle, also while its pattern matches nothing
+
+    __reduce__ = stays("connect its probe where it is wanted")
+
+    def __repr__(self) -> str:
+        state = "" if self.active else ", disconnected"
+        return (
+            f"<PatternConnection {self.label} on {self.pattern}: "
+            f"{len(self)} markers, {self.calls:,} calls{state}>"
+        )

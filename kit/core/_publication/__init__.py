@@ -1,0 +1,1 @@
+"""From an update to its end: what is planned, published, and waited for."""
