@@ -24,6 +24,7 @@ from kit.core import (
     disconnect,
     disconnect_private,
     marker,
+    markers,
     private_data,
     span,
     synchronize,
@@ -55,7 +56,6 @@ if TYPE_CHECKING:
     from typing import Any, Final
 
     from kit import analysis, demo, frames, plots, probes, rcu, testing, widgets
-    from kit.core import markers
     from kit.frames import open
     from kit.probes import aggregate, record
     from kit.probes.budgets import budget

@@ -24,9 +24,6 @@
 
 from __future__ import annotations
 
-import sys
-from types import ModuleType
-
 from kit.core._connection import NO_PRIVATE, Connection, is_pattern
 from kit.core._format import Field, Format, Label
 from kit.core._marker import Marker, MarkerList
@@ -358,17 +355,6 @@ def batch() -> AbstractContextManager[None]:
     ...     second.disconnect(wait=True)
     """
     return registry.updater.batching()
-
-
-class _CallableRoom(ModuleType):
-    """`kit.core` is this package, and the function that lists markers is called so, too."""
-
-    def __call__(self, pattern: str = "*", /) -> MarkerList:
-        """Return the declared markers whose names match; see `kit.core.markers`."""
-        return markers(pattern)
-
-
-sys.modules[__name__].__class__ = _CallableRoom
 
 
 def _name(name: object) -> str:
