@@ -58,10 +58,10 @@ if TYPE_CHECKING:
     from kit import analysis, demo, frames, plots, probes, rcu, testing, widgets
     from kit.frames import open
     from kit.probes import aggregate, record
-    from kit.probes.budgets import budget
-    from kit.probes.context import context
-    from kit.probes.sessions import session
-    from kit.probes.trigger import trigger
+    from kit.probes._context import context
+    from kit.probes._trigger import trigger
+    from kit.probes.filters._budget import budget
+    from kit.probes.sessions._making import session
     from kit.widgets.panel import panel
 
 __version__ = "0.1.0"
@@ -69,8 +69,8 @@ __version__ = "0.1.0"
 
 def _admission(*args: Any, **options: Any) -> Any:
     """Make what ``when=`` and its kin ask for; imported when somebody asks."""
-    import_room("kit.probes.admission")
-    from kit.probes.admission import admission
+    import_room("kit.probes.filters._filter")
+    from kit.probes.filters._filter import admission
 
     return admission(*args, **options)
 
@@ -133,13 +133,13 @@ _ROOMS: Final = frozenset(
 )
 _LAZY: Final = {
     "aggregate": "kit.probes",
-    "budget": "kit.probes.budgets",
-    "context": "kit.probes.context",
+    "budget": "kit.probes.filters._budget",
+    "context": "kit.probes._context",
     "open": "kit.frames",
     "panel": "kit.widgets",
     "record": "kit.probes",
-    "session": "kit.probes.sessions",
-    "trigger": "kit.probes.trigger",
+    "session": "kit.probes.sessions._making",
+    "trigger": "kit.probes._trigger",
 }
 _EXTRAS: Final = {
     "kit.analysis": "frames",

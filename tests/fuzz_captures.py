@@ -14,8 +14,8 @@ import tempfile
 import zlib
 from pathlib import Path
 
-from kit.probes import capture_file
-from kit.probes.capture_file import (
+from kit.probes.captures import _file as capture_file
+from kit.probes.captures._file import (
     CLOSED,
     COUNT,
     HEADER,
@@ -171,7 +171,7 @@ def main():
 
     with atheris.instrument_imports(include=["kit"]):
         import kit.frames.opening
-        import kit.probes.capture_reading  # noqa: F401
+        import kit.probes.captures._reader  # noqa: F401
 
     folder = tempfile.TemporaryDirectory(prefix="fuzz", dir="/dev/shm")
     corpus = Path(folder.name, "corpus")

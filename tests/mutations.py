@@ -27,7 +27,7 @@ from pathlib import Path
 import kit
 from kit.errors import KitError
 from kit.frames import opening, unescape
-from kit.probes.capture_file import HEADER, PAGE, Layout
+from kit.probes.captures._file import HEADER, PAGE, Layout
 from tests.fuzz_captures import mutated, seeds
 
 MOST_SECONDS = 5.0

@@ -8,7 +8,7 @@ import pytest
 pytest.importorskip("pandas", exc_type=ImportError)
 
 from kit.frames import opening
-from kit.probes import capture_reading
+from kit.probes.captures import _reader as capture_reading
 from tests import mutations
 
 

@@ -12,7 +12,7 @@ import pytest
 import kit
 from kit.core._connection import Connection
 from kit.core._publication import grace
-from kit.probes import recorder as recorders
+from kit.probes.recorder import _recorder as recorders
 from kit.torture import __main__ as command
 from kit.torture import everything as module
 from kit.torture.disturbances import DISTURBANCES

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from kit.frames.attributes import thread_names
-from kit.probes.conditions import Condition
+from kit.probes.filters.condition import Condition
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,8 +26,8 @@ def where(frame: pd.DataFrame, condition: str) -> pd.DataFrame:
         is a name, too.
     condition : str
         As a connection takes it, for example ``"px > 10 and sym == 'ACME'"``; see
-        `kit.probes.conditions`. It means the same here: evaluated row by row, a row with a missing
-        value or one that cannot be compared does not meet it.
+        `kit.probes.filters.condition`. It means the same here: evaluated row by row, a row with a
+        missing value or one that cannot be compared does not meet it.
 
     Returns
     -------

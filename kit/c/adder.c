@@ -1,6 +1,6 @@
 /* The probe of an aggregate: it adds one event to the calling thread's cell.
  *
- * kit/probes/aggregates/writer.py writes the same function in Python, for what is asked; the numbers
+ * kit/probes/aggregates/_writer.py writes the same function in Python, for what is asked; the numbers
  * are the same to the last bit.  What is unusual (integers beyond 64 bits, numbers of other types,
  * keys that cannot be keys) is made plain in Python first.  Then everything that can fail is done,
  * and only then is anything changed.

@@ -1,5 +1,5 @@
 /* What an aggregate keeps in C: for each thread a table of cells by key, and in a cell what
- * kit/probes/aggregates/cells.py says, the same numbers by the same steps.
+ * kit/probes/aggregates/_cells.py says, the same numbers by the same steps.
  *
  * A thread writes its own cells only, and between the first and the last change that one event
  * makes nothing else runs on it: whoever holds the global lock reads whole events.

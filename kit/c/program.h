@@ -1,4 +1,4 @@
-/* A condition in C: what kit/probes/conditions/missing.py evaluates, for the usual values. */
+/* A condition in C: what kit/probes/filters/condition/_compile.py evaluates, for the usual values. */
 #ifndef KIT_PROGRAM_H
 #define KIT_PROGRAM_H
 

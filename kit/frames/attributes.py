@@ -38,12 +38,12 @@ import pandas as pd
 
 from kit.errors import FrameError
 from kit.frames.text import name_text
-from kit.probes.validation import COUNT, COUNTS, PLAIN, STAMP, TEXT, TID, Maybe
+from kit.probes._validation import COUNT, COUNTS, PLAIN, STAMP, TEXT, TID, Maybe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from kit.probes.capture import Capture
+    from kit.probes.captures._capture import Capture
 
 __all__ = ["ATTRS", "capture_attrs", "per_marker", "thread_names", "wall_time"]
 

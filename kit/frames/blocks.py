@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from kit.core._format import Format
     from kit.frames.schema import Kind
-    from kit.probes.capture import ThreadEvents
-    from kit.probes.native import BlockRows as ThreadRows
+    from kit.probes.captures._capture import ThreadEvents
+    from kit.probes.recorder._c_store import BlockRows as ThreadRows
 
 __all__ = ["BlockRows"]
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from kit.core._format import Format
     from kit.frames.layout import Layout
     from kit.frames.rows import Counts
-    from kit.probes.capture import Capture
+    from kit.probes.captures._capture import Capture
 
 __all__ = [
     "dispatches",

@@ -9,9 +9,9 @@ from kit.errors import CaptureError
 from kit.frames import store
 from kit.frames.recording import recording
 from kit.frames.sessions import SavedSession, open_session
-from kit.probes.capture_file import MAGIC
-from kit.probes.capture_reading import read
-from kit.probes.files import absolute, open_regular
+from kit.probes._files import absolute, open_regular
+from kit.probes.captures._file import MAGIC
+from kit.probes.captures._reader import read
 
 if TYPE_CHECKING:
     from kit.frames.recording import Recording
@@ -89,6 +89,6 @@ def open_file(path: str | os.PathLike[str], *, follow: bool = True) -> Recording
         raise CaptureError(
             f"{os.fspath(path)!r} has {len(capture):,} events of markers with {len(fields):,} "
             "fields, more than one frame should hold; make one of each marker, with "
-            "kit.frames.events(kit.probes.capture_reading.read(path), name)"
+            "kit.frames.events(kit.probes.captures._reader.read(path), name)"
         )
     return recording(capture)

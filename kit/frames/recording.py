@@ -24,10 +24,10 @@ from kit.frames.schema import (
     kind_of,
 )
 from kit.frames.values import column
-from kit.probes.capture import missing_text
+from kit.probes.captures._capture import missing_text
 
 if TYPE_CHECKING:
-    from kit.probes.capture import Capture
+    from kit.probes.captures._capture import Capture
 
 __all__ = ["Recording", "empty", "recording"]
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from kit.core._format import Format
     from kit.frames.layout import Layout
-    from kit.probes.capture import Capture, ThreadEvents
+    from kit.probes.captures._capture import Capture, ThreadEvents
 
 __all__ = ["Counts", "Parts", "Pick", "Positions", "Rows", "fields", "pull"]
 

@@ -38,8 +38,8 @@ import pandas as pd
 
 from kit.core._format import Label
 from kit.errors import FrameError
-from kit.probes.checks import KINDS
-from kit.probes.context import context_type
+from kit.probes._context import context_type
+from kit.probes._values import KINDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -14,11 +14,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from kit.errors import CaptureError
 from kit.frames.joining import join
-from kit.probes.aggregates.saving import from_json
-from kit.probes.facts import facts, many
-from kit.probes.files import FORMAT, VERSION, absolute, read_bounded
-from kit.probes.leftovers import Unfinished, unfinished
-from kit.probes.validation import (
+from kit.probes._files import FORMAT, VERSION, absolute, read_bounded
+from kit.probes._html_table import facts, many
+from kit.probes._validation import (
     COUNT,
     COUNTS,
     FILE,
@@ -32,6 +30,8 @@ from kit.probes.validation import (
     choice,
     load,
 )
+from kit.probes.aggregates._saving import from_json
+from kit.probes.captures._leftovers import Unfinished, unfinished
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -37,8 +37,8 @@ from kit.frames.layout import Layout, MarkerLayout, Payload
 from kit.frames.recording import Recording, recording
 from kit.frames.schema import FRAMES, Column, FrameKind, check, context_kinds
 from kit.frames.values import Values, categorical, column
-from kit.probes.files import absolute, create, open_regular, partial_of, refuse_irregular
-from kit.probes.validation import COUNT, PLAIN, WHOLE_TEXT, Maybe, choice, conform
+from kit.probes._files import absolute, create, open_regular, partial_of, refuse_irregular
+from kit.probes._validation import COUNT, PLAIN, WHOLE_TEXT, Maybe, choice, conform
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from kit.probes.capture import TEXT_LIMIT
+from kit.probes.captures._capture import TEXT_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -1,6 +1,6 @@
 """Recorded values of one field → a column of one dtype.
 
-What fits a field does not depend on the other rows: `kit.probes.checks.plain` says what a value
+What fits a field does not depend on the other rows: `kit.probes._values.plain` says what a value
 stands for, here as where it is recorded. ``None`` and what else is missing there is missing here;
 what does not fit is a misfit: recorded as missing, and counted. Text beyond
 `kit.frames.text.TEXT_LIMIT` characters is cut, and counted.
@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 
 from kit.frames.schema import CATEGORIES, DTYPES, Kind
 from kit.frames.text import MARK, TEXT_LIMIT, escape
-from kit.probes.checks import plain
+from kit.probes._values import plain
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

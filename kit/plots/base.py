@@ -19,7 +19,7 @@ from bokeh.resources import INLINE
 from kit.core._publication.locks import OUTER, new_lock
 from kit.core._runtime import stays
 from kit.plots import theme, units
-from kit.probes.files import absolute
+from kit.probes._files import absolute
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from kit.probes._basic import Count, Print, Time
+from kit.probes._trigger import Firing, Trigger
 from kit.probes.aggregates import Aggregate, aggregate
-from kit.probes.budgets import Budget
-from kit.probes.capture import Capture
-from kit.probes.conditions import Condition
-from kit.probes.ready import Count, Print, Time
-from kit.probes.recorder import Recorder, record
-from kit.probes.session import Session
-from kit.probes.trigger import Firing, Trigger
+from kit.probes.captures._capture import Capture
+from kit.probes.filters._budget import Budget
+from kit.probes.filters.condition import Condition
+from kit.probes.recorder._recorder import Recorder, record
+from kit.probes.sessions._session import Session
 
 __all__ = [
     "Aggregate",

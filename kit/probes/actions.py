@@ -10,14 +10,14 @@ from kit.core import connect as _connect
 from kit.core._dispatch.tally import Tally
 from kit.core._reporting import report
 from kit.errors import NotConnectedError
-from kit.probes.files import absolute
+from kit.probes._files import absolute
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from kit.core import Connection, Marker, PatternConnection
-    from kit.probes.recorder import Recorder
+    from kit.probes.recorder._recorder import Recorder
 
 __all__ = ["Snapshot", "connect", "disconnect", "snapshot", "swap"]
 

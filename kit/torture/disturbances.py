@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import kit
 from kit.core._dispatch.tally import Tally
-from kit.probes.capture_reading import read
+from kit.probes.captures._reader import read
 from kit.torture.recording import Recording, filtered, people_in, reads
 from kit.torture.world import LOCAL, Private, Worker, World
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from kit.core import Connection, PatternConnection
-    from kit.probes.session import Session
+    from kit.probes.sessions._session import Session
 
 __all__ = ["DISTURBANCES", "Disturbance"]
 
@@ -1092,7 +1092,7 @@ class Context(Disturbance):
 
     def end(self) -> None:
         """Forget the function."""
-        from kit.probes.context import CONTEXT
+        from kit.probes._context import CONTEXT
 
         del CONTEXT[self.name]
 

@@ -6,14 +6,14 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import kit
-from kit.probes.capture_reading import read
+from kit.probes.captures._reader import read
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
     from kit.core import Connection, PatternConnection
-    from kit.probes.capture import Capture
+    from kit.probes.captures._capture import Capture
     from kit.torture.world import World
 
 __all__ = ["Recording", "filtered", "people_in", "reads"]

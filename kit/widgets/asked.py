@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from kit.errors import ConditionError
-from kit.probes.admission import admission
-from kit.probes.places import places
+from kit.probes.filters._filter import admission
+from kit.probes.filters._operands import places
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from kit.core._callables import ASYNC_GENERATOR, COROUTINE, GENERATOR, code_flags
-from kit.probes.ready import Count, Print, Time
+from kit.probes._basic import Count, Print, Time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

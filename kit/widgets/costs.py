@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from kit.core._marker import Marker
 from kit.core._registry import Registry
-from kit.probes.aggregates.making import prepared
-from kit.probes.recorder import Recorder
+from kit.probes.aggregates._aggregate import prepared
+from kit.probes.recorder._recorder import Recorder
 from kit.widgets.choices import READY
 
 if TYPE_CHECKING:

@@ -14,14 +14,14 @@ from kit.core import batch
 from kit.errors import NotConnectedError
 from kit.plots import units
 from kit.probes import actions
-from kit.probes.files import absolute
-from kit.probes.trigger import Trigger
+from kit.probes._files import absolute
+from kit.probes._trigger import Trigger
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from kit.probes._trigger import Firing
     from kit.probes.actions import Snapshot
-    from kit.probes.trigger import Firing
     from kit.widgets.state import PanelState
 
 __all__ = ["DEEDS", "Deeds"]
@@ -127,7 +127,7 @@ def event(firing: Firing) -> str:
 
     Examples
     --------
-    >>> from kit.probes.trigger import Firing
+    >>> from kit.probes._trigger import Firing
     >>> event(Firing("db.commit", 0, {"dur": 61_000_000, "error": None, "ref": 12}))
     'dur 61 ms, ref 12'
     """

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from kit.plots import theme, units
+from kit.probes._basic import Count, Print, Time
+from kit.probes._trigger import Trigger
 from kit.probes.aggregates import Aggregate
-from kit.probes.ready import Count, Print, Time
-from kit.probes.trigger import Trigger
 from kit.widgets.deeds import event
 from kit.widgets.tools import value_of
 from kit.widgets.wiring import same

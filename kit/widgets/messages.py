@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, Final
 
-from kit.probes.validation import COUNT, FLAG, Kind, conform
+from kit.probes._validation import COUNT, FLAG, Kind, conform
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -60,7 +60,7 @@ def understood(
     content : object
         From the page.
     schemas : mapping
-        By kind of message, see `kit.probes.validation`.
+        By kind of message, see `kit.probes._validation`.
     name : str
         Under which key a message says of which kind it is.
 

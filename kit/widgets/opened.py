@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from kit.errors import FrameError
 from kit.plots import units
-from kit.probes.recorder import Recorder
+from kit.probes.recorder._recorder import Recorder
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -15,7 +15,7 @@ from kit.core._marker import MarkerList
 from kit.core._publication.locks import OUTER, new_lock
 from kit.core._runtime import stays
 from kit.plots import theme
-from kit.probes.validation import FLAG, Kind, choice
+from kit.probes._validation import FLAG, Kind, choice
 from kit.widgets import kernel
 from kit.widgets.asked import OFTEN
 from kit.widgets.flow import Flow
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 
     from kit.frames.recording import Recording
     from kit.frames.sessions import SavedSession
-    from kit.probes.capture import Capture
-    from kit.probes.session import Session
+    from kit.probes.captures._capture import Capture
+    from kit.probes.sessions._session import Session
 
 __all__ = ["Panel", "panel"]
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
-from kit.probes.recorder import Recorder
+from kit.probes.recorder._recorder import Recorder
 from kit.widgets.choices import Choice
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from kit.core import Format, Marker
     from kit.core.typing import NativeProbe
-    from kit.probes.capture import Capture
+    from kit.probes.captures._capture import Capture
 
 __all__ = ["Recording"]
 

@@ -11,9 +11,9 @@ from itertools import chain, count
 from typing import TYPE_CHECKING, Any, Final
 
 from kit.errors import KitError
-from kit.probes.facts import many
-from kit.probes.files import absolute
-from kit.probes.sessions import session as new_session
+from kit.probes._files import absolute
+from kit.probes._html_table import many
+from kit.probes.sessions._making import session as new_session
 from kit.widgets.asked import EVENTS, Asked
 from kit.widgets.deeds import event
 from kit.widgets.opened import Opened, open_saved
@@ -22,7 +22,7 @@ from kit.widgets.tools import value_of
 if TYPE_CHECKING:
     from collections.abc import Container
 
-    from kit.probes.session import Session
+    from kit.probes.sessions._session import Session
     from kit.widgets.state import PanelState
 
 __all__ = ["Sessions"]

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from kit.plots import theme, units
-from kit.probes.misfits import fields_text
-from kit.probes.ready import Print
+from kit.probes._basic import Print
+from kit.probes._values import fields_text
 from kit.widgets.asked import OFTEN, keys, numbers
 from kit.widgets.dots import connected, dots
 from kit.widgets.opened import LATEST

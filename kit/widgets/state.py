@@ -13,9 +13,9 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from kit.core._publication.locks import OUTER, new_lock
+from kit.probes._basic import Count, Print, Time
+from kit.probes._files import absolute
 from kit.probes.aggregates import Aggregate
-from kit.probes.files import absolute
-from kit.probes.ready import Count, Print, Time
 from kit.widgets import kernel, tools
 from kit.widgets.asked import OFTEN, Asked, Wrong, wrong
 from kit.widgets.choices import READY, Choice, own_functions
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kit.core import Marker
-    from kit.probes.capture import Capture
+    from kit.probes.captures._capture import Capture
 
 __all__ = ["PanelState"]
 

@@ -12,7 +12,7 @@ import traitlets
 
 from kit.core._runtime import stays
 from kit.errors import SimulationError
-from kit.probes.validation import COUNT
+from kit.probes._validation import COUNT
 from kit.widgets import kernel
 from kit.widgets.messages import WORDS, understood
 from kit.widgets.scripts import script

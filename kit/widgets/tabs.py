@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from kit.plots.base import Plot
     from kit.plots.selection import Selection
-    from kit.probes.capture import Capture
+    from kit.probes.captures._capture import Capture
     from kit.widgets.opened import Opened
     from kit.widgets.state import PanelState
 

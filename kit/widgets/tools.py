@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from kit.probes.aggregates.making import prepared
-from kit.probes.trigger import LAST, Trigger
+from kit.probes._trigger import LAST, Trigger
+from kit.probes.aggregates._aggregate import prepared
 from kit.widgets.asked import EVENTS, numbers
 from kit.widgets.choices import Choice
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 from kit.core import NO_PRIVATE, Connection, batch
 from kit.core._callables import same_probe
 from kit.errors import KitError, NotConnectedError
+from kit.probes._trigger import Trigger
 from kit.probes.aggregates import Aggregate
-from kit.probes.trigger import Trigger
 from kit.widgets.asked import Asked
 from kit.widgets.tools import TOOLS, switch_off, switch_on
 

@@ -8,7 +8,7 @@ from kit import frames as kit_frames
 from kit.analysis import dispatch_cost, fanout
 from kit.core._format import Format
 from kit.errors import FrameError
-from kit.probes.capture import Capture, MarkerInfo
+from kit.probes.captures._capture import Capture, MarkerInfo
 
 from .samples import dtypes, rows_of
 from .test_latency import quantile

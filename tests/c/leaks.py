@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import kit
-from kit.probes.capture_reading import read
+from kit.probes.captures._reader import read
 
 if TYPE_CHECKING:
     from collections.abc import Callable

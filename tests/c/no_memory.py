@@ -18,7 +18,7 @@ from typing import ClassVar
 
 import kit
 from kit.core._publication import grace
-from kit.probes import capture_reading
+from kit.probes.captures import _reader as capture_reading
 
 BURSTS = (1, 2, 5, 20)
 MOST = 3000

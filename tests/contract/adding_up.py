@@ -15,15 +15,15 @@ import pytest
 import kit
 from kit.core._connection import Connection
 from kit.probes.aggregates import Aggregate
-from kit.probes.recorder import Recorder
-from kit.probes.sink import Sink
-from kit.probes.store import Store
+from kit.probes.recorder._recorder import Recorder
+from kit.probes.recorder._sink import Sink
+from kit.probes.recorder._store import Store
 
 # Their classes are imported where they are needed, and followed from the beginning here.
 if kit.dispatcher == "c":
-    import kit.probes.native
+    import kit.probes.recorder._c_store
 else:
-    import kit.probes.mapped_store
+    import kit.probes.captures._writer
 
 __all__ = ["add_up", "every_event_in_one_count"]
 

@@ -11,8 +11,10 @@ import pytest
 
 import kit
 from kit.errors import CaptureError
-from kit.probes import capture_file, capture_reading, sealing
-from kit.probes.capture_file import PAGE, PIECE, THREAD
+from kit.probes.captures import _file as capture_file
+from kit.probes.captures import _reader as capture_reading
+from kit.probes.captures import _sealing as sealing
+from kit.probes.captures._file import PAGE, PIECE, THREAD
 from tests.contract import killing
 from tests.contract.test_recorded_values import FITS, MISFITS
 from tests.contract.tools import LONG, run_apart
@@ -397,7 +399,7 @@ def test_the_program_is_killed(capfd):
 
 INTERRUPTED = """
 import itertools, signal, sys, kit
-from kit.probes.capture_reading import read
+from kit.probes.captures._reader import read
 path, mode = sys.argv[1:]
 a, b = kit.marker("a", n=int, s=str), kit.marker("b", n=int)
 numbers, fired, inside = itertools.count(), [], []
@@ -443,7 +445,7 @@ FORK = """
 import os, sys
 os.register_at_fork(after_in_child=lambda: m(-1))  # before the kit knows of the child
 import kit
-from kit.probes.capture_reading import read
+from kit.probes.captures._reader import read
 m = kit.marker("m", n=int)
 path, mode = sys.argv[1:]
 events = kit.record("m", path=path, mode=mode, capacity=100)

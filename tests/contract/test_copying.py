@@ -11,7 +11,7 @@ import pytest
 import kit
 from kit.core._connection import NO_PRIVATE
 from kit.core._registry import registry
-from kit.probes.ready import Count, Print, Time
+from kit.probes._basic import Count, Print, Time
 from kit.testing import capture, isolated, strict
 from tests.contract.tools import run_apart
 

@@ -18,7 +18,7 @@ import kit
 from kit.core._publication import grace
 from kit.core._publication.locks import inner
 from kit.core._runtime import mode as modes
-from kit.probes import capture_file
+from kit.probes.captures import _file as capture_file
 from tests.contract.conftest import PATIENCE
 from tests.contract.tools import LONG, until
 
@@ -566,7 +566,7 @@ def test_sums_are_exact_after_every_single_store(unique, path, mode, dispatcher)
     """
     if dispatcher != "python":
         pytest.skip("only Python's stores can be watched one by one")
-    from kit.probes.capture_reading import read
+    from kit.probes.captures._reader import read
 
     copy, fired, seen = path.with_name("copy.kit"), [0], []
 

@@ -14,8 +14,8 @@ import pytest
 import kit
 from kit.core._dispatch.accounting import begun
 from kit.core._runtime import mode
-from kit.probes import checks
-from kit.probes.context import CONTEXT, Context
+from kit.probes import _values as checks
+from kit.probes._context import CONTEXT, Context
 from tests.contract.conftest import PATIENCE
 from tests.contract.interrupting import Interrupt, at_each_place
 from tests.contract.tools import add_up, run_apart
@@ -251,7 +251,7 @@ def test_rule_28_a_killed_program_has_said_how_many_failed(tmp_path):
         "os._exit(0)\n",
         tmp_path / "a.kit",
     )
-    from kit.probes.capture_reading import read
+    from kit.probes.captures._reader import read
 
     capture = read(tmp_path / "a.kit")
     assert (len(capture), capture.failed) == (0, {"*": 3})
@@ -316,7 +316,7 @@ def test_rule_35_an_aggregate_counts_what_it_could_not_add(unique, monkeypatch):
     assert of_who.table().rows[()].missing == 1
     assert "2 events failed" in repr(by_who)
     assert "2 events failed" in by_who._repr_html_()
-    from kit.probes.aggregates.saving import from_json
+    from kit.probes.aggregates._saving import from_json
 
     assert from_json(json.loads(json.dumps(table.to_json()))).failed == {m.name: 2}
     by_who.clear()
@@ -350,7 +350,7 @@ def test_rule_28_a_gate_that_fails_keeps_the_event_back(unique, monkeypatch):
     assert "not judged" in repr(trigger)
     assert trigger.describe()["failed"] == 1
     budgeted = kit.record(m.name, budget=0.5)
-    monkeypatch.setattr("kit.probes.budgets._Meter.admit", lambda *args: 1 // 0)
+    monkeypatch.setattr("kit.probes.filters._budget._Meter.admit", lambda *args: 1 // 0)
     m(1)
     budgeted.stop()
     assert budgeted.filtered == {m.name: {"failed": 1}}
@@ -419,7 +419,7 @@ def test_rule_28_a_signal_handler_that_raises_anywhere(
         for n in range(2000):
             m(n % 8, 0.5, "")
     if where == "file":
-        from kit.probes.capture_reading import read
+        from kit.probes.captures._reader import read
 
         capture = read(probe.path)
         assert len(capture) == len(probe)

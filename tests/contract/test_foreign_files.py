@@ -14,10 +14,12 @@ import pytest
 
 import kit
 from kit.errors import CaptureError, KitError
-from kit.probes import capture_file, files, leftovers
-from kit.probes.capture_reading import read
-from kit.probes.files import create, open_regular, partial_of
-from kit.probes.validation import COUNT, TEXT, load
+from kit.probes import _files as files
+from kit.probes._files import create, open_regular, partial_of
+from kit.probes._validation import COUNT, TEXT, load
+from kit.probes.captures import _file as capture_file
+from kit.probes.captures import _leftovers as leftovers
+from kit.probes.captures._reader import read
 from tests.contract.tools import ROOT, until
 
 posix = pytest.mark.skipif(os.name != "posix", reason="what is no file is another thing there")
@@ -289,7 +291,7 @@ def test_rule_39_what_is_made_is_its_users_alone(fill, tmp_path, frames):
 LEAVING = """
 import os, sys
 from pathlib import Path
-from kit.probes import files
+from kit.probes import _files as files
 
 folder = Path(sys.argv[1])
 for name, content in (

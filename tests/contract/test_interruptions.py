@@ -11,7 +11,7 @@ from kit.core._dispatch import array as arrays
 from kit.core._dispatch import python as python_dispatch
 from kit.core._dispatch import tally
 from kit.core._publication import grace
-from kit.probes.context import CONTEXT, Context
+from kit.probes._context import CONTEXT, Context
 from tests.contract.test_publication import by_del, by_gc, interruptions
 from tests.contract.tools import LONG, run_apart
 

@@ -9,8 +9,8 @@ import pytest
 import kit
 from kit.core._publication.locks import INNER, OUTER, LockOrderError, inner, new_lock
 from kit.core._registry import registry
-from kit.probes.capture_file import UNDECLARED, CaptureFile
-from kit.probes.capture_reading import read
+from kit.probes.captures._file import UNDECLARED, CaptureFile
+from kit.probes.captures._reader import read
 from tests.contract.conftest import PATIENCE
 from tests.contract.tools import interrupting_an_update, run_apart
 
@@ -88,8 +88,8 @@ def test_rule_16_no_signal_handler_leaves_a_lock_taken(monkeypatch, check):
 
 ROTATING = """
 import faulthandler, sys, threading, kit
-from kit.probes.capture_file import CaptureFile
-from kit.probes.capture_reading import read
+from kit.probes.captures._file import CaptureFile
+from kit.probes.captures._reader import read
 faulthandler.dump_traceback_later(40, exit=True)
 folder, which = sys.argv[1], int(sys.argv[2])
 main, calls, declare = threading.get_ident(), [], CaptureFile.declare
@@ -247,7 +247,7 @@ armed = []
 kit.context("interruption", interrupt)
 events = kit.record("m", path=folder + "/0.kit", context="interruption", capacity=100)
 if kit.dispatcher == "python":
-    from kit.probes.mapped_store import MappedStore
+    from kit.probes.captures._writer import MappedStore
     put = MappedStore._put
     def putting(*args):
         interrupt()
@@ -427,7 +427,7 @@ elif what == "a hook":
     work = lambda: hooked.connect(print)
 elif what == "a write":
     if kit.dispatcher == "python":
-        from kit.probes.mapped_store import MappedStore
+        from kit.probes.captures._writer import MappedStore
         put = MappedStore._put
         def putting(*args):
             stay()

@@ -10,8 +10,8 @@ import pytest
 import kit
 from kit.core._format import COLUMNS
 from kit.errors import ConditionError
-from kit.probes.capture import TEXT_LIMIT
-from kit.probes.conditions import Condition
+from kit.probes.captures._capture import TEXT_LIMIT
+from kit.probes.filters.condition import Condition
 from tests.contract.tools import ROOT, run_apart
 
 # Rule 44

@@ -10,8 +10,8 @@ import pytest
 
 import kit
 from kit.core._publication import grace
-from kit.probes import sealing
-from kit.probes import sink as sinks
+from kit.probes.captures import _sealing as sealing
+from kit.probes.recorder import _sink as sinks
 from tests.contract.conftest import PATIENCE
 from tests.contract.tools import add_up, until
 
@@ -170,7 +170,7 @@ def test_rule_28_any_name_can_be_watched(prefix, name, tmp_path) -> None:
 def test_rule_28_the_limit_is_that_of_the_memory() -> None:
     """Red where a recorder gives out a number, or a width, that its memory refuses."""
     from kit import _c
-    from kit.probes.capture import MOST_CODES, MOST_COLUMNS
+    from kit.probes.captures._capture import MOST_CODES, MOST_COLUMNS
 
     memory = _c.Store(10, 0, str, str)
     for code in range(MOST_CODES):

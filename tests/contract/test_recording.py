@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 import kit
-from kit.probes.capture import Capture
-from kit.probes.context import CONTEXT, Context
+from kit.probes._context import CONTEXT, Context
+from kit.probes.captures._capture import Capture
 from tests.contract.conftest import PATIENCE
 from tests.contract.tools import LONG, ROOT, Gate, dispatching, until
 

@@ -10,8 +10,10 @@ import pytest
 
 import kit
 from kit.errors import CaptureError
-from kit.probes import capture_file, capture_reading, sealing
-from kit.probes.capture_file import (
+from kit.probes.captures import _file as capture_file
+from kit.probes.captures import _reader as capture_reading
+from kit.probes.captures import _sealing as sealing
+from kit.probes.captures._file import (
     LIVE,
     PAGE,
     PIECE,
@@ -140,7 +142,7 @@ def test_rule_36_only_its_own_file_is_removed(m, path, monkeypatch):
         path.write_text("precious")
         raise RuntimeError("not now")
 
-    monkeypatch.setattr(kit.probes.recorder, "connect", replaced)
+    monkeypatch.setattr(kit.probes.recorder._recorder, "connect", replaced)
     with pytest.raises(RuntimeError):
         kit.record(m.name, capacity=10, path=path)
     assert path.read_text() == "precious"
@@ -190,7 +192,7 @@ def test_rule_28_what_comes_after_the_last_file_is_lost(m, unique, tmp_path, mon
     finally:
         answer.set()
         late.join(PATIENCE)
-        kit.probes.context.CONTEXT.pop(name)
+        kit.probes._context.CONTEXT.pop(name)
     assert (handle.calls, run.written["events"], events.lost, len(events)) == (1, 0, 1, 0)
     assert run.join(PATIENCE)
     until(lambda: kit.open(run.folder).manifest["recorders"]["events"]["lost"] == {m.name: 1})
@@ -558,7 +560,7 @@ def test_rule_37_nobody_looks_when_there_is_nothing_to_seal(path):
     run_apart(
         """
 import gc, os, sys, threading, time, kit
-from kit.probes import sealing
+from kit.probes.captures import _sealing as sealing
 sealing.EVERY = 0.01
 
 def there():

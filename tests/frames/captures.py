@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import strategies as st
 
 from kit.core._format import Field, Format, Label
-from kit.probes.capture import Capture, MarkerInfo, ThreadEvents
+from kit.probes.captures._capture import Capture, MarkerInfo, ThreadEvents
 
 TYPES = (int, float, bool, str, Label)
 

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 import kit
 from kit.errors import CaptureError
 from kit.frames import opening, unescape
-from kit.probes.capture_file import (
+from kit.probes.captures._encoding import HEAD, TEXT
+from kit.probes.captures._file import (
     HEADER,
     LIVE,
     MAGIC,
@@ -29,7 +30,6 @@ from kit.probes.capture_file import (
     Layout,
     thread_slot,
 )
-from kit.probes.records import HEAD, TEXT
 from tests.fuzz_captures import SMALL, look, mutated, repaired, seeds
 
 

@@ -11,8 +11,8 @@ from bokeh.models.annotations import Title
 from kit import plots
 from kit.plots import base, theme
 from kit.probes.aggregates import Log2, Table
-from kit.probes.aggregates.cells import Stats
-from kit.probes.aggregates.sketch import Sketch
+from kit.probes.aggregates._buckets import Sketch
+from kit.probes.aggregates._cells import Stats
 from tests.plots import samples
 from tests.plots.samples import Reader
 

@@ -6,8 +6,9 @@ import threading
 import pytest
 
 import kit
-from kit.probes import admission, clock
-from kit.probes.budgets import Budget
+from kit.probes import _clock as clock
+from kit.probes.filters import _filter as admission
+from kit.probes.filters._budget import Budget
 from kit.testing import isolated
 
 names = itertools.count()

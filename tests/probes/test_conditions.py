@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 import kit
 from kit.errors import ConditionError
-from kit.probes.conditions import Condition
-from kit.probes.conditions.lexer import LONGEST
+from kit.probes.filters.condition import Condition
+from kit.probes.filters.condition._parse import LONGEST
 
 FIELDS = ("qty", "px", "sym")
 

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 import kit
-from kit.probes.context import BUILT_IN, CONTEXT
+from kit.probes._context import BUILT_IN, CONTEXT
 from kit.testing import isolated
 
 

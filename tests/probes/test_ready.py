@@ -7,7 +7,7 @@ import pytest
 
 import kit
 from kit.probes import Count, Print, Time
-from kit.probes.ready import _duration
+from kit.probes._basic import _duration
 
 
 @pytest.fixture

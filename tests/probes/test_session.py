@@ -13,9 +13,9 @@ import pytest
 
 import kit
 from kit.frames.sessions import SavedSession
-from kit.probes import capture_file
-from kit.probes.leftovers import Unfinished
-from kit.probes.recorder import Recorder
+from kit.probes.captures import _file as capture_file
+from kit.probes.captures._leftovers import Unfinished
+from kit.probes.recorder._recorder import Recorder
 from kit.testing import isolated
 
 ROOT = Path(kit.__file__).resolve().parents[1]

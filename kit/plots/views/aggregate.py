@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from kit.plots import units
-from kit.probes.aggregates.histogram import Linear, Log2
-from kit.probes.aggregates.table import quantile_name
+from kit.probes.aggregates._buckets import Linear, Log2
+from kit.probes.aggregates._table import quantile_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from kit.probes.aggregates import Table
-    from kit.probes.aggregates.cells import Stats
-    from kit.probes.aggregates.histogram import Bucket
+    from kit.probes.aggregates._buckets import Bucket
+    from kit.probes.aggregates._cells import Stats
 
 __all__ = ["ROWS", "AggregateView", "Bar", "Row", "aggregate_view"]
 

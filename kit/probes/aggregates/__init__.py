@@ -13,9 +13,8 @@
 
 from __future__ import annotations
 
-from kit.probes.aggregates.aggregate import Aggregate
-from kit.probes.aggregates.histogram import Bucket, Linear, Log2
-from kit.probes.aggregates.making import aggregate
-from kit.probes.aggregates.table import Table
+from kit.probes.aggregates._aggregate import Aggregate, aggregate
+from kit.probes.aggregates._buckets import Bucket, Linear, Log2
+from kit.probes.aggregates._table import Table
 
 __all__ = ["Aggregate", "Bucket", "Linear", "Log2", "Table", "aggregate"]

@@ -8,8 +8,9 @@ import pytest
 
 import kit
 from kit.frames.aggregates import buckets as buckets_frame
-from kit.probes.aggregates import cells, writer
-from kit.probes.aggregates.writer import State
+from kit.probes.aggregates import _cells as cells
+from kit.probes.aggregates import _writer as writer
+from kit.probes.aggregates._writer import State
 from kit.testing import isolated
 
 
@@ -256,7 +257,7 @@ def test_without_a_global_lock_a_cell_has_one_of_its_own(
     for module in (cells, writer):
         monkeypatch.setattr(module, "unlocked", True)
     monkeypatch.setattr(cells, "inner_lock", lambda name: Noting())
-    monkeypatch.setattr(sys.modules["kit.probes.aggregates.aggregate"], "new_state", State)
+    monkeypatch.setattr(sys.modules["kit.probes.aggregates._aggregate"], "new_state", State)
     with (
         kit.aggregate(fill, "px", by="sym", histogram="log2") as numbers,
         kit.aggregate(fill, capacity=1, by="qty") as counts,

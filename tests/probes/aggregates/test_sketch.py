@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import kit
-from kit.probes.aggregates.sketch import MOST_BUCKETS, Sketch, grow, scale
+from kit.probes.aggregates._buckets import MOST_BUCKETS, Sketch, grow, scale
 from kit.testing import isolated
 
 # All ten million of them once, by hand: KIT_SKETCH=10000000.

@@ -1,0 +1,260 @@
+"""An aggregate's numbers at one moment, and how they look in a terminal and in a notebook."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from kit.core._publication.fork import import_room
+from kit.probes._validation import digits
+from kit.probes.aggregates._buckets import Bucket, buckets
+from kit.probes.aggregates._cells import as_key
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from kit.core._format import FieldType
+    from kit.probes.aggregates._buckets import Histogram
+    from kit.probes.aggregates._cells import Stats
+
+__all__ = ["Table", "quantile_name"]
+
+_BAR = 40
+_MOST_HISTOGRAMS = 8
+_MOST_ROWS = 40
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Table:
+    """An aggregate's numbers at one moment; frozen.
+
+    Attributes
+    ----------
+    title : str
+        What was aggregated.
+    value : str or None
+        Of which field.
+    value_type : type
+        ``int`` or ``float``.
+    by : dict of str to type
+        The names that make the key, and the types of these fields.
+    rows : dict of tuple to Stats
+        By key, most events first.
+    histogram : Log2, Linear or None
+    quantiles : tuple of float
+        Which are shown.
+    error : float or None
+        The relative error of quantiles.
+    dropped : dict of str to int
+        For each marker how many events had a key for which there was no room.
+    filtered : dict of str to dict of str to int
+        For each marker how many events were kept back, by reason.
+    capacity : int
+        How many keys there may be.
+    seconds : float
+        For how long was counted.
+    failed : dict of str to int
+        For each marker how many events could not be added, for whatever else.
+    """
+
+    title: str
+    value: str | None
+    value_type: FieldType
+    by: dict[str, FieldType]
+    rows: dict[tuple[Any, ...], Stats]
+    histogram: Histogram | None = None
+    quantiles: tuple[float, ...] = ()
+    error: float | None = None
+    dropped: dict[str, int] = field(default_factory=dict)
+    filtered: dict[str, dict[str, int]] = field(default_factory=dict)
+    capacity: int = 0
+    seconds: float = 0.0
+    failed: dict[str, int] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def count(self) -> int:
+        """How many events are in it."""
+        return sum(stats.count for stats in self.rows.values())
+
+    def buckets(self, key: tuple[Any, ...] = ()) -> list[Bucket]:
+        """Return the histogram of a key, from the first to the last bucket that is not empty.
+
+        Parameters
+        ----------
+        key : tuple
+            A key of `rows`.
+
+        Returns
+        -------
+        list of Bucket
+            Empty where no histogram was asked for, or there is no such key.
+        """
+        stats = self.rows.get(as_key(key))
+        if self.histogram is None or stats is None:
+            return []
+        return list(buckets(self.histogram, stats.buckets))
+
+    def columns(self) -> list[str]:
+        """Return the names of the numbers of a row."""
+        names = ["count"]
+        if self.value is not None:
+            names += ["missing", "sum", "min", "max", "avg", "variance"]
+            names += [quantile_name(share) for share in self.quantiles]
+        return [*names, "rate"]
+
+    def numbers(self, stats: Stats) -> list[float | None]:
+        """Return the numbers of a row, in the order of `columns`."""
+        found: list[float | None] = [stats.count]
+        if self.value is not None:
+            values = stats.count - stats.missing
+            found += [stats.missing, stats.sum if values else None, stats.min, stats.max]
+            found += [stats.avg, stats.variance]
+            found += [stats.quantile(share) for share in self.quantiles]
+        return [*found, stats.count / self.seconds if self.seconds else None]
+
+    def frame(self) -> Any:
+        """Return it as a pandas frame; see `kit.frames.aggregates`."""
+        import_room("kit.frames")
+        from kit.frames import aggregates
+
+        return aggregates.frame(self)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as plain JSON data, to be saved; see `kit.probes.aggregates._saving`."""
+        from kit.probes.aggregates._saving import to_json
+
+        return to_json(self)
+
+    # In a terminal and in a notebook.
+
+    def _cells(self) -> tuple[list[str], list[list[str]]]:
+        shown = list(self.rows.items())[:_MOST_ROWS]
+        some_missing = any(stats.missing for stats in self.rows.values())
+        names = [*self.by, *(n for n in self.columns() if n != "missing" or some_missing)]
+        rows = []
+        for key, stats in shown:
+            pairs = zip(self.columns(), self.numbers(stats), strict=True)
+            texts = [_number(number) for name, number in pairs if name in names]
+            rows.append([*(_text(part) for part in key), *texts])
+        return names, rows
+
+    def _notes(self) -> list[str]:
+        notes = []
+        if len(self.rows) > _MOST_ROWS:
+            notes.append(f"{len(self.rows) - _MOST_ROWS:,} more keys")
+        dropped = sum(self.dropped.values())
+        if dropped:
+            notes.append(f"{dropped:,} events dropped: there is room for {self.capacity:,} keys")
+        failed = sum(self.failed.values())
+        if failed:
+            notes.append(f"{failed:,} events failed")
+        filtered = sum(sum(counts.values()) for counts in self.filtered.values())
+        if filtered:
+            notes.append(f"{filtered:,} events filtered")
+        if self.rows and self.quantiles and self.value is not None and self.error is not None:
+            notes.append(f"quantiles within {self.error:.2%}")
+        return notes
+
+    def _histograms(self) -> Iterator[tuple[str, list[Bucket]]]:
+        for key in list(self.rows)[:_MOST_HISTOGRAMS]:
+            found = self.buckets(key)
+            if found:
+                pairs = zip(self.by, key, strict=True)
+                yield ", ".join(f"{name} = {_text(part)}" for name, part in pairs), found
+
+    def __str__(self) -> str:
+        names, rows = self._cells()
+        lines = [self.title]
+        if not self.rows:
+            return "\n".join([*lines, "; ".join(["no events yet", *self._notes()])])
+        widths = [max(len(row[column]) for row in [names, *rows]) for column in range(len(names))]
+        for row in [names, ["─" * width for width in widths], *rows]:
+            cells = (
+                cell.ljust(width) if place < len(self.by) else cell.rjust(width)
+                for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+            )
+            lines.append("  ".join(cells).rstrip())
+        if notes := self._notes():
+            lines.append("; ".join(notes))
+        for title, found in self._histograms():
+            lines += ["", *([title] if title else []), *_drawn(found)]
+        return "\n".join(lines)
+
+    __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        names, rows = self._cells()
+
+        def cells(row: list[str], tag: str) -> str:
+            return "".join(
+                f'<{tag} style="text-align:{"left" if place < len(self.by) else "right"}">'
+                f"{escape(cell)}</{tag}>"
+                for place, cell in enumerate(row)
+            )
+
+        body = "".join(f"<tr>{cells(row, 'td')}</tr>" for row in rows)
+        notes = "; ".join([*([] if self.rows else ["no events yet"]), *self._notes()])
+        bars = "".join(
+            f"<p>{escape(title)}</p><pre>{escape(chr(10).join(_drawn(found)))}</pre>"
+            for title, found in self._histograms()
+        )
+        return (
+            '<table style="font-variant-numeric:tabular-nums">'
+            f"<caption>{escape(self.title)}</caption>"
+            f"<thead><tr>{cells(names, 'th')}</tr></thead><tbody>{body}</tbody></table>"
+            f"<p>{escape(notes)}</p>{bars}"
+        )
+
+
+def quantile_name(share: float) -> str:
+    """Return the name of a quantile's column, such as ``p99.9``."""
+    return f"p{100 * share:.12g}"
+
+
+def _drawn(found: list[Bucket]) -> list[str]:
+    """Draw a histogram as lines of text."""
+    labels = [f"[{_edge(each.low)}, {_edge(each.high)})" for each in found]
+    counts = [f"{each.count:,}" for each in found]
+    most = max(each.count for each in found)
+    label_width, count_width = max(map(len, labels)), max(map(len, counts))
+    return [
+        f"{label.ljust(label_width)}  {count.rjust(count_width)} "
+        f"|{('@' * math.ceil(_BAR * each.count / most)).ljust(_BAR)}|"
+        for label, count, each in zip(labels, counts, found, strict=True)
+    ]
+
+
+def _edge(value: float) -> str:
+    """Write the edge of a bucket: powers of two as 1K, 1M, 1G."""
+    if math.isinf(value):
+        return "..."
+    if type(value) is int and value >= 1024:
+        for power, letter in ((60, "E"), (50, "P"), (40, "T"), (30, "G"), (20, "M"), (10, "K")):
+            if value % (1 << power) == 0:
+                return f"{value >> power}{letter}"
+    return f"{value:.6g}" if type(value) is float else str(value)
+
+
+def _number(value: float | None) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, int):
+        return f"{value:,}" if digits(value) is None else hex(value)
+    if not math.isfinite(value):
+        return str(value)
+    if value and not 1e-3 <= abs(value) < 1e15:
+        return f"{value:.4g}"
+    decimals = max(0, 3 - len(str(int(abs(value))))) if abs(value) >= 1 else 4
+    return f"{value:,.{decimals}f}"
+
+
+def _text(value: object) -> str:
+    text = value if isinstance(value, str) else "missing" if value is None else digits(value)
+    text = repr(value) if text is None else text
+    shown = "".join(c if c.isprintable() else "�" for c in text)
+    return shown if len(shown) <= 40 else shown[:39] + "…"

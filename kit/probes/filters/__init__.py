@@ -1,0 +1,1 @@
+"""Which events reach a probe: conditions, sampling, rates, budgets and limits."""

@@ -1,0 +1,1 @@
+"""Sessions: recorders, aggregates and triggers that start, stop and are saved together."""
