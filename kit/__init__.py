@@ -62,7 +62,7 @@ if TYPE_CHECKING:
     from kit.probes._trigger import trigger
     from kit.probes.filters._budget import budget
     from kit.probes.sessions._making import session
-    from kit.widgets.panel import panel
+    from kit.widgets._panel.widget import panel
 
 __version__ = "0.1.0"
 

@@ -13,7 +13,7 @@ from bokeh.document import Document
 from bokeh.embed.util import standalone_docs_json_and_render_items
 from bokeh.resources import INLINE
 
-from kit.plots import theme
+from kit.plots import _theme as theme
 
 __all__ = ["Section", "numeric", "page", "table"]
 

@@ -170,7 +170,7 @@ def main():
     import atheris
 
     with atheris.instrument_imports(include=["kit"]):
-        import kit.frames.opening
+        import kit.frames._opening
         import kit.probes.captures._reader  # noqa: F401
 
     folder = tempfile.TemporaryDirectory(prefix="fuzz", dir="/dev/shm")

@@ -96,7 +96,7 @@ def look(kept):
         for table in kept.aggregates.values():
             str(table), table._repr_html_(), table.count, at(table.frame)
             json.dumps(table.to_json())
-            from kit.frames import aggregates
+            from kit.frames import _aggregates as aggregates
 
             at(aggregates.buckets, table)
         of = [{"recorder": name} for name in kept.files] or [{}]

@@ -26,7 +26,8 @@ from pathlib import Path
 
 import kit
 from kit.errors import KitError
-from kit.frames import opening, unescape
+from kit.frames import _opening as opening
+from kit.frames import unescape
 from kit.probes.captures._file import HEADER, PAGE, Layout
 from tests.fuzz_captures import mutated, seeds
 

@@ -13,7 +13,7 @@ import pytest
 import kit
 from kit import __main__ as command
 from kit import cli_demo, cli_page
-from kit.plots import theme
+from kit.plots import _theme as theme
 
 ROOT = Path(kit.__file__).resolve().parents[1]
 

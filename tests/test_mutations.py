@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("pandas", exc_type=ImportError)
 
-from kit.frames import opening
+from kit.frames import _opening as opening
 from kit.probes.captures import _reader as capture_reading
 from tests import mutations
 

@@ -7,13 +7,13 @@ filtered, or with further columns, and returns a frame. The same functions are o
 
 from __future__ import annotations
 
-from kit.analysis.comparison import compare
-from kit.analysis.fanout import dispatch_cost, fanout
-from kit.analysis.latency import QUANTILES, latency, outliers
-from kit.analysis.overlap import causes, overlaps
-from kit.analysis.pairing import pair
-from kit.analysis.rate import rate
-from kit.analysis.selection import where
+from kit.analysis._compare import compare
+from kit.analysis._fanout import dispatch_cost, fanout
+from kit.analysis._latency import QUANTILES, latency, outliers
+from kit.analysis._overlap import causes, overlaps
+from kit.analysis._pair import pair
+from kit.analysis._rate import rate
+from kit.analysis._where import where
 
 __all__ = [
     "QUANTILES",

@@ -1,26 +1,31 @@
 """What was recorded → pandas: the schema, building frames, saving and opening them again.
 
 Five frames describe a recording: events, dispatches, probe_calls, publications and markers; their
-columns are declared in `kit.frames.schema`. This room needs pandas and pyarrow
+columns are declared in `kit.frames._schema`. This room needs pandas and pyarrow
 (``pip install markers-kit[frames]``).
 """
 
 from __future__ import annotations
 
-from kit.frames.accessor import Accessor
-from kit.frames.attributes import thread_names, wall_time
-from kit.frames.build import dispatches, events, markers, probe_calls, publications
-from kit.frames.joining import join
-from kit.frames.opening import open
-from kit.frames.recording import Recording, empty, recording
-from kit.frames.schema import check
-from kit.frames.sessions import SavedSession
-from kit.frames.store import save
-from kit.frames.text import TEXT_LIMIT, escape, unescape
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from kit.core._publication.fork import import_room
+from kit.frames._attrs import thread_names, wall_time
+from kit.frames._build import dispatches, events, markers, probe_calls, publications
+from kit.frames._join import join
+from kit.frames._opening import SavedSession, open
+from kit.frames._parquet import save
+from kit.frames._recording import Recording, empty, recording
+from kit.frames._schema import check
+from kit.frames._values import TEXT_LIMIT, escape, unescape
+
+if TYPE_CHECKING:
+    from kit.analysis._accessor import Accessor
 
 __all__ = [
     "TEXT_LIMIT",
-    "Accessor",
     "Recording",
     "SavedSession",
     "check",
@@ -39,3 +44,12 @@ __all__ = [
     "unescape",
     "wall_time",
 ]
+
+
+@pd.api.extensions.register_dataframe_accessor("kit")
+def _accessor(frame: pd.DataFrame) -> Accessor:
+    """Make ``frame.kit`` when it is first asked for: the analyses are above this room."""
+    import_room("kit.analysis")
+    from kit.analysis._accessor import Accessor
+
+    return Accessor(frame)

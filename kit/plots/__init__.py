@@ -15,7 +15,8 @@ Examples
 1
 """
 
-from kit.plots.base import Plot
+from kit.plots._plot import Plot
+from kit.plots._selection import Brush, Selection, link
 from kit.plots.figures.aggregate import aggregate
 from kit.plots.figures.compare import compare
 from kit.plots.figures.fanout import fanout
@@ -24,7 +25,6 @@ from kit.plots.figures.latency_over_time import latency_over_time
 from kit.plots.figures.publication import publication
 from kit.plots.figures.rate import rate
 from kit.plots.figures.timeline import timeline
-from kit.plots.selection import Brush, Selection, link
 
 __all__ = [
     "Brush",

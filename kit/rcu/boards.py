@@ -15,9 +15,9 @@ if TYPE_CHECKING:
     from kit.rcu.cases import Case, Choices
     from kit.rcu.models import Model
     from kit.rcu.steps.machine import Machine
-    from kit.widgets.board import Board
-    from kit.widgets.stepper import Stepper
-    from kit.widgets.watching import Watch
+    from kit.widgets._lab.board import Board
+    from kit.widgets._lab.stepper import Stepper
+    from kit.widgets._lab.watching import Watch
 
 __all__ = ["board", "stepper", "watch"]
 
@@ -44,7 +44,7 @@ def board(
 
     Returns
     -------
-    kit.widgets.board.Board
+    kit.widgets._lab.board.Board
         A notebook shows it. Its ``choices``, ``matrix`` and ``text`` are what it shows.
 
     Raises
@@ -59,7 +59,7 @@ def board(
     >>> shown.matrix["stale", "lkmm"].verdict
     'Sometimes'
     """
-    from kit.widgets.board import Board
+    from kit.widgets._lab.board import Board
 
     return Board(transition, start, models)
 
@@ -87,7 +87,7 @@ def stepper(
 
     Returns
     -------
-    kit.widgets.stepper.Stepper
+    kit.widgets._lab.stepper.Stepper
         A notebook shows it. Its ``machine`` can be moved from other cells too.
 
     Raises
@@ -102,7 +102,7 @@ def stepper(
     >>> shown.machine.state.locks["mutex"]
     'updater 1'
     """
-    from kit.widgets.stepper import Stepper
+    from kit.widgets._lab.stepper import Stepper
 
     if isinstance(transition, str):
         transition = machine(
@@ -130,7 +130,7 @@ def watch(transition: str, dispatches: int = 12) -> Watch:
 
     Returns
     -------
-    kit.widgets.watching.Watch
+    kit.widgets._lab.watching.Watch
         A notebook shows it; its ``dispatches`` and ``publications`` are frames.
 
     Raises
@@ -146,6 +146,6 @@ def watch(transition: str, dispatches: int = 12) -> Watch:
     >>> seen.publications[["action", "probe"]].to_dict("list")
     {'action': ['disconnect'], 'probe': ['A']}
     """
-    from kit.widgets.watching import Watch
+    from kit.widgets._lab.watching import Watch
 
     return Watch(transition, dispatches)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from kit.plots.base import display_with
-from kit.widgets.pane import Pane
-from kit.widgets.panel import Panel, panel
+from kit.plots._plot import display_with
+from kit.widgets._pane.pane import Pane
+from kit.widgets._panel.widget import Panel, panel
 
 __all__ = ["Pane", "Panel", "panel"]
 

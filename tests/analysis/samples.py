@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from hypothesis import strategies as st
 
-from kit.frames.schema import CATEGORIES, DTYPES
+from kit.frames._schema import CATEGORIES, DTYPES
 
 MARKERS = ["a", "b", "c"]
 STAMPS = st.integers(0, 30) | st.integers(2**40, 2**40 + 30)

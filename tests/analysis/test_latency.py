@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kit.analysis import QUANTILES, latency, outliers
-from kit.analysis.latency import quantile_name
+from kit.analysis._latency import quantile_name
 from kit.errors import FrameError
 
 from .samples import dtypes, frames, make, rows_of

@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kit.analysis import overlaps, pair, rate
-from kit.analysis.rate import MOST_BINS, bin_width
+from kit.analysis._rate import MOST_BINS, bin_width
 from kit.errors import FrameError
 
 from .samples import dtypes, frames, make, rows_of

@@ -10,9 +10,9 @@ from typing import Any
 
 from bokeh.models import ColumnDataSource, Range1d
 
-from kit.plots import ticks
-from kit.plots.pieces import ROOM, Panel
-from kit.plots.theme import CATEGORIES, Painter
+from kit.plots import _ticks as ticks
+from kit.plots._axes import ROOM, Panel
+from kit.plots._theme import CATEGORIES, Painter
 from tests.benchmarks.figures import FIGURES, written
 from tests.benchmarks.report import Results
 

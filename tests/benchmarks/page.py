@@ -12,7 +12,7 @@ from typing import Any
 from bokeh.embed import components
 from bokeh.resources import INLINE
 
-from kit.plots.theme import DARK, LIGHT, Painter, Theme
+from kit.plots._theme import DARK, LIGHT, Painter, Theme
 from tests.benchmarks import charts
 from tests.benchmarks.figures import FIGURES, Figure, written
 from tests.benchmarks.report import DASH, Results, source, verdict

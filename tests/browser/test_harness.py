@@ -89,7 +89,7 @@ def test_what_is_waited_for_may_have_to_come(lab: Lab, page: Page) -> None:
 
 
 KERNEL = '  File "/venv/lib/python3.11/site-packages/ipykernel/kernelapp.py", line 21, in start\n'
-KIT = f'  File "{REPOSITORY}/kit/widgets/panel.py", line 7, in refresh\n    self.draw()\n'
+KIT = f'  File "{REPOSITORY}/kit/widgets/_panel/widget.py", line 7, in refresh\n    self.draw()\n'
 
 
 @pytest.mark.parametrize("last", ["KeyboardInterrupt", "RuntimeError: Event loop is closed"])

@@ -14,7 +14,7 @@ import threading
 from bokeh.events import RangesUpdate
 from bokeh.models import ColumnDataSource
 from bokeh.plotting import figure
-from kit.widgets.pane import Pane
+from kit.widgets._pane.pane import Pane
 
 def make(name):
     source = ColumnDataSource(dict(x=[2.0, 5.0, 8.0], y=[1.0, 2.0, 1.0]), name=f"{name}-source")

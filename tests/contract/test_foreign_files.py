@@ -82,7 +82,8 @@ def test_rule_39_only_files_are_opened(tmp_path):
 @posix
 def test_rule_39_only_files_are_opened_as_frames(tmp_path, frames):
     """Seen to fail as above: by `kit.open`, as a capture, as Parquet, as what a session names."""
-    from kit.frames import opening, store
+    from kit.frames import _opening as opening
+    from kit.frames import _parquet as store
 
     for path, what in strange(tmp_path).items():
         for open_it in (opening.open_file, store.open, *([kit.open] if what != "a folder" else [])):
@@ -118,7 +119,7 @@ def test_rule_39_what_was_looked_at_is_what_is_read(fill, tmp_path, monkeypatch,
 
     Seen to fail when the reader opened the file once more, by its name.
     """
-    from kit.frames import opening
+    from kit.frames import _opening as opening
 
     path = tmp_path / "x.kit"
     with kit.record(fill.name, capacity=10, path=path):
@@ -212,7 +213,7 @@ def test_rule_39_what_a_later_version_adds_is_left_out(saved):
 @pytest.mark.parametrize("name", ["manifest.json", "sizes.aggregate.json"])
 def test_rule_39_json_is_bounded(saved, name, monkeypatch):
     """In its depth and its length, before it is read. Seen to fail without each of the two."""
-    from kit.frames import sessions
+    from kit.frames import _opening as sessions
 
     (saved / name).write_text("[" * 100_000 + "]" * 100_000)
     with pytest.raises(CaptureError, match=f"{name}' is damaged"):

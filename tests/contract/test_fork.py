@@ -613,7 +613,7 @@ def test_rule_34_forking_during_the_first_frame(frames, after):
 
 
 BUILDING = """
-from kit.frames import build
+from kit.frames import _build as build
 
 m = kit.marker("m", n=int)
 events = kit.record("m")

@@ -367,7 +367,7 @@ def test_rule_45_what_a_page_sends_is_refused_as_a_whole(unique, caplog):
     """
     pytest.importorskip("ipywidgets", exc_type=ImportError)
     pytest.importorskip("bokeh", exc_type=ImportError)
-    from kit.widgets.panel import panel
+    from kit.widgets._panel.widget import panel
 
     fill = kit.marker(unique("fill"), n=int)
     with panel(fill.name) as shown:
@@ -375,7 +375,7 @@ def test_rule_45_what_a_page_sends_is_refused_as_a_whole(unique, caplog):
         for content in (None, [], {}, {"type": "do"}, {"type": "do", "action": "toggle"}):
             caplog.clear()
             shown._on_message(shown.widget, content, [])
-            assert [each.name for each in caplog.records] == ["kit.widgets.messages"]
+            assert [each.name for each in caplog.records] == ["kit.widgets._messages"]
             assert "was refused" in caplog.text
         assert fill.fanout == 0
         assert json.loads(shown.widget.shown)["rows"] == before

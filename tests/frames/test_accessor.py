@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from kit import analysis, frames
-from kit.frames.accessor import Accessor
+from kit.analysis._accessor import Accessor
 
 from .captures import capture, info
 

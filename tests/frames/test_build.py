@@ -11,8 +11,8 @@ import kit
 from kit import frames
 from kit.core._format import COLUMNS, Label, column_names
 from kit.errors import CaptureError, FrameError, NotConnectedError
-from kit.frames.build import stored_events
-from kit.frames.schema import ACTIONS, CATEGORIES, CONTEXT, DTYPES, FRAMES, kind_of
+from kit.frames._build import stored_events
+from kit.frames._schema import ACTIONS, CATEGORIES, CONTEXT, DTYPES, FRAMES, kind_of
 from kit.probes import _context as context
 
 from .captures import capture, captures, info, thread

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 import kit
 from kit.errors import CaptureError
-from kit.frames import opening, unescape
+from kit.frames import _opening as opening
+from kit.frames import unescape
 from kit.probes.captures._encoding import HEAD, TEXT
 from kit.probes.captures._file import (
     HEADER,

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import kit
-from kit.frames.text import TEXT_LIMIT, escape
+from kit.frames._values import TEXT_LIMIT, escape
 
 _ODD = ("", "a", "ab", "a\0", "abcd", "abcde", "abcdefg", "abcdefgh", "abcdefghi", "\0" * 8)
 _MORE = (

@@ -6,8 +6,8 @@ from hypothesis import strategies as st
 
 from kit import frames
 from kit.errors import FrameError
-from kit.frames.layout import layout
-from kit.frames.schema import DTYPES, FRAMES, kind_of
+from kit.frames._layout import layout
+from kit.frames._schema import DTYPES, FRAMES, kind_of
 
 from .captures import NAMES, TYPES, capture, formats, info, one
 

@@ -18,7 +18,7 @@ import kit
 from kit import frames
 from kit.core._format import Label
 from kit.errors import CaptureError, FrameError
-from kit.frames import store
+from kit.frames import _parquet as store
 
 from .captures import VALUES, capture, captures, info, one, thread
 

@@ -4,7 +4,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import given
 
-from kit.frames.text import TEXT_LIMIT, escape, name_text, unescape
+from kit.frames._values import TEXT_LIMIT, escape, name_text, unescape
 
 from .captures import TEXT
 

@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 
 from kit import frames
 from kit.core._format import Label
-from kit.frames.text import TEXT_LIMIT
-from kit.frames.values import NO_VALUE, convert
+from kit.frames._values import NO_VALUE, TEXT_LIMIT, convert
 
 from .captures import TYPES, VALUES, one, same
 

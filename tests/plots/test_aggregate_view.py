@@ -6,7 +6,7 @@ import pytest
 
 import kit
 from kit import plots
-from kit.plots.views.aggregate import ROWS, aggregate_view
+from kit.plots.figures.aggregate_view import ROWS, aggregate_view
 from kit.testing import isolated
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kit.plots.views.compare import compare_view
+from kit.plots.figures.compare_view import compare_view
 
 
 def sample(seed, number=5_000, scale=1.0):

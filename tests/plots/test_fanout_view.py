@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kit.plots.views.fanout import ROWS, fanout_view
+from kit.plots.figures.fanout_view import ROWS, fanout_view
 from tests.plots import samples
 
 

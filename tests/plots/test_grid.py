@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kit.plots.views import grid
+from kit.plots import _binning as grid
 
 BOUNDS = st.tuples(st.floats(-1e12, 1e12), st.floats(1, 1e12))
 

@@ -8,8 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kit.plots.views import heat, table
-from kit.plots.views.heat import Pyramid, heat_view
+from kit.plots import _events as table
+from kit.plots.figures import latency_over_time_view as heat
+from kit.plots.figures.latency_over_time_view import Pyramid, heat_view
 from tests.plots import samples
 
 ROWS = st.lists(st.tuples(st.integers(0, 10**7), st.integers(0, 10**9)), min_size=1, max_size=200)

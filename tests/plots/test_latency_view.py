@@ -7,7 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from kit.plots.views.latency import (
+from kit.plots.figures.latency_view import (
     bar_edges,
     curve,
     latency_view,

@@ -9,7 +9,8 @@ from bokeh.models import HoverTool, Label
 from bokeh.models.annotations import Title
 
 from kit import plots
-from kit.plots import base, theme
+from kit.plots import _plot as base
+from kit.plots import _theme as theme
 from kit.probes.aggregates import Log2, Table
 from kit.probes.aggregates._buckets import Sketch
 from kit.probes.aggregates._cells import Stats

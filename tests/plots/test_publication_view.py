@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
+from kit.plots._axes import width
+from kit.plots.figures import publication_view as publication
 from kit.plots.figures.publication import ROOM, arrange
-from kit.plots.keys import width
-from kit.plots.views import publication
-from kit.plots.views.publication import NEWEST, publication_view, read
+from kit.plots.figures.publication_view import NEWEST, publication_view, read
 from tests.plots import samples
 
 FULL = (-1e6, 1e9)

@@ -5,8 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kit.plots.views import grid, rate, table
-from kit.plots.views.rate import OTHERS, rate_view, split
+from kit.plots import _binning as grid
+from kit.plots import _events as table
+from kit.plots.figures import rate_view as rate
+from kit.plots.figures.rate_view import OTHERS, rate_view, split
 from tests.plots import samples
 
 STAMPS = st.lists(st.integers(0, 10**6), min_size=1, max_size=200)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kit import plots
-from kit.plots.selection import Brush, Selection, link, whole
+from kit.plots._selection import Brush, Selection, link, whole
 from tests.plots import samples
 
 ROWS = st.lists(

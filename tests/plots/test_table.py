@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kit.plots.views import table
+from kit.plots import _events as table
 from tests.plots import samples
 
 

@@ -5,7 +5,7 @@ import threading
 import pytest
 from bokeh.models.annotations import Title
 
-from kit.plots import theme
+from kit.plots import _theme as theme
 
 
 @pytest.fixture(autouse=True)

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kit.plots.views import table, timeline
-from kit.plots.views.timeline import lanes_of, stack, timeline_view
+from kit.plots import _events as table
+from kit.plots.figures import timeline_view as timeline
+from kit.plots.figures.timeline_view import lanes_of, stack, timeline_view
 from tests.plots import samples
 
 ROWS = st.lists(

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import kit
-from kit.frames.sessions import SavedSession
+from kit.frames._opening import SavedSession
 from kit.probes.captures import _file as capture_file
 from kit.probes.captures._leftovers import Unfinished
 from kit.probes.recorder._recorder import Recorder

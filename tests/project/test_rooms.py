@@ -103,7 +103,7 @@ def test_markers_need_the_standard_library_alone() -> None:
 @pytest.mark.parametrize(
     ("source", "lazy", "found"),
     [
-        ("import kit.plots.theme", False, {"plots"}),
+        ("import kit.plots._theme", False, {"plots"}),
         ("from kit import plots", False, {"plots"}),
         ("from kit.plots import theme", False, {"plots"}),
         ("import pandas", False, set()),

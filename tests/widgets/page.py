@@ -9,7 +9,7 @@ from bokeh.core.serialization import Buffer, Serialized
 from bokeh.document import Document
 from comm.base_comm import BaseComm
 
-from kit.widgets.pane import Pane
+from kit.widgets._pane.pane import Pane
 
 
 class FakeComm(BaseComm):

@@ -9,10 +9,9 @@ import threading
 import pytest
 
 import kit
-from kit.widgets.asked import Asked
-from kit.widgets.dots import dots
-from kit.widgets.show import show
-from kit.widgets.state import PanelState
+from kit.widgets._panel.options import Asked
+from kit.widgets._panel.page import dots, show
+from kit.widgets._panel.state import PanelState
 
 
 @pytest.fixture

@@ -12,8 +12,8 @@ import pytest
 
 from kit import rcu
 from kit.errors import LitmusError
-from kit.widgets.board import Board
-from kit.widgets.board_view import View, _answer, describe
+from kit.widgets._lab.board import Board
+from kit.widgets._lab.board_view import View, _answer, describe
 
 ROOT = Path(__file__).resolve().parents[2]
 

@@ -4,7 +4,7 @@ from bokeh.document.events import ColumnDataChangedEvent, ColumnsStreamedEvent, 
 from bokeh.models import ColumnDataSource, Div, FixedTicker
 from bokeh.plotting import figure
 
-from kit.widgets.changes import WAITING_STREAMS, Changes
+from kit.widgets._pane.patches import WAITING_STREAMS, Changes
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from bokeh.plotting import figure
 
 import kit
 from kit import rcu
-from kit.plots.selection import Selection
-from kit.widgets.pane import Pane
+from kit.plots._selection import Selection
+from kit.widgets._pane.pane import Pane
 
 EVENTS = pd.DataFrame({"ts": [0, 10, 20], "marker": ["a", "b", "a"], "tid": 1})
 

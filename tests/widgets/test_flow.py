@@ -2,7 +2,7 @@ import math
 
 import pytest
 
-from kit.widgets.flow import ABSENT, ABSENT_PATIENCE, PATIENCE, Flow
+from kit.widgets._pane.flow_control import ABSENT, ABSENT_PATIENCE, PATIENCE, Flow
 
 
 class Clock:

@@ -7,12 +7,12 @@ from bokeh.plotting import figure
 
 import kit
 from kit import rcu
-from kit.widgets.board import Board
-from kit.widgets.flow import MOST_VIEWS, Flow
-from kit.widgets.messages import LONGEST, VIEWS, understood
-from kit.widgets.pane import Pane
-from kit.widgets.panel import panel
-from kit.widgets.stepper import Stepper
+from kit.widgets._lab.board import Board
+from kit.widgets._lab.stepper import Stepper
+from kit.widgets._messages import LONGEST, VIEWS, understood
+from kit.widgets._pane.flow_control import MOST_VIEWS, Flow
+from kit.widgets._pane.pane import Pane
+from kit.widgets._panel.widget import panel
 
 OF_VIEWS = [
     {"type": "joined", "view": "a", "number": 0},
@@ -63,7 +63,7 @@ OF_THE_PANEL = [
 
 
 def refused(caplog) -> int:
-    count = sum(each.name == "kit.widgets.messages" for each in caplog.records)
+    count = sum(each.name == "kit.widgets._messages" for each in caplog.records)
     assert all("was refused: " in each.getMessage() for each in caplog.records)
     caplog.clear()
     return count

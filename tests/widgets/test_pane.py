@@ -11,9 +11,9 @@ from bokeh.events import RangesUpdate, Tap
 from bokeh.models import Button, ColumnDataSource, FixedTicker, Slider
 from bokeh.plotting import figure
 
-from kit.plots import theme
-from kit.widgets.assets import bokehjs
-from kit.widgets.pane import Pane
+from kit.plots import _theme as theme
+from kit.widgets._bundle import bokehjs
+from kit.widgets._pane.pane import Pane
 from tests.widgets.page import FakeComm, FakeView, changed, happened
 
 

@@ -7,8 +7,8 @@ from types import SimpleNamespace
 import pytest
 
 import kit
-from kit.widgets import kernel
-from kit.widgets.panel import Panel, panel
+from kit.widgets import _kernel as kernel
+from kit.widgets._panel.widget import Panel, panel
 
 
 @pytest.fixture

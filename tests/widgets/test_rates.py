@@ -1,6 +1,6 @@
 import pytest
 
-from kit.widgets.rates import POINTS, STEP, Rates
+from kit.widgets._panel.overhead import POINTS, STEP, Rates
 
 
 def test_a_steady_rate():

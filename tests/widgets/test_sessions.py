@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 import kit
-from kit.widgets.panel import Panel
-from kit.widgets.state import PanelState
-from kit.widgets.tabs import Tabs
+from kit.widgets._panel.state import PanelState
+from kit.widgets._panel.tabs import Tabs
+from kit.widgets._panel.widget import Panel
 
 
 @pytest.fixture
@@ -144,7 +144,7 @@ def test_a_trigger_that_does_something_else_does_it_once(state, fill, query, fol
 
 
 def _own(seen):
-    from kit.widgets.choices import Choice
+    from kit.widgets._panel.palette import Choice
 
     def note(firing):
         seen.append(firing)

@@ -6,9 +6,9 @@ import pytest
 
 import kit
 from kit.probes import Recorder
-from kit.widgets.costs import Costs
-from kit.widgets.show import LATEST, MOST_ROWS, show
-from kit.widgets.state import PanelState
+from kit.widgets._panel.overhead import Costs
+from kit.widgets._panel.page import LATEST, MOST_ROWS, show
+from kit.widgets._panel.state import PanelState
 
 
 @pytest.fixture
@@ -114,7 +114,7 @@ def test_the_same_probe_has_the_same_colour_everywhere(state, fill, commit):
     colors = {dot_of(shown, m.name, "count")["color"] for m in (fill, commit)}
     [legend] = [each for each in shown["palette"] if each["key"] == "count"]
     assert colors == {legend["color"]}
-    from kit.plots.theme import color_of
+    from kit.plots._theme import color_of
 
     assert legend["color"] == color_of("count")
 

@@ -6,7 +6,7 @@ import pytest
 
 import kit
 from kit.errors import NotConnectedError
-from kit.widgets.state import PanelState
+from kit.widgets._panel.state import PanelState
 
 
 @pytest.fixture
@@ -153,7 +153,7 @@ def test_a_function_that_does_not_fit_is_not_connected(fill):
 def test_functions_defined_in_the_notebook_can_be_chosen(state, fill, monkeypatch):
     namespace = {}
     exec("def on_fill(qty, px): pass", {"__name__": "__main__"}, namespace)
-    monkeypatch.setattr("kit.widgets.kernel.namespace", lambda: namespace)
+    monkeypatch.setattr("kit.widgets._kernel.namespace", lambda: namespace)
     state.add_own(fill.name, "own:on_fill")
     assert labels(fill) == ["on_fill"]
     assert "own:on_fill" in {choice.key for choice in state.palette}
@@ -163,7 +163,7 @@ def test_a_function_defined_anew_takes_the_place_of_the_old_one(state, fill, mon
     namespace, seen = {}, []
     define = "def on_fill(qty, px): seen.append({!r})"
     exec(define.format("old"), {"__name__": "__main__", "seen": seen}, namespace)
-    monkeypatch.setattr("kit.widgets.kernel.namespace", lambda: namespace)
+    monkeypatch.setattr("kit.widgets._kernel.namespace", lambda: namespace)
     state.add_own(fill.name, "own:on_fill")
     before = fill.generation
     exec(define.format("new"), {"__name__": "__main__", "seen": seen}, namespace)

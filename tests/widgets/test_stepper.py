@@ -11,7 +11,7 @@ import pytest
 from kit import rcu
 from kit.errors import SimulationError
 from kit.rcu.steps import array, call, load, store
-from kit.widgets.stepper import Stepper
+from kit.widgets._lab.stepper import Stepper
 
 
 def shown(stepper: Stepper) -> dict[str, Any]:
@@ -175,7 +175,7 @@ def test_texts_are_escaped_and_the_drawing_is_well_formed() -> None:
 
 def test_a_running_cell_is_replaced_by_its_next_run(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = []
-    monkeypatch.setattr("kit.widgets.kernel.replace_in_cell", seen.append)
+    monkeypatch.setattr("kit.widgets._kernel.replace_in_cell", seen.append)
     stepper = rcu.stepper("0→1")
     assert seen == [stepper]
     assert "text/html" in stepper._repr_mimebundle_()[0]

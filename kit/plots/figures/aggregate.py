@@ -7,11 +7,13 @@ from typing import Any
 
 from bokeh.models import Range1d
 
-from kit.plots import pieces, ticks, units
-from kit.plots.base import Plot, note, several
-from kit.plots.keys import width
-from kit.plots.views import grid
-from kit.plots.views.aggregate import AggregateView, Row, aggregate_view
+from kit.plots import _axes as pieces
+from kit.plots import _binning as grid
+from kit.plots import _ticks as ticks
+from kit.plots import units
+from kit.plots._axes import width
+from kit.plots._plot import Plot, note, several
+from kit.plots.figures.aggregate_view import AggregateView, Row, aggregate_view
 
 __all__ = ["Aggregate", "aggregate"]
 

@@ -9,12 +9,14 @@ from bokeh.layouts import row
 from bokeh.models import Range1d
 from bokeh.models.annotations import Span
 
-from kit.plots import pieces, ticks, units
-from kit.plots.base import Plot, Window, note, several
-from kit.plots.brushing import events_frame
-from kit.plots.views import grid, table
-from kit.plots.views.compare import CompareView, Side, compare_view
-from kit.plots.views.latency import ordered_durations
+from kit.plots import _axes as pieces
+from kit.plots import _binning as grid
+from kit.plots import _events as table
+from kit.plots import _ticks as ticks
+from kit.plots import units
+from kit.plots._plot import Plot, Window, events_frame, note, several
+from kit.plots.figures.compare_view import CompareView, Side, compare_view
+from kit.plots.figures.latency_view import ordered_durations
 
 __all__ = ["Compare", "compare"]
 

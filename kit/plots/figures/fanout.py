@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 from bokeh.layouts import column
 from bokeh.models import Range1d
 
-from kit.plots import pieces, ticks, units
-from kit.plots.base import Plot, note, several
-from kit.plots.theme import color_of
-from kit.plots.views import grid
-from kit.plots.views.fanout import Cost, FanoutView, ProbeCost, fanout_view
+from kit.plots import _axes as pieces
+from kit.plots import _binning as grid
+from kit.plots import _ticks as ticks
+from kit.plots import units
+from kit.plots._plot import Plot, note, several
+from kit.plots._theme import color_of
+from kit.plots.figures.fanout_view import Cost, FanoutView, ProbeCost, fanout_view
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,16 +9,17 @@ import numpy as np
 from bokeh.layouts import column
 from bokeh.models import Range1d
 
-from kit.plots import pieces, ticks, units
-from kit.plots.base import Window, several
-from kit.plots.brushing import Box, EventPlot
-from kit.plots.selection import Brush, whole
-from kit.plots.theme import color_of
-from kit.plots.views import grid
-from kit.plots.views.latency import LatencyView, latency_view, ordered_durations, tags
+from kit.plots import _axes as pieces
+from kit.plots import _binning as grid
+from kit.plots import _ticks as ticks
+from kit.plots import units
+from kit.plots._plot import Box, EventPlot, Window, several
+from kit.plots._selection import Brush, whole
+from kit.plots._theme import color_of
+from kit.plots.figures.latency_view import LatencyView, latency_view, ordered_durations, tags
 
 if TYPE_CHECKING:
-    from kit.plots.views.table import Events
+    from kit.plots._events import Events
 
 __all__ = ["Latency", "latency"]
 

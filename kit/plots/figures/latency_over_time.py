@@ -8,16 +8,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from bokeh.models import LinearColorMapper, LogColorMapper
 
-from kit.plots import pieces, theme, ticks, units
-from kit.plots.base import Window, several
-from kit.plots.brushing import Box, EventPlot
-from kit.plots.selection import Brush, whole
-from kit.plots.theme import color_of
-from kit.plots.views import grid, heat
-from kit.plots.views.heat import HeatView, Pyramid, heat_view
+from kit.plots import _axes as pieces
+from kit.plots import _binning as grid
+from kit.plots import _theme as theme
+from kit.plots import _ticks as ticks
+from kit.plots import units
+from kit.plots._plot import Box, EventPlot, Window, several
+from kit.plots._selection import Brush, whole
+from kit.plots._theme import color_of
+from kit.plots.figures import latency_over_time_view as heat
+from kit.plots.figures.latency_over_time_view import HeatView, Pyramid, heat_view
 
 if TYPE_CHECKING:
-    from kit.plots.views.table import Events
+    from kit.plots._events import Events
 
 __all__ = ["LatencyOverTime", "latency_over_time"]
 

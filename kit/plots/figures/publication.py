@@ -7,22 +7,24 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from bokeh.models import Range1d
 
-from kit.plots import pieces, ticks, units
-from kit.plots.base import Plot, Window, note, several
-from kit.plots.keys import width
-from kit.plots.views import grid
-from kit.plots.views.publication import (
+from kit.plots import _axes as pieces
+from kit.plots import _binning as grid
+from kit.plots import _ticks as ticks
+from kit.plots import units
+from kit.plots._axes import width
+from kit.plots._events import thread_names
+from kit.plots._plot import Plot, Window, note, several
+from kit.plots.figures.publication_view import (
     NEWEST,
     PublicationView,
     Published,
     publication_view,
     read,
 )
-from kit.plots.views.table import thread_names
 
 if TYPE_CHECKING:
-    from kit.plots.views.publication import Lane
-    from kit.plots.views.table import Floats, Ints
+    from kit.plots._events import Floats, Ints
+    from kit.plots.figures.publication_view import Lane
 
 __all__ = ["Publication", "arrange", "publication"]
 

@@ -8,16 +8,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from bokeh.models import Range1d
 
-from kit.plots import pieces, ticks, units
-from kit.plots.base import Window, several
-from kit.plots.brushing import Box, EventPlot
-from kit.plots.selection import Brush
-from kit.plots.theme import color_of
-from kit.plots.views import grid
-from kit.plots.views.rate import OTHERS, RateView, rate_view, split
+from kit.plots import _axes as pieces
+from kit.plots import _binning as grid
+from kit.plots import _ticks as ticks
+from kit.plots import units
+from kit.plots._plot import Box, EventPlot, Window, several
+from kit.plots._selection import Brush
+from kit.plots._theme import color_of
+from kit.plots.figures.rate_view import OTHERS, RateView, rate_view, split
 
 if TYPE_CHECKING:
-    from kit.plots.views.table import Events
+    from kit.plots._events import Events
 
 __all__ = ["Rate", "rate"]
 

@@ -7,17 +7,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from bokeh.models import LinearColorMapper, Range1d
 
-from kit.plots import pieces, theme, ticks, units
-from kit.plots.base import Window, several
-from kit.plots.brushing import Box, EventPlot
-from kit.plots.keys import MOST
-from kit.plots.selection import Brush
-from kit.plots.theme import color_of
-from kit.plots.views.table import thread_names
-from kit.plots.views.timeline import TimelineView, lanes_of, timeline_view
+from kit.plots import _axes as pieces
+from kit.plots import _theme as theme
+from kit.plots import _ticks as ticks
+from kit.plots import units
+from kit.plots._axes import MOST
+from kit.plots._events import thread_names
+from kit.plots._plot import Box, EventPlot, Window, several
+from kit.plots._selection import Brush
+from kit.plots._theme import color_of
+from kit.plots.figures.timeline_view import TimelineView, lanes_of, timeline_view
 
 if TYPE_CHECKING:
-    from kit.plots.views.table import Events
+    from kit.plots._events import Events
 
 __all__ = ["Timeline", "timeline"]
 

@@ -118,9 +118,9 @@ class Table:
         return [*found, stats.count / self.seconds if self.seconds else None]
 
     def frame(self) -> Any:
-        """Return it as a pandas frame; see `kit.frames.aggregates`."""
+        """Return it as a pandas frame; see `kit.frames._aggregates`."""
         import_room("kit.frames")
-        from kit.frames import aggregates
+        from kit.frames import _aggregates as aggregates
 
         return aggregates.frame(self)
 

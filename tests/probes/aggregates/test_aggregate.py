@@ -7,7 +7,7 @@ import sys
 import pytest
 
 import kit
-from kit.frames.aggregates import buckets as buckets_frame
+from kit.frames._aggregates import buckets as buckets_frame
 from kit.probes.aggregates import _cells as cells
 from kit.probes.aggregates import _writer as writer
 from kit.probes.aggregates._writer import State

@@ -1,0 +1,560 @@
+"""What all plots share: their life between frames, readers' gestures and the page.
+
+A plot draws as many things as there are pixels, whatever the number of events.  So it computes its
+view anew when the reader has zoomed, once for each gesture, when it is given a new frame, and when
+a selection changes.
+"""
+
+from __future__ import annotations
+
+import html
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from bokeh.embed import file_html
+from bokeh.events import DoubleTap, RangesUpdate, Reset, SelectionGeometry
+from bokeh.models import Node, Range1d
+from bokeh.models.annotations import BoxAnnotation
+from bokeh.resources import INLINE
+
+from kit.core._publication.locks import OUTER, new_lock
+from kit.core._runtime import stays
+from kit.plots import _binning as grid
+from kit.plots import _events as table
+from kit.plots import _theme as theme
+from kit.plots import units
+from kit.plots._selection import Brush, Selection, whole
+from kit.plots._theme import color_of
+from kit.probes._files import absolute
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    import pandas as pd
+    from bokeh.events import Event
+    from bokeh.models import LayoutDOM
+
+    from kit.plots._axes import Panel
+    from kit.plots._events import Bools, Events
+
+
+__all__ = [
+    "Box",
+    "EventPlot",
+    "Plot",
+    "Window",
+    "display_with",
+    "events_frame",
+    "lock",
+    "note",
+    "several",
+]
+
+lock: Final = new_lock(OUTER + 10, "the lock of all plots")
+"""Held while any plot changes.
+
+One for all: a brush in one plot changes the plots linked to it, and widget messages may arrive on
+another thread than updates.
+"""
+
+Displayable = Any
+_display: Callable[[Plot], Displayable] | None = None
+
+# The page of a plot that stands alone.
+_PAGE: Final = """
+{% block title %}{{ title | e }}{% endblock %}
+{% block postamble %}<style>body { background: {{ ground }}; padding: 12px; }</style>{% endblock %}
+"""
+
+
+def display_with(factory: Callable[[Plot], Displayable] | None) -> None:
+    """Choose how plots show themselves in a notebook.
+
+    Parameters
+    ----------
+    factory : callable or None
+        Given a plot, returns an object with ``_repr_mimebundle_``: a live widget.  It is asked once
+        for each plot.  None shows plots as they are, without a kernel.
+
+    Examples
+    --------
+    >>> display_with(None)
+    """
+    global _display
+    _display = factory
+
+
+class Window:
+    """One axis that a reader can zoom.
+
+    Parameters
+    ----------
+    least : float, optional
+        The shortest stretch that can be zoomed to.
+
+    Attributes
+    ----------
+    range : bokeh.models.Range1d
+    full : tuple of float
+        All there is.
+    view : tuple of float
+        What is in view.
+
+    Examples
+    --------
+    >>> window = Window()
+    >>> window.fit((0.0, 10.0))
+    >>> window.seen(2.0, 3.0)
+    >>> window.fit((0.0, 20.0))
+    >>> window.view, window.range.reset_end
+    ((2.0, 3.0), 20.0)
+    """
+
+    def __init__(self, least: float | None = None) -> None:
+        self.full = self.view = self._known = (0.0, 1.0)
+        self.range = Range1d(start=0.0, end=1.0, min_interval=least)
+
+    @property
+    def zoomed(self) -> bool:
+        """Whether less, or something else, than all is in view."""
+        return self.view != self.full
+
+    def fit(self, full: tuple[float, float], shift: float = 0.0) -> None:
+        """Take note of how much there is now; follow it, unless the reader has zoomed.
+
+        Parameters
+        ----------
+        full : tuple of float
+        shift : float
+            How far what was in view has moved along the axis.
+        """
+        # A gesture under way has moved the range, but has not been announced yet.
+        if self._in_browser() != self._known:
+            self.seen(*self._in_browser())
+        low, high = self.view[0] + shift, self.view[1] + shift
+        gone = high <= full[0] or low >= full[1]
+        self.show(*(full if gone or not self.zoomed else (low, high)))
+        self.full = full
+        self.range.reset_start, self.range.reset_end = full
+
+    def _in_browser(self) -> tuple[float, float]:
+        start: Any = self.range.start
+        end: Any = self.range.end
+        return float(start), float(end)
+
+    def seen(self, start: float | None, end: float | None) -> None:
+        """Take note of what the browser shows."""
+        if start is not None and end is not None and start != end:
+            self.view = (min(start, end), max(start, end))
+
+    def show(self, start: float, end: float) -> None:
+        """Move the view."""
+        self.view = (start, end)
+        self.range.start, self.range.end = start, end
+        self._known = (start, end)
+
+
+class Plot(ABC):
+    """A plot of frames.
+
+    Parameters
+    ----------
+    *frames
+        What it shows.
+
+    Attributes
+    ----------
+    figure : bokeh.models.LayoutDOM
+        The root to put on a page.  A Bokeh model can be on one page at a time.
+    view : object
+        What is shown now, as plain arrays: a view model of `kit.plots.figures`.
+    selection : Selection or None
+        What is brushed; None where nothing can be.
+    height : int
+        px.
+    """
+
+    figure: LayoutDOM
+    view: Any = None
+    selection: Selection | None = None
+    height: int = 0
+
+    def __init__(self, *frames: Any) -> None:
+        self._painter = theme.Painter(theme.current())
+        self._windows: dict[str, Window] = {}
+        self._shown: tuple[Any, Any] = (None, None)
+        self._drawn_for: object = None
+        with lock:
+            self._build()
+            self._load(*frames)
+            self._refresh()
+
+    @abstractmethod
+    def _build(self) -> None:
+        """Make the figure with nothing in it, and register every callback."""
+
+    @abstractmethod
+    def _load(self, *frames: Any) -> None:
+        """Read new frames, and fit the windows to them."""
+
+    @abstractmethod
+    def _bin(self) -> Any:
+        """Compute the view of what is in the windows."""
+
+    @abstractmethod
+    def _draw(self) -> None:
+        """Show `view`."""
+
+    @abstractmethod
+    def _heading(self) -> tuple[str, str]:
+        """Say what the plot shows: a title and a note."""
+
+    __reduce__ = stays("pickle the frames that it shows")
+
+    def update(self, *frames: Any) -> None:
+        """Show new frames in the same figure.
+
+        Axes follow the data, unless the reader has zoomed: then what is in view stays in view.
+
+        Parameters
+        ----------
+        *frames
+            The same kinds that the plot was made from.
+        """
+        with lock:
+            self._load(*frames)
+            self._refresh()
+
+    def zoom(self, **windows: tuple[float, float]) -> None:
+        """Show a part of the axes.
+
+        Parameters
+        ----------
+        **windows : tuple of float
+            ``time=(start, end)`` in ns from the first event, ``dur=(low, high)`` in ns; which of
+            them there are depends on the plot.
+
+        Raises
+        ------
+        ValueError
+            If the plot has no such axis, or the end does not lie after the start.
+        """
+        with lock:
+            for name, (start, end) in windows.items():
+                if name not in self._windows:
+                    known = ", ".join(self._windows) or "none"
+                    raise ValueError(f"there is no axis {name!r} to zoom; this plot has: {known}")
+                if not start < end:
+                    raise ValueError(f"{name}={start, end}: the end must lie after the start")
+                self._windows[name].show(float(start), float(end))
+            self._refresh_if_moved()
+
+    def reset(self) -> None:
+        """Show everything again."""
+        with lock:
+            for window in self._windows.values():
+                window.show(*window.full)
+            self._refresh_if_moved()
+
+    def set_theme(self, name: str) -> None:
+        """Change the colours, in place.
+
+        Parameters
+        ----------
+        name : {"light", "dark"}
+
+        Raises
+        ------
+        ValueError
+            If there is no theme of that name.
+        """
+        with lock:
+            self._painter.change(theme.named(name))
+            self._draw()
+
+    def to_html(self, path: str | Path | None = None) -> str:
+        """Make a page that needs neither a kernel nor the network.
+
+        Parameters
+        ----------
+        path : str or Path, optional
+            Where to write it.
+
+        Returns
+        -------
+        str
+            HTML.  Zooming magnifies what was drawn; only a kernel can compute it anew.
+        """
+        with lock:
+            page = file_html(
+                self.figure,
+                INLINE,
+                title=self._heading()[0] or "plot",
+                template=_PAGE,
+                template_variables={"ground": self._painter.theme.surface},
+                suppress_callback_warning=True,
+            )
+        if path is not None:
+            absolute(path).write_text(page, encoding="utf-8")
+        return page
+
+    def __repr__(self) -> str:
+        title, note = self._heading()
+        return f"<{type(self).__name__}: {title}; {note}>"
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Mapping[str, Any]:
+        factory = _display
+        if factory is not None:
+            if self._shown[0] is not factory:
+                self._shown = (factory, factory(self))
+            bundle = self._shown[1]._repr_mimebundle_(include=include, exclude=exclude)
+            return dict(bundle[0] if isinstance(bundle, tuple) else bundle)
+        # In a frame of its own: the page may hold another version of BokehJS.
+        title, page = html.escape(self._heading()[0]), html.escape(self.to_html())
+        frame = (
+            f'<iframe title="{title}" srcdoc="{page}" '
+            f'style="width:100%;height:{self.height + 32}px;border:0"></iframe>'
+        )
+        return {"text/plain": repr(self), "text/html": frame}
+
+    def _refresh(self) -> None:
+        self.view = self._bin()
+        self._drawn_for = self._where()
+        self._draw()
+
+    def _refresh_if_moved(self) -> None:
+        # Several panels announce one gesture, and some transports say everything twice.
+        if self._where() != self._drawn_for:
+            self._refresh()
+
+    def _where(self) -> object:
+        return tuple(window.view for window in self._windows.values())
+
+    def _measure(self, panel: Panel) -> None:
+        """Place anew what depends on a panel's width when a page has said how wide it is."""
+
+        def measured(_attr: str, _old: object, new: object) -> None:
+            with lock:
+                if isinstance(new, int) and panel.measured(new):
+                    self._widen()
+
+        panel.figure.on_change("inner_width", measured)
+
+    def _widen(self) -> None:  # noqa: B027 - most plots have nothing that does
+        """Place anew what depends on the width; headings and keys have been."""
+
+    def _watch(self, panel: Panel, x: Window | None = None, y: Window | None = None) -> None:
+        """Compute the view anew after gestures in a panel.
+
+        To be called while the plot is made: a callback that is added once the figure is on a page
+        is not announced to the browser, which then sends no events for it.
+        """
+
+        def moved(event: Event) -> None:
+            assert isinstance(event, RangesUpdate)
+            with lock:
+                if x is not None:
+                    x.seen(event.x0, event.x1)
+                if y is not None:
+                    y.seen(event.y0, event.y1)
+                self._refresh_if_moved()
+
+        def reset(_event: Event) -> None:
+            self.reset()
+
+        panel.figure.on_event(RangesUpdate, moved)
+        panel.figure.on_event(Reset, reset)
+
+
+def note(*parts: str) -> str:
+    """Join what a note says, leaving out what is empty.
+
+    Examples
+    --------
+    >>> note("3 events", "", "1 out of view")
+    '3 events · 1 out of view'
+    """
+    return " · ".join(part for part in parts if part)
+
+
+def several(number: int, what: str) -> str:
+    """Write a number of things.
+
+    Examples
+    --------
+    >>> several(1, "event"), several(1200, "event"), several(2, "dispatch")
+    ('1 event', '1,200 events', '2 dispatches')
+    """
+    plural = "es" if what.endswith("ch") else "s"
+    return f"{units.count(number)} {what}{'' if number == 1 else plural}"
+
+
+class Box(NamedTuple):
+    """A rectangle on the axes, as a brush has drawn it.
+
+    Attributes
+    ----------
+    left, right, bottom, top : float
+        In the units of the axes.
+    """
+
+    left: float
+    right: float
+    bottom: float
+    top: float
+
+
+class EventPlot(Plot):
+    """A plot of an events frame.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame, or an object with ``frame()``
+        Events.
+    spans_only : bool
+        Leave out what has no duration.
+    lanes : str, optional
+        The column whose values are lanes.
+
+    Attributes
+    ----------
+    frame : pandas.DataFrame
+        What is shown.
+    selection : Selection
+        What is brushed.
+    """
+
+    selection: Selection
+    frame: pd.DataFrame
+
+    def __init__(self, frame: Any, *, spans_only: bool = False, lanes: str | None = None) -> None:
+        self._spans_only, self._lanes = spans_only, lanes
+        self._origin: int | None = None
+        self._boxes: list[tuple[BoxAnnotation, dict[str, Any]]] = []
+        super().__init__(frame)
+
+    @abstractmethod
+    def _prepare(self, table: Events) -> None:
+        """Compute what depends on the events alone, and fit windows other than time."""
+
+    @abstractmethod
+    def _brush(self, box: Box) -> Brush:
+        """Say what a rectangle on the axes chooses."""
+
+    @abstractmethod
+    def _sides(self, brush: Brush) -> dict[str, float]:
+        """Say where a brush lies on the axes: some sides of a `Box`."""
+
+    def _load(self, *frames: Any) -> None:
+        (frame,) = frames
+        self.frame = events_frame(frame)
+        self._table = table.events(self.frame, spans_only=self._spans_only, lanes=self._lanes)
+        for name in self._table.names_used:
+            color_of(name)  # so that names take their colours in the same order in every plot
+        if self._origin is None:
+            self.use_selection(Selection(self.frame), refresh=False)
+        if "time" in self._windows:
+            # Of a flight recorder the first events go; what the reader looks at stays in view.
+            before = self._table.origin if self._origin is None else self._origin
+            full = grid.time_range(self._table.extent)
+            self._windows["time"].fit(full, before - self._table.origin)
+        self._origin = self._table.origin
+        self._prepare(self._table)
+        self.selection.follow(self.frame)
+
+    def use_selection(self, selection: Selection, *, refresh: bool = True) -> None:
+        """Show another selection from now on; `kit.plots.link` calls this.
+
+        Parameters
+        ----------
+        selection : Selection
+        refresh : bool
+            Whether to draw it now.
+        """
+        before: Selection | None = getattr(self, "selection", None)
+        if before is not None:
+            before.leave(self)
+        self.selection = selection
+        selection.show_in(self)
+        if refresh:
+            self._refresh()
+
+    def brush_changed(self) -> None:
+        """Show what is brushed now."""
+        self._refresh()
+
+    def _selected(self) -> Bools | None:
+        mask = self.selection.mask(self.frame)
+        return None if mask is None else self._table.at(mask)
+
+    def _accept_brush(self, panel: Panel) -> None:
+        """Let events be brushed in a panel, and show there what the brush chooses."""
+
+        def brushed(event: Event) -> None:
+            assert isinstance(event, SelectionGeometry)
+            geometry: Any = event.geometry
+            # The brush is being drawn, or was a shape that this plot does not offer.
+            if not event.final or geometry is None or geometry["type"] != "rect":
+                return
+            with lock:
+                x, y = (sorted((geometry[f"{axis}0"], geometry[f"{axis}1"])) for axis in "xy")
+                self.selection.set(self._brush(Box(*x, *y)))
+
+        def cleared(_event: Event) -> None:
+            self.selection.clear()
+
+        panel.figure.on_event(SelectionGeometry, brushed)
+        panel.figure.on_event(DoubleTap, cleared)
+        # Where a brush has no side, the box reaches to the edge of the frame.
+        edges: dict[str, Any] = {side: Node(target="frame", symbol=side) for side in Box._fields}
+        box = BoxAnnotation(visible=False, fill_alpha=0.08, line_alpha=0.9, **edges)
+        box.level = "underlay"
+        panel.figure.add_layout(panel.paint(box, fill_color="accent", line_color="accent"))
+        self._boxes.append((box, edges))
+
+    def _draw(self) -> None:
+        brush = self.selection.brush
+        sides = {} if brush is None else self._sides(brush)
+        for box, edges in self._boxes:
+            box.visible = bool(sides)
+            if sides:
+                box.update(**(edges | sides))
+
+    def _time_sides(self, brush: Brush) -> dict[str, float]:
+        if brush.time is None:
+            return {}
+        first, last = brush.time
+        return {"left": first - self._table.origin, "right": last - self._table.origin}
+
+    def _time_brushed(self, box: Box) -> tuple[int, int]:
+        first, last = whole(box.left, box.right)
+        return first + self._table.origin, last + self._table.origin
+
+    def _heading_for(self, what: str, *notes: str) -> tuple[str, str]:
+        """Title and note, with the marker's name and how many events are selected."""
+        names = self._table.names_used
+        title = names[0] if len(names) == 1 else several(len(names), "marker")
+        chosen = f"{len(self.selection):,} selected" if self.selection.active else ""
+        return f"{what} · {title}" if names else what, note(*notes, chosen)
+
+    def _nothing(self) -> str:
+        """Say what to do when there is nothing to draw."""
+        if self._table.frame_rows:
+            return "no event here has a duration: record a span"
+        return "nothing recorded yet: connect record to a marker"
+
+
+def events_frame(events: Any) -> pd.DataFrame:
+    """Give the frame of events: itself, or of a recorder or an opened recording.
+
+    Parameters
+    ----------
+    events : pandas.DataFrame, or an object with ``frame()``
+
+    Returns
+    -------
+    pandas.DataFrame
+    """
+    frame: pd.DataFrame = events if hasattr(events, "columns") else events.frame()
+    return frame

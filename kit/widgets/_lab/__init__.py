@@ -1,0 +1,1 @@
+"""The lab's widgets: boards of litmus tests, and simulations under the hand."""

@@ -1,0 +1,86 @@
+"""What a page sends, checked before anything is done about it.
+
+A page is not this process: it may be older than the kernel, or somebody else may speak in its
+place. What is missing something, or has too much of it, is refused as a whole, with a sentence in
+the log.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, Final
+
+from kit.probes._validation import COUNT, FLAG, Kind, conform
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["EVENTS", "LONGEST", "VIEWS", "WORDS", "understood"]
+
+log = logging.getLogger(__name__)
+
+LONGEST: Final = 10_000
+"""How many characters a text from a page may have."""
+
+_MOST_EVENTS: Final = 10_000
+
+WORDS: Final = Kind(
+    f"text of at most {LONGEST:,} characters",
+    lambda value: type(value) is str and len(value) <= LONGEST,
+)
+EVENTS: Final = Kind(
+    f"a list of at most {_MOST_EVENTS:,} mappings",
+    lambda value: (
+        type(value) is list
+        and len(value) <= _MOST_EVENTS
+        and all(type(each) is dict for each in value)
+    ),
+)
+_VIEW: Final = Kind(
+    "the name of a view, of 1 to 100 characters",
+    lambda value: type(value) is str and 0 < len(value) <= 100,
+)
+
+VIEWS: Final[dict[str, Any]] = {
+    "joined": {"view": _VIEW, "number": COUNT, "visible": FLAG},
+    "painted": {"view": _VIEW, "number": COUNT},
+    "shown": {"view": _VIEW, "visible": FLAG},
+    "left": {"view": _VIEW},
+}
+"""What views say of themselves, see `kit.widgets._pane.flow_control`."""
+
+
+def understood(
+    content: object, schemas: Mapping[str, Any], name: str = "type"
+) -> dict[str, Any] | None:
+    """Return what a message says, as far as its schema names it; None where it is refused.
+
+    Parameters
+    ----------
+    content : object
+        From the page.
+    schemas : mapping
+        By kind of message, see `kit.probes._validation`.
+    name : str
+        Under which key a message says of which kind it is.
+
+    Returns
+    -------
+    dict or None
+
+    Examples
+    --------
+    >>> understood({"type": "left", "view": "a", "more": 1}, VIEWS)
+    {'type': 'left', 'view': 'a'}
+    """
+    try:
+        kinds = Kind(f"one of {', '.join(schemas)}", lambda value: _is_key(value, schemas))
+        kind = conform(content, {name: kinds})[name]
+        return {name: kind, **conform(content, schemas[kind])}
+    except ValueError as error:
+        log.warning("A message from a page was refused: %s", error)
+        return None
+
+
+def _is_key(value: object, schemas: Mapping[str, Any]) -> bool:
+    return type(value) is str and value in schemas

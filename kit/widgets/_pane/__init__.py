@@ -1,0 +1,1 @@
+"""A Bokeh plot as a widget, updated while the kernel is busy."""

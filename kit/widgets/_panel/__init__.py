@@ -1,0 +1,1 @@
+"""The panel: markers, probes, live events and plots of a running program."""
