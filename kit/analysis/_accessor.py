@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Literal
 
-import pandas as pd
-
 from kit import analysis
 from kit.analysis._latency import QUANTILES
 from kit.frames import _attrs as attributes
@@ -20,6 +18,8 @@ from kit.frames import _schema as schema
 if TYPE_CHECKING:
     import os
     from pathlib import Path
+
+    import pandas as pd
 
 __all__ = ["Accessor"]
 

@@ -46,7 +46,7 @@ __all__ = [
 ]
 
 
-@pd.api.extensions.register_dataframe_accessor("kit")
+@pd.api.extensions.register_dataframe_accessor("kit")  # type: ignore[type-var] # it is called
 def _accessor(frame: pd.DataFrame) -> Accessor:
     """Make ``frame.kit`` when it is first asked for: the analyses are above this room."""
     import_room("kit.analysis")

@@ -52,7 +52,9 @@ MARK: Final = "\\ud"
 """What any escape contains: text without it, and without lone surrogates, is stored as it is."""
 
 # A run of backslashes is taken whole or not at all; otherwise a long one costs quadratic time.
-_PLAIN: Final = re.compile(r"(?<!\\)(?:(\\*+)([\ud800-\udfff])|(\\++)(?=ud[89a-f][0-9a-f]{2}))")
+_UNWRITABLE: Final = re.compile(
+    r"(?<!\\)(?:(\\*+)([\ud800-\udfff])|(\\++)(?=ud[89a-f][0-9a-f]{2}))"
+)
 _ESCAPED: Final = re.compile(r"(?<!\\)(\\++)(ud[89a-f][0-9a-f]{2})")
 
 
@@ -76,7 +78,7 @@ def escape(text: str) -> str:
     >>> escape("C:\\users")
     'C:\\users'
     """
-    return _PLAIN.sub(_write, text)
+    return _UNWRITABLE.sub(_write, text)
 
 
 def unescape(text: str) -> str:

@@ -124,9 +124,6 @@ SHARE: Final = 0.05
 SHORTEST: Final = 0.25
 """Seconds between two updates at least."""
 
-PAUSE: Final = 0.01
-"""Seconds between two plots of an update, in which the program makes up for lost time."""
-
 
 @dataclass(frozen=True, slots=True)
 class Tab:
