@@ -17,6 +17,7 @@ import pandas as pd
 from kit.core._publication.fork import undivided
 from kit.errors import NotConnectedError
 from kit.frames._attrs import capture_attrs, per_marker
+from kit.frames._blocks import BlockRows
 from kit.frames._layout import layout
 from kit.frames._rows import fields as convert_fields
 from kit.frames._rows import pull
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
     from kit.core._format import Format
     from kit.frames._layout import Layout
-    from kit.frames._rows import Counts
+    from kit.frames._rows import Counts, Rows
     from kit.probes.captures._capture import Capture
 
 __all__ = [
@@ -261,7 +262,7 @@ def _events(
     name: str | None,
 ) -> pd.DataFrame:
     codes = [code for code, (of, _) in enumerate(formats) if name in (None, of)]
-    rows = pull(capture, codes if len(codes) < len(formats) else None)
+    rows = _pull(capture, codes if len(codes) < len(formats) else None)
     parts, counts = convert_fields(rows, formats, laid_out)
     common = columns[: len(columns) - len(stored)]
     arrays: dict[str, Any] = {}
@@ -327,3 +328,10 @@ def _categories(capture: Capture, name: str, values: Iterable[str | None]) -> li
     # One list of probes for all frames of a capture, so that they can be merged.
     labels = {row[3] for row in chain(capture.probe_calls, capture.publications)} - {None, ""}
     return sorted(name_text(labels))
+
+
+def _pull(capture: Capture, codes: Sequence[int] | None) -> Rows:
+    """Pull the events of some markers, or of all, out of a capture, whatever it is made of."""
+    if capture.threads and all(hasattr(thread.rows, "blocks") for thread in capture.threads):
+        return BlockRows(capture.threads, codes)
+    return pull(capture, codes)

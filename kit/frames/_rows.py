@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from kit.core._format import column_names
-from kit.core._publication.fork import import_room
 from kit.errors import CaptureError
 from kit.frames._schema import Kind, context_columns
 from kit.frames._values import NO_VALUE, Values, convert
@@ -130,34 +129,6 @@ def _pick(tuples: list[tuple[Any, ...]]) -> Pick:
     return lambda place, kind: convert(list(map(itemgetter(place), tuples)), kind)
 
 
-def pull(capture: Capture, codes: Sequence[int] | None) -> Rows:
-    """Pull the events out of a capture.
-
-    Parameters
-    ----------
-    capture : Capture
-    codes : sequence of int, or None
-        The markers wanted; None for all.
-
-    Returns
-    -------
-    Rows
-    """
-    if capture.threads and all(hasattr(thread.rows, "blocks") for thread in capture.threads):
-        import_room("kit.frames._blocks")
-        from kit.frames._blocks import BlockRows
-
-        return BlockRows(capture.threads, codes)
-    threads = [_thread(thread, codes, bool(capture.context)) for thread in capture.threads]
-    empty = np.empty(0, np.int64)
-    nothing = (empty, empty, empty, empty, empty.astype(object), empty.astype(object))
-    ts, code, tid, seq, args, context = (
-        np.concatenate(columns) if len(columns) > 1 else columns[0]
-        for columns in zip(*(threads or [nothing]), strict=True)
-    )
-    return TupleRows(ts, code, tid, seq, args, context)
-
-
 def _thread(
     thread: ThreadEvents, codes: Sequence[int] | None, context: bool
 ) -> tuple[NDArray[Any], ...]:
@@ -236,3 +207,26 @@ def _timed(name: str, positions: Positions, pick: Pick, parts: Parts) -> None:
         )
     parts.setdefault("dur", []).append((positions, dur))
     parts.setdefault("error", []).append((positions, pick(1, "label")))
+
+
+def pull(capture: Capture, codes: Sequence[int] | None) -> TupleRows:
+    """Pull the events out of a capture of tuples.
+
+    Parameters
+    ----------
+    capture : Capture
+    codes : sequence of int, or None
+        The markers wanted; None for all.
+
+    Returns
+    -------
+    TupleRows
+    """
+    threads = [_thread(thread, codes, bool(capture.context)) for thread in capture.threads]
+    empty = np.empty(0, np.int64)
+    nothing = (empty, empty, empty, empty, empty.astype(object), empty.astype(object))
+    ts, code, tid, seq, args, context = (
+        np.concatenate(columns) if len(columns) > 1 else columns[0]
+        for columns in zip(*(threads or [nothing]), strict=True)
+    )
+    return TupleRows(ts, code, tid, seq, args, context)

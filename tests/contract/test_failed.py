@@ -316,7 +316,7 @@ def test_rule_35_an_aggregate_counts_what_it_could_not_add(unique, monkeypatch):
     assert of_who.table().rows[()].missing == 1
     assert "2 events failed" in repr(by_who)
     assert "2 events failed" in by_who._repr_html_()
-    from kit.probes.aggregates._saving import from_json
+    from kit.probes.aggregates._table import from_json
 
     assert from_json(json.loads(json.dumps(table.to_json()))).failed == {m.name: 2}
     by_who.clear()

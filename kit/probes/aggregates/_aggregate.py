@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from kit.core import Connection, Marker, batch, connect
 from kit.core import markers as _markers
 from kit.core._publication.fork import RECORDINGS, reset_in_child
-from kit.core._runtime import stays
+from kit.core._runtime import dispatcher, stays
 from kit.errors import ConditionError, NotConnectedError
 from kit.probes._validation import digits
 from kit.probes.aggregates._buckets import checked
 from kit.probes.aggregates._buckets import histogram as understood
 from kit.probes.aggregates._cells import as_key, merge
 from kit.probes.aggregates._table import Table
-from kit.probes.aggregates._writer import Plan, new_state
+from kit.probes.aggregates._writer import Plan, State
 from kit.probes.filters._operands import known_names, places
 
 if TYPE_CHECKING:
@@ -29,6 +29,11 @@ if TYPE_CHECKING:
     from kit.core._format import FieldType, Format
     from kit.core.typing import Observer
     from kit.probes.aggregates._buckets import Bucket
+
+if TYPE_CHECKING or dispatcher == "python":
+    new_state: Callable[[int], State] = State
+else:
+    from kit.probes.aggregates._c_cells import new_state
 
 
 __all__ = ["Aggregate", "aggregate", "prepared"]

@@ -157,3 +157,8 @@ def _cell(numbers: tuple[Any, ...]) -> Cell:
         cell.negative,
     ) = numbers
     return cell
+
+
+def new_state(capacity: int) -> State:
+    """Return an empty state: in C where that is so built."""
+    return NativeState(capacity) if AVAILABLE else State(capacity)

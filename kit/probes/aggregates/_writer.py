@@ -9,9 +9,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from kit.core._dispatch.tally import Tally
-from kit.core._publication.fork import import_room
 from kit.core._publication.threads import tell_when_gone
-from kit.core._runtime import dispatcher, unlocked
+from kit.core._runtime import unlocked
 from kit.probes._values import KINDS, number, recorded
 from kit.probes.aggregates._buckets import room, scale
 from kit.probes.aggregates._cells import Cell, as_key, beyond
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from kit.core._format import FieldType, Format
     from kit.probes.aggregates._buckets import Histogram
 
-__all__ = ["Plan", "State", "key_of", "make_writer", "new_state"]
+__all__ = ["Plan", "State", "key_of", "make_writer"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,17 +168,6 @@ class State:
         self.dropped.setdefault(name, Tally())
         self.failed.setdefault(name, Tally())
         return make_writer(plan, name, format, owner)
-
-
-def new_state(capacity: int) -> State:
-    """Return an empty state: in C where the dispatcher is."""
-    if dispatcher == "c":
-        import_room("kit.probes.aggregates._c_cells")
-        from kit.probes.aggregates._c_cells import AVAILABLE, NativeState
-
-        if AVAILABLE:
-            return NativeState(capacity)
-    return State(capacity)
 
 
 def make_writer(

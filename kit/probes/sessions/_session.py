@@ -35,6 +35,7 @@ from kit.probes._files import (
 from kit.probes._html_table import facts, many
 from kit.probes._trigger import LAST, Trigger
 from kit.probes._validation import NAME
+from kit.probes.aggregates._aggregate import prepared
 from kit.probes.captures._leftovers import remove_dead
 from kit.probes.recorder._recorder import Recorder
 from kit.probes.sessions._rotation import NumberedFiles
@@ -147,8 +148,6 @@ class Session:
 
     def aggregate(self, *args: Any, name: str = "aggregate", **options: Any) -> Aggregate:
         """Add an aggregate; its arguments are those of `kit.aggregate`."""
-        from kit.probes.aggregates._aggregate import prepared
-
         self._refuse_name(name)
         return self._added(self.aggregates, name, prepared(*args, **options))
 
