@@ -114,7 +114,7 @@ def _missing(*modules: str) -> str | None:
 def _demo(options: argparse.Namespace) -> int:
     if trouble := _missing("pandas", "pyarrow", "bokeh"):
         return _complain(trouble)
-    from kit import cli_demo
+    from kit.cli import demo as cli_demo
 
     try:
         options.out.mkdir(parents=True, exist_ok=True)

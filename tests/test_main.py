@@ -12,7 +12,8 @@ import pytest
 
 import kit
 from kit import __main__ as command
-from kit import cli_demo, cli_page
+from kit.cli import demo as cli_demo
+from kit.cli import page as cli_page
 from kit.plots import _theme as theme
 
 ROOT = Path(kit.__file__).resolve().parents[1]

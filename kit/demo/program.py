@@ -9,7 +9,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from kit.demo import book, pauses, schema
+from kit.demo import book, schema
+from kit.demo import gc_pauses as pauses
 from kit.demo.database import MODES, Queue
 from kit.demo.status import Status
 from kit.demo.threads import Plan, Run

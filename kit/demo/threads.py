@@ -14,7 +14,7 @@ from pathlib import Path
 import kit
 from kit.demo import book, report
 from kit.demo.database import Gate, checkpoint, giving_way, housekeeping
-from kit.demo.desk import Counts, place
+from kit.demo.orders import Counts, place
 from kit.demo.schema import TICKS, open_book
 from kit.demo.traders import SYMBOLS, orders
 

@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 import kit
-from kit.demo import OrderBook, book, database, pauses, report, threads
+from kit.demo import OrderBook, book, database, report, threads
+from kit.demo import gc_pauses as pauses
 from kit.demo.schema import open_book
 from kit.demo.status import Status
 

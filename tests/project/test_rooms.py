@@ -25,8 +25,7 @@ BELOW = {
     "testing": {"errors", "core", "probes"},
     "torture": {"kit", "core", "probes"},
     # Commands know the face, and what they show.
-    "cli_demo": {"kit", "cli_page", "frames", "analysis", "plots", "demo"},
-    "cli_page": {"kit", "frames", "plots"},
+    "cli": {"kit", "frames", "analysis", "plots", "demo"},
 }
 
 # What it may never import, not even inside a function: whoever uses the room would need it.

@@ -10,7 +10,8 @@ from typing import Any
 import pandas as pd
 
 import kit
-from kit import analysis, cli_page, frames, plots
+from kit import analysis, frames, plots
+from kit.cli import page as cli_page
 from kit.demo import OrderBook
 from kit.plots import units
 
