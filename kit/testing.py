@@ -86,7 +86,7 @@ class _Snapshot:
         """Change the plans."""
         for marker in self._registry.markers.values():
             plan = plans.of(marker)
-            plans.commits += [each.note_disconnected for each in plan.off]
+            plans.commits += [each._note_disconnected for each in plan.off]
             plan.after = plan.off = ()
         for marker, state in self._markers.values():
             plan = plans.of(marker)

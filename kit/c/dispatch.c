@@ -245,7 +245,7 @@ simple(PyObject *probe)
     return Py_TYPE(probe)->tp_richcompare == PyBaseObject_Type.tp_richcompare;
 }
 
-/* Whether two connections are one closure, as Connection.same_closure says: 1, 0, or -1. */
+/* Whether two connections are one closure, as Connection._same_closure says: 1, 0, or -1. */
 static int
 same_closure(PyObject *one, PyObject *other)
 {

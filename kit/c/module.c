@@ -18,8 +18,8 @@ static const struct {
     {&kit_str_name, "__name__"},      {&kit_str_fields, "fields"},
     {&kit_str_is_span, "is_span"},    {&kit_str_missed, "_missed"},
     {&kit_str_not_begun, "_not_begun"},
-    {&kit_str_note_returned, "note_returned"},
-    {&kit_str_same_closure, "same_closure"},
+    {&kit_str_note_returned, "_note_returned"},
+    {&kit_str_same_closure, "_same_closure"},
     {&kit_str_decorate, "_decorate"},
 };
 

@@ -74,26 +74,26 @@ class Connection:
 
     __slots__ = (
         "__weakref__",
+        "_asked",
+        "_asks_for_more",
         "_call",
         "_errors",
         "_first_error",
+        "_gate",
         "_last_error",
         "_left_out",
         "_missed",
+        "_name_is_default",
+        "_native",
         "_not_begun",
         "_order",
         "_ranges",
         "_state",
         "_stub",
-        "asked",
-        "asks_for_more",
         "compares",
         "error_limit",
-        "gate",
         "marker",
         "name",
-        "name_is_default",
-        "native",
         "priority",
         "private",
         "probe",
@@ -120,14 +120,14 @@ class Connection:
         self.private = private
         self.compares = compares(probe)
         self.name = name
-        self.name_is_default = name_is_default
+        self._name_is_default = name_is_default
         self.priority = priority
         self.error_limit = error_limit
-        self.asked = asked
+        self._asked = asked
         self._order = order
         self._state = "new"
         # What the arrays hold, made once. A native probe is asked at each array, for the format.
-        self.native = probe if is_native(probe) else None
+        self._native = probe if is_native(probe) else None
         self._call: Callable[..., object] = probe  # type: ignore[assignment] # unless native
         if private is not NO_PRIVATE:
             self._call = functools.partial(self._call, private)
@@ -135,8 +135,8 @@ class Connection:
         self._stub = Stub()
         self._not_begun = Tally()
         self.when = None if admission is None else admission.when
-        self.gate = None if admission is None else admission.gate(self)
-        self.asks_for_more = self.native is not None or self.gate is not None
+        self._gate = None if admission is None else admission.gate(self)
+        self._asks_for_more = self._native is not None or self._gate is not None
         self._missed = Tally()
         # From when to when it was in the marker's array; the last one may be open.
         self._ranges: tuple[tuple[Moment, Moment | None], ...] = ()
@@ -172,7 +172,7 @@ class Connection:
     @property
     def filtered(self) -> int:
         """How many events its condition, sampling, limit or budget kept from the probe."""
-        return 0 if self.gate is None else self.gate.filtered
+        return 0 if self._gate is None else self._gate.filtered
 
     @property
     def filtered_by(self) -> dict[str, int]:
@@ -181,12 +181,12 @@ class Connection:
         ``condition`` was not met; ``failed`` raised; ``every``, ``limit``, ``per_second`` and
         ``budget`` are the options of these names.
         """
-        return {} if self.gate is None else self.gate.reasons
+        return {} if self._gate is None else self._gate.reasons
 
     @property
     def first_failure(self) -> str | None:
         """Why its condition could not be evaluated, the first time that it could not, as text."""
-        return None if self.gate is None else self.gate.first_failure
+        return None if self._gate is None else self._gate.first_failure
 
     @property
     def errors(self) -> int:
@@ -231,7 +231,7 @@ class Connection:
         try:
             home.registry.disconnect(self, wait=wait)
         except MemoryError:
-            self.fall_silent()  # whatever there was no memory for
+            self._fall_silent()  # whatever there was no memory for
             if wait:
                 synchronize()
 
@@ -255,11 +255,11 @@ class Connection:
     # What the dispatcher and the registry use.
 
     @property
-    def is_off(self) -> bool:
+    def _is_off(self) -> bool:
         """Whether it is left off, by its format or its errors, but not disconnected."""
         return self._state.startswith("off")
 
-    def fall_silent(self) -> None:
+    def _fall_silent(self) -> None:
         """Be disconnected in place, which needs no memory; the next update drops the stub."""
         if self._state == "connected":
             self._state = "disconnected"
@@ -267,30 +267,30 @@ class Connection:
         if array is not None:
             array.neutralise(self)
 
-    def enter_array(self, now: Moment) -> None:
+    def _enter_array(self, now: Moment) -> None:
         """Take note that it is in the array that is about to be published."""
         self._state = "connected"
         self._ranges = (*self._ranges, (now, None))
         # A recorder wants to know what it is not called for, and only its connections count that.
-        if self.native is not None:
-            entered = getattr(self.native, "entered", None)
+        if self._native is not None:
+            entered = getattr(self._native, "entered", None)
             if entered is not None:
                 entered(self)
 
-    def leave_array(self, now: Moment) -> None:
+    def _leave_array(self, now: Moment) -> None:
         """Take note that it is not in the array that is about to be published."""
         ranges = self._ranges
         self._ranges = (*ranges[:-1], (ranges[-1][0], now))
 
-    def note_disconnected(self) -> None:
+    def _note_disconnected(self) -> None:
         """Take note that it was disconnected, also where it was off before."""
         self._state = "disconnected"
 
-    def same_closure(self, probe: object, private: object) -> bool:
+    def _same_closure(self, probe: object, private: object) -> bool:
         """Whether this is the closure (the same probe, private data identical)."""
         return self.private is private and same_probe(self.probe, probe)
 
-    def note_returned(self, result: object) -> None:
+    def _note_returned(self, result: object) -> None:
         """Look at what the probe returned, and nobody else holds: say once that it will not run."""
         what = undone(result)
         if what is None:
@@ -301,7 +301,7 @@ class Connection:
         if not_begun(result):
             result.close()  # type: ignore[attr-defined] # else Python warns, once an event
 
-    def note_error(self, error: BaseException) -> bool:
+    def _note_error(self, error: BaseException) -> bool:
         """Count an exception; return whether the error limit is reached by this one."""
         try:
             text = f"{type(error).__name__}: {error}"[:_LONGEST_ERROR]

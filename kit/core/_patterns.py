@@ -60,7 +60,7 @@ class PatternConnection(Sequence[Connection]):
         return name
 
     @property
-    def name_is_default(self) -> bool:
+    def _name_is_default(self) -> bool:
         """Whether nobody chose the name: it is the probe's."""
         is_default: bool = self.options.keywords["name_is_default"]
         return is_default

@@ -126,7 +126,7 @@ class Registry:
         self.updater.make([declaration], at_once=True)
         for connection in declaration.left_off:
             warn(
-                f"{connection.label} asked marker {name!r} for ({connection.asked}), but it is "
+                f"{connection.label} asked marker {name!r} for ({connection._asked}), but it is "
                 f"declared ({declaration.format}): this connection is off",
                 FormatMismatchWarning,
             )
@@ -310,7 +310,7 @@ class Registry:
             Remove(connection, lenient=is_pattern(name))
             for marker in markers
             for connection in (*marker.probes, *marker._off)
-            if connection.same_closure(probe, private)
+            if connection._same_closure(probe, private)
         ]
         if not changes:
             raise NotConnectedError(f"{label_of(probe)} is not connected to {name!r}")
@@ -374,7 +374,7 @@ class Registry:
 
     def take_out(self, connection: Connection) -> None:
         """Disconnect where there was no memory for an update: first in place, which needs none."""
-        connection.fall_silent()
+        connection._fall_silent()
         try:
             self.updater.make([Remove(connection, lenient=True)], at_once=True)
         except MemoryError:

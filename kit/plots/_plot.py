@@ -461,7 +461,7 @@ class EventPlot(Plot):
             self._windows["time"].fit(full, before - self._table.origin)
         self._origin = self._table.origin
         self._prepare(self._table)
-        self.selection.follow(self.frame)
+        self.selection._follow(self.frame)
 
     def use_selection(self, selection: Selection, *, refresh: bool = True) -> None:
         """Show another selection from now on; `kit.plots.link` calls this.
@@ -474,9 +474,9 @@ class EventPlot(Plot):
         """
         before: Selection | None = getattr(self, "selection", None)
         if before is not None:
-            before.leave(self)
+            before._leave(self)
         self.selection = selection
-        selection.show_in(self)
+        selection._show_in(self)
         if refresh:
             self._refresh()
 

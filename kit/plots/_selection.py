@@ -244,7 +244,7 @@ class Selection:
             self._mask = (frame, brush, brush.mask(frame))
         return self._mask[2]
 
-    def follow(self, frame: pd.DataFrame) -> None:
+    def _follow(self, frame: pd.DataFrame) -> None:
         """Apply the brush to a newer frame from now on.
 
         Parameters
@@ -257,7 +257,7 @@ class Selection:
         if self.active:
             self._announce()
 
-    def show_in(self, plot: EventPlot) -> None:
+    def _show_in(self, plot: EventPlot) -> None:
         """Have a plot drawn anew whenever the brush changes.
 
         Parameters
@@ -267,7 +267,7 @@ class Selection:
         if plot not in self._plots:
             self._plots.append(plot)
 
-    def leave(self, plot: EventPlot) -> None:
+    def _leave(self, plot: EventPlot) -> None:
         """Draw a plot no more.
 
         Parameters

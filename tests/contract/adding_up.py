@@ -76,7 +76,7 @@ class Books:
         self.taken: Counter[Any] = Counter()  # by store
         self.moved: Counter[Any] = Counter()  # to files that are finished
         self.patch = monkeypatch
-        self.follow(Connection, "enter_array", self.entered)
+        self.follow(Connection, "_enter_array", self.entered)
         for kind in (Sink, Aggregate):
             self.follow(kind, "clear", self.cleared)
         for store in subclasses(Store):
@@ -116,7 +116,7 @@ class Books:
         self.patch.setattr(kind, "rotation", followed)
 
     def entered(self, connection: Connection, _: object) -> None:
-        probe: Any = connection.native
+        probe: Any = connection._native
         if isinstance(probe, Sink | Aggregate):
             known = self.connections.setdefault(probe, [])
             if connection not in known:

@@ -141,7 +141,7 @@ def test_rule_43_a_probe_that_asked_for_other_fields_is_off(unique):
     early = kit.connect(unique("a"), print, format="px %f")
     with pytest.warns(kit.FormatMismatchWarning, match=unique("a")):
         pickle.loads(pickled)
-    assert early.is_off
+    assert early._is_off
 
 
 @pytest.mark.parametrize("wrong", [("a b", ""), ("", ""), ("a*", ""), ("a", "n %q"), ("a", "n")])

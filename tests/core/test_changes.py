@@ -84,7 +84,7 @@ def test_a_name_that_nobody_chose_holds_with_its_private_data(marker, one, other
     connections = []
     for name, is_default, private in (one, other):
         connection = new(marker, print, private)
-        connection.name, connection.name_is_default = name, is_default
+        connection.name, connection._name_is_default = name, is_default
         connections.append(connection)
     assert same_name(*connections) is same_name(*reversed(connections)) is expected
 

@@ -120,7 +120,7 @@ def test_a_newer_frame_is_brushed_by_the_same_predicate():
     told = []
     selection.on_change(lambda s: told.append(len(s)))
     selection.select(time=(5, 100))
-    selection.follow(samples.frame([0, 10, 20, 30]))
+    selection._follow(samples.frame([0, 10, 20, 30]))
     assert told == [1, 3]
     assert selection.frame["ts"].tolist() == [10, 20, 30]
 

@@ -71,7 +71,7 @@ def test_a_connection_of_which_nothing_is_asked_is_called_directly(tick: kit.Mar
         pass
 
     connection = tick.connect(probe)
-    assert connection.gate is None
+    assert connection._gate is None
     assert tick._array.calls == [probe]
     assert (connection.filtered, connection.filtered_by, connection.when) == (0, {}, None)
 
@@ -348,7 +348,7 @@ def test_cheap_for_an_hour_is_still_cheap(tick: kit.Marker, hands: Hands) -> Non
 def test_who_comes_with_an_old_array_after_the_limit_is_kept_back(tick: kit.Marker) -> None:
     seen = []
     connection = tick.connect(lambda n, who: None, limit=2)
-    late = connection.gate.plain(lambda n, who: seen.append(n), tick.format)
+    late = connection._gate.plain(lambda n, who: seen.append(n), tick.format)
     for n in range(4):
         late(n, "")
     assert seen == [0, 1]

@@ -63,7 +63,7 @@ def test_a_connected_probe_is_replaced_in_one_publication(state, fill, key):
     assert fill.generation == before + 1
     [connection] = fill.probes
     assert connection.when == "qty > 3"
-    assert connection.gate.asked.every == 10
+    assert connection._gate.asked.every == 10
     state.ask(fill.name, key, when="qty > 3", often="every=10")  # nothing else: nothing to do
     assert fill.generation == before + 1
     state.undo()
@@ -187,7 +187,7 @@ def test_what_a_program_asked_survives_off_and_on(state, fill):
     assert fill.fanout == 0
     state.toggle(fill.name, key)
     [connection] = fill.probes
-    assert (connection.when, connection.gate.asked.every) == ("qty > 100", 3)
+    assert (connection.when, connection._gate.asked.every) == ("qty > 100", 3)
     connection.disconnect()
 
 

@@ -98,7 +98,7 @@ class Accounting:
     def _note_not_begun(self, array: ProbeArray, position: int, error: BaseException) -> None:
         """Count an event that a probe of the kit's own could not even begin to account for."""
         connection = array.connections[position]
-        if connection.native is not None and not begun(array.originals[position], error):
+        if connection._native is not None and not begun(array.originals[position], error):
             connection._not_begun.up()
 
     def _miss(self, array: ProbeArray, position: int) -> None:
@@ -111,6 +111,6 @@ class Accounting:
             position += 1
 
     def _note_error(self, array: ProbeArray, connection: Connection, error: Exception) -> None:
-        if connection.note_error(error):
+        if connection._note_error(error):
             why = f"off after {connection.errors:,} errors"
             home.registry.switch_off(connection, why, array)

@@ -58,7 +58,7 @@ if not TYPE_CHECKING and dispatcher == "c":
 
 
 # As often as there are connections, so without a call of Python's each.
-_asks_for_more = operator.attrgetter("asks_for_more")
+_asks_for_more = operator.attrgetter("_asks_for_more")
 _compares = operator.attrgetter("compares")
 _own_call = operator.attrgetter("_call")
 
@@ -124,7 +124,7 @@ class ProbeArray(_Closures):
         observers: tuple[Observer, ...] = ()
         if calls is None:
             calls = [_call(each, format) for each in connections]
-            natives = [each.native for each in connections]
+            natives = [each._native for each in connections]
             timed = tuple([each is not None for each in natives])
             observers = tuple([each.observer for each in natives if each and each.observer])
         super().__init__(connections, calls, timed, observers, arity, generation)
@@ -174,7 +174,7 @@ def _own_calls(
     calls = list(old.originals)
     if len(connections) < len(calls):
         del calls[place]
-    elif connection.asks_for_more:
+    elif connection._asks_for_more:
         return None
     else:
         calls.insert(place, connection._call)
@@ -183,14 +183,14 @@ def _own_calls(
 
 def _call(connection: Connection, format: Format | None) -> Callable[..., object]:
     """Return what an array calls for a connection: its gate, where it has one."""
-    gate = connection.gate
-    if connection.native is None:
+    gate = connection._gate
+    if connection._native is None:
         call = connection._call
         return call if gate is None or format is None else gate.plain(call, format)
     # A marker that is only waited for has no fields, and no site that could fire it.
     if format is None:
         return _no_site
-    write = connection.native.native(connection.marker, format)
+    write = connection._native.native(connection.marker, format)
     return write if gate is None else gate.timed(write, format)
 
 

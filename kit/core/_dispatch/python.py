@@ -166,7 +166,7 @@ class Dispatcher(Accounting):
     def _look(self, array: ProbeArray, probe: Any, result: object) -> None:
         """Look at what a probe returned: it may be work that nobody will do."""
         if undone(result) is not None and only_here(result, callers=2):
-            array.connections[array.position(probe)].note_returned(result)
+            array.connections[array.position(probe)]._note_returned(result)
 
     def _skip(self) -> None:
         """Count one dispatch as skipped."""
@@ -219,7 +219,7 @@ class Dispatcher(Accounting):
         try:
             for position, probe in enumerate(array.calls):
                 connection = array.connections[position]
-                skip = any(connection.same_closure(each.probe, each.private) for each in busy)
+                skip = any(connection._same_closure(each.probe, each.private) for each in busy)
                 start = clock() if observers else 0
                 reached = position + 1
                 if probe is connection._stub:

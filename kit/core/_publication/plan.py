@@ -217,7 +217,7 @@ class Plan:
 
     def add(self, new: Connection) -> None:
         """Connect, or raise; a connection of the same name gives up its place."""
-        asked, declared = new.asked, self.format
+        asked, declared = new._asked, self.format
         if asked is not None and declared is not None and not asked.same_fields(declared):
             raise FormatMismatchError(
                 f"marker {self.marker.name!r} is declared ({declared}), "
@@ -305,7 +305,7 @@ def same_name(one: Connection | PatternConnection, other: Connection | PatternCo
     if one.name is None or one.name != other.name:
         return False
     # A name that nobody chose holds together with the private data.
-    if one.name_is_default and other.name_is_default:
+    if one._name_is_default and other._name_is_default:
         return one.private is other.private
     return True
 
@@ -341,7 +341,7 @@ class Remove:
         old = self.connection
         plan = plans.of(old.marker)
         taken = old not in plans.removed and plan.take_out(old)
-        if not taken and (old in plans.removed or not (old in plan.off or old.is_off)):
+        if not taken and (old in plans.removed or not (old in plan.off or old._is_off)):
             if self.lenient:
                 return
             raise NotConnectedError(
@@ -354,7 +354,7 @@ class Remove:
         if (taken and plan.step is not None) or old in plan.before:
             plan.actions.append((self.action, old))
         if self.action == "disconnect":
-            plans.commits.append(old.note_disconnected)
+            plans.commits.append(old._note_disconnected)
 
 
 def planned(registry: Registry, plans: Plans) -> Patterns:
@@ -482,7 +482,7 @@ class Declare:
         plans.commits.append(partial(self._commit, marker, new))
 
     def _fits(self, connection: Connection) -> bool:
-        return connection.asked is None or connection.asked.same_fields(self.format)
+        return connection._asked is None or connection._asked.same_fields(self.format)
 
     def _follow(self, handle: PatternConnection, plan: Plan) -> tuple[Connection, ...]:
         """Connect an earlier pattern's closure to this new marker; return what it has there."""
@@ -499,7 +499,7 @@ class Declare:
     def _refuse_change(
         self, marker: Marker, known: Format | None, connected: tuple[Connection, ...]
     ) -> None:
-        asked = any(connection.asked is not None for connection in connected)
+        asked = any(connection._asked is not None for connection in connected)
         if not connected or (self.module == "__main__" and not asked):
             return  # an edited cell run again, or nobody to mind: the new one is adopted
         kinds = ("marker", "span")
@@ -521,5 +521,5 @@ class Declare:
             connection._state = (
                 "off: its closure is connected once more"
                 if self._fits(connection)
-                else f"off: asked for ({connection.asked})"
+                else f"off: asked for ({connection._asked})"
             )

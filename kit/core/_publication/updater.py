@@ -502,9 +502,9 @@ def _publish(plan: Plan, array: ProbeArray | None) -> ProbeArray | None:
         # Before the array can be read: its tally, and who is in it from here on.
         dispatches.add(array.tally)
     for connection in come:
-        connection.enter_array(now)
+        connection._enter_array(now)
     for connection in gone:
-        connection.leave_array(now)
+        connection._leave_array(now)
     marker._generation += 1
     when = time.monotonic_ns()
     if array is not None and neutralised:
@@ -525,9 +525,9 @@ def _publish(plan: Plan, array: ProbeArray | None) -> ProbeArray | None:
     # Not those for which a stub stood in the old array: they were told that they are gone.
     asked = gone if array is None or array.bare else (*gone, *plan.after)
     told = [
-        each.native
+        each._native
         for each in asked
-        if each.native is not None and each._state not in ("disconnected", "replaced")
+        if each._native is not None and each._state not in ("disconnected", "replaced")
     ]
     for connection in gone:
         if connection._state == "connected":

@@ -332,7 +332,7 @@ class Sink(ABC):
         a stub in its place.
         """
         for call in calls:
-            native = call[2].native
+            native = call[2]._native
             if native is not None and native.observer is self:
                 return True
         return any(each.connected and each.marker is marker for each in self._connections)

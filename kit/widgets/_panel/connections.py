@@ -49,7 +49,7 @@ class Closure:
             connection.marker,
             connection.probe,
             connection.private,
-            None if connection.name_is_default else connection.name,
+            None if connection._name_is_default else connection.name,
             connection.priority,
             connection.error_limit,
             _options(connection),
@@ -72,7 +72,7 @@ class Closure:
 
 def _options(connection: Connection) -> dict[str, Any]:
     """Return which events were let through to a connection."""
-    asked = getattr(connection.gate, "asked", None)
+    asked = getattr(connection._gate, "asked", None)
     if asked is None:
         return {}
     return {name: getattr(asked, name) for name in ("when", *_ADMITTED)}
