@@ -219,14 +219,14 @@ def test_isolated_leaves_the_registry_as_it_was():
 
 def test_isolated_restores_what_is_off():
     connection = kit.connect("testing.fill", print, format="px %f")
-    with pytest.warns(kit.FormatMismatchWarning):
+    with pytest.warns(kit.errors.FormatMismatchWarning):
         fill = kit.marker("testing.fill", qty=int)
     state = connection.state
     with isolated():
         kit.marker("testing.fill", px=float)
         assert connection.connected
         early = kit.connect("testing.other", print, format="px %f")
-        with pytest.warns(kit.FormatMismatchWarning):
+        with pytest.warns(kit.errors.FormatMismatchWarning):
             kit.marker("testing.other", qty=int)
     assert (connection.connected, connection.state, fill.fanout) == (False, state, 0)
     assert early.state == "disconnected"

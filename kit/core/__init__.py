@@ -278,7 +278,7 @@ def disconnect_private(name: str, private: object, /, *, wait: bool = False) -> 
     >>> tag = object()
     >>> tick = kit.marker("doc.private")
     >>> _ = tick.connect(lambda data: None, tag), tick.connect(lambda data: 1, tag)
-    >>> kit.disconnect_private("doc.*", tag)
+    >>> kit.core.disconnect_private("doc.*", tag)
     2
     """
     return registry.disconnect_private(_name(name), private, wait=wait)

@@ -21,7 +21,8 @@ from kit.errors import FormatError, NotConnectedError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
+    from types import FunctionType
     from typing import Any, Final, Self
 
     from kit.core._format import Format
@@ -29,7 +30,16 @@ if TYPE_CHECKING:
     from kit.core.typing import Admission
 
 
-__all__ = ["NO_PRIVATE", "Connection", "check_name", "check_option", "is_pattern", "matches"]
+__all__ = [
+    "FILTERS",
+    "NO_PRIVATE",
+    "Connection",
+    "check_name",
+    "check_option",
+    "check_options",
+    "is_pattern",
+    "matches",
+]
 
 
 class _NoPrivate:
@@ -340,6 +350,37 @@ def check_name(name: object) -> None:
             f"{name!r} cannot be a marker's name: it must not be empty, "
             "hold white space or any of * ? [ ]"
         )
+
+
+FILTERS: Final = ("when", "every", "limit", "per_second", "budget")
+"""The options that say which events reach a probe."""
+
+
+def check_options(called: FunctionType, options: Iterable[str], *others: FunctionType) -> None:
+    """Refuse an option that a function does not have, and name the one that is most like it.
+
+    Parameters
+    ----------
+    called : function
+        The one that was called. It has its own parameters, and those of `FILTERS`.
+    options : iterable of str
+        What it was given by keyword beside its own parameters.
+    *others : function
+        Others whose parameters it has, too.
+    """
+    for option in options:
+        if option in FILTERS:
+            continue
+        known = list(FILTERS)
+        for function in (called, *others):
+            code = function.__code__
+            known += code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        if option not in known:
+            from difflib import get_close_matches  # which takes as long to import as the kit
+
+            near = get_close_matches(option, [each for each in known if each != "self"], 1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise TypeError(f"{called.__name__}() has no option {option!r}{hint}")
 
 
 def check_option(option: str, value: object, kind: Any) -> None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from typing import Any, Self, SupportsIndex, TypeAlias, TypeVar, overload
 
     from kit.core._format import Format
+    from kit.probes.filters._budget import Budget
 
     Probe = TypeVar("Probe", bound=Callable[..., object])
     Hook: TypeAlias = Callable[[], object]
@@ -132,7 +133,7 @@ class Marker(Dispatcher):
         every: int | None = None,
         limit: int | None = None,
         per_second: int | None = None,
-        budget: Any = None,
+        budget: float | Budget | None = None,
     ) -> Connection:
         """Connect a probe.
 

@@ -24,6 +24,7 @@ from kit.core._connection import (
     Connection,
     check_name,
     check_option,
+    check_options,
     is_pattern,
     matches,
 )
@@ -66,9 +67,6 @@ if TYPE_CHECKING:
 
 
 __all__ = ["Registry", "registry"]
-
-ADMISSION: Final = ("when", "every", "limit", "per_second", "budget")
-"""The options that say which events reach a probe."""
 
 
 class Registry:
@@ -245,12 +243,8 @@ class Registry:
 
     def _admit(self, options: Options, markers: list[Marker], asked: dict[str, Any]) -> None:
         """Add to the options what was asked about which events reach the probe."""
-        given = False
-        for option, value in asked.items():
-            if option not in ADMISSION:
-                raise TypeError(f"connect() has no option {option!r}")
-            given = given or value is not None
-        if given:
+        check_options(Registry.connect, asked)
+        if any(value is not None for value in asked.values()):
             assert self.admission is not None, "kit/__init__.py has set it"
             formats = [(marker.name, marker.format) for marker in markers]
             options.keywords["admission"] = self.admission(formats, **asked)

@@ -15,8 +15,17 @@ if TYPE_CHECKING:
     from kit.core._format import Format
     from kit.core._marker import Marker
     from kit.core._publication.plan import Plans
+    from kit.probes.filters._budget import Budget
 
-__all__ = ["Admission", "Change", "ConnectOptions", "Gate", "NativeProbe", "Observer"]
+__all__ = [
+    "Admission",
+    "Change",
+    "ConnectOptions",
+    "FilterOptions",
+    "Gate",
+    "NativeProbe",
+    "Observer",
+]
 
 
 class Observer(Protocol):
@@ -87,17 +96,22 @@ class Admission(Protocol):
         """Return the gate of a connection."""
 
 
-class ConnectOptions(TypedDict, total=False):
-    """What `kit.connect` takes by keyword beside ``format``; `Marker.connect` says what each is."""
+class FilterOptions(TypedDict, total=False):
+    """What says which events reach a probe; `Marker.connect` tells what each does."""
 
-    name: str | None
-    priority: int
-    error_limit: int | None
     when: str | None
     every: int | None
     limit: int | None
     per_second: int | None
-    budget: Any
+    budget: float | Budget | None
+
+
+class ConnectOptions(FilterOptions, total=False):
+    """What `kit.connect` takes by keyword beside ``format``; see `Marker.connect`."""
+
+    name: str | None
+    priority: int
+    error_limit: int | None
 
 
 class Change(Protocol):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from kit.core import Connection, Marker, connect
 from kit.core._callables import check_runs
+from kit.core._connection import check_options
 from kit.core._dispatch.tally import Tally
 from kit.core._runtime import stays, unlocked
 from kit.errors import NotConnectedError
@@ -16,10 +17,11 @@ from kit.probes.recorder._stop_windows import completed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from typing import Unpack
 
     from kit.core import PatternConnection
     from kit.core._format import Format
-    from kit.core.typing import Observer
+    from kit.core.typing import FilterOptions, Observer
 
 __all__ = ["Firing", "Trigger", "trigger"]
 
@@ -54,7 +56,7 @@ def trigger(
     *,
     name: str | None = None,
     priority: int = LAST,
-    **admission: Any,
+    **filters: Unpack[FilterOptions],
 ) -> Trigger:
     """Do something when an event comes.
 
@@ -75,7 +77,7 @@ def trigger(
         What it is called in tables.
     priority : int
         Probes of higher priority are called before it.
-    **admission
+    **filters
         ``every``, ``limit``, ``per_second`` and ``budget``, as in `Marker.connect`.
 
     Returns
@@ -103,7 +105,8 @@ def trigger(
     >>> stop
     <Trigger on triggered.fill when qty > 2, once: fired once, disarmed>
     """
-    options = {"priority": priority, "when": when, **admission}
+    check_options(trigger, filters)
+    options = {"priority": priority, "when": when, **filters}
     new = Trigger(pattern, action, once, name, options)
     new.arm()
     return new

@@ -15,8 +15,10 @@ from kit.probes._files import absolute
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
+    from typing import Unpack
 
     from kit.core import Connection, Marker, PatternConnection
+    from kit.core.typing import ConnectOptions
     from kit.probes.recorder._recorder import Recorder
 
 __all__ = ["Snapshot", "connect", "disconnect", "snapshot", "swap"]
@@ -102,7 +104,9 @@ def snapshot(recorder: Recorder, path: str | os.PathLike[str]) -> Snapshot:
     return Snapshot(recorder, path)
 
 
-def connect(name: str | Marker, probe: Callable[..., object], **options: Any) -> Connect:
+def connect(
+    name: str | Marker, probe: Callable[..., object], **options: Unpack[ConnectOptions]
+) -> Connect:
     """Connect a probe when the event comes.
 
     Parameters
@@ -118,7 +122,7 @@ def connect(name: str | Marker, probe: Callable[..., object], **options: Any) ->
     Connect
         An action; its ``handles`` are what it has connected.
     """
-    return Connect([(name, probe)], (), options)
+    return Connect([(name, probe)], (), dict(options))
 
 
 def disconnect(*handles: Handle) -> Connect:
@@ -139,7 +143,7 @@ def disconnect(*handles: Handle) -> Connect:
 def swap(
     handles: Iterable[Handle],
     probes: Iterable[tuple[str | Marker, Callable[..., object]]],
-    **options: Any,
+    **options: Unpack[ConnectOptions],
 ) -> Connect:
     """Put other probes in the place of some, in one publication a marker.
 
@@ -174,7 +178,7 @@ def swap(
     >>> for handle in to_after.handles:
     ...     handle.disconnect()
     """
-    return Connect(probes, handles, options)
+    return Connect(probes, handles, dict(options))
 
 
 class Connect:

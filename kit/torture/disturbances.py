@@ -376,7 +376,7 @@ def _work_as_child(world: World) -> None:
     with kit.batch():
         connections = [site.connect(world.guest, private) for site in world.sites]
     in_file.rotate()
-    kit.disconnect_private(f"{world.prefix}.*", private, wait=True)
+    kit.core.disconnect_private(f"{world.prefix}.*", private, wait=True)
     private.poisoned = True
     if any(connection.connected for connection in connections):
         world.violate("a connection is left in a child")
@@ -838,7 +838,7 @@ class _Churning(Worker):
         gone = [self.connected.pop(number) for number in numbers]
         alone = len(gone) == 1 and self.chance.random() < 0.3
         if alone:
-            kit.disconnect_private(f"{self.world.prefix}.*", gone[0][1], wait=True)
+            kit.core.disconnect_private(f"{self.world.prefix}.*", gone[0][1], wait=True)
         else:
             with kit.batch():
                 for connection, _ in gone:
@@ -959,7 +959,7 @@ class _Declaring(Worker):
             m(*[1] * len(fields))
             try:
                 kit.marker(name, **other)
-            except kit.FormatMismatchError:
+            except kit.errors.FormatMismatchError:
                 pass
             else:
                 world.violate("other fields were adopted while a probe was connected")

@@ -89,7 +89,7 @@ class Recording:
                 self._in_files += events
                 self.finished.append((old, events))
                 self.world.did("rotations")
-        except kit.WouldDeadlockError:
+        except kit.errors.WouldDeadlockError:
             self.world.did("rotations that would have waited for themselves")
         finally:
             self._turn.append(None)

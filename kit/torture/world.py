@@ -227,7 +227,7 @@ class World:
             return False
         try:
             connection.disconnect(wait=wait)
-        except kit.NotConnectedError:
+        except kit.errors.NotConnectedError:
             if connection.state != "disconnected":
                 self.made.append(connection)
         else:

@@ -425,7 +425,7 @@ def test_rule_35_a_number_that_nobody_writes_is_refused(unique, tmp_path, number
     saved = json.loads(path.read_bytes())
     saved["rows"][0]["sum"] = number
     path.write_text(json.dumps(saved))
-    with pytest.raises(kit.CaptureError, match=r"rows\[0\]\.sum: a number"):
+    with pytest.raises(kit.errors.CaptureError, match=r"rows\[0\]\.sum: a number"):
         kit.open(run.folder).aggregates  # noqa: B018 - looking at it is what raises
 
 

@@ -62,7 +62,7 @@ def same(one, other):
 # What it holds.
 
 
-@pytest.mark.filterwarnings("ignore::kit.MisfitWarning")
+@pytest.mark.filterwarnings("ignore::kit.errors.MisfitWarning")
 @pytest.mark.parametrize("mode", MODES)
 def test_the_file_holds_what_a_recorder_in_memory_holds(unique, prefix, path, mode):
     """Values of every kind, spans, threads, context; while it runs, and when it is stopped.
@@ -706,7 +706,7 @@ def test_what_cannot_be_kept_in_a_file_is_refused(unique, path):
         kit.record(unique("m"), path=path, size=0)
     with pytest.raises(ValueError, match="no context field 'nonsense'"):
         kit.record(unique("m"), path=path, context=("nonsense",))
-    with pytest.raises(kit.ConditionError):
+    with pytest.raises(kit.errors.ConditionError):
         kit.record(kit.marker(unique("n"), qty=int), path=path, when="qyt > 3")
     assert not path.exists()
 

@@ -49,7 +49,7 @@ def test_rule_07_the_same_closure_twice_is_refused(unique, how, private):
     fill, probes = kit.marker(unique("fill"), n=int), Probes()
     fill.connect(probes.method, *private)
     before = state_of(fill)
-    with pytest.raises(kit.AlreadyConnectedError, match=fill.name):
+    with pytest.raises(kit.errors.AlreadyConnectedError, match=fill.name):
         TWICE[how](fill, probes.method, *private)
     fill(1)
     assert state_of(fill) == before
@@ -70,7 +70,7 @@ def test_rule_07_private_data_is_compared_by_identity_and_none_is_private_data(u
     fill(7)
     assert seen == [(7,), (None, 7), ([1], 7), ([1], 7)]
     for private in ((), (None,), (first,), (second,)):
-        with pytest.raises(kit.AlreadyConnectedError):
+        with pytest.raises(kit.errors.AlreadyConnectedError):
             fill.connect(probe, *private)
 
 
@@ -82,12 +82,15 @@ def test_rule_07_holds_within_a_batch_and_for_patterns_that_match_nothing(unique
     fill = kit.marker(unique("fill"))
     with kit.batch():
         fill.connect(print)
-        with pytest.raises(kit.AlreadyConnectedError):
+        with pytest.raises(kit.errors.AlreadyConnectedError):
             fill.connect(print)
     assert fill.fanout == 1
-    with pytest.warns(kit.UnmatchedPatternWarning):
+    with pytest.warns(kit.errors.UnmatchedPatternWarning):
         kit.connect(unique("none.*"), print)
-    with pytest.warns(kit.UnmatchedPatternWarning), pytest.raises(kit.AlreadyConnectedError):
+    with (
+        pytest.warns(kit.errors.UnmatchedPatternWarning),
+        pytest.raises(kit.errors.AlreadyConnectedError),
+    ):
         kit.connect(unique("none.*"), print)
 
 
@@ -143,9 +146,9 @@ def test_rule_08_what_is_not_connected_cannot_be_disconnected(unique):
         (unique("f*"), (print,)),
         (unique("nowhere*"), (probes.method,)),
     ]:
-        with pytest.raises(kit.NotConnectedError):
+        with pytest.raises(kit.errors.NotConnectedError):
             kit.disconnect(name, *closure)
-    assert issubclass(kit.NotConnectedError, LookupError)
+    assert issubclass(kit.errors.NotConnectedError, LookupError)
     assert state_of(fill, other) == before
 
 
@@ -184,9 +187,9 @@ def test_rule_08_a_second_disconnect_raises_and_leaving_a_with_never_does(unique
         with fill.connect(print, name="one") as connection:
             end(connection)
             assert not connection.connected
-            with pytest.raises(kit.NotConnectedError):
+            with pytest.raises(kit.errors.NotConnectedError):
                 connection.disconnect()
-            with kit.batch(), pytest.raises(kit.NotConnectedError):
+            with kit.batch(), pytest.raises(kit.errors.NotConnectedError):
                 connection.disconnect()
         assert fill.fanout == 0
 
@@ -204,12 +207,12 @@ def test_rule_08_what_was_switched_off_is_disconnected_once(unique):
         if batch:
             with kit.batch():
                 connection.disconnect()
-                with pytest.raises(kit.NotConnectedError):
+                with pytest.raises(kit.errors.NotConnectedError):
                     connection.disconnect()
         else:
             connection.disconnect()
         assert connection.state == "disconnected"
-        with pytest.raises(kit.NotConnectedError):
+        with pytest.raises(kit.errors.NotConnectedError):
             connection.disconnect()
 
 
@@ -228,7 +231,7 @@ def test_rule_08_threads_that_disconnect_one_connection_find_it_once(unique, bac
             try:
                 connection.disconnect()
                 outcomes.append(connection)
-            except kit.NotConnectedError:
+            except kit.errors.NotConnectedError:
                 outcomes.append(None)
 
     for _ in range(4):
@@ -280,7 +283,7 @@ def test_rule_09_order_is_that_of_connection_however_it_came_about(unique):
     Seen to fail when a pattern's connections count from when the marker was declared.
     """
     called = []
-    with pytest.warns(kit.UnmatchedPatternWarning):
+    with pytest.warns(kit.errors.UnmatchedPatternWarning):
         kit.connect(unique("*"), called.append, "pattern")
     kit.connect(unique("fill"), called.append, "early")
     kit.connect(unique("fill"), called.append, "first", priority=99)
@@ -343,19 +346,19 @@ def test_rule_07_a_probe_that_cannot_be_compared_is_in_nobody_s_way(unique, kind
     connection = fill.connect(strange, *private)
     again = fill.connect(other, *private)
     for same in (strange, other):
-        with pytest.raises(kit.AlreadyConnectedError):
+        with pytest.raises(kit.errors.AlreadyConnectedError):
             fill.connect(same, *private)
     assert kind.__name__ in repr(connection)
     assert kind.__name__ in repr(kit.markers(fill.name))
     probe = fill.connect(lambda *values: seen.append(values), *private)
-    with pytest.raises(kit.AlreadyConnectedError):
+    with pytest.raises(kit.errors.AlreadyConnectedError):
         fill.connect(probe.probe, *private)
     with kit.batch():
         fill.connect(kind(), *private, name="batch")
         fill.connect(print, *private, name="batch")
     recorder, aggregate = kit.record(fill.name), kit.aggregate(fill.name, "n")
     everywhere = kit.connect(unique("f*"), kind(), "everywhere")
-    with pytest.raises(kit.AlreadyConnectedError):
+    with pytest.raises(kit.errors.AlreadyConnectedError):
         kit.connect(unique("f*"), everywhere.probe, "everywhere")
     kit.connect(unique("f*"), kind(), "everywhere").disconnect()
     kit.disconnect(fill.name, print, *private)
@@ -363,10 +366,10 @@ def test_rule_07_a_probe_that_cannot_be_compared_is_in_nobody_s_way(unique, kind
     recorder.stop()
     assert seen == [(*private, 7)]
     assert len(recorder) == 1
-    assert [kit.private_data(fill.name, each) for each in (strange, other, probe.probe)] == [
+    assert [kit.core.private_data(fill.name, each) for each in (strange, other, probe.probe)] == [
         private[0] if private else None
     ] * 3
-    with pytest.raises(kit.NotConnectedError, match=kind.__name__):
+    with pytest.raises(kit.errors.NotConnectedError, match=kind.__name__):
         kit.disconnect(fill.name, kind(), *private)
     kit.disconnect(fill.name, other, *private)
     kit.disconnect(unique("f*"), everywhere.probe, "everywhere")
@@ -383,9 +386,9 @@ def test_rule_07_declaring_and_waiting_go_on_beside_it(unique, kind):
 
     Seen to fail out of `kit.marker` when probes are compared by `==` alone.
     """
-    with pytest.warns(kit.UnmatchedPatternWarning):
+    with pytest.warns(kit.errors.UnmatchedPatternWarning):
         kit.connect(unique("*"), kind())
-    with pytest.warns(kit.UnmatchedPatternWarning):
+    with pytest.warns(kit.errors.UnmatchedPatternWarning):
         kit.connect(unique("*"), kind())
     early = [kit.connect(unique("late"), each) for each in (kind(), kind(), print)]
     late = kit.marker(unique("late"), n=int)
@@ -419,16 +422,16 @@ def test_rule_07_what_says_that_it_is_equal_is(unique, how):
     """
     fill = kit.marker(unique("fill"), n=int)
     fill.connect(Equal())
-    with pytest.raises(kit.AlreadyConnectedError):
+    with pytest.raises(kit.errors.AlreadyConnectedError):
         TWICE[how](fill, Equal())
     with kit.batch():
         kept = fill.connect(print)
-        with pytest.raises(kit.AlreadyConnectedError):
+        with pytest.raises(kit.errors.AlreadyConnectedError):
             TWICE[how](fill, Equal())
         kit.disconnect(fill.name, Equal())
         fill.connect(Equal())
     assert (fill.fanout, kept.connected) == (2, True)
-    assert kit.private_data(fill.name, Equal()) is None
+    assert kit.core.private_data(fill.name, Equal()) is None
 
 
 def test_rule_07_a_probe_is_compared_with_no_lock_held(unique, background):
@@ -450,12 +453,12 @@ def test_rule_07_a_probe_is_compared_with_no_lock_held(unique, background):
     fill.connect(Equal(update))
     fill.connect(print)
     assert calls
-    with pytest.raises(kit.AlreadyConnectedError):
+    with pytest.raises(kit.errors.AlreadyConnectedError):
         fill.connect(Equal(update))
     with kit.batch():
         calls.clear()
         fill.connect(repr)
-        with pytest.raises(kit.AlreadyConnectedError):
+        with pytest.raises(kit.errors.AlreadyConnectedError):
             fill.connect(Equal(update))
         assert calls
     calls.clear()
@@ -474,11 +477,11 @@ def test_rule_07_private_data_is_not_looked_at(unique):
     fill, probes, data = kit.marker(unique("fill"), n=int), Probes(), [Strange(), Strange()]
     for private in data:
         fill.connect(probes.method, private)
-        with pytest.raises(kit.AlreadyConnectedError):
+        with pytest.raises(kit.errors.AlreadyConnectedError):
             fill.connect(probes.method, private)
     fill(1)
     assert [values[1] for values in probes.seen] == [1, 1]
-    assert kit.private_data(fill.name, probes.method, 1) is data[1]
-    assert kit.disconnect_private(fill.name, data[0]) == 1
+    assert kit.core.private_data(fill.name, probes.method, 1) is data[1]
+    assert kit.core.disconnect_private(fill.name, data[0]) == 1
     kit.disconnect(fill.name, probes.method, data[1])
     assert fill.fanout == 0

@@ -139,7 +139,7 @@ def test_rule_43_a_probe_that_asked_for_other_fields_is_off(unique):
     with isolated():
         pickled = pickle.dumps(kit.marker(unique("a"), n=int))
     early = kit.connect(unique("a"), print, format="px %f")
-    with pytest.warns(kit.FormatMismatchWarning, match=unique("a")):
+    with pytest.warns(kit.errors.FormatMismatchWarning, match=unique("a")):
         pickle.loads(pickled)
     assert early._is_off
 
@@ -149,7 +149,7 @@ def test_rule_43_a_pickle_declares_nothing_that_a_site_could_not(wrong):
     """Seen to fail when the name is not checked."""
     from kit.core._registry import marker_of_name
 
-    with pytest.raises(kit.FormatError):
+    with pytest.raises(kit.errors.FormatError):
         marker_of_name(*wrong, False, "m", 1)
     assert not registry.markers.keys() & {"a b", "", "a*", "a"}
 

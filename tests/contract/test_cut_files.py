@@ -88,7 +88,7 @@ def attempt(size):
     assert len(reports) == 1 and "was cut off" in reports[0] and "rotate" in reports[0], reports
     try:
         assert kit.open(path).frame().attrs["damaged"]
-    except kit.CaptureError:
+    except kit.errors.CaptureError:
         pass
     new = kit.open(after).frame()
     assert new["n"].tolist() == list(range(1_000)) and not new.attrs.get("damaged")

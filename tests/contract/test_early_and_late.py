@@ -71,7 +71,7 @@ def test_rule_04_spans_native_probes_order_and_private_data_as_usual(unique):
     kit.connect(name, lambda dur, error, sql: seen.append("default"))
     kit.connect(name, lambda who, dur, error, sql: seen.append(who), "private")
     first = kit.connect(name, lambda dur, error, sql: seen.append("first"), priority=20)
-    with pytest.raises(kit.AlreadyConnectedError):
+    with pytest.raises(kit.errors.AlreadyConnectedError):
         kit.connect(name, first.probe)
     with capture(name) as events:
         with kit.span(name, sql=str)("select 1"):
@@ -94,7 +94,7 @@ def test_rule_04_what_it_asked_for_is_checked_when_the_marker_is_declared(unique
         fill = kit.marker(name, qty=int)
         kit.marker(name, qty=int)
     (warning,) = caught
-    assert warning.category is kit.FormatMismatchWarning
+    assert warning.category is kit.errors.FormatMismatchWarning
     for shown in (name, "(qty %d)", "(qty %d px %f)"):
         assert shown in str(warning.message)
     assert warning.filename == __file__
@@ -107,7 +107,7 @@ def test_rule_04_what_it_asked_for_is_checked_when_the_marker_is_declared(unique
     assert f"{wrong.label} (off)" in repr(kit.markers(name))
     wrong.disconnect()
     assert "(off)" not in repr(kit.markers(name))
-    with pytest.raises(kit.NotConnectedError):
+    with pytest.raises(kit.errors.NotConnectedError):
         wrong.disconnect()
 
 
@@ -118,7 +118,7 @@ def test_rule_04_a_format_that_fits_later_switches_it_on(unique):
     """
     name, seen = unique("fill"), []
     connection = kit.connect(name, seen.append, format="px %f")
-    with pytest.warns(kit.FormatMismatchWarning):
+    with pytest.warns(kit.errors.FormatMismatchWarning):
         fill = kit.marker(name, qty=int)
     fill(1)
     assert kit.marker(name, px=float) is fill
@@ -134,7 +134,7 @@ def test_rule_04_what_is_off_keeps_its_place(unique):
     """
     name, seen = unique("fill"), []
     kit.connect(name, lambda *_: seen.append(1), format="px %f")
-    with pytest.warns(kit.FormatMismatchWarning):
+    with pytest.warns(kit.errors.FormatMismatchWarning):
         fill = run_as_main(name, "qty=int")
     fill.connect(lambda *_: seen.append(2))
     fill.connect(lambda *_: seen.append(0), priority=11)
@@ -151,7 +151,7 @@ def test_rule_04_a_closure_that_is_off_may_be_connected_again_and_is_called_once
     name, seen = unique("fill"), []
     probe = lambda *values: seen.append(values)  # noqa: E731
     early = kit.connect(name, probe, format="px %f")
-    with pytest.warns(kit.FormatMismatchWarning):
+    with pytest.warns(kit.errors.FormatMismatchWarning):
         fill = run_as_main(name, "qty=int")
     again = fill.connect(probe)
     run_as_main(name, "px=float")
@@ -161,7 +161,7 @@ def test_rule_04_a_closure_that_is_off_may_be_connected_again_and_is_called_once
     kit.disconnect(name, probe)
     assert fill.fanout == 0
     for gone in (early, again):
-        with pytest.raises(kit.NotConnectedError):
+        with pytest.raises(kit.errors.NotConnectedError):
             gone.disconnect()
 
 
@@ -171,7 +171,7 @@ def test_rule_04_what_is_off_is_replaced_by_its_name(unique):
     Seen to fail when a name is looked for among what is on only.
     """
     early = kit.connect(unique("m"), repr, format="px %f", name="mine")
-    with pytest.warns(kit.FormatMismatchWarning):
+    with pytest.warns(kit.errors.FormatMismatchWarning):
         m = kit.marker(unique("m"), qty=int)
     other = m.connect(print)
     new = m.connect(lambda qty: None, name="mine")
@@ -181,7 +181,7 @@ def test_rule_04_what_is_off_is_replaced_by_its_name(unique):
     kit.marker(m.name, px=float)
     assert m.probes == ()
     assert "off" not in repr(kit.markers(m.name))
-    with pytest.raises(kit.NotConnectedError):
+    with pytest.raises(kit.errors.NotConnectedError):
         early.disconnect()
 
 
@@ -191,13 +191,13 @@ def test_rule_04_a_declared_marker_refuses_another_format_at_the_connect(unique)
     Seen to fail when `Add` does not compare formats.
     """
     fill = kit.marker(unique("fill"), qty=int)
-    with pytest.raises(kit.FormatMismatchError) as caught:
+    with pytest.raises(kit.errors.FormatMismatchError) as caught:
         kit.connect(fill.name, lambda px: None, format="px %f")
     assert "(qty %d)" in str(caught.value)
     assert "(px %f)" in str(caught.value)
-    with pytest.raises(kit.FormatMismatchError):
+    with pytest.raises(kit.errors.FormatMismatchError):
         fill.connect(lambda px: None, format="px %f")
-    with pytest.raises(kit.FormatError, match="qty"):
+    with pytest.raises(kit.errors.FormatError, match="qty"):
         fill.connect(lambda px: None, format="qty %y")
     assert (fill.fanout, fill.generation) == (0, 0)
 
@@ -228,7 +228,7 @@ def test_rule_06_a_module_brings_its_markers_along(unique, module, by_pattern):
     module.write(MODULE.format(name=unique("fill"), fields="qty=int"))
     seen = []
     if by_pattern:
-        with pytest.warns(kit.UnmatchedPatternWarning):
+        with pytest.warns(kit.errors.UnmatchedPatternWarning):
             handle = kit.connect(unique("*"), seen.append)
     else:
         handle = kit.connect(unique("fill"), seen.append)
@@ -258,7 +258,7 @@ def test_rule_06_a_reloaded_module_may_change_its_fields_while_nobody_listens(un
     loaded = module.load()
     module.write(MODULE.format(name=unique("fill"), fields="qty=int, px=float"))
     with capture(unique("fill")) as events:
-        with pytest.raises(kit.FormatMismatchError, match=module.name):
+        with pytest.raises(kit.errors.FormatMismatchError, match=module.name):
             importlib.reload(loaded)
         loaded.work(1)
     importlib.reload(loaded)
@@ -291,7 +291,7 @@ def test_rule_06_a_pattern_does_not_double_what_is_connected_by_name(unique):
     """
     seen = []
     kit.connect(unique("fill"), seen.append)
-    with pytest.warns(kit.UnmatchedPatternWarning):
+    with pytest.warns(kit.errors.UnmatchedPatternWarning):
         kit.connect(unique("*"), seen.append)
     fill = kit.marker(unique("fill"), n=int)
     fill(1)
@@ -303,10 +303,10 @@ def test_rule_06_a_pattern_that_asks_for_a_format_is_checked_against_later_marke
 
     Seen to fail when `_follow` does not look at what the pattern asked for.
     """
-    with pytest.warns(kit.UnmatchedPatternWarning):
+    with pytest.warns(kit.errors.UnmatchedPatternWarning):
         handle = kit.connect(unique("*"), lambda n: None, format="n %d")
     good = kit.marker(unique("good"), n=int)
-    with pytest.warns(kit.FormatMismatchWarning, match="px %f"):
+    with pytest.warns(kit.errors.FormatMismatchWarning, match="px %f"):
         bad = kit.marker(unique("bad"), px=float)
     good(1)
     bad(2.5)

@@ -40,7 +40,7 @@ class Proxy:
 
 
 # Much here does not fit on purpose.
-pytestmark = pytest.mark.filterwarnings("ignore::kit.MisfitWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::kit.errors.MisfitWarning")
 
 VALUES = [
     (int, 5), (int, True), (int, Whole(7)), (int, None), (int, 2**70), (int, Proxy()),

@@ -580,7 +580,7 @@ def test_rule_39_what_could_not_be_started_removes_only_its_own(fill, tmp_path, 
         (tmp_path / "run" / "manifest.json").write_text("precious")
 
     monkeypatch.setattr(run._events, "begin", stolen)
-    with pytest.raises(kit.ConditionError):
+    with pytest.raises(kit.errors.ConditionError):
         run.start()
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [
         "events-000001.kit",

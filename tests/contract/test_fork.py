@@ -305,11 +305,11 @@ try:
             by()
             try:
                 m.connect(repr)
-            except kit.WouldDeadlockError:
+            except kit.errors.WouldDeadlockError:
                 log.append("refused")
             try:
                 kit.synchronize(timeout=0)
-            except kit.WouldDeadlockError:
+            except kit.errors.WouldDeadlockError:
                 log.append("no waiting")
         m.hooks(on_first=hook)
         recorder.start()

@@ -151,7 +151,7 @@ def waits(m: kit.Marker, probe, private) -> dict[str, Callable[[], object]]:
     return {
         "connection": lambda: m.probes[1].disconnect(wait=True),
         "name": lambda: kit.disconnect(m.name, probe, private, wait=True),
-        "private": lambda: kit.disconnect_private(m.name, private, wait=True),
+        "private": lambda: kit.core.disconnect_private(m.name, private, wait=True),
         "pattern": lambda: handle.disconnect(wait=True),
         "pattern by name": lambda: kit.disconnect(handle.pattern, print, wait=True),
         "batch": lambda: in_batch(lambda: m.probes[1].disconnect(wait=True)),
@@ -213,7 +213,7 @@ def test_rule_20_inside_a_dispatch_waiting_raises_at_once(unique, way):
         for each in (wait, kit.synchronize, kit.barrier):
             try:
                 each()
-            except kit.WouldDeadlockError as error:
+            except kit.errors.WouldDeadlockError as error:
                 raised.append(error)
 
     inner.connect(probe)
@@ -557,7 +557,7 @@ def test_rule_21_a_callback_may_run_before_its_thread_is_known(fresh, monkeypatc
     def callback() -> None:
         try:
             kit.barrier(timeout=1)
-        except kit.WouldDeadlockError:
+        except kit.errors.WouldDeadlockError:
             refused.append(1)
         finally:
             ran.set()
@@ -620,7 +620,7 @@ def test_rule_21_a_barrier_inside_a_callback_raises_and_other_calls_do_not():
     def callback() -> None:
         try:
             kit.barrier()
-        except kit.WouldDeadlockError as error:
+        except kit.errors.WouldDeadlockError as error:
             outcome.append(str(error))
         kit.synchronize()
         kit.defer(lambda: outcome.append("deferred by a callback"))
@@ -673,10 +673,10 @@ def fail_and_keep_nothing(data: Data, *_: object) -> None:
 GOING = {
     "disconnect": lambda m, c: c.disconnect(),
     "by name": lambda m, c: kit.disconnect(m.name, c.probe, c.private),
-    "private": lambda m, c: kit.disconnect_private(m.name, c.private),
+    "private": lambda m, c: kit.core.disconnect_private(m.name, c.private),
     "replaced": lambda m, c: m.connect(repr, name="watched"),
     "batch": lambda m, c: in_batch(c.disconnect),
-    "pattern": lambda m, c: kit.disconnect_private(f"{m.name}*", c.private),
+    "pattern": lambda m, c: kit.core.disconnect_private(f"{m.name}*", c.private),
 }
 
 
@@ -837,12 +837,12 @@ def test_rule_22_errors_come_at_the_call_and_the_batch_goes_on(unique):
     m = kit.marker(unique("m"), n=int)
     with kit.batch():
         one = m.connect(print)
-        with pytest.raises(kit.AlreadyConnectedError):
+        with pytest.raises(kit.errors.AlreadyConnectedError):
             m.connect(print)
-        with pytest.raises(kit.FormatMismatchError):
+        with pytest.raises(kit.errors.FormatMismatchError):
             kit.connect(m.name, repr, format="px %f")
         one.disconnect()
-        with pytest.raises(kit.NotConnectedError):
+        with pytest.raises(kit.errors.NotConnectedError):
             one.disconnect()
         two = m.connect(print)
     assert two.connected
@@ -925,7 +925,7 @@ def test_rule_22_a_batch_that_no_longer_holds_at_its_end_makes_nothing(unique, b
             background(b.connect, print)
             background.join()
 
-    with pytest.raises(kit.AlreadyConnectedError):
+    with pytest.raises(kit.errors.AlreadyConnectedError):
         body()
     assert (a.fanout, a.generation) == (0, 0)
     assert (b.fanout, b.generation) == (1, 1)

@@ -50,7 +50,7 @@ def test_rule_13_each_is_called_once_from_off_to_on_and_from_on_to_off(unique):
         a.connect(str, name="two")
         one.disconnect()
         assert hooks.take() == ["first a"]
-        with pytest.raises(kit.NotConnectedError):
+        with pytest.raises(kit.errors.NotConnectedError):
             two.disconnect()
         a.probes[0].disconnect()
         assert hooks.log == [("last", "a", 0)]
@@ -88,7 +88,7 @@ def test_rule_13_however_the_marker_goes_on_and_off(unique):
         assert failing.state.startswith("off")
     assert hooks.take() == ["first a", "last a"]
     kit.connect(unique("c"), print, format="n %d")
-    with pytest.warns(kit.FormatMismatchWarning):
+    with pytest.warns(kit.errors.FormatMismatchWarning):
         c = kit.marker(unique("c"), px=float)
     hooks.carry(c)
     kit.marker(c.name, n=int)
@@ -222,7 +222,7 @@ def test_rule_13_updating_the_marker_from_its_own_hook_raises(unique, which, upd
     def hook() -> None:
         try:
             OWN_UPDATES[update](a)
-        except kit.KitError as error:
+        except kit.errors.KitError as error:
             errors.append(error)
 
     if (update, which) == ("disconnect", "on_first"):
@@ -233,7 +233,11 @@ def test_rule_13_updating_the_marker_from_its_own_hook_raises(unique, which, upd
     assert a.fanout == 0
     if hook is not None:
         (error,) = errors
-        expected = kit.NotConnectedError if update == "disconnect" else kit.WouldDeadlockError
+        expected = (
+            kit.errors.NotConnectedError
+            if update == "disconnect"
+            else kit.errors.WouldDeadlockError
+        )
         assert isinstance(error, expected)
         assert a.name in str(error)
 
@@ -246,7 +250,7 @@ def test_rule_13_round_a_loop_of_hooks_too(unique):
     a, b = kit.marker(unique("a")), kit.marker(unique("b"))
     a.hooks(on_first=lambda: b.connect(print))
     b.hooks(on_first=lambda: a.connect(repr))
-    with pytest.raises(kit.WouldDeadlockError, match=a.name):
+    with pytest.raises(kit.errors.WouldDeadlockError, match=a.name):
         a.connect(print)
     assert [(m.fanout, m.generation) for m in (a, b)] == [(0, 0), (0, 0)]
 
@@ -264,7 +268,7 @@ def test_rule_13_a_loop_across_threads_raises_instead_of_deadlocking(unique, bac
         try:
             other.connect(repr)
             outcomes.append("connected")
-        except kit.WouldDeadlockError:
+        except kit.errors.WouldDeadlockError:
             outcomes.append("refused")
 
     a.hooks(on_first=lambda: hook(b))
@@ -290,7 +294,7 @@ def test_rule_13_waiting_for_a_grace_period_in_a_hook_raises(unique, which):
         for wait in (kit.synchronize, kit.barrier, lambda: connection.disconnect(wait=True)):
             try:
                 wait()
-            except kit.WouldDeadlockError as error:
+            except kit.errors.WouldDeadlockError as error:
                 refused.append(str(error))
 
     a.hooks(**{which: hook})
@@ -390,7 +394,7 @@ def test_rule_13_in_a_hook_that_has_called_another_waiting_is_refused_yet(unique
         b.connect(print)
         try:
             kit.synchronize(timeout=0)
-        except kit.WouldDeadlockError:
+        except kit.errors.WouldDeadlockError:
             refused.append(1)
 
     a.hooks(on_first=hook)

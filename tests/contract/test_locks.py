@@ -239,7 +239,7 @@ def interrupt():
                  lambda: events.rotate(folder + "/1.kit")):
         try:
             wait()
-        except (kit.WouldDeadlockError, IndexError) as error:
+        except (kit.errors.WouldDeadlockError, IndexError) as error:
             refused.append(error)
     return 0
 
@@ -300,7 +300,7 @@ def test_rule_16_an_update_that_interrupts_a_reader(unique, background):
         assert entered.wait(PATIENCE)
         handles.append(other.connect(print))
         assert not handles[0].connected
-        with pytest.raises(kit.WouldDeadlockError, match="writes or is read"):
+        with pytest.raises(kit.errors.WouldDeadlockError, match="writes or is read"):
             kit.synchronize()
     release.set()
     with kit.record(m.name) as events:

@@ -172,7 +172,7 @@ def test_rule_02_a_bad_declaration_is_refused_at_the_declaration(unique, text, d
     Seen to fail when `declare_format` takes any type, or does not look for names given twice.
     """
     for declare in (kit.marker, kit.span):
-        with pytest.raises(kit.FormatError) as caught:
+        with pytest.raises(kit.errors.FormatError) as caught:
             declare(unique("fill"), text, **declared)
         assert culprit in str(caught.value)
         assert unique("fill") in str(caught.value)
@@ -186,7 +186,7 @@ def test_rule_02_a_bad_name_is_refused(name):
 
     Seen to fail when `check_name` lets white space or wildcards pass.
     """
-    with pytest.raises(kit.FormatError, match="name"):
+    with pytest.raises(kit.errors.FormatError, match="name"):
         kit.marker(name)
 
 
@@ -232,12 +232,12 @@ def test_rule_03_another_format_is_refused_while_probes_are_connected(unique):
     with fill.connect(seen.append) as connection:
         before = fill.generation
         for change in ("qty=float", "px=int", "qty=int, px=int"):
-            with pytest.raises(kit.FormatMismatchError) as caught:
+            with pytest.raises(kit.errors.FormatMismatchError) as caught:
                 run(f"kit.marker({fill.name!r}, {change})", "elsewhere")
             for shown in (fill.name, "(qty %d)", f"{fill.module}:{fill.line}"):
                 assert shown in str(caught.value)
         assert "(qty %d px %d)" in str(caught.value)
-        with pytest.raises(kit.FormatMismatchError, match="as span"):
+        with pytest.raises(kit.errors.FormatMismatchError, match="as span"):
             run(f"kit.span({fill.name!r}, qty=int)", "elsewhere")
         fill(7)
         assert (fill.generation, fill.probes, seen) == (before, (connection,), [7])
@@ -286,7 +286,7 @@ def test_rule_03_an_edited_cell_is_refused_where_a_probe_asked_for_the_old_forma
     """
     fill = run(f"m = kit.marker({unique('fill')!r}, qty=int)")["m"]
     with kit.connect(fill.name, lambda qty: None, format="qty %d"):
-        with pytest.raises(kit.FormatMismatchError):
+        with pytest.raises(kit.errors.FormatMismatchError):
             run(f"kit.marker({fill.name!r}, px=float)")
         assert str(fill.format) == "qty %d"
     run(f"kit.marker({fill.name!r}, px=float)")

@@ -159,7 +159,7 @@ raised = []
 def waits():
     try:
         kit.barrier()
-    except kit.WouldDeadlockError:
+    except kit.errors.WouldDeadlockError:
         raised.append(1)
 kit.defer(waits)
 kit.barrier()
@@ -220,7 +220,7 @@ with kit.record(marker, path=sys.argv[3]) as events:
     time.sleep(0)
     try:
         connection.disconnect(wait=True)
-    except kit.WouldDeadlockError:
+    except kit.errors.WouldDeadlockError:
         pass
     for thread in threads:
         thread.join()

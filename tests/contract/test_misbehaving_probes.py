@@ -301,7 +301,7 @@ def test_rule_24_whoever_finds_it_stubbed_finds_it_off(unique, background, monke
     background.join()
     assert len(threads) == 1
     assert c.state == "disconnected"
-    with pytest.raises(kit.NotConnectedError):
+    with pytest.raises(kit.errors.NotConnectedError):
         c.disconnect()
 
 
@@ -847,7 +847,7 @@ def test_rule_26_a_probe_may_disconnect_itself(unique):
     [
         lambda m, c: c.disconnect(),
         lambda m, c: kit.disconnect(m.name, c.probe, c.private),
-        lambda m, c: kit.disconnect_private(m.name, c.private),
+        lambda m, c: kit.core.disconnect_private(m.name, c.private),
         lambda m, c: m.connect(lambda *_: None, "replacement", name=c.name),
     ],
     ids=["handle", "closure", "private", "replaced"],

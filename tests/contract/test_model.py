@@ -48,11 +48,11 @@ class Marker:
 
     def add(self, new: Closure) -> None:
         if not new.fits(self.format):
-            raise kit.FormatMismatchError
+            raise kit.errors.FormatMismatchError
         replaced = [c for c in self.closures if c.name is not None and c.name == new.name]
         kept = [c for c in self.closures if c not in replaced]
         if any(c.on and c.is_like(new) for c in kept):
-            raise kit.AlreadyConnectedError
+            raise kit.errors.AlreadyConnectedError
         new.order = min([c.order for c in replaced], default=new.order)
         self.closures = [*kept, new]
 
@@ -80,7 +80,7 @@ class Model:
             if old.name is not None and old.name == new.name:
                 del self.patterns[key]
             elif old.is_like(new):
-                raise kit.AlreadyConnectedError
+                raise kit.errors.AlreadyConnectedError
         for _, marker in sorted(self.markers.items()):
             if marker.format is not None:
                 marker.add(deepcopy(new))
@@ -92,7 +92,7 @@ class Model:
             return
         on = marker.on()
         if marker.format is not None and on and not (main and all(c._asked is None for c in on)):
-            raise kit.FormatMismatchError
+            raise kit.errors.FormatMismatchError
         first = marker.format is None
         marker.adopt(declared)
         if first:
@@ -108,12 +108,12 @@ class Model:
         marker = self.markers.get(name)
         found = [c for c in marker.closures if chosen(c)] if marker else []
         if not found:
-            raise kit.NotConnectedError
+            raise kit.errors.NotConnectedError
         marker.closures = [c for c in marker.closures if c not in found]
 
     def remove_pattern(self, key: int) -> None:
         if key not in self.patterns:
-            raise kit.NotConnectedError
+            raise kit.errors.NotConnectedError
         del self.patterns[key]
         for marker in self.markers.values():
             marker.closures = [c for c in marker.closures if c.key != key]
@@ -165,14 +165,14 @@ class Machine(RuleBasedStateMachine):
         before = deepcopy(self.model)
         try:
             in_model()
-        except kit.KitError as error:
+        except kit.errors.KitError as error:
             expected, self.model = type(error), before
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", kit.KitWarning)
+            warnings.simplefilter("ignore", kit.errors.KitWarning)
             try:
                 result = in_kit()
                 actual = None
-            except kit.KitError as error:
+            except kit.errors.KitError as error:
                 actual = type(error)
         assert actual is expected
         if not self.in_a_batch:
@@ -227,7 +227,7 @@ class Machine(RuleBasedStateMachine):
     def disconnect_private(self, name: str, private: str) -> None:
         self.both(
             lambda: self.model.remove(name, lambda c: c.private == private),
-            lambda: kit.disconnect_private(self.first + name, self.privates[private]),
+            lambda: kit.core.disconnect_private(self.first + name, self.privates[private]),
         )
 
     @rule(choice=st.integers(0, 99), wait=st.booleans())

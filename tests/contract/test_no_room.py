@@ -15,7 +15,7 @@ from kit.probes.recorder import _sink as sinks
 from tests.contract.conftest import PATIENCE
 from tests.contract.tools import add_up, until
 
-pytestmark = pytest.mark.filterwarnings("ignore::kit.UnmatchedPatternWarning")
+pytestmark = pytest.mark.filterwarnings("ignore::kit.errors.UnmatchedPatternWarning")
 
 FEW = 4
 WIDE = 1000

@@ -30,15 +30,15 @@ def test_rule_11_disconnect_by_private_data_removes_every_closure_that_has_it(un
         marker.connect(repr, mine)
         marker.connect(str, mine)
     before = [marker.generation for marker in (one, two, other)]
-    assert kit.disconnect_private(unique("a.*"), mine) == 4
+    assert kit.core.disconnect_private(unique("a.*"), mine) == 4
     after = [marker.generation for marker in (one, two, other)]
     assert [new - old for old, new in zip(before, after, strict=True)] == [1, 1, 0]
     assert all(connection.connected for connection in kept)
     assert (one.fanout, two.fanout, other.fanout) == (2, 2, 3)
     for nowhere in (unique("a.*"), one.name, unique("nowhere")):
-        with pytest.raises(kit.NotConnectedError):
-            kit.disconnect_private(nowhere, mine)
-    assert kit.disconnect_private(other.name, mine) == 1
+        with pytest.raises(kit.errors.NotConnectedError):
+            kit.core.disconnect_private(nowhere, mine)
+    assert kit.core.disconnect_private(other.name, mine) == 1
 
 
 def test_rule_11_patterns_with_that_private_data_end_too(unique):
@@ -50,7 +50,7 @@ def test_rule_11_patterns_with_that_private_data_end_too(unique):
     one = kit.marker(unique("a.one"))
     handle = kit.connect(unique("a.*"), print, tag)
     wider = kit.connect(unique("*"), repr, tag)
-    assert kit.disconnect_private(unique("a.*"), tag) == 2
+    assert kit.core.disconnect_private(unique("a.*"), tag) == 2
     assert (handle.connected, wider.connected, one.fanout) == (False, True, 0)
     assert kit.marker(unique("a.later")).fanout == 1
 
@@ -70,20 +70,20 @@ def test_rule_12_private_data_of_the_nth_match(unique):
     fill.connect(probe, data[1])
     fill.connect(probe, data[2])
     fill.connect(probe, data[0], priority=20)
-    assert [kit.private_data(fill.name, probe, n) for n in range(3)] == data
-    assert kit.private_data(fill.name, probe) is data[0]
+    assert [kit.core.private_data(fill.name, probe, n) for n in range(3)] == data
+    assert kit.core.private_data(fill.name, probe) is data[0]
     for name, closure, n in [
         (fill.name, probe, 3),
         (fill.name, probe, -1),
         (fill.name, repr, 0),
         (unique("nowhere"), probe, 0),
     ]:
-        with pytest.raises(kit.NotConnectedError):
-            kit.private_data(name, closure, n)
+        with pytest.raises(kit.errors.NotConnectedError):
+            kit.core.private_data(name, closure, n)
     bare = fill.connect(probe, priority=30)
-    assert kit.private_data(fill.name, probe, 0) is None
+    assert kit.core.private_data(fill.name, probe, 0) is None
     bare.disconnect()
-    assert kit.private_data(fill.name, probe, 0) is data[0]
+    assert kit.core.private_data(fill.name, probe, 0) is data[0]
 
 
 def test_rule_12_private_data_is_safe_during_updates(unique, background, often):
@@ -109,11 +109,11 @@ def test_rule_12_private_data_is_safe_during_updates(unique, background, often):
     background(update)
     known = [first, *others]
     while not done:
-        assert kit.private_data(fill.name, print, 0) is first
+        assert kit.core.private_data(fill.name, print, 0) is first
         for n in range(1, 7):
             try:
-                assert kit.private_data(fill.name, print, n) in known
-            except kit.NotConnectedError as error:
+                assert kit.core.private_data(fill.name, print, n) in known
+            except kit.errors.NotConnectedError as error:
                 assert "there is no number" in str(error)  # noqa: PT017
     background.join()
 

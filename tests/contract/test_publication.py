@@ -201,7 +201,7 @@ def test_rule_16_waiting_in_the_middle_of_an_update_is_refused(unique, monkeypat
     m.connect(print)
 
     def interruption() -> None:
-        with pytest.raises(kit.WouldDeadlockError, match="middle of an update"):
+        with pytest.raises(kit.errors.WouldDeadlockError, match="middle of an update"):
             wait(m)
 
     with interrupting_an_update(monkeypatch, interruption):
@@ -633,11 +633,11 @@ def test_rule_19_what_fails_or_changes_nothing_publishes_nothing(unique):
     """
     m = kit.marker(unique("m"), n=int)
     m.connect(print)
-    with pytest.raises(kit.AlreadyConnectedError):
+    with pytest.raises(kit.errors.AlreadyConnectedError):
         m.connect(print)
-    with pytest.raises(kit.NotConnectedError):
+    with pytest.raises(kit.errors.NotConnectedError):
         kit.disconnect(m.name, repr)
-    with pytest.raises(kit.FormatMismatchError):
+    with pytest.raises(kit.errors.FormatMismatchError):
         kit.connect(m.name, repr, format="px %f")
 
     def discarded() -> None:

@@ -226,7 +226,7 @@ def test_rule_31_what_does_not_fit_is_said_once_a_field_and_not_at_the_site(uniq
         assert "fit" not in repr(recorder) + recorder._repr_html_()
         for _ in range(3):
             m("one", Decimal("1.5"), b"x")
-        with pytest.warns(kit.MisfitWarning) as said:
+        with pytest.warns(kit.errors.MisfitWarning) as said:
             recorder.snapshot()
         qty, sym = [str(each.message) for each in said]
         assert f"'{m.name}': field 'qty' is int, and 3 values did not fit" in qty
@@ -250,7 +250,7 @@ def test_rule_31_what_does_not_fit_is_said_once_a_field_and_not_at_the_site(uniq
 def test_rule_31_leaving_a_recorder_says_it_when_all_is_done(unique):
     """Seen to fail when the warning comes before the connections are gone."""
     m = kit.marker(unique("m"), qty=int)
-    with pytest.raises(kit.MisfitWarning), kit.record(m.name) as recorder:
+    with pytest.raises(kit.errors.MisfitWarning), kit.record(m.name) as recorder:
         m("one")
     assert not m
     assert not recorder.running
@@ -267,7 +267,7 @@ def test_rule_31_a_trigger_that_stops_says_nothing_at_the_site(unique):
             m("one", True)
         assert not recorder.running
     assert said == []
-    with pytest.warns(kit.MisfitWarning, match="2 values"):
+    with pytest.warns(kit.errors.MisfitWarning, match="2 values"):
         recorder.frame()
 
 

@@ -56,7 +56,7 @@ REMOVALS = {
     "with": lambda m, c: c.__exit__(None, None, None),
     "name": lambda m, c: kit.disconnect(m.name, c.probe, c.private),
     "pattern": lambda m, c: kit.disconnect(m.name[:-1] + "*", c.probe, c.private),
-    "private data": lambda m, c: kit.disconnect_private(m.name, c.private),
+    "private data": lambda m, c: kit.core.disconnect_private(m.name, c.private),
     "batch": lambda m, c: in_a_batch(c),
 }
 
@@ -92,9 +92,9 @@ def test_rule_14_a_removal_needs_no_memory(unique, memory, names, position, how)
     assert (a.generation, a.fanout, a.probes) == (generation + 1, len(left), tuple(connections))
     assert (gone.connected, gone.state, gone.calls) == (False, "disconnected", 1)
     assert [connection.calls for connection in connections] == [3] * len(left)
-    with pytest.raises(kit.NotConnectedError):
+    with pytest.raises(kit.errors.NotConnectedError):
         gone.disconnect()
-    with pytest.raises(kit.NotConnectedError):
+    with pytest.raises(kit.errors.NotConnectedError):
         kit.disconnect(a.name, gone.probe, gone.private)
     assert a.generation == generation + 1
     # The stub holds on to the private data; the next array does not.

@@ -23,7 +23,7 @@ def test_rule_10_a_name_replaces_in_one_publication_and_keeps_its_place(unique):
     assert called == ["before", "new", "after"]
     assert fill.generation == generation + 1
     assert (old.connected, old.state, new.connected) == (False, "replaced", True)
-    with pytest.raises(kit.NotConnectedError):
+    with pytest.raises(kit.errors.NotConnectedError):
         old.disconnect()
     fill.connect(called.append, "first", name="one", priority=20)
     called.clear()
@@ -42,7 +42,7 @@ def test_rule_10_the_same_closure_may_replace_itself(unique):
     fill()
     assert called == [1]
     fill.connect(called.append, 2, name="two")
-    with pytest.raises(kit.AlreadyConnectedError):
+    with pytest.raises(kit.errors.AlreadyConnectedError):
         fill.connect(called.append, 2, name="one")
     assert [connection.name for connection in fill.probes] == ["one", "two"]
 
@@ -182,7 +182,7 @@ def test_rule_10_functions_of_modules_have_no_default_name(unique):
     exec("def probe(): pass", names)
     fill = kit.marker(unique("fill"))
     assert fill.connect(names["probe"]).name is None
-    with pytest.raises(kit.AlreadyConnectedError):
+    with pytest.raises(kit.errors.AlreadyConnectedError):
         fill.connect(names["probe"])
 
 
@@ -200,7 +200,7 @@ def test_rule_10_a_second_lambda_of_one_line_warns_once(unique, cells, pattern):
     cells.run(f"fill = kit.marker({unique('fill')!r}, n=int)")
     cell = LAMBDA.format(name=name, option="")
     cells.run(cell)
-    with pytest.warns(kit.UnnamedProbeWarning, match="name=") as caught:
+    with pytest.warns(kit.errors.UnnamedProbeWarning, match="name=") as caught:
         cells.run(cell)
     assert caught[0].filename.startswith("/tmp/ipykernel_4711/")
     cells.run(cell)
@@ -243,5 +243,5 @@ def test_rule_10_replacing_a_pattern_ends_the_old_one(unique, cells):
     kit.marker(unique("two"))()
     assert seen == ["new", "new"]
     assert (old.connected, len(old), new.connected, len(new)) == (False, 1, True, 2)
-    with pytest.raises(kit.NotConnectedError):
+    with pytest.raises(kit.errors.NotConnectedError):
         old.disconnect()

@@ -680,7 +680,7 @@ def test_rule_42_without_its_name_a_span_is_told_to_have_one(what):
 
     given = {"function": read, "class": Base, "property": property(read)}[what]
     for declare in (kit.span, kit.marker):
-        with pytest.raises(kit.FormatError, match=r'@kit\.span\("its\.name"\)'):
+        with pytest.raises(kit.errors.FormatError, match=r'@kit\.span\("its\.name"\)'):
             declare(given)
 
 

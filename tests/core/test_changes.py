@@ -46,7 +46,7 @@ def test_what_comes_and_goes_in_one_update_leaves_no_trace(marker):
     Add(connection).apply(plans)
     Remove(connection).apply(plans)
     assert not plans[marker].publishes
-    with pytest.raises(kit.NotConnectedError):
+    with pytest.raises(kit.errors.NotConnectedError):
         Remove(connection).apply(plans)
     Remove(connection, lenient=True).apply(plans)
 
@@ -92,7 +92,7 @@ def test_a_name_that_nobody_chose_holds_with_its_private_data(marker, one, other
 def test_an_update_that_fails_changes_nothing(marker, unique):
     other = kit.marker(unique("other"))
     with marker.connect(print) as connection:
-        with pytest.raises(kit.AlreadyConnectedError):
+        with pytest.raises(kit.errors.AlreadyConnectedError):
             registry.updater.make([Add(new(other)), Remove(connection), Add(new(other))])
         assert (marker.probes, other.probes) == ((connection,), ())
         assert (marker.generation, other.generation) == (1, 0)

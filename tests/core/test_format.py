@@ -100,7 +100,7 @@ def test_bind_without_fields():
 def test_any_text_is_a_format_or_a_format_error_that_shows_it(text):
     try:
         declared = declare_format("the.marker", text, {})
-    except kit.FormatError as error:
+    except kit.errors.FormatError as error:
         message = str(error)
     else:
         assert declare_format("m", str(declared), {}) == declared

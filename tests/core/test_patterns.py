@@ -34,7 +34,7 @@ def test_matching_is_the_shell_s_with_case(name, pattern, expected):
 
 
 def test_a_handle_of_nothing_is_a_handle(unique):
-    with pytest.warns(kit.UnmatchedPatternWarning):
+    with pytest.warns(kit.errors.UnmatchedPatternWarning):
         handle = kit.connect(unique("*"), print)
     assert handle
     assert (len(handle), list(handle), handle.calls) == (0, [], 0)
@@ -55,7 +55,7 @@ def test_a_handle_shows_its_state(unique):
 
 def test_a_handle_leaves_out_what_was_connected_before_and_what_another_replaced(unique):
     kit.connect(unique("a"), print)
-    with pytest.warns(kit.UnmatchedPatternWarning):
+    with pytest.warns(kit.errors.UnmatchedPatternWarning):
         handle = kit.connect(unique("*"), print)
     a, b = kit.marker(unique("a")), kit.marker(unique("b"))
     assert [connection.marker for connection in handle] == [b]
@@ -66,7 +66,7 @@ def test_a_handle_leaves_out_what_was_connected_before_and_what_another_replaced
 def test_several_patterns_reach_a_later_marker_in_order_of_connection(unique):
     called = []
     for letter in "abc":
-        with pytest.warns(kit.UnmatchedPatternWarning):
+        with pytest.warns(kit.errors.UnmatchedPatternWarning):
             kit.connect(unique("*"), called.append, letter)
     later = kit.marker(unique("later"))
     later()

@@ -93,7 +93,7 @@ def test_a_probe_that_is_equal_to_all_is_only_compared_with_probes(unique, priva
     marker = kit.marker(unique("m"), n=int)
     marker.connect(probe(), object())
     marker.connect(Equal(), *private)
-    with pytest.raises(kit.AlreadyConnectedError):
+    with pytest.raises(kit.errors.AlreadyConnectedError):
         marker.connect(probe(), *private)
     assert marker.fanout == 2
 
@@ -110,6 +110,6 @@ def test_a_method_is_the_same_probe_each_time_that_it_is_looked_up(unique):
 
     owner = Owner()
     marker.connect(owner.method)
-    with pytest.raises(kit.AlreadyConnectedError):
+    with pytest.raises(kit.errors.AlreadyConnectedError):
         marker.connect(owner.method)
     assert registry.markers[marker.name] is marker

@@ -62,7 +62,7 @@ def test_many_different_labels_are_found_again(unique):
     same(recorded(unique("m"), values).label, values)
 
 
-@pytest.mark.filterwarnings("ignore::kit.MisfitWarning")
+@pytest.mark.filterwarnings("ignore::kit.errors.MisfitWarning")
 def test_what_is_not_there_is_no_label(unique):
     """Nor is an empty text, which stands in the place of a misfit."""
     name = unique("m")
@@ -83,7 +83,7 @@ def test_a_label_that_was_cut_is_counted(unique):
     assert sum(frame.attrs["cut"][name].values()) == 1
 
 
-@pytest.mark.filterwarnings("ignore::kit.MisfitWarning")
+@pytest.mark.filterwarnings("ignore::kit.errors.MisfitWarning")
 @pytest.mark.parametrize(("first", "then"), [(kit.Label, str), (str, kit.Label)])
 def test_a_label_declared_anew_as_text_and_text_as_a_label(unique, first, then):
     name = unique("m")

@@ -195,7 +195,7 @@ def test_a_pattern_reaches_later_markers_and_those_without_the_field() -> None:
     kit.marker("admission.one")(2)
     assert seen == [(2.0,), (2,)]
     assert (handle.filtered, handle.filtered_by) == (2, {"condition": 2})
-    with pytest.raises(kit.ConditionError, match="'m' is no field of any of the markers"):
+    with pytest.raises(kit.errors.ConditionError, match="'m' is no field of any of the markers"):
         kit.connect("admission.*", print, when="m > 1")
 
 

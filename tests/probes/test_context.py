@@ -75,7 +75,7 @@ def test_the_site_is_found_behind_a_gate_and_in_a_wrapped_function() -> None:
     ]
 
 
-@pytest.mark.filterwarnings("ignore::kit.MisfitWarning")
+@pytest.mark.filterwarnings("ignore::kit.errors.MisfitWarning")
 @pytest.mark.parametrize(
     ("type", "values", "dtype"),
     [
@@ -110,11 +110,11 @@ def test_what_a_program_registers_has_its_type_here_and_in_a_file(
 @pytest.mark.parametrize(
     ("name", "function", "type", "error"),
     [
-        ("cpu", print, int, kit.FormatError),
-        ("ts", print, int, kit.FormatError),
-        ("a b", print, int, kit.FormatError),
+        ("cpu", print, int, kit.errors.FormatError),
+        ("ts", print, int, kit.errors.FormatError),
+        ("a b", print, int, kit.errors.FormatError),
         ("request", 3, int, TypeError),
-        ("request", print, list, kit.FormatError),
+        ("request", print, list, kit.errors.FormatError),
     ],
 )
 def test_what_cannot_be_registered(name, function, type, error) -> None:

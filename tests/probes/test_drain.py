@@ -12,7 +12,9 @@ def test_a_clash_of_types_takes_nothing_away():
     with kit.record("drained.*") as events:
         number(1)
         text("x")
-    with pytest.raises(kit.FrameError, match=r"field .value. is int in marker .drained.number."):
+    with pytest.raises(
+        kit.errors.FrameError, match=r"field .value. is int in marker .drained.number."
+    ):
         events.drain()
     assert len(events) == 2
     assert events.frame("drained.number")["value"].tolist() == [1]

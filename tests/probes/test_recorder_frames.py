@@ -69,7 +69,7 @@ def test_an_unknown_mode_or_context_field_is_refused_and_nothing_is_connected():
 
 
 def test_a_pattern_that_matches_nothing_yet_warns_and_records_later_markers():
-    with pytest.warns(kit.UnmatchedPatternWarning, match=r"recorder\.later\.\*"):
+    with pytest.warns(kit.errors.UnmatchedPatternWarning, match=r"recorder\.later\.\*"):
         recorder = kit.record("recorder.later.*")
     with recorder as events:
         kit.marker("recorder.later.one", n=int)(7)

@@ -158,7 +158,7 @@ def test_what_comes_later_has_its_columns(fill: kit.Marker, tmp_path) -> None:
     assert frame["dur"].isna().tolist() == [True, False]
     assert frame["thread"].tolist() == ["MainThread"] * 2
     assert kept.frame("session.nap")["why"].tolist() == ["tired"]
-    with pytest.raises(kit.NotConnectedError):
+    with pytest.raises(kit.errors.NotConnectedError):
         kept.frame("session.none")
 
 
@@ -274,7 +274,7 @@ def test_what_says_nothing_is_refused(fill: kit.Marker, tmp_path) -> None:
 def test_a_folder_that_is_none_or_damaged(tmp_path, text, says) -> None:
     if text is not None:
         (tmp_path / "manifest.json").write_text(text)
-    with pytest.raises(kit.CaptureError, match=says):
+    with pytest.raises(kit.errors.CaptureError, match=says):
         kit.open(tmp_path)
 
 
@@ -288,9 +288,9 @@ def test_several_recorders_are_asked_for_by_name(fill: kit.Marker, tmp_path) -> 
     kept = opened(tmp_path / "run")
     assert kept.frame(recorder="one")["qty"].tolist() == [1, 2]
     assert kept.frame(recorder="one-2")["qty"].tolist() == [2]
-    with pytest.raises(kit.CaptureError, match="say which"):
+    with pytest.raises(kit.errors.CaptureError, match="say which"):
         kept.frame()
-    with pytest.raises(kit.CaptureError, match="no 'two'"):
+    with pytest.raises(kit.errors.CaptureError, match="no 'two'"):
         kept.frame(recorder="two")
 
 
@@ -392,7 +392,7 @@ def test_what_cannot_start_leaves_nothing_behind(fill: kit.Marker, tmp_path) -> 
     run = kit.session(tmp_path / "run")
     events = run.record(fill.name)
     run.trigger(fill, lambda: None, when="qyt > 3")
-    with pytest.raises(kit.ConditionError, match="did you mean 'qty'"):
+    with pytest.raises(kit.errors.ConditionError, match="did you mean 'qty'"):
         run.start()
     assert (run.running, events.running, fill.fanout) == (False, False, 0)
     assert list((tmp_path / "run").iterdir()) == []

@@ -236,7 +236,9 @@ def test_what_cannot_be_one_frame_is_said_and_stays() -> None:
     with kit.record("stream.*") as recorder:
         number(1)
         text("one")
-        with pytest.raises(kit.FrameError, match=r"stream\.a.*stream\.b|stream\.b.*stream\.a"):
+        with pytest.raises(
+            kit.errors.FrameError, match=r"stream\.a.*stream\.b|stream\.b.*stream\.a"
+        ):
             next(iter(recorder.stream(0.001)))
         assert len(recorder) == 2
 

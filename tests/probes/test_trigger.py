@@ -159,7 +159,7 @@ def test_what_is_no_action_is_refused(fill: kit.Marker) -> None:
         kit.trigger(fill, [])
     with pytest.raises(TypeError, match="takes more"):
         kit.trigger(fill, lambda one, two: None)
-    with pytest.raises(kit.ConditionError):
+    with pytest.raises(kit.errors.ConditionError):
         kit.trigger(fill, print, when="qty >")
     assert fill.fanout == 0
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from kit.core import Connection, Marker, batch, connect
 from kit.core import markers as _markers
+from kit.core._connection import check_options
 from kit.core._publication.fork import RECORDINGS, reset_in_child
 from kit.core._runtime import dispatcher, stays
 from kit.errors import ConditionError, NotConnectedError
@@ -24,10 +25,11 @@ from kit.probes.filters._operands import known_names, places
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Unpack
 
     from kit.core import PatternConnection
     from kit.core._format import FieldType, Format
-    from kit.core.typing import Observer
+    from kit.core.typing import FilterOptions, Observer
     from kit.probes.aggregates._buckets import Bucket
 
 if TYPE_CHECKING or dispatcher == "python":
@@ -365,7 +367,7 @@ def aggregate(
     error: float = 0.01,
     capacity: int = 10_000,
     name: str | None = None,
-    **admission: Any,
+    **filters: Unpack[FilterOptions],
 ) -> Aggregate:
     """Count events and add up one of their fields, from now on.
 
@@ -389,7 +391,7 @@ def aggregate(
         How many keys there may be. Events with further ones are dropped, and counted.
     name : str, optional
         What it is called in tables.
-    **admission
+    **filters
         Which events count: ``when``, ``every``, ``limit``, ``per_second`` and ``budget``, as in
         `Marker.connect`.
 
@@ -424,7 +426,7 @@ def aggregate(
         error=error,
         capacity=capacity,
         name=name,
-        **admission,
+        **filters,
     )
     made.start()
     return made
@@ -440,9 +442,10 @@ def prepared(
     error: float = 0.01,
     capacity: int = 10_000,
     name: str | None = None,
-    **admission: Any,
+    **filters: Unpack[FilterOptions],
 ) -> Aggregate:
     """Make an aggregate that is not started yet; the arguments are those of `aggregate`."""
     by = (by,) if isinstance(by, str) else tuple(by)
     shares = tuple(quantiles) if isinstance(quantiles, Iterable) else (quantiles,)
-    return Aggregate(pattern, value, by, histogram, shares, error, capacity, name, admission)
+    check_options(aggregate, filters)
+    return Aggregate(pattern, value, by, histogram, shares, error, capacity, name, dict(filters))

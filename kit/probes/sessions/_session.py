@@ -16,6 +16,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from kit.core import batch
+from kit.core._connection import check_options
 from kit.core._publication import grace
 from kit.core._publication.fork import import_room
 from kit.core._publication.locks import OUTER, new_lock
@@ -35,7 +36,7 @@ from kit.probes._files import (
 from kit.probes._html_table import facts, many
 from kit.probes._trigger import LAST, Trigger
 from kit.probes._validation import NAME
-from kit.probes.aggregates._aggregate import prepared
+from kit.probes.aggregates._aggregate import QUANTILES, prepared
 from kit.probes.captures._leftovers import remove_dead
 from kit.probes.recorder._recorder import Recorder
 from kit.probes.sessions._rotation import NumberedFiles
@@ -43,8 +44,10 @@ from kit.probes.sessions._rotation import NumberedFiles
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
+    from typing import Unpack
 
     from kit.core import Marker
+    from kit.core.typing import FilterOptions
     from kit.probes._files import Identity
     from kit.probes.aggregates import Aggregate
 
@@ -120,7 +123,14 @@ class Session:
         self,
         pattern: str | Marker | Iterable[str | Marker] = "*",
         name: str = "events",
-        **options: Any,
+        *,
+        capacity: int = 1_000_000,
+        mode: str = "discard",
+        context: Iterable[str] = (),
+        dispatches: bool = False,
+        size: int | None = None,
+        durable: bool = False,
+        **filters: Unpack[FilterOptions],
     ) -> Recorder:
         """Add a recorder; its options are those of `kit.record`.
 
@@ -129,7 +139,7 @@ class Session:
         pattern : str or Marker or iterable of them
         name : str
             Its name in the session, and of its files.
-        **options
+        capacity, mode, context, dispatches, size, durable, **filters
             As for `kit.record`.
 
         Returns
@@ -138,18 +148,49 @@ class Session:
             Running if the session is.
         """
         self._refuse_name(name)
-        own = {"capacity": 1_000_000, "mode": "discard", "context": (), "dispatches": False}
-        taken = {key: options.pop(key, value) for key, value in own.items()}
-        if options.pop("path", None) is not None:
+        if "path" in filters:
             raise ValueError("a session's recorders have files in its folder; leave path= out")
-        file = {key: options.pop(key) for key in ("size", "durable") if key in options}
-        recorder = Recorder(pattern, **taken, admission=options, **file, mapped=True)
+        check_options(Session.record, filters)
+        recorder = Recorder(
+            pattern,
+            capacity,
+            mode,
+            context,
+            dispatches,
+            dict(filters),
+            size=size,
+            durable=durable,
+            mapped=True,
+        )
         return self._added(self.recorders, name, recorder)
 
-    def aggregate(self, *args: Any, name: str = "aggregate", **options: Any) -> Aggregate:
+    def aggregate(
+        self,
+        pattern: str | Marker | Iterable[str | Marker],
+        value: str | None = None,
+        by: str | Iterable[str] = (),
+        *,
+        histogram: str | tuple[float, float, float] | None = None,
+        quantiles: float | Iterable[float] = QUANTILES,
+        error: float = 0.01,
+        capacity: int = 10_000,
+        name: str = "aggregate",
+        **filters: Unpack[FilterOptions],
+    ) -> Aggregate:
         """Add an aggregate; its arguments are those of `kit.aggregate`."""
         self._refuse_name(name)
-        return self._added(self.aggregates, name, prepared(*args, **options))
+        check_options(Session.aggregate, filters)
+        new = prepared(
+            pattern,
+            value,
+            by,
+            histogram=histogram,
+            quantiles=quantiles,
+            error=error,
+            capacity=capacity,
+            **filters,
+        )
+        return self._added(self.aggregates, name, new)
 
     def trigger(
         self,
@@ -160,14 +201,15 @@ class Session:
         *,
         name: str = "trigger",
         priority: int = LAST,
-        **admission: Any,
+        **filters: Unpack[FilterOptions],
     ) -> Trigger:
         """Add a trigger; its arguments are those of `kit.trigger`.
 
         ``session.stop`` is an action, too.
         """
         self._refuse_name(name)
-        options = {"priority": priority, "when": when, **admission}
+        check_options(Session.trigger, filters)
+        options = {"priority": priority, "when": when, **filters}
         return self._added(self.triggers, name, Trigger(pattern, action, once, name, options))
 
     def _refuse_name(self, name: str) -> None:

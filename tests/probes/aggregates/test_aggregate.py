@@ -189,9 +189,9 @@ def test_an_empty_one_says_so(fill: kit.Marker) -> None:
 @pytest.mark.parametrize(
     ("arguments", "options", "error", "says"),
     [
-        (("qyt",), {}, kit.ConditionError, "no field of aggregate.fill"),
-        (("sym",), {}, kit.ConditionError, "text"),
-        (("qty",), {"by": "smy"}, kit.ConditionError, "'smy'"),
+        (("qyt",), {}, kit.errors.ConditionError, "no field of aggregate.fill"),
+        (("sym",), {}, kit.errors.ConditionError, "text"),
+        (("qty",), {"by": "smy"}, kit.errors.ConditionError, "'smy'"),
         (("qty",), {"by": ("sym", "sym")}, ValueError, "twice"),
         (("qty",), {"histogram": "log10"}, ValueError, "log2"),
         (("qty",), {"histogram": (0, 0, 1)}, ValueError, "log2"),
@@ -200,7 +200,7 @@ def test_an_empty_one_says_so(fill: kit.Marker) -> None:
         (("qty",), {"quantiles": (50,)}, ValueError, "from 0 to 1"),
         (("qty",), {"error": 0}, ValueError, "error"),
         (("qty",), {"capacity": 0}, ValueError, "capacity"),
-        (("qty",), {"when": "qty >"}, kit.ConditionError, "missing here"),
+        (("qty",), {"when": "qty >"}, kit.errors.ConditionError, "missing here"),
     ],
 )
 def test_what_says_nothing_is_refused(fill: kit.Marker, arguments, options, error, says) -> None:
