@@ -14,8 +14,8 @@ import tempfile
 import zlib
 from pathlib import Path
 
-from kit.probes.captures import _file as capture_file
-from kit.probes.captures._file import (
+from kit.probes.captures import _layout as capture_layout
+from kit.probes.captures._layout import (
     CLOSED,
     COUNT,
     HEADER,
@@ -33,7 +33,7 @@ from kit.probes.captures._file import (
 )
 
 NAMES = PAGE + LIVE.size
-SMALL = capture_file.Layout(
+SMALL = capture_layout.Layout(
     key=7,
     names=NAMES,
     names_room=896,
@@ -51,7 +51,7 @@ def seeds(folder):
     """Files of recorders as small as they can be, one of each mode."""
     import kit
 
-    plan, capture_file.plan = capture_file.plan, lambda *_, **__: SMALL
+    plan, capture_layout.plan = capture_layout.plan, lambda *_, **__: SMALL
     found = []
     try:
         for mode in ("discard", "overwrite"):
@@ -70,7 +70,7 @@ def seeds(folder):
             events.end()  # without a word on what does not fit
             found.append(path.read_bytes())
     finally:
-        capture_file.plan = plan
+        capture_layout.plan = plan
     return found
 
 
@@ -83,7 +83,7 @@ def repaired(data):
     text = bytes(data[HEADER.size : HEADER.size + min(length, PAGE)])
     struct.pack_into("=I", data, 20, zlib.crc32(text))
     try:
-        layout = capture_file.Layout(**json.loads(text)["layout"])
+        layout = capture_layout.Layout(**json.loads(text)["layout"])
         at, end = layout.names, layout.names + layout.names_room
         while at < end:
             length, _ = NAME.unpack_from(data, at)

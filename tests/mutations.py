@@ -28,7 +28,7 @@ import kit
 from kit.errors import KitError
 from kit.frames import _opening as opening
 from kit.frames import unescape
-from kit.probes.captures._file import HEADER, PAGE, Layout
+from kit.probes.captures._layout import HEADER, PAGE, Layout
 from tests.fuzz_captures import mutated, seeds
 
 MOST_SECONDS = 5.0

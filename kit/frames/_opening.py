@@ -33,7 +33,7 @@ from kit.probes._validation import (
     load,
 )
 from kit.probes.aggregates._table import from_json
-from kit.probes.captures._file import MAGIC
+from kit.probes.captures._layout import MAGIC
 from kit.probes.captures._leftovers import Unfinished, unfinished
 from kit.probes.captures._reader import read
 

@@ -23,7 +23,7 @@ from kit.probes.recorder._store import Store
 if kit.dispatcher == "c":
     import kit.probes.recorder._c_store
 else:
-    import kit.probes.captures._writer
+    import kit.probes.captures._mapped_sink
 
 __all__ = ["add_up", "every_event_in_one_count"]
 

@@ -12,9 +12,10 @@ import pytest
 import kit
 from kit.errors import CaptureError
 from kit.probes.captures import _file as capture_file
+from kit.probes.captures import _layout as layouts
 from kit.probes.captures import _reader as capture_reading
 from kit.probes.captures import _sealing as sealing
-from kit.probes.captures._file import PAGE, PIECE, THREAD
+from kit.probes.captures._layout import PAGE, PIECE, THREAD
 from tests.contract import killing
 from tests.contract.test_recorded_values import FITS, MISFITS
 from tests.contract.tools import LONG, run_apart
@@ -179,13 +180,13 @@ def test_more_threads_or_markers_than_the_file_can_name(unique, prefix, path, mo
 
     Seen to fail when a thread without a slot was given a piece all the same.
     """
-    monkeypatch.setattr(capture_file, "NAMES_ROOM", 800)
-    laid_out = capture_file.plan
+    monkeypatch.setattr(layouts, "NAMES_ROOM", 800)
+    laid_out = layouts.plan
 
     def small(*args, **kwargs):
         return laid_out(*args, **kwargs)._replace(most_threads=3, most_counts=1)
 
-    monkeypatch.setattr(capture_file, "plan", small)
+    monkeypatch.setattr(layouts, "plan", small)
     markers = [kit.marker(unique(f"m{number}"), n=int) for number in range(20)]
     events = kit.record(f"{prefix}.*", path=path, capacity=100)
     fired = 0

@@ -149,7 +149,8 @@ def test_rule_40_what_is_written_beside_the_events(tmp_path: Path):
     Seen to fail when the memory is watched through the store alone, before there is one.
     """
     code = """
-from kit.probes.captures._file import CaptureFile, UNDECLARED, plan
+from kit.probes.captures._file import CaptureFile
+from kit.probes.captures._layout import UNDECLARED, plan
 file = CaptureFile(folder / "a.kit", plan(1000, None, overwrite=False), 1000, "discard", {}, 0)
 cut(folder / "a.kit", 0)
 assert file.add({"marker": {}})

@@ -18,7 +18,7 @@ import kit
 from kit.core._publication import grace
 from kit.core._publication.locks import inner
 from kit.core._runtime import mode as modes
-from kit.probes.captures import _file as capture_file
+from kit.probes.captures import _layout as capture_layout
 from tests.contract.conftest import PATIENCE
 from tests.contract.tools import LONG, until
 
@@ -440,7 +440,7 @@ def test_a_flight_recorder_in_a_file_goes_on_for_ever(unique, path, threads):
     assert (len(events), events.overwritten) == (len(frame), threads - len(frame))
     layout = events._sink.file.layout
     slots = path.read_bytes()[layout.threads : layout.counts]
-    told_apart = [slot[6] for slot in capture_file.THREAD.iter_unpack(slots)]
+    told_apart = [slot[6] for slot in capture_layout.THREAD.iter_unpack(slots)]
     assert sum(told_apart) > threads - layout.most_threads
     names = frame.attrs["threads"]
     for tid, numbers in frame.groupby("tid")["n"]:
@@ -454,9 +454,9 @@ def test_every_thread_has_a_slot_when_the_others_have_ended(unique, path, monkey
     Seen to fail when a thread that finds no slot loses its events, though threads that have ended
     have slots.
     """
-    laid_out = capture_file.plan
+    laid_out = capture_layout.plan
     monkeypatch.setattr(
-        capture_file,
+        capture_layout,
         "plan",
         lambda *args, **kwargs: laid_out(*args, **kwargs)._replace(most_threads=6),
     )
@@ -481,9 +481,9 @@ def test_threads_that_only_lost_give_their_slots_back(unique, path, monkeypatch)
     Seen to fail when a thread without an event keeps its slot: then the file counted the others'
     without a name.
     """
-    laid_out = capture_file.plan
+    laid_out = capture_layout.plan
     monkeypatch.setattr(
-        capture_file,
+        capture_layout,
         "plan",
         lambda *args, **kwargs: laid_out(*args, **kwargs)._replace(most_threads=6, most_counts=9),
     )

@@ -9,7 +9,8 @@ import pytest
 import kit
 from kit.core._publication.locks import INNER, OUTER, LockOrderError, inner, new_lock
 from kit.core._registry import registry
-from kit.probes.captures._file import UNDECLARED, CaptureFile
+from kit.probes.captures._file import CaptureFile
+from kit.probes.captures._layout import UNDECLARED
 from kit.probes.captures._reader import read
 from tests.contract.conftest import PATIENCE
 from tests.contract.tools import interrupting_an_update, run_apart

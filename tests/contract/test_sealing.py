@@ -13,13 +13,7 @@ from kit.errors import CaptureError
 from kit.probes.captures import _file as capture_file
 from kit.probes.captures import _reader as capture_reading
 from kit.probes.captures import _sealing as sealing
-from kit.probes.captures._file import (
-    LIVE,
-    PAGE,
-    PIECE,
-    PIECE_MAGIC,
-    Live,
-)
+from kit.probes.captures._layout import LIVE, PAGE, PIECE, PIECE_MAGIC, Live
 from tests.contract.conftest import PATIENCE
 from tests.contract.test_captures import capture_layout, damage
 from tests.contract.tools import LONG, run_apart, until
@@ -168,8 +162,9 @@ def test_rule_36_a_session_goes_on_where_it_began(m, tmp_path, monkeypatch):
 @pytest.mark.parametrize("mode", MODES)
 def test_rule_28_what_comes_after_the_last_file_is_lost(m, unique, tmp_path, monkeypatch, mode):
     """Seen to fail when it went to memory that nobody would look at, and into no count."""
-    for room, wait in (("session", "_LONGEST_GRACE"), ("recorder", "_LONGEST_WAIT")):
-        monkeypatch.setattr(f"kit.probes.{room}.{wait}", 0.01)
+    waits = (("sessions._session", "_LONGEST_GRACE"), ("recorder._recorder", "_LONGEST_WAIT"))
+    for module, wait in waits:
+        monkeypatch.setattr(f"kit.probes.{module}.{wait}", 0.01)
     asked, answer = threading.Event(), threading.Event()
 
     def slow():

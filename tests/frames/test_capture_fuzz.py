@@ -19,7 +19,7 @@ from kit.errors import CaptureError
 from kit.frames import _opening as opening
 from kit.frames import unescape
 from kit.probes.captures._encoding import HEAD, TEXT
-from kit.probes.captures._file import (
+from kit.probes.captures._layout import (
     HEADER,
     LIVE,
     MAGIC,

@@ -135,7 +135,7 @@ class Capture:
     lost_elsewhere : int
         How many events found no room of which the recorder's file does not say more.
     damaged : dict of str to int
-        What of a recorder's file could not be read, see `kit.probes.captures._reader.Damage`.
+        What of a recorder's file could not be read, see `kit.probes.captures._header.Damage`.
     """
 
     markers: tuple[MarkerInfo, ...]

@@ -151,7 +151,7 @@ def _is_mine(path: Path) -> bool:
 
 
 def _holds_events(path: Path, target: str) -> bool:
-    from kit.probes.captures._file import MAGIC
+    from kit.probes.captures._layout import MAGIC
     from kit.probes.captures._reader import read
 
     with open_regular(path, follow=False) as file:

@@ -7,7 +7,6 @@ most what the file holds.
 
 from __future__ import annotations
 
-import json
 import os
 import struct
 import time
@@ -16,95 +15,36 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from typing import IO, TYPE_CHECKING, Any, Final, NamedTuple
 
-from kit.core._format import declare_format
 from kit.core._runtime import dispatcher
-from kit.errors import CaptureError, FormatError
-from kit.probes._context import BUILT_IN, CONTEXT, TAKEN
 from kit.probes._files import open_regular
-from kit.probes._values import KINDS, columns
-from kit.probes.captures._capture import MOST_COLUMNS, Capture, MarkerInfo, ThreadEvents
+from kit.probes._values import columns
+from kit.probes.captures._capture import Capture, ThreadEvents
+from kit.probes.captures._declarations import declared
 from kit.probes.captures._encoding import decode
-from kit.probes.captures._file import (
-    CELLS,
+from kit.probes.captures._header import COUNTABLE, TRIES, OpenFile
+from kit.probes.captures._layout import (
     COUNT,
     ENDED_THREADS,
-    HEADER,
-    LIVE,
     LOST_OF_ENDED,
-    MAGIC,
-    NAME,
-    ORDER,
-    PAGE,
     PIECE,
     PIECE_MAGIC,
     THREAD,
-    VERSION,
-    Layout,
-    Live,
-    checksum,
 )
 from kit.probes.recorder._stop_windows import Cuts
 from kit.probes.recorder._store import by_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     from kit.core._format import Format
     from kit.probes.captures._capture import Row
 
-__all__ = ["Damage", "read"]
+__all__ = ["read"]
 
-TRIES: Final = 20
-MOST_CELLS: Final = 1 << 20
-MOST_THREADS: Final = 1 << 14
-MOST_NAMES: Final = 1 << 20
-_INT64: Final = range(-(1 << 63), 1 << 63)
-_COUNT: Final = range(1 << 62)
 _STATIC: Final = 40
 """Of the head of a piece what does not change while records are added."""
 THREAD_1: Final = struct.Struct("=QqqII96s")
 """A thread's slot in version 1, which has no end, generation and retired: they are 0."""
-LIVE_1: Final = CELLS + 8
-"""Bytes of the live page of version 1."""
-_WRONG: Final = (
-    ArithmeticError,
-    AttributeError,
-    FormatError,
-    LookupError,
-    RecursionError,
-    TypeError,
-    ValueError,
-)
-
-
-@dataclass(slots=True)
-class Damage:
-    """What could not be read.
-
-    Attributes
-    ----------
-    events : int
-        Events of which their numbers say that they are missing.
-    bytes : int
-        Bytes in use that are not whole records.
-    pieces, entries : int
-        Pieces, and declarations or counts, that are not what their checksum says.
-    sums : int
-        Pieces that were sealed, and whose records are not what was sealed: they are left out. One
-        more where what else was closed with the file is not what it was.
-    """
-
-    events: int = 0
-    bytes: int = 0
-    pieces: int = 0
-    entries: int = 0
-    sums: int = 0
-
-    def counts(self) -> dict[str, int]:
-        """Return those that are not 0."""
-        names = ("events", "bytes", "pieces", "entries", "sums")
-        found = {name: getattr(self, name) for name in names}
-        return {name: count for name, count in found.items() if count}
 
 
 class _Piece(NamedTuple):
@@ -171,157 +111,8 @@ def read(path: str | os.PathLike[str], file: IO[bytes] | None = None) -> Capture
     return capture
 
 
-class _Reader:
+class _Reader(OpenFile):
     """Reads a file once."""
-
-    def __init__(self, name: str, number: int) -> None:
-        self.name = name
-        self.number = number
-        self.size = os.fstat(number).st_size
-        self.damage = Damage()
-        self.about, self.layout = self._header()
-        # What must be there at all is as long as the file says.
-        if self.size < self.layout.arena:
-            raise CaptureError(
-                f"{name!r} is cut off after {self.size:,} of {self.layout.size:,} bytes; copy it "
-                "again from where it was recorded"
-            )
-        live = self._live()
-        self.epoch = live.epoch
-        self.closed = live.closed
-        if 0 < live.cells <= self.layout.cells:
-            self.layout = self.layout._replace(cells=live.cells - 1)  # it was finished
-
-    def _damaged(self, what: object) -> CaptureError:
-        return CaptureError(
-            f"{self.name!r} is damaged ({what}); copy it again from where it was recorded"
-        )
-
-    def at(self, place: int, length: int) -> bytes:
-        """Return as many bytes as there are."""
-        length = min(length, self.size - place)
-        if length <= 0:
-            return b""
-        if hasattr(os, "pread"):
-            return os.pread(self.number, length, place)
-        os.lseek(self.number, place, os.SEEK_SET)
-        return os.read(self.number, length)
-
-    def settled(self, place: int, length: int) -> bytes:
-        """Return bytes that somebody may be writing: as they were at some moment, each word whole.
-
-        A number is stored in one step, but nobody says in how many steps it is copied to here.
-        """
-        last = self.at(place, length)
-        for _ in range(TRIES):
-            again = self.at(place, length)
-            if again == last:
-                break
-            last = again
-        return last
-
-    def _header(self) -> tuple[dict[str, Any], Layout]:
-        page = self.at(0, PAGE)
-        if not page.startswith(MAGIC):
-            raise CaptureError(f"{self.name!r} is not a capture that a recorder wrote")
-        if len(page) < PAGE:
-            raise CaptureError(f"{self.name!r} is cut off after {len(page)} bytes")
-        _, version, order, length, check = HEADER.unpack_from(page)
-        if order != ORDER:
-            raise CaptureError(
-                f"{self.name!r} is damaged, or was written on a machine of another byte order; "
-                "read it there and save it with kit.frames.save"
-            )
-        if version not in (1, VERSION):
-            raise CaptureError(
-                f"{self.name!r} has version {version} of the format of recorders, and this is "
-                f"version {VERSION}; open it with a markers-kit of that version"
-            )
-        self.version: int = version
-        text = page[HEADER.size : HEADER.size + length]
-        if len(text) != length or zlib.crc32(text) != check:
-            raise self._damaged("its first page has another checksum")
-        try:
-            about = json.loads(text)
-            layout = Layout(*[about["layout"][place] for place in Layout._fields])
-            _check(layout)
-            for key, kind in (("capacity", int), ("mode", str), ("wall", int), ("host", str),
-                              ("pid", int), ("python", str)):  # fmt: skip
-                if type(about[key]) is kind and (kind is not int or about[key] in _INT64):
-                    continue
-                raise ValueError(f"{key} is {about[key]!r:.100}")
-        except _WRONG as error:
-            raise self._damaged(f"{type(error).__name__}: {error!s:.200}") from error
-        return about, layout
-
-    def _live(self) -> Live:
-        page = self.settled(PAGE, LIVE_1 if self.version == 1 else LIVE.size)
-        return Live._make(LIVE.unpack(page.ljust(LIVE.size, b"\0")))
-
-    def changed(self) -> bool:
-        """Whether what was read was being forgotten, or was closed and is not any more."""
-        live = self._live()
-        if os.fstat(self.number).st_size != self.size:
-            return True  # it was finished
-        if self.closed:
-            return (live.epoch, live.closed) != (self.epoch, self.closed)
-        return live.epoch != self.epoch or bool(self.epoch & 1)
-
-    # What a closed file says of itself.
-
-    def _compare(self, live: Live) -> None:
-        """Compare what is not in pieces with what it was when the file was closed."""
-        layout = self.layout
-        used = (
-            (layout.names, min(live.names, layout.names_room)),
-            (layout.threads, min(live.threads, layout.most_threads) * THREAD.size),
-            (layout.counts, min(live.counts, layout.most_counts) * COUNT.size),
-        )
-        parts = [self.at(place, length) for place, length in used]
-        if checksum(layout.key, self.at(PAGE, LIVE.size), *parts) != live.closed or live.epoch & 1:
-            self.damage.sums += 1
-
-    # Declarations.
-
-    def _names(self, used: int) -> Iterator[dict[str, Any]]:
-        at, end = self.layout.names, self.layout.names + min(used, self.layout.names_room)
-        while at < end:
-            head = self.at(at, NAME.size).ljust(NAME.size, b"\0")
-            length, check = NAME.unpack(head)
-            text = self.at(at + NAME.size, length) if length <= end - at else b""
-            if not length or len(text) != length or zlib.crc32(text) != check:
-                self.damage.entries += 1
-                return  # where the next one begins is not known
-            try:
-                entry = json.loads(text)
-                (kind,) = entry
-            except _WRONG:
-                self.damage.entries += 1
-            else:
-                yield {kind: entry[kind]}
-            at += -(-(NAME.size + length) // 8) * 8
-
-    def _declared(self, used: int) -> tuple[dict[str, str], list[MarkerInfo], dict[str, Any]]:
-        context: dict[str, str] = {}
-        markers: list[MarkerInfo] = []
-        summary: dict[str, Any] = {}
-        for entry in self._names(used):
-            try:
-                if "context" in entry:
-                    context = _context(entry["context"])
-                elif "marker" in entry:
-                    markers.append(_marker(entry["marker"]))
-                elif "summary" in entry:
-                    summary = _summary(entry["summary"])
-            except _WRONG:
-                self.damage.entries += 1
-                if "marker" in entry:
-                    break  # those after it would have other codes
-        counted = summary.get("markers", ())[: len(markers)]
-        for place, (fanout, generation, fired) in enumerate(counted):
-            info = markers[place]
-            markers[place] = replace(info, fanout=fanout, generation=generation, fired=fired)
-        return context, markers, summary
 
     # Pieces.
 
@@ -364,7 +155,7 @@ class _Reader:
                 ):  # or it is becoming another one right now
                     self.damage.pieces += 1
                 continue
-            if not 1 <= cells <= layout.cells - at + 1 or first not in _COUNT:
+            if not 1 <= cells <= layout.cells - at + 1 or first not in COUNTABLE:
                 self.damage.pieces += 1
                 continue
             room = cells * layout.cell - PIECE.size
@@ -385,7 +176,7 @@ class _Reader:
         if wrong:
             used = summed
         if used > piece.room:
-            self.damage.bytes += used - piece.room if used - piece.room in _COUNT else 0
+            self.damage.bytes += used - piece.room if used - piece.room in COUNTABLE else 0
             used = piece.room
         data = self.at(piece.at + PIECE.size, used)
         missing = used - len(data)
@@ -445,7 +236,7 @@ class _Reader:
             if zlib.crc32(who + name, self.layout.key) != check:
                 self.damage.entries += 1
                 gone, base, tid, generation, name = 0, -1, 0, None, b""
-            elif base not in _COUNT or gone >> 1 not in _COUNT or gone >> 1 < base:
+            elif base not in COUNTABLE or gone >> 1 not in COUNTABLE or gone >> 1 < base:
                 self.damage.entries += 1
                 gone = 2 * max(base, 0)
             shown = name.decode("utf-8", "replace") or f"thread {tid}"
@@ -464,7 +255,7 @@ class _Reader:
             if ended and code >= LOST_OF_ENDED:
                 code -= LOST_OF_ENDED
                 lost, gone = gone[threads[0].counted], [0, 0]
-            if thread >= len(threads) or code >= codes or lost not in _COUNT:
+            if thread >= len(threads) or code >= codes or lost not in COUNTABLE:
                 self.damage.entries += 1
                 continue
             of = threads[thread]
@@ -474,7 +265,7 @@ class _Reader:
                 of.lost[code] = lost
             way = gone[of.counted]
             if ended:
-                if way in _COUNT:
+                if way in COUNTABLE:
                     of.overwritten[code] = of.overwritten.get(code, 0) + way
                 else:
                     self.damage.entries += 1
@@ -512,7 +303,7 @@ class _Reader:
             self._compare(live)
         if self.version != 1 and not cleared and not (live.names and live.threads):
             self.damage.entries += 1  # a context is always declared, and the first slot in use
-        context, markers, summary = self._declared(live.names)
+        context, markers, summary = declared(self, live.names)
         found = self._threads(slotted, ended)
         self._counts(counted, found, changed, len(markers))
         formats = [info.format for info in markers]
@@ -528,7 +319,7 @@ class _Reader:
             skipped=summary.get("skipped", {}),
             failed=_failed(summary.get("failed", {}), live.failed),
             filtered=summary.get("filtered", {}),
-            lost_elsewhere=sum(each for each in (live.lost, live.undeclared) if each in _COUNT),
+            lost_elsewhere=sum(each for each in (live.lost, live.undeclared) if each in COUNTABLE),
             capacity=self.about["capacity"],
             mode=self.about["mode"],
             started=live.started,
@@ -580,7 +371,7 @@ class _Reader:
                     runs.append((piece.first, []))
                 runs[-1][1].append(part)
                 expected = piece.first + count
-            if self.closed and thread.end in _COUNT:
+            if self.closed and thread.end in COUNTABLE:
                 # A closed file says how far each thread has come; pieces may be missing altogether.
                 self.damage.events += max(0, thread.end - expected)
             lost, gone = by_name(thread.lost, names), by_name(thread.overwritten, names)
@@ -624,85 +415,7 @@ def _rows_of(kinds: list[bytes], context: int) -> _Rows:
     return _Rows(look, lambda parts: [row for rows in parts for row in rows])
 
 
-def _check(layout: Layout) -> None:
-    """Say what is wrong with a layout."""
-    if not all(type(value) is int and 0 <= value < 1 << 62 for value in layout):
-        raise ValueError("a place or a length is no number that one can be")
-    places = (
-        (layout.names, layout.names_room),
-        (layout.threads, THREAD.size * layout.most_threads),
-        (layout.counts, COUNT.size * layout.most_counts),
-        (layout.arena, 0),
-    )
-    end = PAGE + LIVE.size
-    for place, length in places:
-        if place < end:
-            raise ValueError("its parts lie one over the other")
-        end = place + length
-    if not (1024 <= layout.cell <= 1 << 30 and layout.cell % 8 == 0 and layout.key < 1 << 32):
-        raise ValueError("a cell has an impossible size")
-    if not 0 <= layout.cells <= MOST_CELLS or layout.names_room > MOST_NAMES:
-        raise ValueError("it has more parts than a file can have")
-    if layout.most_threads > MOST_THREADS or layout.most_counts > 16 * MOST_THREADS:
-        raise ValueError("it has more slots than a file can have")
-
-
-def _context(entry: Any) -> dict[str, str]:
-    kinds = dict(entry)
-    for name, kind in kinds.items():
-        known = CONTEXT[name].type if name in BUILT_IN else None
-        if not str.isidentifier(name) or name in TAKEN or kind not in KINDS.values():
-            raise ValueError(name)
-        if len(kinds) > MOST_COLUMNS or (known and KINDS[known] != kind):
-            raise ValueError(name)
-    return kinds
-
-
-def _marker(entry: Any) -> MarkerInfo:
-    name, module, line = entry["name"], entry["module"], entry["line"]
-    if type(name) is not str or type(module) is not str or type(line) is not int:
-        raise TypeError(name)
-    if type(entry["fields"]) is not str or type(entry["span"]) is not bool or line not in _INT64:
-        raise TypeError(name)
-    format = declare_format(name, entry["fields"], {}, is_span=entry["span"])
-    if format.arity > MOST_COLUMNS:
-        raise ValueError(name)
-    return MarkerInfo(name, format, module, line, 0, 0, 0)
-
-
-def _summary(entry: Any) -> dict[str, Any]:
-    counted = [tuple(map(_count, each)) for each in entry["markers"]]
-    if any(len(each) != 3 for each in counted):
-        raise ValueError("a marker has three counts")
-    windows = [
-        (_stamp(since), None if to is None else _stamp(to)) for since, to in entry["windows"]
-    ]
-    return {
-        "markers": counted,
-        "windows": windows,
-        "skipped": {str(name): _count(count) for name, count in entry["skipped"].items()},
-        # Of a file of earlier days it is not known.
-        "failed": {str(name): _count(count) for name, count in entry.get("failed", {}).items()},
-        "filtered": {
-            str(name): {str(reason): _count(count) for reason, count in counts.items()}
-            for name, counts in entry["filtered"].items()
-        },
-    }
-
-
 def _failed(known: dict[str, int], all_of_them: int) -> dict[str, int]:
     """What failed by marker; ``"*"`` for what the recorder had no time to say more of."""
-    rest = all_of_them - sum(known.values()) if all_of_them in _COUNT else 0
+    rest = all_of_them - sum(known.values()) if all_of_them in COUNTABLE else 0
     return {**known, "*": rest} if rest > 0 else known
-
-
-def _count(value: Any) -> int:
-    if type(value) is not int or value not in _COUNT:
-        raise ValueError("not a count")
-    return value
-
-
-def _stamp(value: Any) -> int:
-    if type(value) is not int or value not in _INT64:
-        raise ValueError("not a time stamp")
-    return value

@@ -244,7 +244,7 @@ class NativeSink(Sink):
 
 
 def _memory(file: CaptureFile) -> _c.File:
-    from kit.probes.captures._file import PAGE
+    from kit.probes.captures._layout import PAGE
 
     layout = file.layout
     parts = (layout.threads, layout.most_threads, layout.counts, layout.most_counts)

@@ -217,7 +217,8 @@ class Recorder:
         durable: bool,
     ) -> CaptureFile:
         import_room("kit.probes.captures._file")
-        from kit.probes.captures._file import CaptureFile, plan
+        from kit.probes.captures._file import CaptureFile
+        from kit.probes.captures._layout import plan
 
         chosen, _ = context_functions(context)
         size = None if size is None else whole(size, "size")

@@ -566,8 +566,8 @@ def new_sink(
 
         kind = NativeSink
     elif file is not None:
-        import_room("kit.probes.captures._writer")
-        from kit.probes.captures._writer import MappedSink
+        import_room("kit.probes.captures._mapped_sink")
+        from kit.probes.captures._mapped_sink import MappedSink
 
         kind = MappedSink
     return kind(capacity, context, observe, overwrite=overwrite, file=file)
