@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from kit.core._publication.fork import import_room
 from kit.probes._validation import digits
 from kit.probes.aggregates._buckets import Bucket, buckets
 from kit.probes.aggregates._cells import as_key
+from kit.probes.captures._capture import frames
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -119,10 +119,7 @@ class Table:
 
     def frame(self) -> Any:
         """Return it as a pandas frame; see `kit.frames._aggregates`."""
-        import_room("kit.frames")
-        from kit.frames import _aggregates as aggregates
-
-        return aggregates.frame(self)
+        return frames("_aggregates").frame(self)
 
     def to_json(self) -> dict[str, Any]:
         """Return it as plain JSON data, to be saved; see `kit.probes.aggregates._saving`."""
