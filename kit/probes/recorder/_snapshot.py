@@ -18,23 +18,7 @@ __all__ = ["capture"]
 
 
 def capture(recorder: Recorder, store: Store, pieces: Sequence[Found], cuts: Cuts) -> Capture:
-    """Freeze pieces of a recorder's store.
-
-    Parameters
-    ----------
-    recorder : Recorder
-        Of what it was asked for and has counted.
-    store : Store
-        The pieces' own; the recorder may go on in another one.
-    pieces : sequence of Found
-        As they were copied, or taken away.
-    cuts : Cuts
-        What is left out.
-
-    Returns
-    -------
-    Capture
-    """
+    """Freeze pieces of a store that the recorder has now, or had; without what is cut off."""
     sink = recorder.sink
     dispatches, calls = store.observed()
     publications: list[Row] = [tuple(row) for row in store.publications.copy()]
