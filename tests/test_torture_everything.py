@@ -134,8 +134,9 @@ def test_the_slope_of_memory_is_that_of_most_samples():
 
 STUCK = """
 import threading
-from kit.torture import disturbances, __main__
-disturbances._Waiting.step = lambda self: threading.Event().wait()
+from kit.torture import __main__
+from kit.torture.disturbances import updates
+updates._Waiting.step = lambda self: threading.Event().wait()
 __main__.main(["--everything", "--seconds", "30", "--only", "fire,waits", "--patience", "2"])
 """
 
@@ -151,9 +152,10 @@ def test_what_hangs_is_shown_and_ends_the_process():
 
 CHILD = """
 import threading
-from kit.torture import disturbances, __main__
-disturbances.PATIENCE = 2
-disturbances._work_as_child = lambda world: threading.Event().wait()
+from kit.torture import __main__
+from kit.torture.disturbances import forks
+forks.PATIENCE = 2
+forks._work_as_child = lambda world: threading.Event().wait()
 raise SystemExit(__main__.main(["--everything", "--seconds", "5", "--only", "fire,forks"]))
 """
 

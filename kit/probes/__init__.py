@@ -8,7 +8,8 @@ from kit.probes.aggregates import Aggregate, aggregate
 from kit.probes.captures._capture import Capture
 from kit.probes.filters._budget import Budget
 from kit.probes.filters.condition import Condition
-from kit.probes.recorder._recorder import Recorder, record
+from kit.probes.recorder._record import record
+from kit.probes.recorder._recorder import Recorder
 from kit.probes.sessions._session import Session
 
 __all__ = [

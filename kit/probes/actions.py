@@ -57,10 +57,8 @@ class Snapshot:
         capture = self.recorder.snapshot(at=at)
 
         def save() -> None:
-            from kit import frames
-
             try:
-                self.saved.append(frames.save(capture, path))
+                self.saved.append(capture.save(path))
             except Exception as error:
                 self.last_error = f"{type(error).__name__}: {error}"
                 report(f"a trigger could not save {path}", error)

@@ -13,7 +13,7 @@ What is checked, at each rest unless it says otherwise:
 - Files that are finished hold what the recorder said, and none is damaged; so does a session.
 - After ``disconnect(wait=True)`` nobody touches private data (at all times).
 - Each publication raises the generation by one. Nothing is left connected.
-- Forked children count as exactly, and end by themselves (within `disturbances.PATIENCE`).
+- Forked children count as exactly, and end by themselves (within `disturbances.forks.PATIENCE`).
 - Memory stays as it was after the first third of the run: see `Memory`.
 - Nothing stands still: see `Watchdog`.
 

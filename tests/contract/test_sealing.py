@@ -162,9 +162,8 @@ def test_rule_36_a_session_goes_on_where_it_began(m, tmp_path, monkeypatch):
 @pytest.mark.parametrize("mode", MODES)
 def test_rule_28_what_comes_after_the_last_file_is_lost(m, unique, tmp_path, monkeypatch, mode):
     """Seen to fail when it went to memory that nobody would look at, and into no count."""
-    waits = (("sessions._session", "_LONGEST_GRACE"), ("recorder._recorder", "_LONGEST_WAIT"))
-    for module, wait in waits:
-        monkeypatch.setattr(f"kit.probes.{module}.{wait}", 0.01)
+    for place in ("sessions._session._LONGEST_GRACE", "recorder._recorder_file._LONGEST_WAIT"):
+        monkeypatch.setattr(f"kit.probes.{place}", 0.01)
     asked, answer = threading.Event(), threading.Event()
 
     def slow():

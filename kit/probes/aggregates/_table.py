@@ -8,7 +8,6 @@ from html import escape
 from typing import TYPE_CHECKING, Any, Final
 
 from kit.core._format import Label
-from kit.core._publication.fork import import_room
 from kit.probes._validation import (
     COUNT,
     COUNTS,
@@ -38,6 +37,7 @@ from kit.probes.aggregates._buckets import (
     histogram,
 )
 from kit.probes.aggregates._cells import Stats, as_key
+from kit.probes.captures._capture import frames
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -145,10 +145,7 @@ class Table:
 
     def frame(self) -> Any:
         """Return it as a pandas frame; see `kit.frames._aggregates`."""
-        import_room("kit.frames")
-        from kit.frames import _aggregates as aggregates
-
-        return aggregates.frame(self)
+        return frames("_aggregates").frame(self)
 
     def to_json(self) -> dict[str, Any]:
         """Return it as plain JSON data, to be saved; see `to_json`."""

@@ -9,8 +9,14 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from kit.core._publication.fork import import_room
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from pathlib import Path
+    from types import ModuleType
+
+    import pandas as pd
 
     from kit.core._format import Format
     from kit.core._marker import Marker
@@ -22,6 +28,7 @@ __all__ = [
     "Capture",
     "MarkerInfo",
     "ThreadEvents",
+    "frames",
     "missing_text",
 ]
 
@@ -173,11 +180,20 @@ class Capture:
         """How many events gave way to newer ones."""
         return sum(sum(thread.overwritten.values()) for thread in self.threads)
 
-    def frame(self, name: str | None = None) -> Any:
+    def frame(self, name: str | None = None) -> pd.DataFrame:
         """Return the events of one marker, or of all, as a pandas frame."""
-        from kit import frames
+        frame: pd.DataFrame = frames().events(self, name)
+        return frame
 
-        return frames.events(self, name)
+    def observed(self, kind: str) -> pd.DataFrame:
+        """Return ``dispatches``, ``probe_calls`` or ``publications`` as a pandas frame."""
+        frame: pd.DataFrame = getattr(frames(), kind)(self)
+        return frame
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Save it all in one file; see `kit.frames.save`."""
+        saved: Path = frames().save(self, path)
+        return saved
 
     def __repr__(self) -> str:
         skipped, failed = sum(self.skipped.values()), sum(self.failed.values())
@@ -186,6 +202,16 @@ class Capture:
             f"<Capture: {len(self):,} events of {len(self.markers)} markers "
             f"on {len(self.threads)} threads{missing}>"
         )
+
+
+def frames(module: str = "") -> ModuleType:
+    """Import the room that makes frames, or one of its modules, when somebody asks for a frame.
+
+    By way of `kit`, which has a fork wait for it, and names the remedy where there is no pandas.
+    """
+    from kit import frames
+
+    return import_room(f"kit.frames.{module}") if module else frames
 
 
 def missing_text(

@@ -2,35 +2,32 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
-import weakref
-from collections import Counter
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from kit.core import Connection, Marker, PatternConnection, batch, connect
-from kit.core._publication import grace
-from kit.core._publication.fork import RECORDINGS, import_room, reset_in_child
 from kit.core._publication.grace import inside
-from kit.core._registry import registry
-from kit.core._reporting import report, warn
+from kit.core._reporting import warn
 from kit.core._runtime import stays
-from kit.errors import MisfitWarning, NotConnectedError, WouldDeadlockError
-from kit.probes._context import context_functions, context_letters
+from kit.errors import MisfitWarning, NotConnectedError
 from kit.probes._files import absolute
-from kit.probes._html_table import facts
-from kit.probes._values import fields_text, whole
+from kit.probes._values import whole
 from kit.probes.captures import _sealing as sealing
-from kit.probes.captures._capture import Capture, MarkerInfo, Row, missing_text, wall_offset
+from kit.probes.captures._capture import Capture, wall_offset
 from kit.probes.captures._leftovers import remove_dead
+from kit.probes.recorder._forget import clear, forget_in_child
+from kit.probes.recorder._recorder_file import close, new_file, note, waited
+from kit.probes.recorder._repr import html, text
+from kit.probes.recorder._rotate import rotate
 from kit.probes.recorder._sink import Sink, new_sink
+from kit.probes.recorder._snapshot import capture
 from kit.probes.recorder._stop_windows import Cuts
 from kit.probes.recorder._stream import Stream
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    import os
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
     from types import TracebackType
     from typing import Self
@@ -41,101 +38,9 @@ if TYPE_CHECKING:
     from kit.probes.captures._file import CaptureFile
     from kit.probes.recorder._store import Found, Store
 
-__all__ = ["MODES", "Recorder", "record"]
+__all__ = ["MODES", "Recorder"]
 
 MODES: Final = ("discard", "overwrite")
-_LONGEST_WAIT: Final = 1.0
-_INTERRUPTED: Final = (
-    "rotate() in the middle of an update or of a recorder's write, which a signal handler or "
-    "__del__ has interrupted on this thread, could wait for that; rotate later, or on a thread"
-)
-
-
-def record(
-    pattern: str | Marker | Iterable[str | Marker] = "*",
-    capacity: int = 1_000_000,
-    mode: str = "discard",
-    context: Iterable[str] = (),
-    dispatches: bool = False,
-    path: str | os.PathLike[str] | None = None,
-    size: int | None = None,
-    durable: bool = False,
-    **admission: Any,
-) -> Recorder:
-    """Record events from now on.
-
-    Parameters
-    ----------
-    pattern : str or Marker or iterable of them
-        A name, a pattern such as ``"orders.*"``, or several.
-    capacity : int
-        How many events are kept.
-    mode : str
-        ``"discard"``: exactly ``capacity`` events are kept before any is lost, and the lost ones
-        are counted. ``"overwrite"``, a flight recorder: each thread's newest events without a
-        gap, together ``capacity`` of them, give or take a sub-buffer a thread. A sub-buffer is
-        1,024 events, or a sixteenth of the capacity where that is less.
-    context : iterable of str
-        What to record besides: ``"thread"``, ``"process"``, ``"task"``, ``"cpu"``, ``"function"``
-        and ``"line"`` of the site, ``"memory"`` (bytes in use), and what `kit.context` registered.
-    dispatches : bool
-        Also record every dispatch, the time of each probe in it, and every publication with its
-        grace period. Costs something at each dispatch.
-    path : path, optional
-        Keep the events in this file, which is made here and mapped into memory: `kit.open` reads it
-        while the program runs, after it, and after the program was killed. Not with ``dispatches``.
-    size : int, optional
-        How many bytes of the file are for events; by default 128 for each. Events that need more
-        may fill it before there are ``capacity`` of them, and so may many threads: each takes a
-        piece of 4 to 64 KiB at a time (64 of these are there besides).
-    durable : bool
-        Also have the disk hold what is in the file: a second or so after a piece of it is full, and
-        before `Recorder.rotate` and `Recorder.stop` return. Without, the system writes it when it
-        likes, and a machine that loses its power may lose it.
-    **admission
-        Which events are recorded: ``when``, ``every``, ``limit``, ``per_second``, ``budget``, as
-        in `Marker.connect`. The others are counted, see `Recorder.filtered`.
-
-    Returns
-    -------
-    Recorder
-        Running. A ``with`` block stops it at its end; its frames stay readable.
-
-    Raises
-    ------
-    ValueError
-        For a capacity below 1, an unknown mode or context field.
-    FileExistsError
-        When there is a file of that name.
-    OSError
-        When the file cannot be made, or the disk has no room for all of it.
-
-    Warns
-    -----
-    UnmatchedPatternWarning
-        When a pattern matches no marker yet.
-
-    Examples
-    --------
-    >>> import kit
-    >>> fill = kit.marker("recorded.fill", qty=int)
-    >>> with kit.record("recorded.*") as events:
-    ...     fill(100)
-    ...     fill(200)
-    >>> len(events), events.lost
-    (2, 0)
-    >>> events.frame("recorded.fill")["qty"].tolist()
-    [100, 200]
-    """
-    recorder = Recorder(
-        pattern, capacity, mode, context, dispatches, admission, path, size, durable=durable
-    )
-    try:
-        recorder.start()
-    except BaseException:
-        recorder._remove_file()
-        raise
-    return recorder
 
 
 class Recorder:
@@ -190,7 +95,7 @@ class Recorder:
         in_file = mapped or path is not None
         if durable and not in_file:
             raise ValueError("durable=True is about a file; record with path=")
-        file = self._new_file(path, size, context, durable) if in_file else None
+        file = new_file(self, path, size, context, durable) if in_file else None
         self._finished: CaptureFile | None = None
         try:
             self._sink = new_sink(
@@ -207,30 +112,7 @@ class Recorder:
         if self._file is not None:
             self._file.started(self._started, {})
             sealing.watch(self._sink)
-        _recorders.add(self)
-
-    def _new_file(
-        self,
-        path: str | os.PathLike[str] | None,
-        size: int | None,
-        context: tuple[str, ...],
-        durable: bool,
-    ) -> CaptureFile:
-        import_room("kit.probes.captures._file")
-        from kit.probes.captures._file import CaptureFile
-        from kit.probes.captures._layout import plan
-
-        chosen, _ = context_functions(context)
-        size = None if size is None else whole(size, "size")
-        return CaptureFile(
-            path,
-            plan(self.capacity, size, overwrite=self.mode == "overwrite"),
-            self.capacity,
-            self.mode,
-            context_letters(chosen),
-            self._wall,
-            durable,
-        )
+        forget_in_child(self)
 
     # Start and stop.
 
@@ -297,71 +179,7 @@ class Recorder:
         (1, [2])
         >>> folder.cleanup()
         """
-        now_in = self._file
-        if now_in is None:
-            raise ValueError("this recorder has no file to go on from; record with path=")
-        if registry.updater.interrupted:
-            raise WouldDeadlockError(_INTERRUPTED)
-        # All that takes its time comes before the lock: room on the disk, and what is known to be
-        # declared. What is connected meanwhile is declared with the lock held.
-        pid = os.getpid()
-        new = now_in.next(path)
-        finished: list[tuple[CaptureFile, int, int]] = []
-        try:
-            go_on = self._sink.rotation(new)
-            new.declare(self._sink.recorded)
-            update = partial(self._rotate_locked, new, go_on, finished)
-            if not registry.updater.exclusively(update):
-                raise WouldDeadlockError(_INTERRUPTED)
-        except BaseException:
-            if self._file is not new:
-                new.remove()
-            raise
-        old, events, cells = finished[0]
-        if os.getpid() != pid:  # an interruption has forked: both files are the parent's
-            self._detach()
-            return events
-        cuts = self._cuts
-        old.tell()
-        try:
-            old.finish(cells)
-        except Exception as error:  # noqa: BLE001 - it goes on in the new one, whatever this is
-            report(f"{old.path} could not be finished", error)
-        self._finished = old
-        if self._cuts is not cuts:  # a trigger has stopped it meanwhile, and did not find the old
-            registry.updater.make_or_queue(lambda: old.correct(self._summary()))
-        sealing.watch(self._sink)
-        return events
-
-    def _rotate_locked(
-        self,
-        new: CaptureFile,
-        go_on: Callable[[], tuple[int, int]],
-        finished: list[tuple[CaptureFile, int, int]],
-    ) -> None:
-        """Go on in another file; add the one before, and how much of it is in use.
-
-        The registry's lock is held: nobody declares anything in either file, starts, stops or
-        rotates meanwhile.
-        """
-        old = self._file
-        if old is None:  # an interruption has forked
-            raise ValueError("this recorder has no file to go on from; record with path=")
-        now = time.monotonic_ns()
-        new.declare(self._sink.recorded)
-        new.started(now, {})
-        events, cells = go_on()
-        finished.append((old, events, cells))
-        self._sink.tell_undeclared()
-        try:
-            summary = self._summary()
-            if self._stopped is None:
-                old.stopped(now, summary)
-            else:
-                old.stopped(self._stopped, summary)
-                new.stopped(self._stopped, summary)
-        except Exception as error:  # noqa: BLE001 - it goes on in the new one, whatever this is
-            report(f"{old.path} could not be finished", error)
+        return rotate(self, path)
 
     @property
     def handles(self) -> tuple[Connection | PatternConnection, ...]:
@@ -394,7 +212,7 @@ class Recorder:
         if self._admission:
             self._all_handles += handles
         self._stopped = None
-        self._note()
+        note(self)
         sealing.watch(self._sink)
 
     def stop(self, *, at: int | None = None) -> None:
@@ -427,7 +245,7 @@ class Recorder:
         try:
             handles = self._running.pop()
         except IndexError:
-            self._close()  # where it was stopped inside of a dispatch
+            close(self)  # where it was stopped inside of a dispatch
             return
         if at is not None:
             self._cuts = self._cuts.stopped(at)
@@ -438,10 +256,10 @@ class Recorder:
                 except NotConnectedError:
                     pass  # somebody disconnected it by name
         self._stopped = time.monotonic_ns() if at is None else at
-        over = self._waited()
+        over = waited(self)
         if self._file is not None:
             self._file.tell()
-        self._note(correct=at is not None)
+        note(self, correct=at is not None)
         if over:
             sealing.close(self._sink)
 
@@ -452,44 +270,6 @@ class Recorder:
         nowhere.
         """
         self._sink.lose_late()
-
-    def _waited(self) -> bool:
-        """Wait for events that are being recorded; whether that could be done."""
-        try:
-            grace.synchronize(timeout=_LONGEST_WAIT)
-            if self._sink.observer is not None:
-                # The grace periods of what it saw published are noted on another thread.
-                grace.barrier(timeout=_LONGEST_WAIT)
-        except (TimeoutError, WouldDeadlockError):
-            # A probe elsewhere takes its time, or this is one: what is still being recorded will
-            # be there when it is done, and its file is closed later.
-            return False
-        return True
-
-    def _close(self) -> None:
-        """Close the file, where it was stopped and could not be closed then."""
-        file = self._file
-        if file is not None and file.is_stopped and not file.is_closed and self._waited():
-            sealing.close(self._sink)
-
-    def _note(self, *, correct: bool = False) -> None:
-        """Have the file say whether it runs, and what the recorder alone has counted.
-
-        It is an update, as what declares in the file is: one at a time.
-        """
-        if self._file is not None:
-            registry.updater.make_or_queue(partial(self._note_locked, correct))
-
-    def _note_locked(self, correct: bool) -> None:
-        file, stopped = self._file, self._stopped  # of now: it may have been started again
-        if file is None:
-            return
-        if stopped is None:
-            file.running(self._summary())
-            return
-        file.stopped(stopped, self._summary())
-        if correct and self._finished is not None:
-            self._finished.correct(self._summary())  # it may have gone on a little too long
 
     def _remove_file(self) -> None:
         """Leave nothing behind where nothing could be started."""
@@ -505,17 +285,6 @@ class Recorder:
         """Go back to memory alone, and remove the file; for one that has not been started."""
         self._remove_file()
         self.rotate(None)
-
-    def _summary(self) -> dict[str, Any]:
-        """Return what the file does not say by itself."""
-        recorded = [marker for marker, _ in self._sink.recorded]
-        return {
-            "markers": [(each.fanout, each.generation, each.fired) for each in recorded],
-            "skipped": self._sink.skipped(),
-            "failed": self._sink.failed(),
-            "filtered": self.filtered,
-            "windows": self._cuts.windows,
-        }
 
     def cut(self, at: int) -> None:
         """Leave out what is completed after a moment, until `resume`; cut already, do nothing.
@@ -536,33 +305,7 @@ class Recorder:
 
     def clear(self) -> None:
         """Forget what was recorded, and the counts of what was lost."""
-        if self._file is None:
-            self._forget()
-        elif not registry.updater.exclusively(self._clear_locked):
-            # An interruption finds it empty at once; what the file says of it comes after that.
-            self._forget()
-            registry.updater.make_or_queue(self._note_started)
-
-    def _forget(self) -> None:
-        self._sink.clear()
-        if self._stopped is None:
-            self._started = time.monotonic_ns()
-            self._cuts = Cuts()
-
-    def _clear_locked(self) -> None:
-        self._forget()
-        self._note_started()
-
-    def _note_started(self) -> None:
-        if self._file is not None:
-            self._file.started(self._started, self._summary())
-
-    def _detach(self) -> None:
-        """Go on without the file and what was recorded, which are those of another process."""
-        self._finished = None
-        if self._file is not None:
-            self._sink.detach()
-        self._forget()
+        clear(self)
 
     def __enter__(self) -> Self:
         self.start()
@@ -758,11 +501,9 @@ class Recorder:
         FrameError
             When two markers have a field of one name and two types; nothing is taken away then.
         """
-        from kit import frames
-
         # What cannot be one frame is found out while it is still there.
-        frames.events(self.newest(1))
-        return frames.events(self.take())
+        self.newest(1).frame()
+        return self.take().frame()
 
     def stream(self, seconds: float = 0.5) -> Stream:
         """Follow the recording: a frame every so often, until it is stopped.
@@ -814,101 +555,27 @@ class Recorder:
         MisfitWarning
             Once for each field with values that did not fit it.
         """
-        from kit import frames
-
-        return frames.events(self.snapshot(), name)
+        return self.snapshot().frame(name)
 
     def dispatches(self) -> pd.DataFrame:
         """Return the dispatches as a frame; empty unless they were asked for."""
-        from kit import frames
-
-        return frames.dispatches(self.snapshot())
+        return self.snapshot().observed("dispatches")
 
     def probe_calls(self) -> pd.DataFrame:
         """Return the calls of each probe in each dispatch as a frame."""
-        from kit import frames
-
-        return frames.probe_calls(self.snapshot())
+        return self.snapshot().observed("probe_calls")
 
     def publications(self) -> pd.DataFrame:
         """Return the publications of the markers' arrays as a frame."""
-        from kit import frames
-
-        return frames.publications(self.snapshot())
+        return self.snapshot().observed("publications")
 
     def _capture(self, store: Store, pieces: Sequence[Found], cuts: Cuts | None = None) -> Capture:
-        sink = self._sink
-        cuts = self._cuts if cuts is None else cuts
-        dispatches, calls = store.observed()
-        publications: list[Row] = [tuple(row) for row in store.publications.copy()]
-        # After the rows: every code in them is described.
-        recorded = sink.recorded.copy()
-        names = [marker.name for marker, _ in recorded]
-        formats = [fields for _, fields in recorded]
-        return Capture(
-            markers=tuple(MarkerInfo.of(marker, fields) for marker, fields in recorded),
-            threads=tuple(
-                part for piece in pieces for part in cuts.apply(piece.events(names), formats)
-            ),
-            dispatches=dispatches,
-            probe_calls=calls,
-            publications=publications,
-            context=sink.context,
-            skipped=sink.skipped(),
-            failed=sink.failed(),
-            lost_dispatches=store.lost_dispatches(),
-            capacity=self.capacity,
-            mode=self.mode,
-            started=self._started,
-            stopped=self._stopped,
-            wall=self._wall,
-            filtered=self.filtered,
-            lost_elsewhere=store.cut() + self._sink.undeclared.n,
-        )
+        return capture(self, store, pieces, self._cuts if cuts is None else cuts)
 
     __reduce__ = stays("pickle its snapshot() or frame()")
 
     def __repr__(self) -> str:
-        state = "running" if self.running else "stopped"
-        where = "" if self.path is None else f", in {os.fspath(self.path)}"
-        return (
-            f"<Recorder of {', '.join(self.patterns)}: {state}, "
-            f"{len(self):,} of {self.capacity:,} events{self._missing()}{where}>"
-        )
-
-    def _missing(self) -> str:
-        counts = (self.lost, self.overwritten, self.skipped, self.lost_dispatches, self.failed)
-        return missing_text(*counts, sum(each.number for each in self._sink.misfits()))
+        return text(self)
 
     def _repr_html_(self) -> str:
-        kept = "the first" if self.mode == "discard" else "the newest"
-        rows = [
-            ("records", ", ".join(self.patterns)),
-            ("state", "running" if self.running else "stopped"),
-            ("events", f"{len(self):,}, room for {kept} {self.capacity:,}"),
-            ("missing", self._missing().removeprefix(", ") or "none"),
-        ]
-        misfits = self._sink.misfits()
-        if misfits:
-            rows.append(("did not fit", fields_text(misfits)))
-        if self.filtered:
-            counts = Counter[str]()
-            for reasons in self.filtered.values():
-                counts.update(reasons)
-            kept_back = (f"{count:,} by {reason}" for reason, count in counts.items())
-            rows.append(("kept back", ", ".join(kept_back)))
-        if self.path is not None:
-            rows.append(("file", os.fspath(self.path)))
-        return facts(rows)
-
-
-_recorders: weakref.WeakSet[Recorder] = weakref.WeakSet()
-
-
-def _after_fork() -> None:
-    # What was recorded is the parent's.
-    for recorder in list(_recorders):
-        recorder._detach()
-
-
-reset_in_child(RECORDINGS, _after_fork)
+        return html(self)

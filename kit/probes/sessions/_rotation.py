@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
-from kit.core._publication.fork import import_room
 from kit.probes._files import remove, sync_folder
 
 if TYPE_CHECKING:
@@ -138,11 +137,10 @@ class NumberedFiles:
 
     def _save_dispatches(self, name: str, recorder: Recorder) -> None:
         """Save what was observed of dispatches, which was in memory until now."""
-        frames = import_room("kit.frames")
         capture = recorder.frozen()
         threads = tuple(replace(each, rows=[]) for each in capture.threads)
         path = self.folder / f"{name}.dispatches.parquet"
-        frames.save(replace(capture, threads=threads), path)
+        replace(capture, threads=threads).save(path)
 
     def written(self, recorders: dict[str, Recorder]) -> dict[str, int]:
         """For each recorder how many events are in its files."""

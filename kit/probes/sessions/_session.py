@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 from kit.core import batch
 from kit.core._connection import check_options
 from kit.core._publication import grace
-from kit.core._publication.fork import import_room
 from kit.core._publication.locks import OUTER, new_lock
 from kit.core._reporting import report
 from kit.core._runtime import stays
@@ -37,6 +36,7 @@ from kit.probes._html_table import facts, many
 from kit.probes._trigger import LAST, Trigger
 from kit.probes._validation import NAME
 from kit.probes.aggregates._aggregate import QUANTILES, prepared
+from kit.probes.captures._capture import frames
 from kit.probes.captures._leftovers import remove_dead
 from kit.probes.recorder._recorder import Recorder
 from kit.probes.sessions._rotation import NumberedFiles
@@ -279,7 +279,7 @@ class Session:
             raise RuntimeError("this session is over; make another one")
         # Now, not on the thread that writes: what is missing is said here, and the first file does
         # not wait for it.
-        import_room("kit.frames")
+        frames()
         make_folder(self.folder)
         remove_dead(self.folder)
         self._started = time.time()

@@ -1,0 +1,60 @@
+"""A recorder as text and as a table: what ``repr`` and a notebook show of it."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from kit.probes._html_table import facts
+from kit.probes._values import fields_text
+from kit.probes.captures._capture import missing_text
+
+if TYPE_CHECKING:
+    from kit.probes.recorder._recorder import Recorder
+
+__all__ = ["html", "text"]
+
+
+def text(recorder: Recorder) -> str:
+    """Return it in one line."""
+    state = "running" if recorder.running else "stopped"
+    where = "" if recorder.path is None else f", in {os.fspath(recorder.path)}"
+    return (
+        f"<Recorder of {', '.join(recorder.patterns)}: {state}, "
+        f"{len(recorder):,} of {recorder.capacity:,} events{_missing(recorder)}{where}>"
+    )
+
+
+def _missing(recorder: Recorder) -> str:
+    return missing_text(
+        recorder.lost,
+        recorder.overwritten,
+        recorder.skipped,
+        recorder.lost_dispatches,
+        recorder.failed,
+        sum(each.number for each in recorder.sink.misfits()),
+    )
+
+
+def html(recorder: Recorder) -> str:
+    """Return it as a table in HTML."""
+    kept = "the first" if recorder.mode == "discard" else "the newest"
+    rows = [
+        ("records", ", ".join(recorder.patterns)),
+        ("state", "running" if recorder.running else "stopped"),
+        ("events", f"{len(recorder):,}, room for {kept} {recorder.capacity:,}"),
+        ("missing", _missing(recorder).removeprefix(", ") or "none"),
+    ]
+    misfits = recorder.sink.misfits()
+    if misfits:
+        rows.append(("did not fit", fields_text(misfits)))
+    if recorder.filtered:
+        counts = Counter[str]()
+        for reasons in recorder.filtered.values():
+            counts.update(reasons)
+        kept_back = (f"{count:,} by {reason}" for reason, count in counts.items())
+        rows.append(("kept back", ", ".join(kept_back)))
+    if recorder.path is not None:
+        rows.append(("file", os.fspath(recorder.path)))
+    return facts(rows)
