@@ -22,7 +22,6 @@ from kit.errors import FormatError, NotConnectedError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from types import FunctionType
     from typing import Any, Final, Self
 
     from kit.core._format import Format
@@ -356,7 +355,7 @@ FILTERS: Final = ("when", "every", "limit", "per_second", "budget")
 """The options that say which events reach a probe."""
 
 
-def check_options(called: FunctionType, options: Iterable[str], *others: FunctionType) -> None:
+def check_options(called: Any, options: Iterable[str], *others: Any) -> None:
     """Refuse an option that a function does not have, and name the one that is most like it.
 
     Parameters

@@ -25,6 +25,7 @@ __all__ = [
     "Gate",
     "NativeProbe",
     "Observer",
+    "SamplingOptions",
 ]
 
 
@@ -96,14 +97,19 @@ class Admission(Protocol):
         """Return the gate of a connection."""
 
 
-class FilterOptions(TypedDict, total=False):
-    """What says which events reach a probe; `Marker.connect` tells what each does."""
+class SamplingOptions(TypedDict, total=False):
+    """What says how many of the events that meet a condition reach a probe."""
 
-    when: str | None
     every: int | None
     limit: int | None
     per_second: int | None
     budget: float | Budget | None
+
+
+class FilterOptions(SamplingOptions, total=False):
+    """What says which events reach a probe; `Marker.connect` tells what each does."""
+
+    when: str | None
 
 
 class ConnectOptions(FilterOptions, total=False):

@@ -17,13 +17,12 @@ from bokeh.models import Node, Range1d
 from bokeh.models.annotations import BoxAnnotation
 from bokeh.resources import INLINE
 
-from kit.core._publication.locks import OUTER, new_lock
 from kit.core._runtime import stays
 from kit.plots import _binning as grid
 from kit.plots import _events as table
 from kit.plots import _theme as theme
 from kit.plots import units
-from kit.plots._selection import Brush, Selection, whole
+from kit.plots._selection import Brush, Selection, lock, whole
 from kit.plots._theme import color_of
 from kit.probes._files import absolute
 
@@ -47,16 +46,7 @@ __all__ = [
     "display_with",
     "events_frame",
     "lock",
-    "note",
-    "several",
 ]
-
-lock: Final = new_lock(OUTER + 10, "the lock of all plots")
-"""Held while any plot changes.
-
-One for all: a brush in one plot changes the plots linked to it, and widget messages may arrive on
-another thread than updates.
-"""
 
 Displayable = Any
 _display: Callable[[Plot], Displayable] | None = None
@@ -367,29 +357,6 @@ class Plot(ABC):
         panel.figure.on_event(Reset, reset)
 
 
-def note(*parts: str) -> str:
-    """Join what a note says, leaving out what is empty.
-
-    Examples
-    --------
-    >>> note("3 events", "", "1 out of view")
-    '3 events · 1 out of view'
-    """
-    return " · ".join(part for part in parts if part)
-
-
-def several(number: int, what: str) -> str:
-    """Write a number of things.
-
-    Examples
-    --------
-    >>> several(1, "event"), several(1200, "event"), several(2, "dispatch")
-    ('1 event', '1,200 events', '2 dispatches')
-    """
-    plural = "es" if what.endswith("ch") else "s"
-    return f"{units.count(number)} {what}{'' if number == 1 else plural}"
-
-
 class Box(NamedTuple):
     """A rectangle on the axes, as a brush has drawn it.
 
@@ -534,9 +501,9 @@ class EventPlot(Plot):
     def _heading_for(self, what: str, *notes: str) -> tuple[str, str]:
         """Title and note, with the marker's name and how many events are selected."""
         names = self._table.names_used
-        title = names[0] if len(names) == 1 else several(len(names), "marker")
+        title = names[0] if len(names) == 1 else units.several(len(names), "marker")
         chosen = f"{len(self.selection):,} selected" if self.selection.active else ""
-        return f"{what} · {title}" if names else what, note(*notes, chosen)
+        return f"{what} · {title}" if names else what, units.note(*notes, chosen)
 
     def _nothing(self) -> str:
         """Say what to do when there is nothing to draw."""

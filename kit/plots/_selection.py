@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
+from kit.core._publication.locks import OUTER, new_lock
 from kit.core._runtime import stays
 from kit.plots import _events as columns
-from kit.plots import _plot as base
+from kit.plots import units
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -24,7 +25,14 @@ if TYPE_CHECKING:
     from kit.plots._events import Bools, Ints
     from kit.plots._plot import EventPlot
 
-__all__ = ["Brush", "Selection", "link", "whole"]
+__all__ = ["Brush", "Selection", "link", "lock", "whole"]
+
+lock: Final = new_lock(OUTER + 10, "the lock of all plots")
+"""Held while any plot changes.
+
+One for all: a brush in one plot changes the plots linked to it, and widget messages may arrive on
+another thread than updates.
+"""
 
 REMEMBERED = 100
 
@@ -131,7 +139,7 @@ class Selection:
     __reduce__ = stays("pickle its frame")
 
     def __repr__(self) -> str:
-        return f"<Selection: {base.several(len(self), 'event')}>"
+        return f"<Selection: {units.several(len(self), 'event')}>"
 
     @property
     def active(self) -> bool:
@@ -185,7 +193,7 @@ class Selection:
         ----------
         brush : Brush or None
         """
-        with base.lock:
+        with lock:
             if brush == self._brush:
                 return
             if brush is not None:
@@ -201,7 +209,7 @@ class Selection:
 
     def undo(self) -> None:
         """Go back to what was chosen before; does nothing at the beginning."""
-        with base.lock:
+        with lock:
             if self._before:
                 self._change(self._before.pop())
 
@@ -323,7 +331,7 @@ def link(*plots: EventPlot) -> Selection:
                 f"{type(plot).__name__} shows other rows than {type(plots[0]).__name__}: give "
                 "linked plots the same events frame"
             )
-    with base.lock:
+    with lock:
         shared = Selection(first)
         brushes = (plot.selection.brush for plot in plots)
         shared.set(next((brush for brush in brushes if brush is not None), None))

@@ -16,11 +16,13 @@ __all__ = [
     "duration",
     "exact",
     "instant",
+    "note",
     "number",
     "percent",
     "plain",
     "rate",
     "ratio",
+    "several",
     "short",
 ]
 
@@ -217,3 +219,26 @@ def _digits(value: float) -> str:
         decimals -= 1
     text = f"{rounded:,.{max(decimals, 0)}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def note(*parts: str) -> str:
+    """Join what a note says, leaving out what is empty.
+
+    Examples
+    --------
+    >>> note("3 events", "", "1 out of view")
+    '3 events · 1 out of view'
+    """
+    return " · ".join(part for part in parts if part)
+
+
+def several(number: int, what: str) -> str:
+    """Write a number of things.
+
+    Examples
+    --------
+    >>> several(1, "event"), several(1200, "event"), several(2, "dispatch")
+    ('1 event', '1,200 events', '2 dispatches')
+    """
+    plural = "es" if what.endswith("ch") else "s"
+    return f"{count(number)} {what}{'' if number == 1 else plural}"

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from kit.core import PatternConnection
     from kit.core._format import Format
-    from kit.core.typing import FilterOptions, Observer
+    from kit.core.typing import Observer, SamplingOptions
 
 __all__ = ["Firing", "Trigger", "trigger"]
 
@@ -56,7 +56,7 @@ def trigger(
     *,
     name: str | None = None,
     priority: int = LAST,
-    **filters: Unpack[FilterOptions],
+    **filters: Unpack[SamplingOptions],
 ) -> Trigger:
     """Do something when an event comes.
 

@@ -103,7 +103,7 @@ def snapshot(recorder: Recorder, path: str | os.PathLike[str]) -> Snapshot:
 
 
 def connect(
-    name: str | Marker, probe: Callable[..., object], **options: Unpack[ConnectOptions]
+    name: str | Marker, probe: Callable[..., object], /, **options: Unpack[ConnectOptions]
 ) -> Connect:
     """Connect a probe when the event comes.
 

@@ -12,8 +12,9 @@ from kit.plots import _binning as grid
 from kit.plots import _ticks as ticks
 from kit.plots import units
 from kit.plots._axes import width
-from kit.plots._plot import Plot, note, several
+from kit.plots._plot import Plot
 from kit.plots.figures.aggregate_view import AggregateView, Row, aggregate_view
+from kit.plots.units import note, several
 
 __all__ = ["Aggregate", "aggregate"]
 

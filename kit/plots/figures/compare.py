@@ -14,9 +14,10 @@ from kit.plots import _binning as grid
 from kit.plots import _events as table
 from kit.plots import _ticks as ticks
 from kit.plots import units
-from kit.plots._plot import Plot, Window, events_frame, note, several
+from kit.plots._plot import Plot, Window, events_frame
 from kit.plots.figures.compare_view import CompareView, Side, compare_view
 from kit.plots.figures.latency_view import ordered_durations
+from kit.plots.units import note, several
 
 __all__ = ["Compare", "compare"]
 

@@ -11,9 +11,10 @@ from kit.plots import _axes as pieces
 from kit.plots import _binning as grid
 from kit.plots import _ticks as ticks
 from kit.plots import units
-from kit.plots._plot import Plot, note, several
+from kit.plots._plot import Plot
 from kit.plots._theme import color_of
 from kit.plots.figures.fanout_view import Cost, FanoutView, ProbeCost, fanout_view
+from kit.plots.units import note, several
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

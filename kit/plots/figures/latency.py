@@ -13,10 +13,11 @@ from kit.plots import _axes as pieces
 from kit.plots import _binning as grid
 from kit.plots import _ticks as ticks
 from kit.plots import units
-from kit.plots._plot import Box, EventPlot, Window, several
+from kit.plots._plot import Box, EventPlot, Window
 from kit.plots._selection import Brush, whole
 from kit.plots._theme import color_of
 from kit.plots.figures.latency_view import LatencyView, latency_view, ordered_durations, tags
+from kit.plots.units import several
 
 if TYPE_CHECKING:
     from kit.plots._events import Events

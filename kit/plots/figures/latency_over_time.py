@@ -13,11 +13,12 @@ from kit.plots import _binning as grid
 from kit.plots import _theme as theme
 from kit.plots import _ticks as ticks
 from kit.plots import units
-from kit.plots._plot import Box, EventPlot, Window, several
+from kit.plots._plot import Box, EventPlot, Window
 from kit.plots._selection import Brush, whole
 from kit.plots._theme import color_of
 from kit.plots.figures import latency_over_time_view as heat
 from kit.plots.figures.latency_over_time_view import HeatView, Pyramid, heat_view
+from kit.plots.units import several
 
 if TYPE_CHECKING:
     from kit.plots._events import Events

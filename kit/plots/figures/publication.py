@@ -13,7 +13,7 @@ from kit.plots import _ticks as ticks
 from kit.plots import units
 from kit.plots._axes import width
 from kit.plots._events import thread_names
-from kit.plots._plot import Plot, Window, note, several
+from kit.plots._plot import Plot, Window
 from kit.plots.figures.publication_view import (
     NEWEST,
     PublicationView,
@@ -21,6 +21,7 @@ from kit.plots.figures.publication_view import (
     publication_view,
     read,
 )
+from kit.plots.units import note, several
 
 if TYPE_CHECKING:
     from kit.plots._events import Floats, Ints

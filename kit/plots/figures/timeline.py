@@ -13,10 +13,11 @@ from kit.plots import _ticks as ticks
 from kit.plots import units
 from kit.plots._axes import MOST
 from kit.plots._events import thread_names
-from kit.plots._plot import Box, EventPlot, Window, several
+from kit.plots._plot import Box, EventPlot, Window
 from kit.plots._selection import Brush
 from kit.plots._theme import color_of
 from kit.plots.figures.timeline_view import TimelineView, lanes_of, timeline_view
+from kit.plots.units import several
 
 if TYPE_CHECKING:
     from kit.plots._events import Events

@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from typing import Unpack
 
     from kit.core import Marker
-    from kit.core.typing import FilterOptions
+    from kit.core.typing import FilterOptions, SamplingOptions
     from kit.probes._files import Identity
     from kit.probes.aggregates import Aggregate
 
@@ -201,7 +201,7 @@ class Session:
         *,
         name: str = "trigger",
         priority: int = LAST,
-        **filters: Unpack[FilterOptions],
+        **filters: Unpack[SamplingOptions],
     ) -> Trigger:
         """Add a trigger; its arguments are those of `kit.trigger`.
 

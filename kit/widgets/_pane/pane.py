@@ -32,7 +32,7 @@ from bokeh.protocol.messages.patch_doc import patch_doc
 from kit.core._publication.locks import OUTER, new_lock
 from kit.core._runtime import stays
 from kit.plots import _theme as theme
-from kit.plots._plot import lock
+from kit.plots._selection import lock
 from kit.widgets import _kernel as kernel
 from kit.widgets._bundle import BokehJS, bokehjs, script
 from kit.widgets._messages import EVENTS, VIEWS, WORDS, understood
