@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from kit.core._callables import check_runs
 from kit.core._format import FIELD_TYPES, Label
+from kit.core._publication.threads import names
 from kit.errors import FormatError
 from kit.probes._values import KINDS
 from kit.probes.captures._capture import MOST_COLUMNS
@@ -66,8 +67,9 @@ def thread_name(ident: int | None = None) -> str | None:
     """Return the name of the running thread, or None for one that Python did not start."""
     # threading.current_thread() would make up an object for a foreign thread, and
     # threading.enumerate() takes a lock that a signal handler's thread may be holding.
-    thread = getattr(threading, "_active", {}).get(ident or threading.get_ident())
-    name: str | None = None if thread is None else thread.name
+    ident = ident or threading.get_ident()
+    thread = getattr(threading, "_active", {}).get(ident)
+    name: str | None = names.get(ident) if thread is None else thread.name
     return name
 
 

@@ -190,7 +190,8 @@ class World:
 
     def _note_progress(self) -> None:
         """Say that this thread goes on: one collection runs many finalisers, which may all wait."""
-        thread = threading.current_thread()
+        # Not current_thread(): it would make up an object for a thread of the kit's own.
+        thread = getattr(threading, "_active", {}).get(threading.get_ident())
         if isinstance(thread, Worker):
             thread.beats += 1
         elif thread is threading.main_thread():

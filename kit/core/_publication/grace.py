@@ -29,6 +29,7 @@ from kit.core._publication.threads import (
     arrived,
     in_last_steps,
     leftovers,
+    names,
     replaced_by,
     start_new_thread,
     tell_when_gone,
@@ -347,7 +348,7 @@ class _Worker:
         # Here, too: a signal handler may have raised where it was begun.
         self.begun = True
         self.ident = get_ident()  # before a callback may ask for it
-        threading.current_thread().name = "kit-deferred"
+        names[self.ident] = "kit-deferred"
         while True:
             cookie, callback = self.queue.get()
             wait(cookie)
@@ -432,7 +433,10 @@ def _after_fork() -> None:
     # Only the forking thread lives on in the child; the others' dispatches never end there, and
     # deferred callbacks are the parent's.
     forked()
-    in_hook.intersection_update((get_ident(),))
+    me = get_ident()
+    in_hook.intersection_update((me,))
+    for ident in names.keys() - {me}:
+        del names[ident]
     _worker.reset()
 
 

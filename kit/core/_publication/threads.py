@@ -33,6 +33,7 @@ __all__ = [
     "arrived",
     "in_last_steps",
     "leftovers",
+    "names",
     "replaced_by",
     "start_new_thread",
     "tell_when_gone",
@@ -59,6 +60,14 @@ class _Leaving:
 leftovers: Final[dict[tuple[int, int], list[_Leaving]]] = {}
 """What threads have begun in their last steps, by their identifiers in Python and in the system.
 The first is used again soon, so that there are never many; the second is not."""
+
+names: Final[dict[int, str]] = {}
+"""What the kit's own threads are called, by their identifiers.
+
+`threading` is not told of them, nor asked who they are: it would make up an object for each. From
+3.13 on such an object's finaliser takes a lock of `threading`, and a child of a fork runs it before
+that lock is made anew: where another thread of the parent held it, the child would wait for ever.
+"""
 
 _finalize: Final = weakref.finalize.__call__.__code__
 

@@ -17,7 +17,7 @@ import weakref
 from typing import TYPE_CHECKING, Final
 
 from kit.core._publication.fork import RECORDINGS, reset_in_child
-from kit.core._publication.threads import start_new_thread
+from kit.core._publication.threads import names, start_new_thread
 from kit.core._reporting import report
 
 if TYPE_CHECKING:
@@ -121,8 +121,8 @@ class _Sealing:
             self._runs = False
 
     def _run(self) -> None:
-        me = threading.current_thread()
-        me.name = "kit-sealing"
+        me = threading.get_ident()
+        names[me] = "kit-sealing"
         while self._sinks:
             time.sleep(EVERY)
             self._looks = True
@@ -132,8 +132,7 @@ class _Sealing:
                 self.look()
             finally:
                 self._looks = False
-        # Before 3.13 a thread that was begun like this would be listed for ever.
-        me._delete()  # type: ignore[attr-defined]
+        del names[me]
         self._runs = False
         if self._sinks:
             self._begin()
