@@ -11,7 +11,8 @@ What a test should give is taken from, in this order:
 Each test then agrees, disagrees, is undecided (with the cause), or is refused, by the construct
 that is not part of the dialect. Files that are not litmus tests in C are left out.
 
-Of a large suite, ``--sample 500`` takes as many at random, the same ones for the same ``--seed``.
+Of a large suite, ``--sample 500`` takes as many at random, the same for the same ``--seed``, and
+``--minutes 15`` as many of those, in their order, as that time allows.
 """
 
 from __future__ import annotations
@@ -97,7 +98,12 @@ def _same(verdict: rcu.Verdict, expected: str | bool) -> bool:
 
 
 def judged(
-    path: Path, reachable: dict[str, bool], model: str, limits: rcu.Limits
+    path: Path,
+    reachable: dict[str, bool],
+    model: str,
+    limits: rcu.Limits,
+    *,
+    states: bool = False,
 ) -> tuple[str, str]:
     """What came of a test: one of `RESULTS`, and how or why."""
     source = path.read_text("utf-8", "replace")
@@ -105,15 +111,17 @@ def judged(
         test = rcu.parse(source, limits)
     except LitmusError as error:
         return "refused", _construct(error)
+    expected = expected_of(path, source, reachable)
+    race = isinstance(expected, str) and expected.endswith(RACE)
     try:
-        verdict = rcu.judge(test, model, limits=limits)
+        # Flags are known for certain only after all states.
+        verdict = rcu.judge(test, model, states=states or race, limits=limits)
     except LitmusError as error:
         if " column " in str(error):
             return "refused", _construct(error)
         return "undecided", str(error).splitlines()[0].partition(": ")[2]
     if verdict.verdict == "Undecided":
         return "undecided", "out of thin air"
-    expected = expected_of(path, source, reachable)
     if expected is None:
         return "no expectation", ""
     if _same(verdict, expected):
@@ -132,7 +140,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--expected", action="append", default=[], type=Path, metavar="FILE")
     parser.add_argument("--model", default="lkmm")
     parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--states", action="store_true", help="all states, not the verdict alone")
     parser.add_argument("--sample", type=int, help="only so many, taken at random")
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="begin none after that")
     parser.add_argument("--seed", type=int, default=0, help="which ones")
     options = parser.parse_args(arguments)
     limits = rcu.Limits(seconds=options.seconds)
@@ -143,12 +153,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     files = tests_in(options.paths)
     if options.sample is not None and options.sample < len(files):
         sys.stdout.write(f"{options.sample} of {len(files)}, seed {options.seed}\n")
-        files = sorted(Random(options.seed).sample(files, options.sample))
-    for path in files:
-        result, how = judged(path, reachable, options.model, limits)
+        files = Random(options.seed).sample(files, options.sample)
+    for number, path in enumerate(files):
+        if time.perf_counter() - start > 60 * options.minutes:
+            sys.stdout.write(f"stopped after {number} of {len(files)}\n")
+            files = files[:number]
+            break
+        result, how = judged(path, reachable, options.model, limits, states=options.states)
         table[path.parent.as_posix()][result] += 1
         if result == "disagree":
             sys.stdout.write(f"{path}: {how}\n")
+            sys.stdout.flush()
         elif how:
             causes[result][how] += 1
     width = max((len(folder) for folder in table), default=0)

@@ -78,6 +78,8 @@ def test_a_sample_is_the_same_for_the_same_seed(
     assert sample("--seed", "1") == sample("--seed", "1")
     suites.main([str(folder), "--sample", "99"])
     assert "\n7 tests" in capsys.readouterr().out
+    assert suites.main([str(folder), "--minutes", "-1"]) == 2
+    assert "stopped after 0 of 7\n" in capsys.readouterr().out
 
 
 def test_random_tests_are_the_same_for_the_same_seed() -> None:
