@@ -56,7 +56,6 @@ def test_the_table_of_a_suite(folder: Path, capsys: pytest.CaptureFixture[str]) 
 def test_an_expected_data_race_is_looked_for(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Seen to fail when the word behind the verdict was not read."""
     for name, write in (("races", "*x = 1;"), ("marked", "WRITE_ONCE(*x, 1);")):
         (tmp_path / f"{name}.litmus").write_text(RACE.format(name=name, write=write))
     assert suites.main([str(tmp_path)]) == 1
