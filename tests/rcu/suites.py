@@ -5,10 +5,14 @@ What a test should give is taken from, in this order:
 - ``--expected``: lines ``path,0`` or ``path,1``, as Dat3M keeps them (1: the state is reachable,
   or the test holds);
 - a file ``NAME.litmus.expected`` beside the test, as herdtools7 keeps them;
-- a comment ``Result: Never`` (Sometimes, Always, DEADLOCK) in the test, as the kernel's tests have.
+- a comment ``Result: Never`` (Sometimes, Always, DEADLOCK) in the test, as the kernel's tests have;
+  with ``DATARACE`` behind it, the flag ``data-race`` is expected too.
 
 Each test then agrees, disagrees, is undecided (with the cause), or is refused, by the construct
 that is not part of the dialect. Files that are not litmus tests in C are left out.
+
+Of a large suite, ``--sample 500`` takes as many at random, the same for the same ``--seed``, and
+``--minutes 15`` as many of those, in their order, as that time allows.
 """
 
 from __future__ import annotations
@@ -20,6 +24,7 @@ import sys
 import time
 from collections import Counter, defaultdict
 from pathlib import Path
+from random import Random
 from typing import TYPE_CHECKING, Final
 
 from kit import rcu
@@ -29,8 +34,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 RESULTS: Final = ("agree", "disagree", "undecided", "refused", "no expectation")
-RESULT: Final = re.compile(r"Result:\s*(Never|Sometimes|Always|DEADLOCK)", re.IGNORECASE)
+RESULT: Final = re.compile(
+    r"Result:\s*(Never|Sometimes|Always|DEADLOCK)\b([ \t]+DATARACE\b)?", re.IGNORECASE
+)
 OBSERVED: Final = re.compile(r"^Observation \S+ (Never|Sometimes|Always) (\d+) (\d+)", re.MULTILINE)
+RACE: Final = " with a data race"
 HEADER: Final = re.compile(r"\s*C[ \t\r\n]")
 
 
@@ -63,7 +71,9 @@ def expected_of(path: Path, source: str, reachable: dict[str, bool]) -> str | bo
         observed = OBSERVED.search(beside.read_text("utf-8", "replace"))
         return observed[1] if observed else None
     comment = RESULT.search(source)
-    return comment[1].capitalize() if comment else None
+    if comment is None:
+        return None
+    return comment[1].capitalize() + (RACE if comment[2] else "")
 
 
 def _construct(error: LitmusError) -> str:
@@ -79,13 +89,21 @@ def _same(verdict: rcu.Verdict, expected: str | bool) -> bool:
         if verdict.test.quantifier == "forall":
             return (verdict.verdict == "Always") is expected
         return (verdict.verdict in ("Sometimes", "Always")) is expected
+    if expected.endswith(RACE) and "data-race" not in verdict.flags:
+        return False
+    expected = expected.removesuffix(RACE)
     if expected == "Deadlock":
         return verdict.verdict == "Deadlock" or not (verdict.positive or verdict.negative)
     return expected == ("Never" if verdict.verdict == "Deadlock" else verdict.verdict)
 
 
 def judged(
-    path: Path, reachable: dict[str, bool], model: str, limits: rcu.Limits
+    path: Path,
+    reachable: dict[str, bool],
+    model: str,
+    limits: rcu.Limits,
+    *,
+    states: bool = False,
 ) -> tuple[str, str]:
     """What came of a test: one of `RESULTS`, and how or why."""
     source = path.read_text("utf-8", "replace")
@@ -93,15 +111,17 @@ def judged(
         test = rcu.parse(source, limits)
     except LitmusError as error:
         return "refused", _construct(error)
+    expected = expected_of(path, source, reachable)
+    race = isinstance(expected, str) and expected.endswith(RACE)
     try:
-        verdict = rcu.judge(test, model, limits=limits)
+        # Flags are known for certain only after all states.
+        verdict = rcu.judge(test, model, states=states or race, limits=limits)
     except LitmusError as error:
         if " column " in str(error):
             return "refused", _construct(error)
         return "undecided", str(error).splitlines()[0].partition(": ")[2]
     if verdict.verdict == "Undecided":
         return "undecided", "out of thin air"
-    expected = expected_of(path, source, reachable)
     if expected is None:
         return "no expectation", ""
     if _same(verdict, expected):
@@ -120,6 +140,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--expected", action="append", default=[], type=Path, metavar="FILE")
     parser.add_argument("--model", default="lkmm")
     parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--states", action="store_true", help="all states, not the verdict alone")
+    parser.add_argument("--sample", type=int, help="only so many, taken at random")
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="begin none after that")
+    parser.add_argument("--seed", type=int, default=0, help="which ones")
     options = parser.parse_args(arguments)
     limits = rcu.Limits(seconds=options.seconds)
     reachable = expectations(options.expected)
@@ -127,11 +151,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     causes: dict[str, Counter[str]] = defaultdict(Counter)
     start = time.perf_counter()
     files = tests_in(options.paths)
-    for path in files:
-        result, how = judged(path, reachable, options.model, limits)
+    if options.sample is not None and options.sample < len(files):
+        sys.stdout.write(f"{options.sample} of {len(files)}, seed {options.seed}\n")
+        files = Random(options.seed).sample(files, options.sample)
+    for number, path in enumerate(files):
+        if time.perf_counter() - start > 60 * options.minutes:
+            sys.stdout.write(f"stopped after {number} of {len(files)}\n")
+            files = files[:number]
+            break
+        result, how = judged(path, reachable, options.model, limits, states=options.states)
         table[path.parent.as_posix()][result] += 1
         if result == "disagree":
             sys.stdout.write(f"{path}: {how}\n")
+            sys.stdout.flush()
         elif how:
             causes[result][how] += 1
     width = max((len(folder) for folder in table), default=0)

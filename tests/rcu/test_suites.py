@@ -22,6 +22,12 @@ TESTS = {
 }
 
 
+RACE = (
+    "C {name} (* Result: Always DATARACE *) {{}} "
+    "P0(int *x) {{ {write} }} P1(int *x) {{ {write} }} exists (x=1)"
+)
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     for name, text in TESTS.items():
@@ -45,6 +51,34 @@ def test_the_table_of_a_suite(folder: Path, capsys: pytest.CaptureFixture[str]) 
     assert suites.main([str(folder), "--expected", str(table)]) == 0
     (folder / "empty").mkdir()
     assert suites.main([str(folder / "empty")]) == 2
+
+
+def test_an_expected_data_race_is_looked_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, write in (("races", "*x = 1;"), ("marked", "WRITE_ONCE(*x, 1);")):
+        (tmp_path / f"{name}.litmus").write_text(RACE.format(name=name, write=write))
+    assert suites.main([str(tmp_path)]) == 1
+    out = capsys.readouterr().out
+    assert "marked.litmus: Always here, expected Always with a data race" in out
+    assert "races.litmus" not in out
+
+
+def test_a_sample_is_the_same_for_the_same_seed(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def sample(*more: str) -> str:
+        suites.main([str(folder), "--sample", "3", *more])
+        out = capsys.readouterr().out
+        assert "\n3 tests" in out
+        return out[: out.rindex(",")]
+
+    assert sample().startswith("3 of 7, seed 0\n")
+    assert sample("--seed", "1") == sample("--seed", "1")
+    suites.main([str(folder), "--sample", "99"])
+    assert "\n7 tests" in capsys.readouterr().out
+    assert suites.main([str(folder), "--minutes", "-1"]) == 2
+    assert "stopped after 0 of 7\n" in capsys.readouterr().out
 
 
 def test_random_tests_are_the_same_for_the_same_seed() -> None:
