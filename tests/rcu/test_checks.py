@@ -11,6 +11,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import sys
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -22,6 +23,7 @@ from kit.errors import LitmusError, SimulationError
 from kit.rcu import cases, exercises
 from kit.rcu.exercises import NAMES, POINTS, check, fresh, given
 from kit.rcu.exercises.barriers import SETS, SUSPECTS
+from kit.rcu.exercises.confined import MEGABYTES
 from kit.rcu.exercises.functions import compiled
 from kit.rcu.exercises.grading import FALLEN, TASKS, grade
 from kit.rcu.exercises.overtaking import EXPECTED
@@ -333,6 +335,23 @@ def test_a_function_gets_no_more_memory_than_there_is_for_it(what: str) -> None:
     outcome = fresh.judge_afresh("synchronize", text)
     assert outcome.status == "not yet"
     assert outcome.hints
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs RLIMIT_AS")
+def test_the_system_bounds_the_memory_of_a_function() -> None:
+    """A little more than there is, in a function that is right otherwise: nothing else would stop
+    it. Seen to pass the exercise when RLIMIT_AS was not set.
+    """
+
+    def with_bytes(count: int) -> exercises.Outcome:
+        # A default, made once, of a text that is given back at once.
+        text = TEACHERS["free-later"].replace("():", f"(x=len('x' * {count})):", 1)
+        return fresh.judge_afresh("free-later", text)
+
+    assert with_bytes(1_000_000)
+    outcome = with_bytes((MEGABYTES + 200) * 1_000_000)
+    assert outcome.status == "not yet", outcome
+    assert "MemoryError" in f"{outcome.words} {' '.join(outcome.hints)}"
 
 
 @pytest.mark.skipif(not hasattr(fresh.signal, "SIGXCPU"), reason="no such limit on this system")
