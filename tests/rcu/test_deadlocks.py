@@ -72,6 +72,7 @@ def reason(program: str, model: str | rcu.models.Model = "lkmm", rest: str = "")
         ("P0() { *u = spin_lock(k); *u = spin_lock(k); }", "P0 waits"),
         ("P0() { *u = 1 + spin_lock(k); *u = -spin_lock(k); }", "P0 waits"),
         ("P0() { if (spin_lock(k) == 1) { *u = spin_lock(k) + 1; } }", "P0 waits"),
+        ("P0() { if (spin_lock(k)) { if (spin_lock(k)) { *u = 1; } } }", "P0 waits"),
     ],
 )  # fmt: skip
 def test_locks_are_found_wherever_they_stand(program: str, who: str) -> None:
