@@ -47,12 +47,13 @@ def nothing_runs(every: Enumeration) -> str:
         who = _listed(waiting or locking)
         wait = "waits" if len(waiting or locking) == 1 else "wait"
         return f"{DEADLOCK}{who} {wait} for a lock that nobody gives back"
-    if stuck:
+    if not possible:
+        who = _listed(stuck) if stuck else "the threads together"
         return (
-            f"no execution: {_listed(stuck)} cannot get to the end without a division by zero, a "
-            f"number followed as an address, or a place beyond an array"
+            f"no execution: {who} cannot get to the end without a division by zero, a number "
+            f"followed as an address, or a place beyond an array"
         )
-    if possible and test.filter is not None:
+    if test.filter is not None:
         return "no execution passes the filter"
     for thread in test.threads:
         if all(_waits_for_itself(way) for way in every.ways[thread.number]):
@@ -102,18 +103,16 @@ def _inside(expr: Expr) -> Iterator[Call]:
 
 def _waits_for_itself(way: Trace) -> bool:
     """Whether a grace period begins while a section of its own flavour is open, to be closed."""
-    depth = 0
-    waited = False
+    open_: list[bool] = []  # the sections that are open, and whether each has waited
     entered: dict[int, str] = {}
     for at, event in enumerate(way.events):
         if "Rcu-lock" in event.tags:
-            depth += 1
+            open_.append(False)
         elif "Rcu-unlock" in event.tags:
-            if waited and depth == 1:
+            if open_ and open_.pop():
                 return True
-            depth -= 1
         elif "Sync-rcu" in event.tags:
-            waited = waited or depth > 0
+            open_ = [True] * len(open_)
         elif "Srcu-lock" in event.tags:
             entered[at] = event.location
         elif "Srcu-unlock" in event.tags:

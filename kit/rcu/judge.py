@@ -132,9 +132,14 @@ class Verdict:
             return Explanation((), f"{self.model.name} allows it: see witness()")
         return explain(self.test, self.model, self.limits, most)
 
+    @property
+    def _behind(self) -> str:
+        """The reason, to stand after the verdict's name."""
+        return self.reason.removeprefix(DEADLOCK)
+
     def __repr__(self) -> str:
         flags = f", flags: {', '.join(self.flags)}" if self.flags else ""
-        reason = f", {self.reason}" if self.reason else ""
+        reason = f", {self._behind}" if self.reason else ""
         return (
             f"<{self.verdict} under {self.model.name}: {self.test.name}, "
             f"{len(self.states)} states, {self.positive} positive, {self.negative} negative"
@@ -142,7 +147,7 @@ class Verdict:
         )
 
     def _repr_html_(self) -> str:
-        """The verdict with its states as a table."""
+        """The verdict with its states as a table, where there are any."""
         head = "".join(f'<th scope="col">{escape(name)}</th>' for name in self.test.observed)
         rows = "".join(
             "<tr>"
@@ -151,11 +156,15 @@ class Verdict:
             for state, count in self.states.items()
         )
         flags = f" · {escape(', '.join(self.flags))}" if self.flags else ""
-        reason = f" · {escape(self.reason)}" if self.reason else ""
-        return (
+        reason = f" · {escape(self._behind)}" if self.reason else ""
+        said = (
             f"<p><strong>{self.verdict}</strong> under {escape(self.model.name)}: "
             f"{escape(self.test.name)}, {escape(self.test.question)}{flags}{reason}</p>"
-            f'<table><thead><tr>{head}<th scope="col">executions</th></tr></thead>'
+        )
+        if not self.states:
+            return said
+        return (
+            f'{said}<table><thead><tr>{head}<th scope="col">executions</th></tr></thead>'
             f"<tbody>{rows}</tbody></table>"
         )
 

@@ -144,8 +144,16 @@ class Space:
         """Edges that go along ``first`` and then along ``second``."""
         if not first or not second:
             return 0
-        n, every = self.n, self.every
+        n, every, identity = self.n, self.every, self.identity
         out = 0
+        # Models have many a relation with `?`. To stay where one is changes nothing, and without
+        # it there is often next to nothing left to go along.
+        if first & identity == identity:
+            out = second
+            first ^= identity
+        if second & identity == identity:
+            out |= first
+            second ^= identity
         if first.bit_count() <= self._sparse:
             while first:
                 low = first & -first

@@ -84,7 +84,7 @@ GATED = {
     "12-waiting-for-readers": {"barrier-witness": "<svg", "exchange": "torn closure"},
     "13-litmus-lab": {
         "half": "half-a-bridge",
-        "prediction-without": "0→1 torn: Never",
+        "prediction-without": "N→1 freed: Sometimes (without rcu and executes-before)",
         "board-oldptr": "vnd.jupyter.widget-view",
     },
 }

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import functools
 import json
+import os
+import sys
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -21,6 +23,7 @@ from kit.errors import LitmusError, SimulationError
 from kit.rcu import cases, exercises
 from kit.rcu.exercises import NAMES, POINTS, check, fresh, given
 from kit.rcu.exercises.barriers import SETS, SUSPECTS
+from kit.rcu.exercises.confined import MEGABYTES
 from kit.rcu.exercises.functions import compiled
 from kit.rcu.exercises.grading import FALLEN, TASKS, grade
 from kit.rcu.exercises.overtaking import EXPECTED
@@ -334,6 +337,23 @@ def test_a_function_gets_no_more_memory_than_there_is_for_it(what: str) -> None:
     assert outcome.hints
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="needs RLIMIT_AS")
+def test_the_system_bounds_the_memory_of_a_function() -> None:
+    """A little more than there is, in a function that is right otherwise: nothing else would stop
+    it. Seen to pass the exercise when RLIMIT_AS was not set.
+    """
+
+    def with_bytes(count: int) -> exercises.Outcome:
+        # A default, made once, of a text that is given back at once.
+        text = TEACHERS["free-later"].replace("():", f"(x=len('x' * {count})):", 1)
+        return fresh.judge_afresh("free-later", text)
+
+    assert with_bytes(1_000_000)
+    outcome = with_bytes((MEGABYTES + 200) * 1_000_000)
+    assert outcome.status == "not yet", outcome
+    assert "MemoryError" in f"{outcome.words} {' '.join(outcome.hints)}"
+
+
 @pytest.mark.skipif(not hasattr(fresh.signal, "SIGXCPU"), reason="no such limit on this system")
 @pytest.mark.parametrize("line", ["x = 2 ** (10 ** 9)", "x = sum(range(10 ** 15))"])
 def test_a_function_gets_no_more_time_than_there_is_for_it(
@@ -348,26 +368,79 @@ def test_a_function_gets_no_more_time_than_there_is_for_it(
     assert outcome.hints
 
 
-def test_a_process_that_ends_without_a_word_is_no_exception(
-    monkeypatch: pytest.MonkeyPatch,
+FAILURES = {
+    "no process": ("executable", "/nowhere/python", "No process"),
+    "no processor": ("BOOT", "import time; time.sleep(60)", "less busy"),
+    "no memory anywhere": ("BOOT", "import os; os.kill(os.getpid(), 9)", "nothing was said"),
+    "somebody ends it": ("BOOT", "import os; os.kill(os.getpid(), 15)", "nothing was said"),
+    "no kit": ("BOOT", "raise ImportError('no kit')", "ImportError: no kit"),
+    "no word": ("BOOT", "pass", "nothing was said"),
+}
+
+
+@pytest.mark.skipif(os.name != "posix", reason="ends processes by signals")
+@pytest.mark.parametrize("what", FAILURES)
+def test_a_machine_that_fails_is_no_failure_of_the_student(
+    what: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fresh, "BOOT", "import os; os.kill(os.getpid(), 11)")
+    """Seen to fail, each of them, when all of this was "not yet"."""
+    name, value, words = FAILURES[what]
+    if what == "no processor":
+        monkeypatch.setattr(fresh, "SECONDS", 1)
+    monkeypatch.setattr(fresh.sys if name == "executable" else fresh, name, value)
+    outcome = check("x86", TEACHERS["x86"])
+    assert (outcome.exercise, outcome.status, outcome.points) == ("x86", "not judged", 0)
+    assert not outcome
+    assert not outcome.judged
+    assert words in " ".join(outcome.hints)
+    assert repr(outcome).startswith("? x86: not judged. ")
+    assert 'data-status="not judged"' in outcome._repr_html_()
+    assert "not judged here, which is no fault of yours: x86" in repr(exercises.receipt("Ada"))
+    assert "not judged here" in exercises.receipt("Ada")._repr_mimebundle_()["text/html"]
+    monkeypatch.undo()
+    noted = exercises.receipt("Ada")
+    assert check("x86", TEACHERS["x86"])
+    assert "not judged" not in repr(exercises.receipt("Ada"))
+    assert exercises.receipt("Ada").digest == noted.digest
+
+
+@pytest.mark.skipif(os.name != "posix", reason="ends processes by signals")
+@pytest.mark.parametrize(
+    ("boot", "words"),
+    [
+        ("import os; os.kill(os.getpid(), 11)", "without an outcome"),
+        ("raise MemoryError", "MB of memory"),
+        ("raise RecursionError('deep')", "without an outcome"),
+    ],
+)
+def test_an_answer_that_ends_its_process_is_not_yet_right(
+    boot: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seen to fail when whatever ends without an outcome was "not judged"."""
+    monkeypatch.setattr(fresh, "BOOT", boot)
     outcome = fresh.judge_afresh("x86", {})
     assert (outcome.exercise, outcome.status) == ("x86", "not yet")
-    assert "without an outcome" in outcome.words
-    monkeypatch.setattr(fresh, "BOOT", "raise ValueError('no')")
-    assert "ValueError: no" in fresh.judge_afresh("x86", {}).hints[0]
-    monkeypatch.setattr(fresh.sys, "executable", "/nowhere/python")
-    assert "No process" in fresh.judge_afresh("x86", {}).hints[0]
+    assert words in outcome.words
+    assert outcome.hints
+
+
+def test_an_answer_that_cannot_be_sent_is_not_yet_right() -> None:
+    """Seen to fail when no process and no text of an answer were one case, and with TypeError."""
+    for answer in ({"a": {1, 2}}, _itself(), 10**6_000):
+        outcome = fresh.judge_afresh("x86", answer)
+        assert outcome.status == "not yet"
+        assert outcome.hints
 
 
 def test_a_fault_of_a_check_is_told_to_the_student_as_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(TASKS, "x86", lambda answer: answer["nothing"])
     outcome = grade("x86", {})
-    assert outcome.status == "not yet"
+    assert outcome.status == "not judged"
+    assert outcome.points == 0
     assert FALLEN in outcome.words
     monkeypatch.setitem(TASKS, "x86", lambda _: bytearray(10**18))
     assert "more memory" in grade("x86", {}).words
+    assert grade("x86", {}).status == "not yet"
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,7 @@ import pytest
 from kit.errors import LitmusError
 from kit.rcu import exercises
 from kit.rcu.exercises import __main__ as command
-from kit.rcu.exercises import check, nbgrader, receipts
+from kit.rcu.exercises import check, fresh, nbgrader, receipts
 from kit.rcu.exercises.answers import taken_down
 from kit.rcu.exercises.classroom import RefusedError, batch, found, judged, notebooks, student_copy
 from kit.rcu.exercises.classroom.written import UNKNOWN, written
@@ -227,6 +227,26 @@ def test_a_check_that_falls_stops_nobody(
     code, rows = table(capsys, *made)
     assert [row["status"] for row in rows] == ["not judged", "passed", "not judged"]
     assert code == 2
+
+
+def test_a_machine_that_fails_gives_no_points_and_no_failure(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Seen to fail when a process that could not be started was "not yet", with 0 points."""
+    made = save(tmp_path / "ada.ipynb", document(answered("wrong-data", RIGHT)))
+    monkeypatch.setattr(fresh.sys, "executable", "/nowhere/python")
+    code, rows = table(capsys, made)
+    assert [(row["status"], row["points"]) for row in rows] == [("not judged", "")]
+    assert "No process for it" in rows[0]["words"]
+    assert code == 2
+    assert command.main([str(made)]) == 2
+    said = capsys.readouterr().out
+    assert "? wrong-data       not judged: This could not be judged." in said
+    with pytest.raises(nbgrader.NotJudgedError, match=r"wrong-data: not judged\..*no fault"):
+        nbgrader.credit("wrong-data", 2, RIGHT)
+    # What nobody has judged is not handed out either: it may be an answer that passes.
+    with pytest.raises(RefusedError, match="was not judged"):
+        student_copy(cells("check('wrong-data', ['reader'])"))
 
 
 def test_outputs_are_not_believed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -3,7 +3,11 @@
 import pytest
 
 from kit import rcu
+from kit.errors import LitmusError
+from kit.rcu.limits import Deadline
 from kit.rcu.syntax import Thin
+from kit.rcu.thin_air import circles
+from kit.rcu.traces import traces
 
 
 def buffering(first: str, second: str, question: str, initial: str = "") -> rcu.Test:
@@ -113,5 +117,38 @@ def test_each_circle_is_counted_once() -> None:
 
 
 def test_a_copy_in_one_thread_makes_nothing() -> None:
+    """Unless there is no coherence. Seen to fail when one thread was never thought enough."""
     test = rcu.parse("C one {} P0(int *x) { int a; a = *x; *x = a; } exists (~0:a=0)")
     assert rcu.judge(test).verdict == "Never"
+    anything = rcu.models.load("acyclic co as order", name="anything")
+    assert rcu.judge(test, anything).verdict == "Sometimes"
+
+
+def test_a_bound_that_hides_a_circle_is_told() -> None:
+    """Seen to fail (Never, without a word) when the error was kept back for plain accesses, too,
+    and, for marked ones, when it was not: their order rules circles out anyway.
+    """
+    few = rcu.Limits(traces=2)
+    with pytest.raises(LitmusError, match="ways through"):
+        rcu.judge(buffering(*PLAIN, "exists (0:a=42)"), limits=few)
+    assert rcu.judge(buffering(*MARKED, "exists (0:a=42)"), limits=few).verdict == "Never"
+
+
+def test_only_what_is_in_a_circle_begins_one() -> None:
+    """Seen to fail when each read counted that a value is computed from, and when the number that
+    a section of SRCU hands to its end counted as a value.
+    """
+    aside = rcu.parse(
+        "C aside {} P0(int *x, int *y, int *z) { int a; int c; a = *x; c = *z; *y = a + c; }"
+        "P1(int *x, int *y) { int b; b = *y; *x = b; } exists (0:a=1)"
+    )
+    body = "{ int i; i = srcu_read_lock(s); srcu_read_unlock(s, i); }"
+    srcu = rcu.parse(
+        f"C srcu {{}} P0(struct srcu_struct *s) {body} P1(struct srcu_struct *s) {body}"
+        "exists (0:i=1)"
+    )
+    deadline = Deadline(rcu.Limits(), "circles")
+    found = circles(aside, traces(aside, deadline), deadline)
+    assert found is not None
+    assert found.sources == {(0, 0), (1, 0)}
+    assert circles(srcu, traces(srcu, deadline), deadline) is None

@@ -22,7 +22,7 @@ from kit.rcu.exercises.fresh import judge_afresh
 from kit.rcu.exercises.machines import machine
 from kit.rcu.exercises.outcome import ANSWER, POINTS, Outcome
 from kit.rcu.exercises.prediction import Prediction, Sealed, predict, reveal
-from kit.rcu.exercises.receipts import Receipt, note, receipt
+from kit.rcu.exercises.receipts import Receipt, note, note_outcome, receipt
 from kit.rcu.exercises.records import TWO_BITS, WHOLE
 
 __all__ = [
@@ -106,4 +106,6 @@ def check(exercise: str, answer: Any) -> Outcome:
     except LitmusError as error:
         return Outcome(exercise, "not yet", "This cannot be read.", (str(error),))
     note(exercise, plain)
-    return judge_afresh(exercise, plain)
+    said = judge_afresh(exercise, plain)
+    note_outcome(exercise, said.judged)
+    return said

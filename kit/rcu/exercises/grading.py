@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from kit.errors import KitError
 from kit.rcu.exercises import barriers, schedules, tests, waiting
 from kit.rcu.exercises.confined import confine
-from kit.rcu.exercises.outcome import POINTS, Outcome, missing
+from kit.rcu.exercises.outcome import POINTS, Outcome, missing, unjudged
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,8 +65,8 @@ def grade(exercise: str, answer: Any) -> Outcome:
     except MemoryError:
         said = missing("This needs more memory than there is for it.", "Make the answer smaller.")
     except Exception as error:  # noqa: BLE001 - a class is judged in one go
-        # A fault of the check: the student reads on, and the tests look for these words.
-        said = missing(f"{FALLEN} {type(error).__name__}.", "Please show it to your teacher.")
+        # A fault of the check, and not the student's; the tests look for these words.
+        said = unjudged(f"{FALLEN} {type(error).__name__}.", "Please show it to your teacher.")
     points = POINTS[exercise] if said else min(said.points, POINTS[exercise] - 1)
     return Outcome(
         exercise, said.status, _clean(said.words), tuple(map(_clean, said.hints)), answer, points

@@ -9,20 +9,28 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from kit.errors import LitmusError
+from kit.errors import KitError, LitmusError
 from kit.rcu.exercises.answers import is_open, taken_down
 from kit.rcu.exercises.classroom.notebooks import CHECKED, source
 from kit.rcu.exercises.fresh import judge_afresh
 from kit.rcu.exercises.grading import TASKS
 from kit.rcu.exercises.receipts import last
 
-__all__ = ["assignment", "credit"]
+__all__ = ["NotJudgedError", "assignment", "credit"]
 
 TEST: Final = """### BEGIN HIDDEN TESTS
 from kit.rcu.exercises import nbgrader
 
 nbgrader.credit({exercise!r}, {points})
 ### END HIDDEN TESTS"""
+
+
+class NotJudgedError(KitError):
+    """Machine or check failed: the answer has no points so far, and no fault.
+
+    nbgrader knows no third way between a mark and none. What raises has none, and this name, which
+    no wrong answer has, says which tests to run again.
+    """
 
 
 def credit(exercise: str, points: float = 1, answer: Any = None) -> float:
@@ -47,6 +55,9 @@ def credit(exercise: str, points: float = 1, answer: Any = None) -> float:
     AssertionError
         When it is worth nothing; the message has the hints. To nbgrader, which shows it, the number
         0 would be full marks.
+    NotJudgedError
+        When the machine failed, and not the answer; nbgrader gives no points then, too. Run it
+        again.
     kit.errors.LitmusError
         When there is no such exercise, or points are no number above 0.
 
@@ -64,6 +75,12 @@ def credit(exercise: str, points: float = 1, answer: Any = None) -> float:
     if is_open(answer):
         raise AssertionError(f"{exercise}: open. There is no answer.")
     said = judge_afresh(exercise, taken_down(answer))
+    if not said.judged:
+        hints = "".join(f"\n  {hint}" for hint in said.hints)
+        raise NotJudgedError(
+            f"{exercise}: {said.status}. {said.words} No points so far, and no fault of the "
+            f"answer: grade it again.{hints}"
+        )
     if said.points <= 0:
         hints = "".join(f"\n  {hint}" for hint in said.hints)
         raise AssertionError(f"{exercise}: {said.status}. {said.words}{hints}")

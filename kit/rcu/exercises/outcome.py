@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any, Final
 
-__all__ = ["ANSWER", "POINTS", "Outcome", "missing", "passed"]
+__all__ = ["ANSWER", "MARKS", "POINTS", "UNJUDGED", "Outcome", "missing", "passed", "unjudged"]
 
 ANSWER: Final = "application/vnd.markers-kit.answer+json"
 """Beside its words an outcome leaves the answer itself in the notebook, so that it can be judged
@@ -34,6 +34,10 @@ POINTS: Final[dict[str, int]] = {
 part that can be right by itself."""
 
 MARKS: Final = {"passed": "✓", "not yet": "✗", "open": "…"}
+"""What an answer comes to, and the sign of it."""
+
+UNJUDGED: Final = "not judged"
+"""The status where machine or check failed: nobody knows what the answer is worth."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +49,8 @@ class Outcome:
     exercise : str
         The exercise's name.
     status : str
-        ``passed``, ``not yet``, or ``open`` when there is no answer so far.
+        ``passed``, ``not yet``, ``open`` when there is no answer so far, or ``not judged`` when
+        the machine or the check failed, and not the answer.
     words : str
         A sentence.
     hints : tuple of str
@@ -74,25 +79,33 @@ class Outcome:
         """How many points the exercise is worth."""
         return POINTS.get(self.exercise, 1)
 
+    @property
+    def judged(self) -> bool:
+        """Whether the status says anything about the answer."""
+        return self.status != UNJUDGED
+
     def __bool__(self) -> bool:
         return self.status == "passed"
 
     def __repr__(self) -> str:
-        head = f"{MARKS[self.status]} {self.exercise}: {self.status}. {self.words}"
+        head = f"{self._mark} {self.exercise}: {self.status}. {self.words}"
         return "\n".join([head, *(f"  → {hint}" for hint in self.hints)])
+
+    @property
+    def _mark(self) -> str:
+        return MARKS.get(self.status, "?")
 
     def _repr_html_(self) -> str:
         """The same as a box; a mark and a word besides the colour."""
         colour = {
             "passed": "var(--jp-success-color1, #388e3c)",
             "not yet": "var(--jp-warn-color1, #f57c00)",
-            "open": "var(--jp-border-color1, #9e9e9e)",
-        }[self.status]
+        }.get(self.status, "var(--jp-border-color1, #9e9e9e)")
         hints = "".join(f"<li>{escape(hint)}</li>" for hint in self.hints)
         return (
             f'<div class="kit-check" data-status="{self.status}" style="border-left:4px solid '
             f'{colour};padding:2px 12px;margin:2px 0"><p style="margin:2px 0">'
-            f"<strong>{MARKS[self.status]} {escape(self.exercise)}: {self.status}.</strong> "
+            f"<strong>{self._mark} {escape(self.exercise)}: {self.status}.</strong> "
             f"{escape(self.words)}</p>"
             + (f'<ul style="margin:2px 0">{hints}</ul>' if hints else "")
             + "</div>"
@@ -150,3 +163,27 @@ def missing(words: str, *hints: str, points: int = 0) -> Outcome:
     False
     """
     return Outcome("", "not yet", words, hints, points=points)
+
+
+def unjudged(words: str, *hints: str) -> Outcome:
+    """The outcome where nobody knows what the answer is worth.
+
+    Parameters
+    ----------
+    words : str
+        What failed.
+    *hints : str
+        What to do about it.
+
+    Returns
+    -------
+    Outcome
+        It is false, has no points, and does not count as a failure.
+
+    Examples
+    --------
+    >>> said = unjudged("There was no process.")
+    >>> bool(said), said.judged
+    (False, False)
+    """
+    return Outcome("", UNJUDGED, words, hints)

@@ -25,6 +25,7 @@ __all__ = [
     "forget",
     "last",
     "note",
+    "note_outcome",
     "receipt",
     "recorded",
     "shown",
@@ -45,6 +46,7 @@ EXACT: Final = 2**53
 # Of this process, by exercise: digests of all answers, and the last one.
 _TRIED: dict[str, set[str]] = {}
 _LAST: dict[str, tuple[str, Any]] = {}
+_UNJUDGED: set[str] = set()
 
 
 def shown(text: object, most: int = 2_000) -> str:
@@ -147,7 +149,21 @@ def note(exercise: str, answer: object) -> int:
     key = digest(answer)
     _TRIED.setdefault(exercise, set()).add(key)
     _LAST[exercise] = key, answer
+    _UNJUDGED.discard(exercise)
     return len(_TRIED[exercise])
+
+
+def note_outcome(exercise: str, judged: bool) -> None:
+    """Take down whether the last answer to an exercise was judged.
+
+    Parameters
+    ----------
+    exercise : str
+        Its name.
+    judged : bool
+        False when the machine failed; a receipt says so.
+    """
+    (_UNJUDGED.discard if judged else _UNJUDGED.add)(exercise)
 
 
 def counted(exercise: str) -> dict[str, int]:
@@ -199,6 +215,7 @@ def forget() -> None:
     """Forget all answers that were given in this process."""
     _TRIED.clear()
     _LAST.clear()
+    _UNJUDGED.clear()
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +228,9 @@ class Receipt:
         The name; ``""`` as long as it is open.
     answers : dict
         Digests by exercise.
+    unjudged : tuple of str
+        Exercises whose answer is here although no check could look at it, for the machine failed.
+        It is no part of the digest.
 
     Examples
     --------
@@ -221,6 +241,7 @@ class Receipt:
 
     student: str
     answers: dict[str, str] = field(default_factory=dict)
+    unjudged: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def digest(self) -> str:
@@ -245,24 +266,27 @@ class Receipt:
         return self.answers.get(exercise) == digest(answer)
 
     @property
-    def _lines(self) -> tuple[str, str]:
+    def _lines(self) -> tuple[str, ...]:
         if not self.student:
             return "Receipt: open.", 'Put your name, as in receipt("Ada Lovelace"); run this last.'
         count = len(self.answers)
         names = ", ".join(self.answers) or "run the notebook from its top, and this cell last"
+        missed = f"not judged here, which is no fault of yours: {', '.join(self.unjudged)}"
         return (
             f"Receipt of {shown(self.student)}: {self.digest}",
             f"{count} answer{'s' * (count != 1)}: {names}",
+            *([missed] if self.unjudged else []),
         )
 
     def __repr__(self) -> str:
         return "\n  ".join(self._lines)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        head, rest = (escape(line) for line in self._lines)
+        head, *rest = (escape(line) for line in self._lines)
+        shown_here = f"<strong>{head}</strong><br>{'<br>'.join(rest)}"
         bundle: dict[str, Any] = {
             "text/plain": repr(self),
-            "text/html": f'<div class="kit-receipt"><strong>{head}</strong><br>{rest}</div>',
+            "text/html": f'<div class="kit-receipt">{shown_here}</div>',
         }
         if self.student:
             bundle[RECEIPT] = {
@@ -305,7 +329,8 @@ def receipt(student: object) -> Receipt:
         return Receipt("")
     if not isinstance(student, str) or not student.strip() or len(student) > LONGEST:
         raise LitmusError(f"a receipt needs a name, a text of {LONGEST} characters at most")
-    return Receipt(student.strip(), {name: key for name, (key, _) in sorted(_LAST.items())})
+    answers = {name: key for name, (key, _) in sorted(_LAST.items())}
+    return Receipt(student.strip(), answers, tuple(sorted(_UNJUDGED)))
 
 
 def recorded(record: object) -> Receipt | None:

@@ -9,7 +9,7 @@ from kit.rcu.exercises.functions import compiled
 from kit.rcu.exercises.machines import machine
 from kit.rcu.exercises.outcome import missing, passed
 from kit.rcu.exercises.shapes import keys, known, told
-from kit.rcu.exercises.unknown import begun, disguised, mask
+from kit.rcu.exercises.unknown import begun, disguised, driven, mask
 from kit.rcu.steps import (
     BAD,
     Machine,
@@ -26,7 +26,7 @@ from kit.rcu.steps.catalogue import machine as ready
 from kit.rcu.steps.values import Slot
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping
+    from collections.abc import Mapping
 
     from kit.rcu.exercises.outcome import Outcome
     from kit.rcu.steps.programs import Steps
@@ -158,29 +158,20 @@ class _InSightError(SimulationError):
 def _reading(functions: Mapping[str, Any], names: Mapping[str, str]) -> Steps:
     """The student's reader, to whom all closures are strangers."""
     steps = disguised(begun(functions["reader"], "reader"), names, "reader")
-    value: object = None
-    while True:
-        try:
-            step = steps.send(value)
-        except StopIteration:
-            return
+
+    def each(step: Step) -> Steps:
         if step.kind == "store":
             raise _InSightError("The reader stores. A reader looks, and changes nothing.")
-        value = yield step
+        return (yield step)
+
+    return driven(steps, "reader", each)
 
 
 def _publishing(functions: Mapping[str, Any]) -> Steps:
     """The student's updater, which may store into what is its own until it has shown it."""
-    steps: Generator[object, Any, Any] = begun(functions["updater"], "updater")
     own: set[object] = set()
-    value: object = None
-    while True:
-        try:
-            step = steps.send(value)
-        except StopIteration:
-            return
-        if not isinstance(step, Step):
-            raise SimulationError(f"updater yields {step!r:.60}, which is no step")
+
+    def each(step: Step) -> Steps:
         if step.kind == "store" and isinstance(step.place, Slot):
             if step.place.ref not in own:
                 raise _InSightError(
@@ -191,6 +182,9 @@ def _publishing(functions: Mapping[str, Any]) -> Steps:
         value = yield step
         if step.kind == "new":
             own.add(value)
+        return value
+
+    return driven(begun(functions["updater"], "updater"), "updater", each)
 
 
 def _exchange(

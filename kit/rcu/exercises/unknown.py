@@ -16,7 +16,9 @@ from kit.rcu.steps import Step, call, new, store
 if TYPE_CHECKING:
     from kit.rcu.steps.programs import Steps
 
-__all__ = ["begun", "disguised", "mask", "numbers"]
+    Driving = Generator[Step, Any, object]
+
+__all__ = ["begun", "disguised", "driven", "mask", "numbers"]
 
 
 def numbers(text: str, count: int, most: int = 1 << 20) -> tuple[int, ...]:
@@ -123,10 +125,48 @@ def disguised(steps: Steps, names: Mapping[str, str], who: str) -> Steps:
     who : str
         For messages.
 
+    Returns
+    -------
+    generator
+        Its steps, as the machine takes them.
+    """
+    return driven(steps, who, lambda step: _disguised(step, names))
+
+
+def _disguised(step: Step, names: Mapping[str, str]) -> Driving:
+    return _renamed((yield _translated(step, names)), names)
+
+
+def driven(steps: Steps, who: str, each: Callable[[Step], Driving]) -> Steps:
+    """A student's steps, with something done about each of them.
+
+    Parameters
+    ----------
+    steps : generator
+        A student's.
+    who : str
+        For messages.
+    each : callable
+        Given a step it yields those to be taken in its place, and returns what the student is told.
+
     Yields
     ------
     Step
-        As the machine takes it.
+        As `each` has it.
+
+    Raises
+    ------
+    kit.errors.SimulationError
+        When the student yields what is no step.
+
+    Examples
+    --------
+    >>> from kit.rcu.steps import load
+    >>> def twice(step):
+    ...     yield step
+    ...     return (yield step)
+    >>> len(list(driven((load(place) for place in "xy"), "reader", twice)))
+    4
     """
     told: object = None
     while True:
@@ -134,12 +174,12 @@ def disguised(steps: Steps, names: Mapping[str, str], who: str) -> Steps:
             step = steps.send(told)
         except StopIteration:
             return
-        told = _renamed((yield _translated(step, names, who)), names)
+        if not isinstance(step, Step):
+            raise SimulationError(f"{who} yields {step!r:.60}, which is no step")
+        told = yield from each(step)
 
 
-def _translated(step: object, names: Mapping[str, str], who: str) -> Step:
-    if not isinstance(step, Step):
-        raise SimulationError(f"{who} yields {step!r:.60}, which is no step")
+def _translated(step: Step, names: Mapping[str, str]) -> Step:
     value = _renamed(step.value, names)
     if step.kind == "call":
         return call(*value)

@@ -8,7 +8,7 @@ from kit.errors import SimulationError
 from kit.rcu.exercises.functions import compiled
 from kit.rcu.exercises.outcome import missing, passed
 from kit.rcu.exercises.shapes import keys, listed
-from kit.rcu.exercises.unknown import begun
+from kit.rcu.exercises.unknown import begun, driven
 from kit.rcu.judge import judge
 from kit.rcu.steps import (
     Machine,
@@ -223,14 +223,8 @@ def _stays_away(_: str) -> list[Program]:
 
 def _watched(steps: Steps, names: tuple[str, ...]) -> Steps:
     """The steps of a student, with a note of what was seen when it looked at a reader."""
-    told: object = None
-    while True:
-        try:
-            step = steps.send(told)
-        except StopIteration:
-            return
-        if not isinstance(step, Step):
-            raise SimulationError(f"synchronize yields {step!r:.60}, which is no step")
+
+    def each(step: Step) -> Steps:
         if step.place not in names:
             raise SimulationError(
                 f"synchronize looks at {step.place}; it is given the fields of the readers"
@@ -239,6 +233,9 @@ def _watched(steps: Steps, names: tuple[str, ...]) -> Steps:
         yield store(f"seen {step.place}", told)
         if step.kind != "load":
             told = yield step
+        return told
+
+    return driven(steps, "synchronize", each)
 
 
 def _waiting(wait: Callable[..., Any], kinds: tuple[Kind, ...]) -> Machine:

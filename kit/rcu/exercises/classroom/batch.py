@@ -19,7 +19,7 @@ from kit.rcu.exercises.classroom.notebooks import (
     notebook,
 )
 from kit.rcu.exercises.fresh import judge_afresh
-from kit.rcu.exercises.outcome import MARKS, Outcome
+from kit.rcu.exercises.outcome import MARKS, UNJUDGED, Outcome
 from kit.rcu.exercises.receipts import shown
 
 if TYPE_CHECKING:
@@ -264,10 +264,11 @@ def _mark_duplicates(work: Sequence[_Work]) -> None:
 def _judge(row: Row, answer: Any) -> Row:
     try:
         said = judge_afresh(row.exercise, answer)
+        words = " ".join([said.words, *said.hints])
         if said.status in MARKS:
-            words = " ".join([said.words, *said.hints])
             return replace(row, status=said.status, points=said.points, out_of=said.of, words=words)
-        words = f"the check said {said.status!r}"
+        if said.judged:
+            words = f"the check said {said.status!r}"
     except Exception as error:  # noqa: BLE001 - whatever it is, the others are still to be judged
         words = f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[-1]}"
-    return replace(row, status="not judged", points=None, words=words)
+    return replace(row, status=UNJUDGED, points=None, words=words)

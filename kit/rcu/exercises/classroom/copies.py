@@ -72,7 +72,12 @@ def student_copy(document: dict[str, Any]) -> dict[str, Any]:
                 f"{name}: its answer cannot be read without running the cell; put it between "
                 "### BEGIN SOLUTION and ### END SOLUTION"
             )
-        if not is_open(answer) and judge_afresh(name, answer):
+        if is_open(answer):
+            continue
+        said = judge_afresh(name, answer)
+        if not said.judged:
+            raise RefusedError(f"{name}: the answer that is left was not judged. {said.words}")
+        if said:
             raise RefusedError(
                 f"{name}: an answer that passes is left; put it between ### BEGIN SOLUTION and "
                 "### END SOLUTION"
