@@ -22,6 +22,8 @@ from typing import TYPE_CHECKING, Final
 
 from kit.errors import CaptureError
 from kit.probes._files import open_regular, place, started
+from kit.probes.captures._layout import MAGIC
+from kit.probes.captures._reader import read
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -151,9 +153,6 @@ def _is_mine(path: Path) -> bool:
 
 
 def _holds_events(path: Path, target: str) -> bool:
-    from kit.probes.captures._layout import MAGIC
-    from kit.probes.captures._reader import read
-
     with open_regular(path, follow=False) as file:
         found = os.fstat(file.fileno())
         if found.st_nlink > 1:

@@ -33,6 +33,10 @@ from kit.probes.captures._layout import (
 from kit.probes.recorder._stop_windows import Cuts
 from kit.probes.recorder._store import by_name
 
+if TYPE_CHECKING or dispatcher == "c":
+    from kit import _c
+    from kit.probes.recorder._c_store import BlockRows
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -397,9 +401,6 @@ class _Rows(NamedTuple):
 
 def _rows_of(kinds: list[bytes], context: int) -> _Rows:
     if dispatcher == "c":
-        from kit import _c
-        from kit.probes.recorder._c_store import BlockRows
-
         known = tuple(kinds)
 
         def look_at(data: bytes) -> tuple[Any, int, int]:

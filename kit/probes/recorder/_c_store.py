@@ -13,6 +13,7 @@ from kit import _c
 from kit.probes._context import thread_name_of
 from kit.probes._values import columns, plain
 from kit.probes.captures._capture import TEXT_LIMIT, Row, ThreadEvents
+from kit.probes.captures._layout import PAGE
 from kit.probes.recorder._sink import Sink
 from kit.probes.recorder._store import Store, by_name, sub_buffer
 
@@ -244,8 +245,6 @@ class NativeSink(Sink):
 
 
 def _memory(file: CaptureFile) -> _c.File:
-    from kit.probes.captures._layout import PAGE
-
     layout = file.layout
     parts = (layout.threads, layout.most_threads, layout.counts, layout.most_counts)
     arena = (layout.arena, layout.cell, layout.cells)

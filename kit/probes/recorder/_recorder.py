@@ -17,15 +17,15 @@ from kit.probes.captures import _sealing as sealing
 from kit.probes.captures._capture import Capture, wall_offset
 from kit.probes.captures._leftovers import remove_dead
 from kit.probes.recorder._forget import clear, forget_in_child
-from kit.probes.recorder._recorder_file import close, new_file, note, waited
+from kit.probes.recorder._recorder_file import close, new_file, new_sink, note, waited
 from kit.probes.recorder._repr import html, text
 from kit.probes.recorder._rotate import rotate
-from kit.probes.recorder._sink import Sink, new_sink
 from kit.probes.recorder._snapshot import capture
 from kit.probes.recorder._stop_windows import Cuts
 from kit.probes.recorder._stream import Stream
 
 if TYPE_CHECKING:
+    from kit.probes.recorder._sink import Sink
     import os
     from collections.abc import Iterable, Sequence
     from pathlib import Path

@@ -1,4 +1,4 @@
-"""A recorder's file: made, told what the recorder alone knows, and closed."""
+"""Where a recorder keeps its events: its sink and its file, made, told what it needs, closed.
 
 from __future__ import annotations
 
@@ -6,20 +6,27 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from kit.core._publication import grace
-from kit.core._publication.fork import import_room
 from kit.core._registry import registry
+from kit.core._runtime import dispatcher
 from kit.errors import WouldDeadlockError
 from kit.probes._context import context_functions, context_letters
 from kit.probes._values import whole
 from kit.probes.captures import _sealing as sealing
+from kit.probes.captures._file import CaptureFile
+from kit.probes.captures._layout import plan
+from kit.probes.captures._mapped_sink import MappedSink
+from kit.probes.recorder._sink import DiscardSink, OverwriteSink, Sink
+
+if TYPE_CHECKING or dispatcher == "c":
+    from kit.probes.recorder._c_store import NativeSink
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Iterable
 
-    from kit.probes.captures._file import CaptureFile
     from kit.probes.recorder._recorder import Recorder
 
-__all__ = ["close", "new_file", "note", "note_started", "summary", "waited"]
+__all__ = ["close", "new_file", "new_sink", "note", "note_started", "summary", "waited"]
 
 _LONGEST_WAIT: Final = 1.0
 
@@ -32,10 +39,6 @@ def new_file(
     durable: bool,
 ) -> CaptureFile:
     """Make the first file of a recorder that was asked for one."""
-    import_room("kit.probes.captures._file")
-    from kit.probes.captures._file import CaptureFile
-    from kit.probes.captures._layout import plan
-
     chosen, _ = context_functions(context)
     size = None if size is None else whole(size, "size")
     return CaptureFile(
@@ -107,3 +110,38 @@ def close(recorder: Recorder) -> None:
     file = recorder._file
     if file is not None and file.is_stopped and not file.is_closed and waited(recorder):
         sealing.close(recorder.sink)
+
+
+def new_sink(
+    capacity: int,
+    context: Iterable[str],
+    observe: bool,
+    *,
+    overwrite: bool,
+    file: CaptureFile | None = None,
+) -> Sink:
+    """Make the sink of a recorder, in C where the dispatcher is.
+
+    Parameters
+    ----------
+    capacity : int
+        How many events are kept.
+    context : iterable of str
+        What is recorded with each event.
+    observe : bool
+        Whether dispatches and publications are recorded, too.
+    overwrite : bool
+        Whether the newest events are kept, and not the first.
+    file : CaptureFile, optional
+        Where they are kept; in the program's own memory otherwise.
+
+    Returns
+    -------
+    Sink
+    """
+    kind: type[Sink] = OverwriteSink if overwrite else DiscardSink
+    if dispatcher == "c":
+        kind = NativeSink
+    elif file is not None:
+        kind = MappedSink
+    return kind(capacity, context, observe, overwrite=overwrite, file=file)

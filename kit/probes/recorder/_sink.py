@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 from kit.core._dispatch.accounting import begun
 from kit.core._dispatch.tally import Tally
 from kit.core._format import Format
-from kit.core._publication.fork import import_room
 from kit.core._reporting import report
-from kit.core._runtime import dispatcher, mode
+from kit.core._runtime import mode
 from kit.errors import KitError
 from kit.probes._context import ask, context_functions, context_letters
 from kit.probes._values import Misfits, columns, odd, strictly
@@ -31,7 +30,7 @@ if TYPE_CHECKING:
 
     Writer = Callable[[int, int, tuple[Any, ...]], None]
 
-__all__ = ["DiscardSink", "OverwriteSink", "Sink", "new_sink"]
+__all__ = ["DiscardSink", "OverwriteSink", "Sink"]
 
 
 class Sink(ABC):
@@ -530,44 +529,3 @@ class OverwriteSink(_RowSink):
 
 def _nothing(now: int) -> None:
     """Note nothing about a marker that has no fields yet, or that there is no room to describe."""
-
-
-def new_sink(
-    capacity: int,
-    context: Iterable[str],
-    observe: bool,
-    *,
-    overwrite: bool,
-    file: CaptureFile | None = None,
-) -> Sink:
-    """Make the sink of a recorder, in C where the dispatcher is.
-
-    Parameters
-    ----------
-    capacity : int
-        How many events are kept.
-    context : iterable of str
-        What is recorded with each event.
-    observe : bool
-        Whether dispatches and publications are recorded, too.
-    overwrite : bool
-        Whether the newest events are kept, and not the first.
-    file : CaptureFile, optional
-        Where they are kept; in the program's own memory otherwise.
-
-    Returns
-    -------
-    Sink
-    """
-    kind: type[Sink] = OverwriteSink if overwrite else DiscardSink
-    if dispatcher == "c":
-        import_room("kit.probes.recorder._c_store")
-        from kit.probes.recorder._c_store import NativeSink
-
-        kind = NativeSink
-    elif file is not None:
-        import_room("kit.probes.captures._mapped_sink")
-        from kit.probes.captures._mapped_sink import MappedSink
-
-        kind = MappedSink
-    return kind(capacity, context, observe, overwrite=overwrite, file=file)

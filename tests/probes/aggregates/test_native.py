@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 import kit
 from kit.core._format import declare_format
-from kit.probes.aggregates._aggregate import Plan, State, new_state
+from kit.probes.aggregates._aggregate import new_state
 from kit.probes.aggregates._buckets import MOST_BUCKETS, histogram
 from kit.probes.aggregates._cells import merge
+from kit.probes.aggregates._writer import Plan, State
 from kit.testing import isolated
 
 pytestmark = pytest.mark.skipif(kit.dispatcher != "c", reason="there is one twin only")
