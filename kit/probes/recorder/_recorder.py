@@ -25,7 +25,6 @@ from kit.probes.recorder._stop_windows import Cuts
 from kit.probes.recorder._stream import Stream
 
 if TYPE_CHECKING:
-    from kit.probes.recorder._sink import Sink
     import os
     from collections.abc import Iterable, Sequence
     from pathlib import Path
@@ -36,6 +35,7 @@ if TYPE_CHECKING:
 
     from kit.core.typing import NativeProbe
     from kit.probes.captures._file import CaptureFile
+    from kit.probes.recorder._sink import Sink
     from kit.probes.recorder._store import Found, Store
 
 __all__ = ["MODES", "Recorder"]

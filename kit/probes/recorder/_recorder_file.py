@@ -1,4 +1,4 @@
-"""Where a recorder keeps its events: its sink and its file, made, told what it needs, closed.
+"""Where a recorder keeps its events: its sink and its file, made, told what it needs, closed."""
 
 from __future__ import annotations
 
