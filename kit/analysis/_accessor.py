@@ -35,6 +35,7 @@ class Accessor:
 
     Examples
     --------
+    >>> import pandas as pd
     >>> frame = pd.DataFrame({"dur": [30, 10, 20]})
     >>> frame.kit.latency()[["count", "p50", "max"]]
        count  p50  max

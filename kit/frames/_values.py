@@ -1,9 +1,9 @@
 r"""Recorded values of one field → a column of one dtype.
 
-What fits a field does not depend on the other rows: `kit.probes.checks.plain` says what a value
+What fits a field does not depend on the other rows: `kit.probes._values.plain` says what a value
 stands for, here as where it is recorded. ``None`` and what else is missing there is missing here;
 what does not fit is a misfit: recorded as missing, and counted. Text beyond
-`kit.frames.text.TEXT_LIMIT` characters is cut, and counted.
+`TEXT_LIMIT` characters is cut, and counted.
 
 Arrow strings are UTF-8, and UTF-8 has no lone surrogates; Python text may (file names decoded with
 ``surrogateescape``, broken input). In a frame a lone surrogate is written as a backslash, ``u`` and
