@@ -669,7 +669,9 @@ def test_credit_is_what_nbgrader_reads() -> None:
 
 
 def test_a_part_is_worth_a_part(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(nbgrader, "judge_afresh", lambda *_: SimpleNamespace(points=3, of=4))
+    monkeypatch.setattr(
+        nbgrader, "judge_afresh", lambda *_: SimpleNamespace(points=3, of=4, judged=True)
+    )
     assert nbgrader.credit("wrong-data", 2, ["reader"]) == 1.5
 
 
