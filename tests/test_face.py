@@ -1,0 +1,67 @@
+"""What ``import kit`` offers: each name once, and the spellings of before."""
+
+import subprocess
+import sys
+
+import pytest
+
+import kit
+from kit.errors import KitError
+
+
+def test_only_what_a_user_types_is_listed():
+    assert dir(kit) == sorted((*kit.__all__, "__version__"))
+    assert all(hasattr(kit, name) for name in kit.__all__)
+    assert not {"registry", "TYPE_CHECKING", "annotations", "import_room"} & set(dir(kit))
+
+
+@pytest.mark.parametrize("name", kit.errors.__all__)
+def test_errors_have_one_home_and_are_found_where_they_were(name):
+    assert name not in kit.__all__
+    assert getattr(kit, name) is getattr(kit.errors, name)
+
+
+@pytest.mark.parametrize("name", ["private_data", "disconnect_private"])
+def test_private_data_is_found_where_it_was(name):
+    assert name not in kit.__all__
+    assert getattr(kit, name) is getattr(kit.core, name)
+
+
+def test_the_spellings_of_before_are_silent():
+    code = "import kit; kit.FormatError, kit.private_data; from kit import NotConnectedError"
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_a_name_that_is_misspelt_is_an_error():
+    with pytest.raises(AttributeError, match="module 'kit' has no attribute 'conect'"):
+        kit.conect  # noqa: B018 - asking for it is the test
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (lambda: kit.record("*", capactiy=3), r"record() has no option 'capactiy'; did you mean"),
+        (lambda: kit.aggregate("*", evry=3), r"aggregate() has no option 'evry'; did you mean"),
+        (lambda: kit.trigger("*", print, wen=3), r"trigger() has no option 'wen'; did you mean"),
+        (lambda: kit.connect("*", print, limt=3), r"connect() has no option 'limt'; did you mean"),
+        (lambda: kit.record("*", zzz=3), r"record() has no option 'zzz'"),
+    ],
+)
+def test_an_option_that_is_misspelt_names_the_function_and_the_nearest(call, said):
+    with pytest.raises(TypeError) as error:
+        call()
+    assert not isinstance(error.value, KitError)
+    assert str(error.value).startswith(said)
+
+
+@pytest.mark.parametrize("method", ["record", "aggregate", "trigger"])
+def test_so_it_is_in_a_session(method, tmp_path):
+    session = kit.session(tmp_path / "run")
+    arguments = ("*", print) if method == "trigger" else ("*",)
+    with pytest.raises(
+        TypeError, match=rf"{method}\(\) has no option 'evry'; did you mean 'every'"
+    ):
+        getattr(session, method)(*arguments, evry=3)
