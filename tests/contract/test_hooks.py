@@ -342,7 +342,7 @@ def test_rule_13_updates_of_the_marker_are_held_back_while_its_hook_runs(unique,
         if len(calls) == 1:
             background(later)
             until(lambda: order)
-            until(lambda: kit.core._registry.updater._waiting_for)
+            until(lambda: kit.core._registry.registry.updater._waiting_for)
             order.append("hook ends")
 
     a.hooks(on_first=hook)
@@ -350,7 +350,7 @@ def test_rule_13_updates_of_the_marker_are_held_back_while_its_hook_runs(unique,
     background.join()
     assert order == ["later begins", "hook ends", "later is connected"]
     assert (a.fanout, a.generation, calls) == (2, 2, [1])
-    assert not kit.core._registry.updater._waiting_for
+    assert not kit.core._registry.registry.updater._waiting_for
 
 
 def test_rule_13_an_update_of_several_markers_waits_for_the_hooks_of_all(unique, background):
@@ -372,7 +372,7 @@ def test_rule_13_an_update_of_several_markers_waits_for_the_hooks_of_all(unique,
             b.connect(repr)
 
     thread = background(later)
-    waiting_for = kit.core._registry.updater._waiting_for
+    waiting_for = kit.core._registry.registry.updater._waiting_for
     until(lambda: waiting_for.get(thread.ident) is a)
     gates[a].release.set()
     until(lambda: waiting_for.get(thread.ident) is b)

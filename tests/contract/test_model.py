@@ -91,7 +91,7 @@ class Model:
         if marker.format == declared:
             return
         on = marker.on()
-        if marker.format is not None and on and not (main and all(c._asked is None for c in on)):
+        if marker.format is not None and on and not (main and all(c.asked is None for c in on)):
             raise kit.errors.FormatMismatchError
         first = marker.format is None
         marker.adopt(declared)
