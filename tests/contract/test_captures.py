@@ -186,7 +186,7 @@ def test_more_threads_or_markers_than_the_file_can_name(unique, prefix, path, mo
     def small(*args, **kwargs):
         return laid_out(*args, **kwargs)._replace(most_threads=3, most_counts=1)
 
-    monkeypatch.setattr(layouts, "plan", small)
+    monkeypatch.setattr("kit.probes.recorder._recorder_file.plan", small)
     markers = [kit.marker(unique(f"m{number}"), n=int) for number in range(20)]
     events = kit.record(f"{prefix}.*", path=path, capacity=100)
     fired = 0
@@ -571,14 +571,14 @@ def test_each_event_is_in_one_file(unique, tmp_path, mode, often, background):
     m = kit.marker(unique("m"), thread=int, n=int, s=str)
     over = threading.Event()
     names = iter(tmp_path / f"{number}.kit" for number in range(1000))
-    fired = [0] * 3
+    fired, most = [0] * 3, [2000]
     events = kit.record(m.name, capacity=30_000, mode=mode, path=next(names))
 
     def fire(thread):
         while not over.is_set():
             m(thread, fired[thread], str(fired[thread]))
             fired[thread] += 1
-            if fired[thread] % 100 == 0:
+            while fired[thread] >= most[0] and not over.is_set():
                 time.sleep(0.001)  # so that there is room for all of it
 
     try:
@@ -590,6 +590,7 @@ def test_each_event_is_in_one_file(unique, tmp_path, mode, often, background):
             while sum(fired) < before + 200:
                 pass
             finished += events.rotate(next(names))
+            most[0] += 2000
     finally:
         over.set()
     background.join()
