@@ -186,7 +186,7 @@ def test_more_threads_or_markers_than_the_file_can_name(unique, prefix, path, mo
     def small(*args, **kwargs):
         return laid_out(*args, **kwargs)._replace(most_threads=3, most_counts=1)
 
-    monkeypatch.setattr("kit.probes.recorder._recorder_file.plan", small)
+    monkeypatch.setattr(layouts, "plan", small)
     markers = [kit.marker(unique(f"m{number}"), n=int) for number in range(20)]
     events = kit.record(f"{prefix}.*", path=path, capacity=100)
     fired = 0

@@ -11,9 +11,9 @@ from kit.core._runtime import dispatcher
 from kit.errors import WouldDeadlockError
 from kit.probes._context import context_functions, context_letters
 from kit.probes._values import whole
+from kit.probes.captures import _layout as layouts
 from kit.probes.captures import _sealing as sealing
 from kit.probes.captures._file import CaptureFile
-from kit.probes.captures._layout import plan
 from kit.probes.captures._mapped_sink import MappedSink
 from kit.probes.recorder._sink import DiscardSink, OverwriteSink, Sink
 
@@ -43,7 +43,7 @@ def new_file(
     size = None if size is None else whole(size, "size")
     return CaptureFile(
         path,
-        plan(recorder.capacity, size, overwrite=recorder.mode == "overwrite"),
+        layouts.plan(recorder.capacity, size, overwrite=recorder.mode == "overwrite"),
         recorder.capacity,
         recorder.mode,
         context_letters(chosen),
