@@ -355,7 +355,7 @@ FILTERS: Final = ("when", "every", "limit", "per_second", "budget")
 """The options that say which events reach a probe."""
 
 
-def check_options(called: Any, options: Iterable[str], *others: Any) -> None:
+def check_options(called: Any, options: Iterable[str]) -> None:
     """Refuse an option that a function does not have, and name the one that is most like it.
 
     Parameters
@@ -364,16 +364,12 @@ def check_options(called: Any, options: Iterable[str], *others: Any) -> None:
         The one that was called. It has its own parameters, and those of `FILTERS`.
     options : iterable of str
         What it was given by keyword beside its own parameters.
-    *others : function
-        Others whose parameters it has, too.
     """
     for option in options:
         if option in FILTERS:
             continue
-        known = list(FILTERS)
-        for function in (called, *others):
-            code = function.__code__
-            known += code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
+        code = called.__code__
+        known = [*FILTERS, *code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]]
         if option not in known:
             from difflib import get_close_matches  # which takes as long to import as the kit
 

@@ -179,7 +179,6 @@ class Session:
     ) -> Aggregate:
         """Add an aggregate; its arguments are those of `kit.aggregate`."""
         self._refuse_name(name)
-        check_options(Session.aggregate, filters)
         new = prepared(
             pattern,
             value,
