@@ -274,7 +274,7 @@ def _round(world: World, disturbances: list[Any], seconds: float) -> None:
     world.begin()
     who, n, end = next(world.people), 0, time.monotonic() + seconds
     # This thread is the one that signals interrupt: in a dispatch, an update, a collection.
-    while time.monotonic() < end and not world.broken:
+    while world.begin_step() < end and not world.broken:
         for _ in range(20):
             world.fire(n % 5, who, n)
             n += 1

@@ -32,6 +32,12 @@ __all__ = ["LOCAL", "Private", "Worker", "World"]
 
 MOST_GUESTS: Final = 30
 """Connections of interruptions that there may be at a time."""
+LONGEST_STEP: Final = 5.0
+"""Seconds after which what a thread is doing is interrupted no more.
+
+On a busy machine the next interruption comes before one has ended. So a dispatch could be
+interrupted for ever, and the grace period that waits for it would never end.
+"""
 LATE: Final = 40
 """Markers that are declared in the middle of the run; a registry keeps each for ever."""
 
@@ -104,6 +110,7 @@ class World:
         self.standing: list[Recording] = []
         self.lasting: list[Recording] = []
         self.people = itertools.count()
+        self._steps: dict[int, float] = {}
         self._interruptions = itertools.count()
         self._begun, self._ended = Tally(), Tally()
         self._files = itertools.count()
@@ -181,12 +188,29 @@ class World:
         # First this: who has set `quiet`, and then finds as many ended as begun, has seen the last.
         self._begun.up()
         try:
-            if not self.quiet:
+            if not self.quiet and self._takes_interruptions():
                 self._interrupt(who)
         finally:
             self._ended.up()
             if who != LOCAL:  # whose thread is listed no more
                 self._note_progress()
+
+    def begin_step(self) -> float:
+        """Note when the calling thread begins with something else, and return that."""
+        self._steps[threading.get_ident()] = now = time.monotonic()
+        return now
+
+    def step_of(self, ident: int) -> float | None:
+        """Return when a thread began with what it is doing; None where that is not noted."""
+        return self._steps.get(ident)
+
+    def end_steps(self) -> None:
+        """Forget the calling thread."""
+        self._steps.pop(threading.get_ident(), None)
+
+    def _takes_interruptions(self) -> bool:
+        begun = self._steps.get(threading.get_ident())
+        return begun is None or time.monotonic() - begun < LONGEST_STEP
 
     def _note_progress(self) -> None:
         """Say that this thread goes on: one collection runs many finalisers, which may all wait."""
@@ -366,6 +390,7 @@ class Worker(threading.Thread):
         while self._await_round():
             try:
                 while world.working:
+                    world.begin_step()
                     self.step()
                     self.beats += 1
                 self.settle()

@@ -59,7 +59,9 @@ class _Coming(Worker):
 
     def _fire(self, who: int) -> None:
         for n in range(5):
+            self.world.begin_step()
             self.world.fire((who + n) % 5, who, n)
+        self.world.end_steps()
         self.world.did("short-lived threads")
 
 

@@ -30,7 +30,7 @@ class Signals(Disturbance):
         super().__init__(world)
         self.usual: Any = None
         self.deep = 0
-        self.beats = 0
+        self.step: float | None = None
         self.pause = self.EVERY
 
     @property
@@ -54,9 +54,10 @@ class Signals(Disturbance):
         try:
             # A thread that waits for a lock begins to wait anew after each signal: one that is
             # never left alone for long never gets it. Where it got nowhere, the next one is later.
-            idle = self.beats == world.beats
+            step = world.step_of(threading.get_ident())
+            idle = self.step == step
             self.pause = min(2 * self.pause, self.LATEST) if idle else self.EVERY
-            self.beats = world.beats
+            self.step = step
             signal.setitimer(signal.ITIMER_REAL, self.chance.uniform(0.2, 2) * self.pause)
             standing = world.standing
             if world.working and standing and self.chance.random() < world.rotating:
