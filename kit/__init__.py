@@ -50,15 +50,15 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 
-def _admission(*args: Any, **options: Any) -> Any:
+def _make_filter(*args: Any, **options: Any) -> Any:
     """Make what ``when=`` and its kin ask for; imported when somebody asks."""
     import_room("kit.probes.filters._filter")
-    from kit.probes.filters._filter import admission
+    from kit.probes.filters._filter import make_filter
 
-    return admission(*args, **options)
+    return make_filter(*args, **options)
 
 
-registry.admission = _admission
+registry.make_filter = _make_filter
 
 __all__ = [
     "Connection",

@@ -168,7 +168,7 @@ class Adder:
 class Program:
     def __init__(self, nodes: tuple[tuple[str, Any, tuple[int, ...]], ...]) -> None: ...
 
-class Gate:
+class EventFilter:
     behind: Callable[..., object]
     def __init__(
         self,

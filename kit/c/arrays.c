@@ -100,7 +100,7 @@ kit_kind(PyObject *call, bool timed)
 {
     return Py_TYPE(call) == kit_Writer  ? CALL_WRITER
            : Py_TYPE(call) == kit_Adder ? CALL_ADDER
-           : Py_TYPE(call) == kit_Gate  ? CALL_GATE
+           : Py_TYPE(call) == kit_EventFilter  ? CALL_FILTER
            : Py_TYPE(call) == kit_Stub  ? CALL_STUB
            : timed                      ? CALL_TIMED
                                         : CALL_PLAIN;
@@ -145,7 +145,7 @@ array_init(Array *self, PyObject *args, PyObject *kwargs)
     for (Py_ssize_t i = 0; i < count; i++) {
         PyObject *call = PyTuple_GET_ITEM(originals, i);
         char kind = kit_kind(call, PyTuple_GET_ITEM(timed, i) == Py_True);
-        char behind = kind == CALL_GATE ? kit_gate_kind(call) : kind;
+        char behind = kind == CALL_FILTER ? kit_filter_kind(call) : kind;
         places[i] = call;
         kinds[i] = kind;
         /* An aggregate wants no time; a single one behind a condition reads it if it wants it. */

@@ -12,7 +12,7 @@
  * No lock is taken.  What ordinary dispatches do not need (keywords, errors) is done in Python, by
  * kit.core._dispatch.accounting.
  */
-#include "gate.h"
+#include "filter.h"
 
 HIDDEN PyObject *kit_span_call(PyObject *self, PyObject *const *args, size_t nargsf,
                                PyObject *kwnames);
@@ -121,8 +121,8 @@ call_one(PyObject *callable, char kind, Call *call, Reader *reader)
         return kit_write((Writer *)callable, reader, &call->event);
     case CALL_ADDER:
         return kit_add((Adder *)callable, reader, &call->event);
-    case CALL_GATE:
-        return kit_gate((Gate *)callable, reader, call);
+    case CALL_FILTER:
+        return kit_filter((EventFilter *)callable, reader, call);
     case CALL_STUB:
         kit_count(&((Tally *)callable)->n);
         return 0;
@@ -547,10 +547,10 @@ dispatch(PyObject *self, PyObject *const *args, Py_ssize_t nargs, PyObject *kwna
             Event event = {0, args, nargs, false, 0, Py_None};
             status = kit_add((Adder *)probe, reader, &event);
         }
-        else if (kind == CALL_GATE) {
-            if (!kit_gate_shut((Gate *)probe, args, nargs)) {
+        else if (kind == CALL_FILTER) {
+            if (!kit_filter_shut((EventFilter *)probe, args, nargs)) {
                 Call call = {args, nargs, NULL, false, {0, args, nargs, false, 0, Py_None}};
-                status = kit_gate((Gate *)probe, reader, &call);
+                status = kit_filter((EventFilter *)probe, reader, &call);
                 Py_XDECREF(call.tuple);
             }
         }

@@ -104,7 +104,7 @@ kit_counted(const long long *n)
 extern HIDDEN PyTypeObject *kit_Stub;
 
 enum { CALL_PLAIN = 'p', CALL_TIMED = 't', CALL_WRITER = 'w', CALL_STUB = 's',
-       CALL_ADDER = 'a', CALL_GATE = 'g' };
+       CALL_ADDER = 'a', CALL_FILTER = 'g' };
 
 typedef struct {
     PyObject_HEAD
@@ -308,15 +308,15 @@ HIDDEN int kit_add(Adder *adder, Reader *reader, const Event *event);
 
 /* The condition before a probe. */
 
-typedef struct Gate Gate;
-HIDDEN int kit_gate(Gate *gate, Reader *reader, Call *call);
-HIDDEN char kit_gate_kind(PyObject *gate); /* the kind of the closure behind it */
+typedef struct EventFilter EventFilter;
+HIDDEN int kit_filter(EventFilter *filter, Reader *reader, Call *call);
+HIDDEN char kit_filter_kind(PyObject *filter); /* the kind of the closure behind it */
 
 /* Types, one of each: the module is loaded once in a process. */
 
 extern HIDDEN PyTypeObject *kit_Tally, *kit_Array, *kit_Dispatcher, *kit_Timing,
     *kit_Reader, *kit_File, *kit_Block, *kit_Store, *kit_Writer, *kit_Rows, *kit_Adder, *kit_Program,
-    *kit_Gate;
+    *kit_EventFilter;
 
 /* Names that are looked up. */
 
@@ -350,7 +350,7 @@ HIDDEN int kit_init_rows(PyObject *module);
 HIDDEN int kit_init_cells(PyObject *module);
 HIDDEN int kit_init_adder(PyObject *module);
 HIDDEN int kit_init_program(PyObject *module);
-HIDDEN int kit_init_gate(PyObject *module);
+HIDDEN int kit_init_filter(PyObject *module);
 
 /* What markers and spans share. */
 

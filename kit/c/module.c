@@ -2,7 +2,7 @@
 #include "kit.h"
 
 PyTypeObject *kit_Tally, *kit_Stub, *kit_Array, *kit_Dispatcher, *kit_Timing, *kit_Reader,
-    *kit_File, *kit_Block, *kit_Store, *kit_Writer, *kit_Rows, *kit_Adder, *kit_Program, *kit_Gate;
+    *kit_File, *kit_Block, *kit_Store, *kit_Writer, *kit_Rows, *kit_Adder, *kit_Program, *kit_EventFilter;
 
 PyObject *kit_str_bind, *kit_str_account, *kit_str_missed, *kit_str_wrap, *kit_str_probe, *kit_str_private,
     *kit_str_left_out, *kit_str_name, *kit_str_fields, *kit_str_is_span, *kit_str_not_begun,
@@ -55,7 +55,7 @@ execute(PyObject *module)
     if (kit_init_clock(module) < 0 || kit_init_readers(module) < 0 ||
         kit_init_bus(module) < 0 || kit_init_file(module) < 0 || kit_init_store(module) < 0 || kit_init_rows(module) < 0 ||
         kit_init_writer(module) < 0 || kit_init_cells(module) < 0 || kit_init_adder(module) < 0 ||
-        kit_init_program(module) < 0 || kit_init_arrays(module) < 0 || kit_init_gate(module) < 0 ||
+        kit_init_program(module) < 0 || kit_init_arrays(module) < 0 || kit_init_filter(module) < 0 ||
         kit_init_dispatch(module) < 0 || kit_init_spans(module) < 0)
         return -1;
     return 0;

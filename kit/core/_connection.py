@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from kit.core._format import Format
     from kit.core._marker import Marker
-    from kit.core.typing import Admission
+    from kit.core.typing import Filter
 
 
 __all__ = [
@@ -87,8 +87,8 @@ class Connection:
         "_asks_for_more",
         "_call",
         "_errors",
+        "_filter",
         "_first_error",
-        "_gate",
         "_last_error",
         "_left_out",
         "_missed",
@@ -122,7 +122,7 @@ class Connection:
         error_limit: int | None,
         asked: Format | None,
         order: int,
-        admission: Admission | None = None,
+        filtering: Filter | None = None,
     ) -> None:
         self.marker = marker
         self.probe = probe
@@ -143,9 +143,9 @@ class Connection:
         # Both are made here so that taking the closure out of an array needs no memory.
         self._stub = Stub()
         self._not_begun = Tally()
-        self.when = None if admission is None else admission.when
-        self._gate = None if admission is None else admission.gate(self)
-        self._asks_for_more = self._native is not None or self._gate is not None
+        self.when = None if filtering is None else filtering.when
+        self._filter = None if filtering is None else filtering.for_connection(self)
+        self._asks_for_more = self._native is not None or self._filter is not None
         self._missed = Tally()
         # From when to when it was in the marker's array; the last one may be open.
         self._ranges: tuple[tuple[Moment, Moment | None], ...] = ()
@@ -181,7 +181,7 @@ class Connection:
     @property
     def filtered(self) -> int:
         """How many events its condition, sampling, limit or budget kept from the probe."""
-        return 0 if self._gate is None else self._gate.filtered
+        return 0 if self._filter is None else self._filter.filtered
 
     @property
     def filtered_by(self) -> dict[str, int]:
@@ -190,12 +190,12 @@ class Connection:
         ``condition`` was not met; ``failed`` raised; ``every``, ``limit``, ``per_second`` and
         ``budget`` are the options of these names.
         """
-        return {} if self._gate is None else self._gate.reasons
+        return {} if self._filter is None else self._filter.reasons
 
     @property
     def first_failure(self) -> str | None:
         """Why its condition could not be evaluated, the first time that it could not, as text."""
-        return None if self._gate is None else self._gate.first_failure
+        return None if self._filter is None else self._filter.first_failure
 
     @property
     def errors(self) -> int:

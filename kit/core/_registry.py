@@ -61,7 +61,7 @@ if TYPE_CHECKING:
 
     from kit.core._dispatch.array import ProbeArray
     from kit.core._marker import Hooks
-    from kit.core.typing import Admission, Change
+    from kit.core.typing import Change, Filter
 
     M = TypeVar("M", bound=Marker)
 
@@ -79,7 +79,7 @@ class Registry:
         self._order = itertools.count()
         self._warned_lambdas: set[Place] = set()
         # Makes what `when=` and its kin ask for; conditions are the business of a room above.
-        self.admission: Callable[..., Admission] | None = None
+        self.make_filter: Callable[..., Filter] | None = None
 
     # Declaring.
 
@@ -168,12 +168,12 @@ class Registry:
         priority: int = DEFAULT_PRIORITY,
         error_limit: int | None = DEFAULT_ERROR_LIMIT,
         format: str | None = None,
-        **admission: Any,
+        **filtering: Any,
     ) -> Connection:
         """Connect a closure to one marker."""
         options = self._options(marker.name, probe, private, name, priority, error_limit, format)
-        if admission:
-            self._admit(options, [marker], admission)
+        if filtering:
+            self._admit(options, [marker], filtering)
         connection = self.connection(marker, options, next(self._order))
         if lambda_place(probe) is not None:
             self._warn_of_lambda(marker.name, options, marker.probes)
@@ -191,11 +191,11 @@ class Registry:
         error_limit: int | None = DEFAULT_ERROR_LIMIT,
         format: str | None = None,
         expect_match: bool = True,
-        **admission: Any,
+        **filtering: Any,
     ) -> PatternConnection:
         """Connect a closure to every marker that matches, now and later."""
         options = self._options(pattern, probe, private, name, priority, error_limit, format)
-        self._admit(options, self.matching(pattern), admission)
+        self._admit(options, self.matching(pattern), filtering)
         handle = PatternConnection(pattern, options, next(self._order))
         # Warnings first: where they are errors, nothing has been connected.
         if expect_match and not self.matching(pattern):
@@ -245,9 +245,9 @@ class Registry:
         """Add to the options what was asked about which events reach the probe."""
         check_options(Registry.connect, asked)
         if any(value is not None for value in asked.values()):
-            assert self.admission is not None, "kit/__init__.py has set it"
+            assert self.make_filter is not None, "kit/__init__.py has set it"
             formats = [(marker.name, marker.format) for marker in markers]
-            options.keywords["admission"] = self.admission(formats, **asked)
+            options.keywords["filtering"] = self.make_filter(formats, **asked)
 
     def connection(self, marker: Marker, options: Options, order: int) -> Connection:
         """Return a connection that is yet to be made."""

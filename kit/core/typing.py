@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from kit.probes.filters._budget import Budget
 
 __all__ = [
-    "Admission",
     "Change",
     "ConnectOptions",
+    "ConnectionFilter",
+    "Filter",
     "FilterOptions",
-    "Gate",
     "NativeProbe",
     "Observer",
     "SamplingOptions",
@@ -60,7 +60,7 @@ class NativeProbe(Protocol):
         """Return what the dispatcher calls as ``write(ident, ts, args)`` for this marker."""
 
 
-class Gate(Protocol):
+class ConnectionFilter(Protocol):
     """Stands before the probe of one connection and lets some events through.
 
     A dispatcher knows nothing of it: what an array holds for such a connection is what `plain` or
@@ -86,15 +86,15 @@ class Gate(Protocol):
         """Return what is called as ``call(ident, ts, args)`` in the place of ``call``."""
 
 
-class Admission(Protocol):
+class Filter(Protocol):
     """What was asked about which events reach a probe: a condition, sampling, a limit, a budget."""
 
     @property
     def when(self) -> str | None:
         """The condition."""
 
-    def gate(self, connection: Connection) -> Gate:
-        """Return the gate of a connection."""
+    def for_connection(self, connection: Connection) -> ConnectionFilter:
+        """Return the filter of a connection."""
 
 
 class SamplingOptions(TypedDict, total=False):

@@ -24,24 +24,23 @@ Everything here is the standard library's Python, so that it also runs in a brow
 """
 
 from kit.rcu import kernel, models, steps
+from kit.rcu._checker.judge import Verdict, judge
+from kit.rcu._checker.matrix import Matrix, matrix
+from kit.rcu._explain.execution import Event, Execution
+from kit.rcu._explain.explanation import Explanation, Refusal
+from kit.rcu._litmus.building import Litmus, litmus, otherwise, when
+from kit.rcu._litmus.parser import parse
+from kit.rcu._litmus.syntax import Test
+from kit.rcu._tearing import tearing
 from kit.rcu.boards import board, stepper, watch
-from kit.rcu.building import Litmus, litmus, otherwise, when
 from kit.rcu.cases import Case, case
-from kit.rcu.judge import Verdict, judge
-from kit.rcu.limits import Limits
-from kit.rcu.matrix import Matrix, matrix
+from kit.rcu.limits import Bounds, Limits
 from kit.rcu.models import Model
-from kit.rcu.parser import parse
 from kit.rcu.steps.bad import BAD
 from kit.rcu.steps.catalogue import ALGORITHMS, TRANSITIONS, faults, machine
 from kit.rcu.steps.explore import Exploration
-from kit.rcu.steps.limits import Bounds
 from kit.rcu.steps.litmus import interleave
 from kit.rcu.steps.machine import Machine
-from kit.rcu.syntax import Test
-from kit.rcu.tearing import tearing
-from kit.rcu.why import Explanation, Refusal
-from kit.rcu.witness import Event, Execution
 
 __all__ = [
     "ALGORITHMS",

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Final
 
 from kit.errors import LitmusError
 from kit.rcu import models
-from kit.rcu.judge import judge
+from kit.rcu._checker.judge import judge
+from kit.rcu._litmus.parser import parse
 from kit.rcu.limits import Limits
-from kit.rcu.parser import parse
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from kit.rcu import models as known
+from kit.rcu._litmus.syntax import Test
 from kit.rcu.steps.catalogue import machine
 from kit.rcu.steps.litmus import interleave
-from kit.rcu.syntax import Test
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -6,8 +6,7 @@ returns a value returns a new register.
 
 from __future__ import annotations
 
-from kit.rcu.building import current
-from kit.rcu.terms import Term, text_of
+from kit.rcu._litmus.building import Term, current, text_of
 
 __all__ = [
     "atomic_add",

@@ -1,7 +1,7 @@
-"""How much work a litmus test or a model may ask for before the checker gives up.
+"""How much work a litmus test, a model or a simulation may ask for before it is refused.
 
-Tests and models come from anywhere. Each bound turns what would otherwise eat the machine into a
-`kit.errors.LitmusError` that names the bound, so that whoever needs more can raise that one.
+All three come from anywhere. Each bound turns what would otherwise eat the machine into an error
+that names the bound, so that whoever needs more can raise that one.
 
 Time is the processor time of the thread that works: what else the machine does must not change
 the answer. The wall clock is only a backstop, for a machine so busy that nobody would wait.
@@ -10,15 +10,28 @@ the answer. The wall clock is only a backstop, for a machine so busy that nobody
 from __future__ import annotations
 
 import time
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from kit.errors import LitmusError
+from kit.errors import LitmusError, SimulationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
-__all__ = ["BACKSTOP", "DEFAULT", "Deadline", "Limits", "Stopwatch", "processor_clock"]
+
+__all__ = [
+    "BACKSTOP",
+    "BOUNDS",
+    "DEFAULT",
+    "Bounds",
+    "Deadline",
+    "Limits",
+    "Stopwatch",
+    "ceiling",
+    "processor_clock",
+]
 
 BACKSTOP: Final = 50
 """How many times as long as its processor time something may take by the wall clock."""
@@ -167,3 +180,98 @@ class Deadline:
                 f"{self.what}: gave up after {over}; a smaller test, or Limits(seconds=...), "
                 f"gets further"
             )
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Bounds on a simulation; each turns an endless program into an error that names the bound.
+
+    Parameters
+    ----------
+    states : int
+        Different states that `Machine.explore` may meet.
+    seconds : float
+        Processor time that it may take.
+    steps : int
+        Steps of one thread.
+    lines : int
+        Lines of Python that a program may run between two steps.
+    megabytes : int
+        How much more memory than before may be taken meanwhile.
+    threads, objects : int
+        How many there may be, deferred programs and initial objects included.
+
+    Examples
+    --------
+    >>> Bounds(seconds=5).states
+    200000
+    """
+
+    states: int = 200_000
+    seconds: float = 30.0
+    steps: int = 250
+    lines: int = 20_000
+    megabytes: int = 1_000
+    threads: int = 16
+    objects: int = 32
+
+
+BOUNDS = Bounds()
+"""The bounds that apply unless others are given."""
+
+
+STATM = Path("/proc/self/statm")
+
+
+def _now() -> int:
+    """Bytes of address space that this process has; 0 where that cannot be known."""
+    try:
+        import resource
+
+        return int(STATM.read_text().split()[0]) * resource.getpagesize()
+    except (ImportError, OSError):
+        # Not on this platform: what a program asks for is bounded by its lines alone.
+        return 0
+
+
+@contextmanager
+def ceiling(megabytes: int) -> Iterator[None]:
+    """Let this process grow by so much and no more until the block ends.
+
+    Beyond it an allocation fails, and is reported as the error of whoever asked for it.
+
+    Parameters
+    ----------
+    megabytes : int
+        How much more than now.
+
+    Raises
+    ------
+    kit.errors.SimulationError
+        When the block needed more.
+
+    Examples
+    --------
+    >>> with ceiling(1000):
+    ...     small = [0] * 10
+    """
+    begun = _now()
+    if not begun:
+        yield
+        return
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    wanted = begun + megabytes * 1_000_000
+    for limit in (soft, hard):
+        if limit != resource.RLIM_INFINITY:
+            wanted = min(wanted, limit)
+    resource.setrlimit(resource.RLIMIT_AS, (wanted, hard))
+    try:
+        yield
+    except MemoryError:
+        raise SimulationError(
+            f"more than {megabytes:,} MB (Bounds.megabytes); fewer states, or less in variables"
+        ) from None
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))

@@ -64,7 +64,7 @@ def test_a_condition_is_typed_in_and_its_error_shown_in_place(page: Page, panel:
     page.get_by_label(f"how many events reach count on {FILL}").select_option("every=10")
     wait_for_python(page, "fill.generation == 3")
     panel.locator('[data-action="undo"]').click()
-    wait_for_python(page, "[c._gate.asked.every for c in fill.probes] == [None]")
+    wait_for_python(page, "[c._filter.asked.every for c in fill.probes] == [None]")
 
 
 def test_the_keyboard_stops_at_every_control(page: Page, panel: Locator) -> None:

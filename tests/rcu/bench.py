@@ -55,7 +55,7 @@ def judged(test: rcu.Test, states: bool, seconds: float) -> str:
 
 def graded() -> dict[str, str]:
     """What the checks say to the right answers and to the wrong ones."""
-    from kit.rcu.exercises.grading import grade
+    from kit.rcu.exercises.judging import grade
     from tests.rcu.test_exercises import ANSWERS, WRONG
 
     asked = {f"right {name}": (name, answer) for name, answer in ANSWERS.items()}

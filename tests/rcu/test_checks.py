@@ -20,16 +20,14 @@ import pytest
 
 from kit import rcu
 from kit.errors import LitmusError, SimulationError
-from kit.rcu import cases, exercises
-from kit.rcu.exercises import NAMES, POINTS, check, fresh, given
+from kit.rcu import BAD, cases, exercises
+from kit.rcu.exercises import NAMES, POINTS, check, given, judging
 from kit.rcu.exercises.barriers import SETS, SUSPECTS
-from kit.rcu.exercises.confined import MEGABYTES
 from kit.rcu.exercises.functions import compiled
-from kit.rcu.exercises.grading import FALLEN, TASKS, grade
+from kit.rcu.exercises.judging import FALLEN, MEGABYTES, TASKS, grade
 from kit.rcu.exercises.overtaking import EXPECTED
 from kit.rcu.exercises.schedules import DAMAGE
 from kit.rcu.exercises.waiting import WAITS
-from kit.rcu.steps import BAD
 from tests.rcu import mutants
 from tests.rcu.right_answers import LAID_OUT, LEAST_FIX, RIGHT, TEACHERS, changed
 
@@ -201,7 +199,7 @@ def test_an_odd_answer_is_not_yet_right(name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_an_odd_answer_gets_through_to_a_process_of_its_own(name: str) -> None:
     for words in ("a NUL", "half a character", "a large number", "deep lists"):
-        outcome = fresh.judge_afresh(name, mutants.ODD[words])
+        outcome = judging.judge_afresh(name, mutants.ODD[words])
         assert outcome.status == "not yet"
         assert outcome.hints
         assert FALLEN not in outcome.words
@@ -332,7 +330,7 @@ GREEDY = {
 def test_a_function_gets_no_more_memory_than_there_is_for_it(what: str) -> None:
     """Whatever it asks for, there is an outcome, and no exception."""
     text = f"def synchronize(readers):\n    {GREEDY[what]}\n    yield load(readers[0])\n"
-    outcome = fresh.judge_afresh("synchronize", text)
+    outcome = judging.judge_afresh("synchronize", text)
     assert outcome.status == "not yet"
     assert outcome.hints
 
@@ -346,7 +344,7 @@ def test_the_system_bounds_the_memory_of_a_function() -> None:
     def with_bytes(count: int) -> exercises.Outcome:
         # A default, made once, of a text that is given back at once.
         text = TEACHERS["free-later"].replace("():", f"(x=len('x' * {count})):", 1)
-        return fresh.judge_afresh("free-later", text)
+        return judging.judge_afresh("free-later", text)
 
     assert with_bytes(1_000_000)
     outcome = with_bytes((MEGABYTES + 200) * 1_000_000)
@@ -354,15 +352,15 @@ def test_the_system_bounds_the_memory_of_a_function() -> None:
     assert "MemoryError" in f"{outcome.words} {' '.join(outcome.hints)}"
 
 
-@pytest.mark.skipif(not hasattr(fresh.signal, "SIGXCPU"), reason="no such limit on this system")
+@pytest.mark.skipif(not hasattr(judging.signal, "SIGXCPU"), reason="no such limit on this system")
 @pytest.mark.parametrize("line", ["x = 2 ** (10 ** 9)", "x = sum(range(10 ** 15))"])
 def test_a_function_gets_no_more_time_than_there_is_for_it(
     line: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One line that never ends, where no count of lines helps. Needs RLIMIT_CPU."""
-    monkeypatch.setattr(fresh, "PROCESSOR", 2)
+    monkeypatch.setattr(judging, "PROCESSOR", 2)
     text = f"def synchronize(readers):\n    {line}\n    yield load(readers[0])\n"
-    outcome = fresh.judge_afresh("synchronize", text)
+    outcome = judging.judge_afresh("synchronize", text)
     assert outcome.status == "not yet"
     assert "more than 2 s of the processor" in outcome.words
     assert outcome.hints
@@ -386,8 +384,8 @@ def test_a_machine_that_fails_is_no_failure_of_the_student(
     """Seen to fail, each of them, when all of this was "not yet"."""
     name, value, words = FAILURES[what]
     if what == "no processor":
-        monkeypatch.setattr(fresh, "SECONDS", 1)
-    monkeypatch.setattr(fresh.sys if name == "executable" else fresh, name, value)
+        monkeypatch.setattr(judging, "SECONDS", 1)
+    monkeypatch.setattr(judging.sys if name == "executable" else judging, name, value)
     outcome = check("x86", TEACHERS["x86"])
     assert (outcome.exercise, outcome.status, outcome.points) == ("x86", "not judged", 0)
     assert not outcome
@@ -417,8 +415,8 @@ def test_an_answer_that_ends_its_process_is_not_yet_right(
     boot: str, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Seen to fail when whatever ends without an outcome was "not judged"."""
-    monkeypatch.setattr(fresh, "BOOT", boot)
-    outcome = fresh.judge_afresh("x86", {})
+    monkeypatch.setattr(judging, "BOOT", boot)
+    outcome = judging.judge_afresh("x86", {})
     assert (outcome.exercise, outcome.status) == ("x86", "not yet")
     assert words in outcome.words
     assert outcome.hints
@@ -427,7 +425,7 @@ def test_an_answer_that_ends_its_process_is_not_yet_right(
 def test_an_answer_that_cannot_be_sent_is_not_yet_right() -> None:
     """Seen to fail when no process and no text of an answer were one case, and with TypeError."""
     for answer in ({"a": {1, 2}}, _itself(), 10**6_000):
-        outcome = fresh.judge_afresh("x86", answer)
+        outcome = judging.judge_afresh("x86", answer)
         assert outcome.status == "not yet"
         assert outcome.hints
 

@@ -18,11 +18,11 @@ import pytest
 from kit.errors import LitmusError
 from kit.rcu import exercises
 from kit.rcu.exercises import __main__ as command
-from kit.rcu.exercises import check, fresh, nbgrader, receipts
+from kit.rcu.exercises import check, judging, nbgrader, receipts
 from kit.rcu.exercises.answers import taken_down
 from kit.rcu.exercises.classroom import RefusedError, batch, found, judged, notebooks, student_copy
 from kit.rcu.exercises.classroom.written import UNKNOWN, written
-from kit.rcu.exercises.grading import grade
+from kit.rcu.exercises.judging import grade
 from kit.rcu.exercises.outcome import ANSWER, Outcome
 from kit.rcu.exercises.receipts import ATTEMPTS, RECEIPT, Receipt, digest
 from tests.rcu.test_exercises import ANSWERS
@@ -234,7 +234,7 @@ def test_a_machine_that_fails_gives_no_points_and_no_failure(
 ) -> None:
     """Seen to fail when a process that could not be started was "not yet", with 0 points."""
     made = save(tmp_path / "ada.ipynb", document(answered("wrong-data", RIGHT)))
-    monkeypatch.setattr(fresh.sys, "executable", "/nowhere/python")
+    monkeypatch.setattr(judging.sys, "executable", "/nowhere/python")
     code, rows = table(capsys, made)
     assert [(row["status"], row["points"]) for row in rows] == [("not judged", "")]
     assert "No process for it" in rows[0]["words"]

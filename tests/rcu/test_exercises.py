@@ -16,10 +16,10 @@ from kit import rcu
 from kit.errors import LitmusError
 from kit.rcu import exercises
 from kit.rcu.exercises import __main__ as command
-from kit.rcu.exercises import check, given, grading
+from kit.rcu.exercises import check, given, judging
 from kit.rcu.exercises.answers import taken_down
 from kit.rcu.exercises.functions import compiled
-from kit.rcu.exercises.grading import TASKS, grade
+from kit.rcu.exercises.judging import TASKS, grade
 from kit.rcu.steps import call
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -400,13 +400,13 @@ def test_tampering_with_this_process_changes_nothing(monkeypatch: pytest.MonkeyP
     always = grade("two-bits", ANSWERS["two-bits"])
     for name in TASKS:
         monkeypatch.setitem(TASKS, name, lambda _: always)
-    monkeypatch.setattr(grading, "grade", lambda *_: always)
+    monkeypatch.setattr(judging, "grade", lambda *_: always)
     monkeypatch.setattr("kit.rcu.exercises.tests.verdict", lambda *_, **__: "Always")
     monkeypatch.setattr(rcu, "judge", lambda *_, **__: always)
     monkeypatch.setattr("kit.rcu.exercises.outcome.Outcome.__bool__", lambda _: True)
     monkeypatch.setenv("PYTHONPATH", "/nowhere")
     monkeypatch.setenv("PYTHONSTARTUP", "/nowhere")
-    assert grading.grade("two-bits", wrong).status == "passed"  # the tampering works, here
+    assert judging.grade("two-bits", wrong).status == "passed"  # the tampering works, here
     assert check("two-bits", wrong).status == "not yet"
 
 

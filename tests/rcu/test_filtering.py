@@ -8,10 +8,10 @@ import pytest
 
 from kit import rcu
 from kit.errors import LitmusError
-from kit.rcu.candidates import candidates
-from kit.rcu.enumeration import Enumeration, satisfied
+from kit.rcu._checker.candidates import candidates
+from kit.rcu._checker.enumeration import Enumeration, satisfied
+from kit.rcu._checker.structure import Structure
 from kit.rcu.limits import Deadline
-from kit.rcu.structure import Structure
 from tests.rcu.programs import LONG, random_program
 
 BOUNDS = rcu.Limits(seconds=600, traces=400, candidates=3_000)  # large ones are left out, not timed

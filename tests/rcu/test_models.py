@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from kit import rcu
 from kit.errors import LitmusError
-from kit.rcu.relations import Space
+from kit.rcu._cat.relations import Space
 from tests.rcu.cases import FEATURES
 
 MP = "C mp\n" + FEATURES["mp-wmb-rmb"][1]

@@ -6,7 +6,7 @@ import pytest
 
 from kit import rcu
 from kit.errors import KitError, LitmusError
-from kit.rcu.parser import parse
+from kit.rcu._litmus.parser import parse
 
 
 def refused(body: str, header: str = "C t\n") -> str:

@@ -6,7 +6,7 @@ import pytest
 
 from kit import rcu
 from kit.errors import SimulationError
-from kit.rcu.tearing import Seen, Tearing
+from kit.rcu._tearing import Seen, Tearing
 
 
 def test_two_attributes_are_seen_torn_and_one_tuple_never() -> None:

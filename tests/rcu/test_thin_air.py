@@ -4,10 +4,10 @@ import pytest
 
 from kit import rcu
 from kit.errors import LitmusError
+from kit.rcu._checker.thin_air import circles
+from kit.rcu._checker.traces import traces
+from kit.rcu._litmus.syntax import Thin
 from kit.rcu.limits import Deadline
-from kit.rcu.syntax import Thin
-from kit.rcu.thin_air import circles
-from kit.rcu.traces import traces
 
 
 def buffering(first: str, second: str, question: str, initial: str = "") -> rcu.Test:

@@ -90,7 +90,7 @@ class ProbeArray(_Closures):
     generation : int
         The marker's generation when this array was published.
     bare : bool
-        Whether the calls are the connections' own: none has a gate, and none is native.
+        Whether the calls are the connections' own: none has a filter, and none is native.
     compares : bool
         Whether one of the probes is compared by an ``__eq__`` of its own.
     intact : bool
@@ -182,16 +182,16 @@ def _own_calls(
 
 
 def _call(connection: Connection, format: Format | None) -> Callable[..., object]:
-    """Return what an array calls for a connection: its gate, where it has one."""
-    gate = connection._gate
+    """Return what an array calls for a connection: its filter, where it has one."""
+    filter = connection._filter
     if connection._native is None:
         call = connection._call
-        return call if gate is None or format is None else gate.plain(call, format)
+        return call if filter is None or format is None else filter.plain(call, format)
     # A marker that is only waited for has no fields, and no site that could fire it.
     if format is None:
         return _no_site
     write = connection._native.native(connection.marker, format)
-    return write if gate is None else gate.timed(write, format)
+    return write if filter is None else filter.timed(write, format)
 
 
 def _call_plain(

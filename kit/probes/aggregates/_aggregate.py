@@ -74,7 +74,7 @@ class Aggregate:
         error: float,
         capacity: int,
         name: str | None,
-        admission: dict[str, Any],
+        filtering: dict[str, Any],
     ) -> None:
         self.observer: Observer | None = None
         self.kit_label = name or "aggregate"
@@ -100,7 +100,7 @@ class Aggregate:
             _whole(capacity),
         )
         self.state = new_state(self.plan.capacity)
-        self._admission = admission
+        self._filtering = filtering
         self._writers: dict[tuple[str, Format], Callable[[int, int, tuple[Any, ...]], None]] = {}
         self._handles: list[Connection | PatternConnection] = []
         self._all_handles: list[Connection | PatternConnection] = []
@@ -152,7 +152,7 @@ class Aggregate:
         if self._handles:
             return
         handles: list[Connection | PatternConnection] = []
-        options = {"name": None, "error_limit": None, **self._admission}
+        options = {"name": None, "error_limit": None, **self._filtering}
         with batch():
             for pattern in self.patterns:
                 handles.append(connect(pattern, self, **options))  # noqa: PERF401 - as far as it came
@@ -281,7 +281,7 @@ class Aggregate:
     def title(self) -> str:
         """What is aggregated, in words."""
         what = f"{', '.join(self.patterns)}: {self.value or 'events'}"
-        when = self._admission.get("when")
+        when = self._filtering.get("when")
         by = f" by {', '.join(self.by)}" if self.by else ""
         return what + by + (f" when {when}" if when else "")
 

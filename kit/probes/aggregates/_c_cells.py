@@ -1,7 +1,7 @@
 """What all threads have counted, in C: the dispatcher adds events without calling Python.
 
 The same numbers as in `kit.probes.aggregates._writer`, by the same steps: ``kit/c/cells.h`` says
-what a cell holds, and ``kit/c/adder.c`` how an event is added.
+what a cell holds, and ``kit/c/aggregate.c`` how an event is added.
 """
 
 from __future__ import annotations

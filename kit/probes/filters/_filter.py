@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from kit.core._format import Format
     from kit.probes.filters._operands import Place
 
-__all__ = ["Admission", "Admitted", "admission"]
+__all__ = ["ConnectionFilter", "Filter", "make_filter"]
 
 _SECOND: Final = 1_000_000_000
 _LONG_AGO: Final = -(1 << 62)
@@ -82,18 +82,18 @@ class _Ring:
         self.place = 0
 
 
-class Admitted:
-    """The gate of one connection.
+class ConnectionFilter:
+    """The filter of one connection.
 
     Parameters
     ----------
     connection : Connection
         Whose events it counts.
-    asked : Admission
+    asked : Filter
         What was asked.
     """
 
-    def __init__(self, connection: Connection, asked: Admission) -> None:
+    def __init__(self, connection: Connection, asked: Filter) -> None:
         self.connection = connection
         self.asked = asked
         self.counts = _Counts()
@@ -101,7 +101,7 @@ class Admitted:
         self._scope: dict[str, Any] = {
             "__name__": __name__,
             "counts": self.counts,
-            "lock": inner_lock("a gate's lock"),
+            "lock": inner_lock("a filter's lock"),
             "unmet": self.counts.unmet,
             "failures": self.counts.failures,
             "begun": begun,
@@ -152,7 +152,7 @@ class Admitted:
         return maker
 
     def _make(self, timed: bool, format: Format) -> _Maker:
-        """Make what makes gates: in C where it can say whether a condition is met."""
+        """Make what makes filters: in C where it can say whether a condition is met."""
         scope = self._scope.copy()
         condition = self.asked.condition
         known = {} if condition is None else self._known(condition, format)
@@ -176,13 +176,13 @@ class Admitted:
         def make(call: Callable[..., Any]) -> Callable[..., Any]:
             behind = call if rest is None else rest(call)
             kept = (self.counts.unmet, self.counts.failures)
-            return _c.Gate(program, behind, timed, format.is_span, *kept, test)
+            return _c.EventFilter(program, behind, timed, format.is_span, *kept, test)
 
         return make
 
     def _compiled(self, name: str, source: str, scope: dict[str, Any]) -> Callable[..., Any]:
         # In ASCII: a label may hold what the name of a file may not.
-        exec(compile(source, f"<gate of {self.connection.label!a}>", "exec"), scope)
+        exec(compile(source, f"<filter of {self.connection.label!a}>", "exec"), scope)
         made: Callable[..., Any] = scope[name]
         return made
 
@@ -229,7 +229,7 @@ class Admitted:
             calling += ["finally:", *_indented(_alone(charge) if unlocked else charge)]
         lines += calling if len(calling) > 2 else [f"return call({whole})"]
         body = "\n".join(f"        {line}" for line in lines)
-        return f"def make(call):\n    def gate({whole}):\n{body}\n    return gate\n"
+        return f"def make(call):\n    def filtered({whole}):\n{body}\n    return filtered\n"
 
     def _stages(self, timed: bool) -> tuple[list[str], list[str]]:
         """Write what decides on an event that met the condition, and what is done after that."""
@@ -312,7 +312,7 @@ class Admitted:
                 return condition.evaluate(lambda name: value_of(values, name))
             except Exception as error:  # noqa: BLE001 - whatever the values' own operators raise
                 self._note_failure(error)
-                return None  # the gate counts it
+                return None  # the filter counts it
 
         source = condition.source(lambda name: codes.get(name, "None"))
         scope.update(source.scope)
@@ -350,7 +350,7 @@ def _kept_back(reason: str) -> list[str]:
     return [f"    counts.{reason} += 1", "    return"]
 
 
-class Admission:
+class Filter:
     """What was asked about which events reach a probe.
 
     Attributes
@@ -379,12 +379,12 @@ class Admission:
         """The condition, as it was written."""
         return None if self.condition is None else self.condition.text
 
-    def gate(self, connection: Connection) -> Admitted:
-        """Return the gate of a connection, which counts for itself."""
-        return Admitted(connection, self)
+    def for_connection(self, connection: Connection) -> ConnectionFilter:
+        """Return the filter of a connection, which counts for itself."""
+        return ConnectionFilter(connection, self)
 
 
-def admission(
+def make_filter(
     markers: Sequence[tuple[str, Format | None]],
     *,
     when: str | None = None,
@@ -392,7 +392,7 @@ def admission(
     limit: int | None = None,
     per_second: int | None = None,
     budget: float | Budget | None = None,
-) -> Admission:
+) -> Filter:
     """Understand what was asked, or say what is wrong with it.
 
     Parameters
@@ -404,7 +404,7 @@ def admission(
 
     Returns
     -------
-    Admission
+    Filter
 
     Raises
     ------
@@ -421,7 +421,7 @@ def admission(
         condition.check(known, where)
     if budget is not None and not isinstance(budget, Budget):
         budget = Budget(budget)
-    return Admission(
+    return Filter(
         condition,
         _whole("every", every),
         _whole("limit", limit),

@@ -63,7 +63,7 @@ class Recorder:
         mode: str,
         context: Iterable[str],
         dispatches: bool,
-        admission: dict[str, Any] | None = None,
+        filtering: dict[str, Any] | None = None,
         path: str | os.PathLike[str] | None = None,
         size: int | None = None,
         mapped: bool = False,
@@ -73,7 +73,7 @@ class Recorder:
         self._running: list[tuple[Connection | PatternConnection, ...]] = []
         # Those of earlier starts, too, which have counted what they kept back.
         self._all_handles: list[Connection | PatternConnection] = []
-        self._admission = admission or {}
+        self._filtering = filtering or {}
         if mode not in MODES:
             raise ValueError(f"mode is 'discard' or 'overwrite', got {mode!r}")
         targets = [pattern] if isinstance(pattern, str | Marker) else list(pattern)
@@ -206,10 +206,10 @@ class Recorder:
         with batch():
             for pattern in self.patterns:
                 handles.append(  # noqa: PERF401 - as far as it came
-                    connect(pattern, self._sink, error_limit=None, **self._admission)
+                    connect(pattern, self._sink, error_limit=None, **self._filtering)
                 )
         self._running = [tuple(handles)]
-        if self._admission:
+        if self._filtering:
             self._all_handles += handles
         self._stopped = None
         note(self)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Final
 
 from kit.errors import LitmusError
-from kit.rcu.cases.case import Case, Choices
+from kit.rcu.cases._case import Case, Choices
 from kit.rcu.cases.parts import Line, Option, Question, Switch
 from kit.rcu.cases.study import CASES
 

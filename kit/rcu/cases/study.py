@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from kit.rcu.cases.case import Case
+from kit.rcu.cases._case import Case
 from kit.rcu.cases.parts import (
     Line,
     Option,

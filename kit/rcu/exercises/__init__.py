@@ -18,12 +18,11 @@ from typing import Any, Final
 from kit.errors import LitmusError
 from kit.rcu.exercises.answers import is_open, taken_down
 from kit.rcu.exercises.barriers import CONTROL, SETS, SUSPECTS
-from kit.rcu.exercises.fresh import judge_afresh
-from kit.rcu.exercises.machines import machine
+from kit.rcu.exercises.judging import judge_afresh
 from kit.rcu.exercises.outcome import ANSWER, POINTS, Outcome
 from kit.rcu.exercises.prediction import Prediction, Sealed, predict, reveal
 from kit.rcu.exercises.receipts import Receipt, note, note_outcome, receipt
-from kit.rcu.exercises.records import TWO_BITS, WHOLE
+from kit.rcu.exercises.starting_points import TWO_BITS, WHOLE, machine
 
 __all__ = [
     "ANSWER",

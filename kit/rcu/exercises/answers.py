@@ -10,9 +10,9 @@ from types import EllipsisType, FunctionType
 from typing import Any, Final
 
 from kit.errors import LitmusError
-from kit.rcu.building import Litmus
+from kit.rcu._litmus.building import Litmus
+from kit.rcu._litmus.syntax import Test
 from kit.rcu.models import Model
-from kit.rcu.syntax import Test
 
 __all__ = ["is_open", "taken_down"]
 

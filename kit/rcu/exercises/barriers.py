@@ -6,7 +6,9 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from kit.errors import LitmusError
+from kit.rcu._checker.judge import judge
 from kit.rcu.cases import NAMES, Case, case
+from kit.rcu.exercises.functions import numbers
 from kit.rcu.exercises.outcome import missing, passed
 from kit.rcu.exercises.programs import (
     BOUNDS,
@@ -18,15 +20,13 @@ from kit.rcu.exercises.programs import (
     unlike,
     verdict,
 )
-from kit.rcu.exercises.records import GIVEN
 from kit.rcu.exercises.shapes import keys, known, listed, told
-from kit.rcu.exercises.unknown import numbers
-from kit.rcu.judge import judge
+from kit.rcu.exercises.starting_points import GIVEN
 
 if TYPE_CHECKING:
+    from kit.rcu._litmus.syntax import Value
     from kit.rcu.cases import Choices
     from kit.rcu.exercises.outcome import Outcome
-    from kit.rcu.syntax import Value
 
 __all__ = ["CONTROL", "SETS", "SUSPECTS", "control", "posted_bug", "seen_on_x86", "smallest_sets"]
 

@@ -12,8 +12,7 @@ from typing import Any, Final
 from kit.errors import KitError, LitmusError
 from kit.rcu.exercises.answers import is_open, taken_down
 from kit.rcu.exercises.classroom.notebooks import CHECKED, source
-from kit.rcu.exercises.fresh import judge_afresh
-from kit.rcu.exercises.grading import TASKS
+from kit.rcu.exercises.judging import TASKS, judge_afresh
 from kit.rcu.exercises.receipts import last
 
 __all__ = ["NotJudgedError", "assignment", "credit"]

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any, Final
 
+from kit.rcu.exercises.receipts import counted
+
 __all__ = ["ANSWER", "MARKS", "POINTS", "UNJUDGED", "Outcome", "missing", "passed", "unjudged"]
 
 ANSWER: Final = "application/vnd.markers-kit.answer+json"
@@ -112,8 +114,6 @@ class Outcome:
         )
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
-        from kit.rcu.exercises.receipts import counted
-
         record = {"exercise": self.exercise, "answer": self.answer}
         shown = {"text/plain": repr(self), "text/html": self._repr_html_(), ANSWER: record}
         return shown | counted(self.exercise)

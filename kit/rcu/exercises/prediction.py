@@ -7,18 +7,18 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from kit.errors import LitmusError
-from kit.rcu.building import Litmus
+from kit.rcu._checker.judge import Verdict, judge
+from kit.rcu._checker.matrix import MARKS
+from kit.rcu._litmus.building import Litmus
+from kit.rcu._litmus.parser import parse
 from kit.rcu.cases import Case, case
 from kit.rcu.exercises.answers import is_open
-from kit.rcu.judge import Verdict, judge
-from kit.rcu.matrix import MARKS
-from kit.rcu.parser import parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from kit.rcu._litmus.syntax import Test
     from kit.rcu.cases import Choices
-    from kit.rcu.syntax import Test
 
 __all__ = ["Prediction", "Sealed", "predict", "reveal"]
 

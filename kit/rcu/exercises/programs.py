@@ -7,15 +7,15 @@ from dataclasses import fields, is_dataclass, replace
 from typing import TYPE_CHECKING
 
 from kit.errors import LitmusError
-from kit.rcu.judge import judge
+from kit.rcu._checker.judge import judge
+from kit.rcu._litmus.parser import parse
+from kit.rcu._litmus.syntax import Assign, Call, Deref, If, Test
 from kit.rcu.limits import Limits
-from kit.rcu.parser import parse
-from kit.rcu.syntax import Assign, Call, Deref, If, Test
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kit.rcu.syntax import Condition, Statement, Thread, Value
+    from kit.rcu._litmus.syntax import Condition, Statement, Thread, Value
 
 __all__ = [
     "BOUNDS",

@@ -5,14 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from kit.errors import SimulationError
-from kit.rcu.exercises.functions import compiled
-from kit.rcu.exercises.machines import machine
+from kit.rcu.exercises.functions import begun, compiled, disguised, driven, mask
 from kit.rcu.exercises.outcome import missing, passed
 from kit.rcu.exercises.shapes import keys, known, told
-from kit.rcu.exercises.unknown import begun, disguised, driven, mask
+from kit.rcu.exercises.starting_points import machine
 from kit.rcu.steps import (
-    BAD,
-    Machine,
     Step,
     array,
     call,
@@ -22,7 +19,9 @@ from kit.rcu.steps import (
     new,
     store,
 )
+from kit.rcu.steps.bad import BAD
 from kit.rcu.steps.catalogue import machine as ready
+from kit.rcu.steps.machine import Machine
 from kit.rcu.steps.values import Slot
 
 if TYPE_CHECKING:

@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from kit.errors import LitmusError
 from kit.rcu import models
+from kit.rcu._checker.judge import judge
+from kit.rcu._litmus.parser import parse
 from kit.rcu.cases import case
+from kit.rcu.exercises.functions import numbers
 from kit.rcu.exercises.outcome import POINTS, missing, passed
 from kit.rcu.exercises.overtaking import EXPECTED
 from kit.rcu.exercises.programs import (
@@ -22,18 +25,15 @@ from kit.rcu.exercises.programs import (
     unlike,
     verdict,
 )
-from kit.rcu.exercises.records import GIVEN, TWO_BITS, WHOLE
 from kit.rcu.exercises.shapes import keys, listed, told
-from kit.rcu.exercises.unknown import numbers
-from kit.rcu.judge import judge
-from kit.rcu.parser import parse
+from kit.rcu.exercises.starting_points import GIVEN, TWO_BITS, WHOLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from kit.rcu._litmus.syntax import Test, Value
     from kit.rcu.cases import Case
     from kit.rcu.exercises.outcome import Outcome
-    from kit.rcu.syntax import Test, Value
 
 __all__ = ["PAIRS", "catch", "separate", "store_order", "two_bits", "whole_fix"]
 

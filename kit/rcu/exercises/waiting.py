@@ -5,13 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from kit.errors import SimulationError
-from kit.rcu.exercises.functions import compiled
+from kit.rcu._checker.judge import judge
+from kit.rcu.exercises.functions import begun, compiled, driven
 from kit.rcu.exercises.outcome import missing, passed
 from kit.rcu.exercises.shapes import keys, listed
-from kit.rcu.exercises.unknown import begun, driven
-from kit.rcu.judge import judge
 from kit.rcu.steps import (
-    Machine,
     Step,
     array,
     call,
@@ -26,6 +24,7 @@ from kit.rcu.steps import (
     store,
     until,
 )
+from kit.rcu.steps.machine import Machine
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,14 +11,14 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 from kit.errors import LitmusError
-from kit.rcu.cat_parser import parse_cat
-from kit.rcu.lexer import complaint
+from kit.rcu._cat.parser import parse_cat
+from kit.rcu._cat.program import Program, compile_program
+from kit.rcu._cat.resolve import Axiom, Text, resolve
+from kit.rcu._lexer import complaint
 from kit.rcu.limits import DEFAULT, Limits
-from kit.rcu.program import Program, compile_program
-from kit.rcu.resolve import Axiom, Text, resolve
 
 if TYPE_CHECKING:
-    from kit.rcu.graph import Node
+    from kit.rcu._cat.graph import Node
 
 __all__ = ["NAMES", "Model", "get", "load"]
 

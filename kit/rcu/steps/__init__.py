@@ -10,11 +10,11 @@ does besides is what litmus tests are for.
 'Sometimes'
 """
 
-from kit.rcu.steps.bad import BAD, Bad
-from kit.rcu.steps.explore import Exploration, Trace
-from kit.rcu.steps.limits import BOUNDS, Bounds
-from kit.rcu.steps.machine import Machine, Move
-from kit.rcu.steps.state import STATUS, State, Thing, Where
+from kit.rcu.limits import BOUNDS
+from kit.rcu.steps.bad import Bad
+from kit.rcu.steps.explore import Trace
+from kit.rcu.steps.machine import Move
+from kit.rcu.steps.state_view import STATUS, State, Thing, Where
 from kit.rcu.steps.values import EMPTY, NULL, Ref, Slot, array
 from kit.rcu.steps.vocabulary import (
     Step,
@@ -39,15 +39,11 @@ from kit.rcu.steps.vocabulary import (
 )
 
 __all__ = [
-    "BAD",
     "BOUNDS",
     "EMPTY",
     "NULL",
     "STATUS",
     "Bad",
-    "Bounds",
-    "Exploration",
-    "Machine",
     "Move",
     "Ref",
     "Slot",
@@ -76,3 +72,14 @@ __all__ = [
     "unlock",
     "until",
 ]
+
+TYPE_CHECKING = False
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        """Find the names that were here, too, before `kit.rcu` was their home; until 1.0."""
+        if name in ("BAD", "Bounds", "Exploration", "Machine"):
+            from kit import rcu
+
+            return getattr(rcu, name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

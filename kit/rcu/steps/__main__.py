@@ -8,9 +8,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kit.errors import LitmusError, SimulationError
-from kit.rcu.parser import parse
+from kit.rcu._litmus.parser import parse
+from kit.rcu.limits import BOUNDS
 from kit.rcu.steps.catalogue import ALGORITHMS, TRANSITIONS, machine
-from kit.rcu.steps.limits import BOUNDS
 from kit.rcu.steps.litmus import interleave
 
 if TYPE_CHECKING:

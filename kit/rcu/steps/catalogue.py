@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from kit.errors import SimulationError
-from kit.rcu.steps.limits import BOUNDS, Bounds
+from kit.rcu.limits import BOUNDS, Bounds
 from kit.rcu.steps.machine import Machine
 from kit.rcu.steps.one_pointer import OnePointer
 from kit.rcu.steps.two_fields import TwoFields

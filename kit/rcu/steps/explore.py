@@ -12,17 +12,16 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from kit.errors import SimulationError
-from kit.rcu.limits import Stopwatch
+from kit.rcu.limits import Stopwatch, ceiling
 from kit.rcu.steps import bad as names
 from kit.rcu.steps.bad import Bad
-from kit.rcu.steps.memory import ceiling
-from kit.rcu.steps.moves import enabled, move
+from kit.rcu.steps.semantics import enabled, move
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from kit.rcu.steps.limits import Bounds
-    from kit.rcu.steps.world import Setup, World
+    from kit.rcu.limits import Bounds
+    from kit.rcu.steps.state import Setup, World
 
 __all__ = ["Exploration", "Trace", "explored", "shortest"]
 

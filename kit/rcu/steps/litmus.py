@@ -7,24 +7,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from kit.errors import SimulationError
-from kit.rcu.parser import parse
-from kit.rcu.primitives import PRIMITIVES
-from kit.rcu.steps.limits import BOUNDS, Bounds
-from kit.rcu.steps.machine import Machine
-from kit.rcu.steps.values import shown
-from kit.rcu.steps.vocabulary import (
-    Step,
-    barrier,
-    exchange,
-    load,
-    lock,
-    read_lock,
-    read_unlock,
-    store,
-    synchronize,
-    unlock,
-)
-from kit.rcu.syntax import (
+from kit.rcu._checker.thread import NUMERIC, wrapped
+from kit.rcu._litmus.parser import parse
+from kit.rcu._litmus.primitives import PRIMITIVES
+from kit.rcu._litmus.syntax import (
     Assign,
     Binary,
     Call,
@@ -42,14 +28,28 @@ from kit.rcu.syntax import (
     Unary,
     moved,
 )
-from kit.rcu.thread import NUMERIC, wrapped
+from kit.rcu.limits import BOUNDS, Bounds
+from kit.rcu.steps.machine import Machine
+from kit.rcu.steps.values import shown
+from kit.rcu.steps.vocabulary import (
+    Step,
+    barrier,
+    exchange,
+    load,
+    lock,
+    read_lock,
+    read_unlock,
+    store,
+    synchronize,
+    unlock,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from kit.rcu._litmus.syntax import Condition, Value
     from kit.rcu.steps.explore import Exploration
     from kit.rcu.steps.programs import Steps
-    from kit.rcu.syntax import Condition, Value
 
 __all__ = ["final_states", "interleave"]
 

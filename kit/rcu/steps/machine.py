@@ -7,17 +7,17 @@ from html import escape
 from typing import TYPE_CHECKING, NamedTuple
 
 from kit.errors import SimulationError
+from kit.rcu.limits import BOUNDS, Bounds, ceiling
 from kit.rcu.steps.bad import BAD, Bad
 from kit.rcu.steps.explore import Exploration, deadlock, explored, shortest
-from kit.rcu.steps.limits import BOUNDS, Bounds
-from kit.rcu.steps.memory import ceiling
-from kit.rcu.steps.moves import enabled, move, what_next, why_not
-from kit.rcu.steps.state import State, state_of
-from kit.rcu.steps.world import Setup, begin
+from kit.rcu.steps.semantics import enabled, move, what_next, why_not
+from kit.rcu.steps.state import Setup, begin
+from kit.rcu.steps.state_view import State, state_of
+from kit.rcu.steps.timeline import draw_timeline
 
 if TYPE_CHECKING:
     from kit.rcu.steps.programs import Program
-    from kit.rcu.steps.world import World
+    from kit.rcu.steps.state import World
 
 __all__ = ["Machine", "Move"]
 
@@ -364,8 +364,6 @@ class Machine:
         str
             A self-contained SVG element; every text in it is escaped.
         """
-        from kit.rcu.steps.timeline import draw_timeline
-
         return draw_timeline(self)
 
     def __repr__(self) -> str:

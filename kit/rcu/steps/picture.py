@@ -10,7 +10,7 @@ from kit.rcu.steps.values import Ref, shown
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kit.rcu.steps.state import State, Thing
+    from kit.rcu.steps.state_view import State, Thing
 
 __all__ = ["draw", "mark"]
 

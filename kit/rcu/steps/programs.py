@@ -24,7 +24,7 @@ from kit.rcu.steps.vocabulary import NOTES, Step
 if TYPE_CHECKING:
     from types import CodeType, FrameType
 
-    from kit.rcu.steps.limits import Bounds
+    from kit.rcu.limits import Bounds
 
 __all__ = ["Frame", "Node", "Program", "guarded", "root"]
 
@@ -392,7 +392,8 @@ def root(program: Program, name: str, bounds: Bounds) -> Node:
 
     Examples
     --------
-    >>> from kit.rcu.steps import Bounds, load
+    >>> from kit.rcu import Bounds
+    >>> from kit.rcu.steps import load
     >>> first = root([load("x")], "reader", Bounds())
     >>> first.step, first.after(0).step
     (load x, None)

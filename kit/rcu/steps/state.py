@@ -1,231 +1,182 @@
-"""A state as a reader sees it: memory, what became of each object, where each thread stands."""
+"""The state of a simulation, as one value that can be compared: memory, objects, threads."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, NamedTuple
 
-from kit.rcu.steps.moves import what_next, why_not
-from kit.rcu.steps.values import Ref, private_of, shown
+from kit.errors import SimulationError
+from kit.rcu.steps.programs import root
+from kit.rcu.steps.values import EMPTY, Array, Ref, checked, private_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
-    from kit.rcu.steps.programs import Frame
-    from kit.rcu.steps.world import Setup, Thread, World
+    from kit.rcu.limits import Bounds
+    from kit.rcu.steps.programs import Node, Program
 
-__all__ = ["STATUS", "State", "Thing", "Where", "state_of"]
-
-STATUS: Final = {
-    "private": "only its maker can see it",
-    "published": "a reader that begins now can get at it",
-    "retired": "new readers cannot get at it any more, old ones may still use it",
-    "freed": "given back: nobody may use it",
-}
-"""What can be the case with an object, in the order of its life."""
+__all__ = ["Object", "Setup", "Thread", "World", "begin"]
 
 
-@dataclass(frozen=True, slots=True)
-class Thing:
-    """An object, or the private data of a probe.
-
-    Attributes
-    ----------
-    name : str
-        For example ``array 1`` or ``a``.
-    items : tuple
-        What an object holds; empty for private data.
-    status : str
-        ``private``, ``published``, ``retired`` or ``freed``.
-    """
+class Thread(NamedTuple):
+    """One thread: where it stands, and what it is in the middle of."""
 
     name: str
+    node: Node
+    reader: bool = False
+    sections: tuple[str, ...] = ()
+    waits: frozenset[tuple[int, str]] | None = None
+    """The readers that its grace period waits for; None outside a grace period."""
+    half: tuple[object, ...] | None = None
+    """What it has loaded of a word, when it is in the middle of storing a bit-field."""
+    expected: frozenset[str] | None = None
+    """The probes that its dispatch must call; None before it begins."""
+    called: tuple[str, ...] = ()
+    crashed: bool = False
+    deferred: bool = False
+    starting: bool = False
+    """Whether it is a deferred program whose grace period has not ended."""
+
+    @property
+    def over(self) -> bool:
+        """Whether it takes no more steps."""
+        return self.crashed or (self.node.step is None and self.waits is None)
+
+
+class Object(NamedTuple):
+    """One object: what it is called, what it holds, whether it was given back."""
+
+    kind: str
     items: tuple[object, ...]
-    status: str
+    freed: bool = False
+
+
+class World(NamedTuple):
+    """Everything that is the case at one moment."""
+
+    fields: tuple[object, ...]
+    objects: tuple[Object, ...]
+    threads: tuple[Thread, ...]
+    locks: tuple[tuple[str, int], ...]
+    connected: frozenset[str]
+    freed: frozenset[str]
+    seen: frozenset[object]
+    """What readers could reach at some time: references and private data."""
+    owed: frozenset[int]
+    """The readers that may still hold the closure that has left the slot."""
 
 
 @dataclass(frozen=True, slots=True)
-class Where:
-    """Where a thread stands.
+class Setup:
+    """What stays the same in all states of a simulation.
 
     Attributes
     ----------
-    name : str
-        The thread.
-    role : str
-        ``reader``, ``updater`` or ``deferred``.
-    next : str
-        Its next step in words; empty when it is over.
-    blocked : str
-        Why it cannot move; empty when it can.
-    inside : tuple of str
-        The flavours of the critical sections that it is in.
-    called : tuple of str
-        The probes that its dispatch has called.
-    over : bool
-        Whether it takes no more steps.
-    frames : tuple of Frame
-        Where its program stands, outermost function first.
-    """
-
-    name: str
-    role: str
-    next: str
-    blocked: str
-    inside: tuple[str, ...]
-    called: tuple[str, ...]
-    over: bool
-    frames: tuple[Frame, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class State:
-    """One state of a simulation.
-
-    Attributes
-    ----------
-    memory : mapping
-        The fields by name.
-    objects : tuple of Thing
-        Everything that was made, in order.
-    private : tuple of Thing
-        The private data of probes, by name.
-    threads : tuple of Where
-        In order: readers, updaters, deferred programs.
-    locks : mapping
-        Who has which lock.
-    connected : tuple of str
-        The probes that a dispatch that begins now must call.
-    hidden : frozenset of str
-        The fields that no reader looks at.
+    names : tuple of str
+        The fields, in the order of `World.fields`.
     words : mapping
         Bit-fields by the word that they share.
+    visible : callable
+        From the fields, what a reader that begins now can get at.
+    slot : tuple of (str, str), or None
+        The fields for the function and the private data of a closure that is kept in place.
+    bounds : Bounds
+        How far programs may go.
+    hidden : frozenset of str
+        The fields that no reader looks at.
     """
 
-    memory: Mapping[str, object]
-    objects: tuple[Thing, ...]
-    private: tuple[Thing, ...]
-    threads: tuple[Where, ...]
-    locks: Mapping[str, str]
-    connected: tuple[str, ...]
+    names: tuple[str, ...]
+    words: Mapping[str, tuple[str, ...]]
+    visible: Callable[[Mapping[str, object]], Iterable[object]]
+    slot: tuple[str, str] | None
+    bounds: Bounds
     hidden: frozenset[str] = frozenset()
-    words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    index: Mapping[str, int] = field(init=False)
+    word_of: Mapping[str, str] = field(init=False)
 
-    def __getitem__(self, name: str) -> object:
-        """The value of a field, or the status of an object or of private data."""
-        if name in self.memory:
-            return self.memory[name]
-        for thing in (*self.objects, *self.private):
-            if thing.name == name:
-                return thing.status
-        raise KeyError(name)
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "index", {name: n for n, name in enumerate(self.names)})
+        shared = {part: word for word, parts in self.words.items() for part in parts}
+        object.__setattr__(self, "word_of", shared)
 
-    def svg(self, before: State | None = None) -> str:
-        """Memory as a drawing: fields, what they refer to, and what became of it.
+    def memory(self, world: World) -> dict[str, object]:
+        """The fields of a state, by name."""
+        return dict(zip(self.names, world.fields, strict=True))
 
-        Parameters
-        ----------
-        before : State, optional
-            What differs from this state is drawn bold.
+    def reachable(self, world: World) -> frozenset[object]:
+        """What a reader that begins now can get at: references, and private data by name."""
+        found: set[object] = set()
+        todo = list(self.visible(self.memory(world)))
+        while todo:
+            value = todo.pop()
+            if isinstance(value, Ref) and value not in found:
+                found.add(value)
+                todo.extend(world.objects[value.number].items)
+            name = private_of(value)
+            if name is not None:
+                found.add(name)
+        return frozenset(found)
 
-        Returns
-        -------
-        str
-            A self-contained SVG element; every text in it is escaped.
-
-        Examples
-        --------
-        >>> from kit import rcu
-        >>> rcu.machine("2→1").state.svg().startswith("<svg")
-        True
-        """
-        from kit.rcu.steps.picture import draw
-
-        return draw(self, before)
-
-    def _repr_html_(self) -> str:
-        return self.svg()
-
-    def __str__(self) -> str:
-        lines = ["memory   " + ", ".join(f"{k} = {shown(v)}" for k, v in self.memory.items())]
-        lines += [f"locks    {name}: {owner}" for name, owner in self.locks.items()]
-        lines += [
-            f"{thing.name:<8} [{', '.join(map(shown, thing.items))}] {thing.status}"
-            for thing in self.objects
-        ]
-        if self.private:
-            lines.append("data     " + ", ".join(f"{t.name} {t.status}" for t in self.private))
-        for thread in self.threads:
-            inside = f" (inside {', '.join(thread.inside)})" if thread.inside else ""
-            does = thread.next or "done"
-            if thread.blocked and not thread.over:
-                does += f" - {thread.blocked}"
-            lines.append(f"{thread.name:<10} → {does}{inside}")
-        return "\n".join(lines)
-
-
-def state_of(setup: Setup, world: World) -> State:
-    """The state of a world, laid open."""
-    reachable = setup.reachable(world)
-
-    def status(thing: object, freed: bool) -> str:
-        if freed:
-            return "freed"
-        if thing in reachable:
-            return "published"
-        return "retired" if thing in world.seen else "private"
-
-    objects = []
-    for number, each in enumerate(world.objects):
-        ref = Ref(number, each.kind)
-        objects.append(Thing(str(ref), each.items, status(ref, each.freed)))
-    data = sorted({*_data(setup, world), *world.freed})
-    private = tuple(Thing(name, (), status(name, name in world.freed)) for name in data)
-    threads = []
-    for number, thread in enumerate(world.threads):
-        role = "deferred" if thread.deferred else "reader" if thread.reader else "updater"
-        threads.append(
-            Where(
-                thread.name,
-                role,
-                what_next(setup, world, number),
-                why_not(setup, world, number),
-                thread.sections,
-                thread.called,
-                thread.over,
-                _frames(thread),
-            )
+    def slotted(self, world: World) -> object:
+        """The probe that readers find in the slot; None when there is none."""
+        if self.slot is None:
+            return None
+        memory = self.memory(world)
+        func = memory[self.slot[0]]
+        if func in (None, EMPTY):
+            return None
+        live = any(
+            isinstance(value, tuple) and value[:1] == (func,) for value in self.visible(memory)
         )
-    return State(
-        MappingProxyType(setup.memory(world)),
-        tuple(objects),
-        private,
-        tuple(threads),
-        MappingProxyType({name: world.threads[owner].name for name, owner in world.locks}),
-        tuple(sorted(world.connected)),
-        setup.hidden,
-        setup.words,
+        return func if live else None
+
+
+def begin(
+    setup: Setup,
+    memory: Mapping[str, object],
+    readers: Mapping[str, Program],
+    updaters: Mapping[str, Program],
+    connected: Iterable[str],
+) -> World:
+    """The state that a simulation starts from."""
+    objects: list[Object] = []
+    made: dict[int, Ref] = {}
+
+    def placed(value: object, name: str) -> object:
+        if isinstance(value, Array):
+            # Two fields that are given the same array refer to the same object.
+            if id(value) not in made:
+                made[id(value)] = Ref(len(objects), value.kind)
+                objects.append(Object(value.kind, value.items))
+            return made[id(value)]
+        return checked(value, f"memory[{name!r}]")
+
+    fields = tuple(placed(memory[name], name) for name in setup.names)
+    both = set(readers) & set(updaters)
+    if both:
+        raise SimulationError(f"{min(both)!r} is the name of a reader and of an updater")
+    threads = [
+        Thread(name, root(program, name, setup.bounds), reader=True)
+        for name, program in readers.items()
+    ]
+    threads += [
+        Thread(name, root(program, name, setup.bounds)) for name, program in updaters.items()
+    ]
+    if not threads:
+        raise SimulationError("a machine needs a reader or an updater")
+    if len(threads) > setup.bounds.threads:
+        raise SimulationError(f"{len(threads)} threads; Bounds.threads is {setup.bounds.threads}")
+    calls = frozenset(connected)
+    for thread in threads:
+        for note in thread.node.arrived:
+            calls |= frozenset(note.value)
+    world = World(
+        fields, tuple(objects), tuple(threads), (), calls, frozenset(), frozenset(), frozenset()
     )
+    return world._replace(seen=setup.reachable(world))
 
 
-def _frames(thread: Thread) -> tuple[Frame, ...]:
-    """Where a thread stands; at its end, what it has been running."""
-    node = thread.node
-    if node.step is not None or node.up is None:
-        return node.frames
-    return tuple(frame._replace(line=0, held=()) for frame in node.up.frames[:1])
-
-
-def _data(setup: Setup, world: World) -> Iterator[str]:
-    """Names of private data: what the slot and the closures of objects hold."""
-    yield from (thing for thing in world.seen if isinstance(thing, str))
-    if setup.slot is not None:
-        value = world.fields[setup.index[setup.slot[1]]]
-        if isinstance(value, str):
-            yield value
-    pairs = [*world.fields, *(item for each in world.objects for item in each.items)]
-    for pair in pairs:
-        name = private_of(pair)
-        if name is not None:
-            yield name
+def replaced(threads: tuple[Thread, ...], index: int, thread: Thread) -> tuple[Thread, ...]:
+    """The threads with one of them changed."""
+    return (*threads[:index], thread, *threads[index + 1 :])

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from kit.rcu.steps.machine import Machine, Move
-    from kit.rcu.steps.state import State
+    from kit.rcu.steps.state_view import State
 
 __all__ = ["Bar", "Timeline", "draw_timeline", "timeline_of"]
 

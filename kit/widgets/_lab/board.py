@@ -22,8 +22,8 @@ from kit.widgets._messages import WORDS, understood
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from kit.rcu._checker.matrix import Matrix
     from kit.rcu.cases import Choices
-    from kit.rcu.matrix import Matrix
     from kit.rcu.models import Model
 
 __all__ = ["Board"]

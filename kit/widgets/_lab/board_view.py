@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
+from kit.rcu._checker.matrix import MARKS, Matrix
 from kit.rcu.cases import Case, case
-from kit.rcu.matrix import MARKS, Matrix
 
 if TYPE_CHECKING:
+    from kit.rcu._checker.judge import Verdict
     from kit.rcu.cases import Choices, Line
-    from kit.rcu.judge import Verdict
     from kit.rcu.models import Model
 
 __all__ = ["View", "code_of", "describe", "table_of"]

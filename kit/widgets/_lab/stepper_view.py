@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from kit.rcu.steps.bad import BAD
 from kit.rcu.steps.programs import lines_of
-from kit.rcu.steps.state import STATUS
+from kit.rcu.steps.state_view import STATUS
 
 if TYPE_CHECKING:
     from kit.rcu.steps.explore import Exploration
     from kit.rcu.steps.machine import Machine, Move
     from kit.rcu.steps.programs import Frame
-    from kit.rcu.steps.state import Where
+    from kit.rcu.steps.state_view import Where
 
 __all__ = ["describe", "text_of"]
 

@@ -72,7 +72,7 @@ class Closure:
 
 def _options(connection: Connection) -> dict[str, Any]:
     """Return which events were let through to a connection."""
-    asked = getattr(connection._gate, "asked", None)
+    asked = getattr(connection._filter, "asked", None)
     if asked is None:
         return {}
     return {name: getattr(asked, name) for name in ("when", *_ADMITTED)}

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from kit.errors import ConditionError
-from kit.probes.filters._filter import admission
+from kit.probes.filters._filter import make_filter
 from kit.probes.filters._operands import places
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def wrong(text: str, markers: Iterable[Marker]) -> Wrong | None:
     if not text:
         return None
     try:
-        admission([(marker.name, marker.format) for marker in markers], when=text)
+        make_filter([(marker.name, marker.format) for marker in markers], when=text)
     except ConditionError as error:
         return Wrong(text, error.why, error.position)
     return None

@@ -294,7 +294,7 @@ def _keeping(state: PanelState) -> dict[str, Any]:
 
 def _throttled(markers: list[Marker]) -> str:
     """How many calls were not made because a budget was used up; empty for none."""
-    connections = [c for marker in markers for c in marker.probes if c._gate is not None]
+    connections = [c for marker in markers for c in marker.probes if c._filter is not None]
     left_out = sum(c.filtered_by.get("budget", 0) for c in connections)
     return units.count(left_out) if left_out else ""
 

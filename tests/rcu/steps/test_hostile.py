@@ -1,4 +1,4 @@
-"""Programs that never end, want too much or are none: a clear error, soon, and in little memory."""
+"""Programs that never end, want too much or are none: a clear error, soon, and in little limits."""
 
 import itertools
 import re
@@ -10,7 +10,8 @@ import pytest
 
 from kit import rcu
 from kit.errors import SimulationError
-from kit.rcu.steps import call_rcu, free, increment, load, memory, new, store, until
+from kit.rcu import limits
+from kit.rcu.steps import call_rcu, free, increment, load, new, store, until
 
 LONG = rcu.Bounds(seconds=120.0)  # no test waits for it
 
@@ -169,7 +170,7 @@ def too_much_in_many_states() -> Iterator[object]:
     yield store("y", len(big))
 
 
-@pytest.mark.skipif(not memory._now(), reason="this platform does not tell how much it gives")
+@pytest.mark.skipif(not limits._now(), reason="this platform does not tell how much it gives")
 def test_memory_is_bounded() -> None:
     import resource
 

@@ -1,6 +1,6 @@
 """Conditions → nodes for the C dispatcher, which evaluates them without calling Python.
 
-``kit/c/program.c`` says what each node means. What it has no node for, and values that are asked
+``kit/c/condition.c`` says what each node means. What it has no node for, and values that are asked
 for by calling a function, stay with the compiled Python.
 """
 

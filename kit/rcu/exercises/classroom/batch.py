@@ -18,7 +18,7 @@ from kit.rcu.exercises.classroom.notebooks import (
     handed_in,
     notebook,
 )
-from kit.rcu.exercises.fresh import judge_afresh
+from kit.rcu.exercises.judging import judge_afresh
 from kit.rcu.exercises.outcome import MARKS, UNJUDGED, Outcome
 from kit.rcu.exercises.receipts import shown
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from kit.rcu.exercises.answers import is_open
 from kit.rcu.exercises.classroom.notebooks import UnreadableError, notebook, source
 from kit.rcu.exercises.classroom.written import UNKNOWN, written
-from kit.rcu.exercises.fresh import judge_afresh
+from kit.rcu.exercises.judging import judge_afresh
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -9,7 +9,7 @@ import stat
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
-from kit.rcu.exercises.grading import TASKS
+from kit.rcu.exercises.judging import TASKS
 from kit.rcu.exercises.outcome import ANSWER
 from kit.rcu.exercises.receipts import ATTEMPTS, RECEIPT, recorded
 

@@ -6,7 +6,7 @@ import ast
 from typing import TYPE_CHECKING, Any, Final
 
 from kit.rcu.exercises.classroom.notebooks import CHECKED
-from kit.rcu.exercises.grading import TASKS
+from kit.rcu.exercises.judging import TASKS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -1,0 +1,1 @@
+"""The cat language: from the text of a memory model to operations on relations."""

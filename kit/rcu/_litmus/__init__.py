@@ -1,0 +1,1 @@
+"""Litmus tests: their text, their syntax, and tests written in Python."""
