@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.project import rooms
+
 ROOT = Path(__file__).resolve().parents[2]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("datasets/**/*.md")])
 PICTURES = sorted(ROOT.glob("docs/pictures/*.png"))
@@ -74,3 +76,28 @@ def test_the_contract_lists_each_rule_with_its_tests() -> None:
         }
         assert files <= shown, f"rule {number}: no test of it in {files - shown}"
         assert shown & files, f"rule {number} is shown in {shown}"
+
+
+def test_the_picture_of_the_rooms_is_theirs() -> None:
+    """`python -m tests.project.rooms` draws it anew."""
+    assert rooms.drawing() in rooms.PAGE.read_text()
+
+
+def test_each_task_leads_to_its_files() -> None:
+    page = rooms.PAGE.read_text()
+    table = page.partition("| task | file |")[2].partition("\n\n")[0]
+    rows = [row for row in table.splitlines() if "](" in row]
+    assert len(rows) >= 10
+    for row in rows:
+        for path in re.findall(r"\]\(([^)]+)\)", row):
+            assert (ROOT / path).exists(), row
+
+
+def test_each_unit_in_c_has_its_twin_and_its_tests() -> None:
+    folder = ROOT / "kit" / "c"
+    page = (folder / "README.md").read_text()
+    assert set(re.findall(r"^\| \[(\w+\.c)\]", page, re.MULTILINE)) == {
+        path.name for path in folder.glob("*.c")
+    }
+    for path in re.findall(r"\]\(([^)]+)\)", page):
+        assert (folder / path).exists(), path
