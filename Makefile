@@ -24,7 +24,7 @@ UV = $(BIN)/uv
 ROOT_MAY := $(shell test "$$(id -u)" = 0 && echo --allow-root)
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test lint types pytest reference torture sanitize valgrind leaks bench setup lock pictures binder-check badge clean
+.PHONY: help lab test lint types pytest pytest-kit pytest-lab reference torture sanitize valgrind leaks bench setup lock pictures binder-check badge clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -32,10 +32,12 @@ help:  ## show this list
 lab: $(VENV)/lab.stamp  ## open the tour in JupyterLab; ARGS="--no-browser --port=9000" go to jupyter
 	$(BIN)/jupyter lab $(ROOT_MAY) --LabApp.default_url=/lab/tree/01-tour.ipynb $(ARGS) notebooks/01-tour.ipynb
 
+# With JOBS=2 two of these run at a time, and each says what it has to say at its end: for CI, which nobody watches.
+JOBS ?= 1
+TESTS = $(if $(ARGS),pytest,pytest-kit pytest-lab) reference lint types
 test: $(VENV)/dev.stamp  ## style, types and every test; ARGS="-k words" go to pytest
-	@failed=; for step in lint types pytest reference; do \
-		$(MAKE) --no-print-directory $$step ARGS='$(ARGS)' || failed="$$failed $$step"; done; \
-	if [ -n "$$failed" ]; then echo "make test: failed:$$failed"; exit 1; fi; echo "make test: all passed"
+	@if $(MAKE) --no-print-directory --keep-going --jobs=$(JOBS) $(if $(filter-out 1,$(JOBS)),--output-sync=target) \
+		$(TESTS) ARGS='$(ARGS)'; then echo "make test: all passed"; else echo "make test: failed, see above"; exit 1; fi
 
 lint: $(VENV)/dev.stamp  ## ruff: rules and format
 	$(BIN)/ruff check --quiet .
@@ -46,6 +48,13 @@ types: $(VENV)/dev.stamp  ## mypy, strict
 
 pytest: $(VENV)/dev.stamp  ## the tests alone: kit's examples, tests/, notebooks, browser
 	$(BIN)/python -m pytest -q $(ARGS)
+
+LAB = kit/rcu tests/rcu
+pytest-kit: $(VENV)/dev.stamp
+	$(BIN)/python -m pytest -q $(LAB:%=--ignore=%)
+
+pytest-lab: $(VENV)/dev.stamp
+	$(BIN)/python -m pytest -q -p no:cacheprovider $(LAB)
 
 reference: $(VENV)/dev.stamp  ## the tests of the markers and their contract once more, on the dispatcher in Python
 	@echo "KIT_DISPATCH=python, where the tests above had $$($(BIN)/python -c 'import kit; print(kit.dispatcher)')"

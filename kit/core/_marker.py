@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, Self, SupportsIndex, TypeAlias, TypeVar, overload
 
+    from kit.core._callables import AnyProbe
     from kit.core._format import Format
     from kit.probes.filters._budget import Budget
 
@@ -121,7 +122,7 @@ class Marker(Dispatcher):
 
     def connect(
         self,
-        probe: Callable[..., object],
+        probe: AnyProbe,
         private: object = NO_PRIVATE,
         /,
         *,

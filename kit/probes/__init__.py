@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kit.probes._basic import Count, Print, Time
+from kit.probes._basic import READY_MADE, Count, Print, Time
 from kit.probes._trigger import Firing, Trigger
 from kit.probes.aggregates import Aggregate, aggregate
 from kit.probes.captures._capture import Capture
@@ -13,6 +13,7 @@ from kit.probes.recorder._recorder import Recorder
 from kit.probes.sessions._session import Session
 
 __all__ = [
+    "READY_MADE",
     "Aggregate",
     "Budget",
     "Capture",

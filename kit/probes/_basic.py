@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from kit.core._marker import Marker
     from kit.core.typing import Observer
 
-__all__ = ["Count", "Print", "Time"]
+__all__ = ["READY_MADE", "Count", "Print", "Time"]
 
 _SECOND: Final = 1_000_000_000
 _BUCKETS: Final = 64
@@ -81,7 +81,7 @@ class _Short(Repr):
 
 
 class Print:
-    """Writes events as lines of text, not more of them a second than can be read.
+    """Prints events as lines of text, up to ten a second unless told otherwise.
 
     Parameters
     ----------
@@ -166,11 +166,11 @@ class Print:
 
     def __repr__(self) -> str:
         more = f", {self.omitted:,} not printed" if self.omitted else ""
-        return f"<Print: {len(self.lines):,} lines{more}>"
+        return f"<Print: {_several(len(self.lines), 'line')}{more}>"
 
 
 class Time:
-    """Measures time: the durations of a span, or the gaps between the events of a marker.
+    """Measures durations of a span, and gaps between events of a marker.
 
     Durations are counted in buckets that double in width, so that the slowest of a billion is
     kept as surely as the slowest of ten, in the same memory.
@@ -295,9 +295,20 @@ class Time:
             return "<Time: nothing measured>"
         half, most = (_duration(self.quantile(share) or 0) for share in (0.5, 0.99))
         return (
-            f"<Time: {self.count:,} events, half within {half}, 99 % within {most}, "
+            f"<Time: {_several(self.count, 'event')}, half within {half}, 99 % within {most}, "
             f"longest {_duration(self.longest)}>"
         )
+
+
+READY_MADE: Final = (Count, Print, Time)
+"""The probes that need nothing but a marker, in the order in which the panel offers them.
+
+Each is known there by its ``kit_label``, and described by the first line of its docstring.
+"""
+
+
+def _several(count: int, what: str) -> str:
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
 
 
 def _duration(ns: int) -> str:

@@ -13,11 +13,12 @@ from kit.errors import NotConnectedError
 from kit.probes._files import absolute
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
     from pathlib import Path
     from typing import Unpack
 
     from kit.core import Connection, Marker, PatternConnection
+    from kit.core._callables import AnyProbe
     from kit.core.typing import ConnectOptions
     from kit.probes.recorder._recorder import Recorder
 
@@ -102,9 +103,7 @@ def snapshot(recorder: Recorder, path: str | os.PathLike[str]) -> Snapshot:
     return Snapshot(recorder, path)
 
 
-def connect(
-    name: str | Marker, probe: Callable[..., object], /, **options: Unpack[ConnectOptions]
-) -> Connect:
+def connect(name: str | Marker, probe: AnyProbe, /, **options: Unpack[ConnectOptions]) -> Connect:
     """Connect a probe when the event comes.
 
     Parameters
@@ -140,7 +139,7 @@ def disconnect(*handles: Handle) -> Connect:
 
 def swap(
     handles: Iterable[Handle],
-    probes: Iterable[tuple[str | Marker, Callable[..., object]]],
+    probes: Iterable[tuple[str | Marker, AnyProbe]],
     **options: Unpack[ConnectOptions],
 ) -> Connect:
     """Put other probes in the place of some, in one publication a marker.
@@ -190,7 +189,7 @@ class Connect:
 
     def __init__(
         self,
-        probes: Iterable[tuple[str | Marker, Callable[..., object]]],
+        probes: Iterable[tuple[str | Marker, AnyProbe]],
         gone: Iterable[Handle],
         options: dict[str, Any],
     ) -> None:

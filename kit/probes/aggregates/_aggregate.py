@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Unpack
 
+    import pandas as pd
+
     from kit.core import PatternConnection
     from kit.core._format import FieldType, Format
     from kit.core.typing import FilterOptions, Observer
@@ -285,7 +287,7 @@ class Aggregate:
         by = f" by {', '.join(self.by)}" if self.by else ""
         return what + by + (f" when {when}" if when else "")
 
-    def frame(self) -> Any:
+    def frame(self) -> pd.DataFrame:
         """Return the numbers as a pandas frame, one row a key, most events first."""
         return self.table().frame()
 

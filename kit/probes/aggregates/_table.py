@@ -42,6 +42,8 @@ from kit.probes.captures._capture import frames
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    import pandas as pd
+
     from kit.core._format import FieldType
     from kit.probes.aggregates._buckets import Histogram
 
@@ -143,9 +145,10 @@ class Table:
             found += [stats.quantile(share) for share in self.quantiles]
         return [*found, stats.count / self.seconds if self.seconds else None]
 
-    def frame(self) -> Any:
+    def frame(self) -> pd.DataFrame:
         """Return it as a pandas frame; see `kit.frames._aggregates`."""
-        return frames("_aggregates").frame(self)
+        made: pd.DataFrame = frames("_aggregates").frame(self)
+        return made
 
     def to_json(self) -> dict[str, Any]:
         """Return it as plain JSON data, to be saved; see `to_json`."""

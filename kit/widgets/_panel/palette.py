@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from kit.core._callables import ASYNC_GENERATOR, COROUTINE, GENERATOR, code_flags
-from kit.probes._basic import Count, Print, Time
+from kit.probes import READY_MADE
 from kit.probes._trigger import LAST, Trigger
 from kit.probes.aggregates._aggregate import prepared
 from kit.widgets._panel.options import EVENTS, numbers
@@ -116,11 +116,13 @@ class Choice:
         return ""
 
 
-READY: Final = (
-    Choice("count", "count", "counts the events", Count),
-    Choice("print", "print", "prints up to ten events a second", Print),
-    Choice("time", "time", "durations of a span, gaps between events of a marker", Time),
-)
+def _ready(probe: type[Any]) -> Choice:
+    first_line = (inspect.getdoc(probe) or "").partition("\n")[0]
+    hint = first_line[:1].lower() + first_line[1:].rstrip(".")
+    return Choice(probe.kit_label, probe.kit_label, hint, probe)
+
+
+READY: Final = tuple(map(_ready, READY_MADE))
 """Probes for any marker; *record* is a panel's own, for it needs the panel's recorder."""
 
 
