@@ -84,7 +84,13 @@ class Events:
         return tuple(name for name, is_used in zip(self.names, used, strict=True) if is_used)
 
 
-def events(frame: pd.DataFrame, *, spans_only: bool = False, lanes: str | None = None) -> Events:
+def events(
+    frame: pd.DataFrame,
+    *,
+    spans_only: bool = False,
+    lanes: str | None = None,
+    by: str = "marker",
+) -> Events:
     """Read the columns that plots need.
 
     Parameters
@@ -96,6 +102,8 @@ def events(frame: pd.DataFrame, *, spans_only: bool = False, lanes: str | None =
         Leave out what has no duration.
     lanes : str, optional
         The column whose values are lanes.
+    by : str
+        The column whose values are in `Events.names`.
 
     Returns
     -------
@@ -126,7 +134,10 @@ def events(frame: pd.DataFrame, *, spans_only: bool = False, lanes: str | None =
         dur, has = np.zeros(len(ts), np.int64), np.zeros(len(ts), np.bool_)
     origin = int(ts.min()) if len(ts) else 0
     extent = int((ts + dur).max()) - origin if len(ts) else 0
-    code, names = labels(frame, "marker")
+    if by != "marker" and by not in frame.columns:
+        known = ", ".join(map(str, frame.columns))
+        raise ValueError(f"this frame has no column {by!r}; it has: {known}")
+    code, names = labels(frame, by)
     lane, lane_names = labels(frame, lanes) if lanes is not None else (None, ())
     failed = frame["error"].notna().to_numpy(np.bool_) if "error" in frame.columns else None
     if failed is not None and not failed.any():

@@ -75,6 +75,11 @@ def display_with(factory: Callable[[Plot], Displayable] | None) -> None:
     _display = factory
 
 
+LOWEST: Final = 200
+HIGHEST: Final = 4_000
+"""Heights that a plot can have, in px."""
+
+
 class Window:
     """One axis that a reader can zoom.
 
@@ -152,6 +157,10 @@ class Plot(ABC):
     ----------
     *frames
         What it shows.
+    title : str, optional
+        In place of the one that says what it is.
+    height : int, optional
+        px, in place of the usual; from `LOWEST` on.
 
     Attributes
     ----------
@@ -170,7 +179,15 @@ class Plot(ABC):
     selection: Selection | None = None
     height: int = 0
 
-    def __init__(self, *frames: Any) -> None:
+    def __init__(self, *frames: Any, title: str | None = None, height: int | None = None) -> None:
+        if title is not None and not isinstance(title, str):
+            raise TypeError(f"title= is a text, not {title!r:.60}")
+        if height is not None:
+            if type(height) is not int or not LOWEST <= height <= HIGHEST:
+                room = f"from {LOWEST} to {HIGHEST:,}"
+                raise ValueError(f"height= is a number of pixels {room}, not {height!r:.60}")
+            self.height = height
+        self._own_title = None if title is None else units.plain(title)
         self._painter = theme.Painter(theme.current())
         self._windows: dict[str, Window] = {}
         self._shown: tuple[Any, Any] = (None, None)
@@ -199,6 +216,11 @@ class Plot(ABC):
     @abstractmethod
     def _heading(self) -> tuple[str, str]:
         """Say what the plot shows: a title and a note."""
+
+    def _caption(self) -> tuple[str, str]:
+        """Title and note, with the user's own title where there is one."""
+        title, note = self._heading()
+        return self._own_title or title, note
 
     __reduce__ = stays("pickle the frames that it shows")
 
@@ -280,7 +302,7 @@ class Plot(ABC):
             page = file_html(
                 self.figure,
                 INLINE,
-                title=self._heading()[0] or "plot",
+                title=self._caption()[0] or "plot",
                 template=_PAGE,
                 template_variables={"ground": self._painter.theme.surface},
                 suppress_callback_warning=True,
@@ -290,7 +312,7 @@ class Plot(ABC):
         return page
 
     def __repr__(self) -> str:
-        title, note = self._heading()
+        title, note = self._caption()
         return f"<{type(self).__name__}: {title}; {note}>"
 
     def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Mapping[str, Any]:
@@ -301,7 +323,7 @@ class Plot(ABC):
             bundle = self._shown[1]._repr_mimebundle_(include=include, exclude=exclude)
             return dict(bundle[0] if isinstance(bundle, tuple) else bundle)
         # In a frame of its own: the page may hold another version of BokehJS.
-        title, page = html.escape(self._heading()[0]), html.escape(self.to_html())
+        title, page = html.escape(self._caption()[0]), html.escape(self.to_html())
         frame = (
             f'<iframe title="{title}" srcdoc="{page}" '
             f'style="width:100%;height:{self.height + 32}px;border:0"></iframe>'
@@ -383,6 +405,10 @@ class EventPlot(Plot):
         Leave out what has no duration.
     lanes : str, optional
         The column whose values are lanes.
+    by : str
+        The column whose values have a colour each.
+    title, height
+        As for every plot.
 
     Attributes
     ----------
@@ -395,11 +421,20 @@ class EventPlot(Plot):
     selection: Selection
     frame: pd.DataFrame
 
-    def __init__(self, frame: Any, *, spans_only: bool = False, lanes: str | None = None) -> None:
-        self._spans_only, self._lanes = spans_only, lanes
+    def __init__(
+        self,
+        frame: Any,
+        *,
+        spans_only: bool = False,
+        lanes: str | None = None,
+        by: str = "marker",
+        title: str | None = None,
+        height: int | None = None,
+    ) -> None:
+        self._spans_only, self._lanes, self._by = spans_only, lanes, by
         self._origin: int | None = None
         self._boxes: list[tuple[BoxAnnotation, dict[str, Any]]] = []
-        super().__init__(frame)
+        super().__init__(frame, title=title, height=height)
 
     @abstractmethod
     def _prepare(self, table: Events) -> None:
@@ -416,7 +451,9 @@ class EventPlot(Plot):
     def _load(self, *frames: Any) -> None:
         (frame,) = frames
         self.frame = events_frame(frame)
-        self._table = table.events(self.frame, spans_only=self._spans_only, lanes=self._lanes)
+        self._table = table.events(
+            self.frame, spans_only=self._spans_only, lanes=self._lanes, by=self._by
+        )
         for name in self._table.names_used:
             color_of(name)  # so that names take their colours in the same order in every plot
         if self._origin is None:
@@ -501,7 +538,7 @@ class EventPlot(Plot):
     def _heading_for(self, what: str, *notes: str) -> tuple[str, str]:
         """Title and note, with the marker's name and how many events are selected."""
         names = self._table.names_used
-        title = names[0] if len(names) == 1 else units.several(len(names), "marker")
+        title = names[0] if len(names) == 1 else units.several(len(names), self._by)
         chosen = f"{len(self.selection):,} selected" if self.selection.active else ""
         return f"{what} · {title}" if names else what, units.note(*notes, chosen)
 

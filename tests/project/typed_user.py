@@ -26,7 +26,7 @@ assert_type(fill, kit.Marker)
 assert_type(settle, kit.Span)
 
 
-@settle
+@kit.span("orders.settled")
 def settled(qty: int) -> int:
     return qty
 
@@ -37,6 +37,9 @@ async def later(qty: int) -> str:
 
 
 assert_type(settled(1), int)
+
+
+assert_type(settle.wrap(settled, qty="qty")(1), int)
 
 
 async def awaited() -> None:
@@ -190,9 +193,10 @@ def analysed(frame: "pd.DataFrame", other: "pd.DataFrame") -> None:
 
 
 def drawn(frame: "pd.DataFrame", other: "pd.DataFrame") -> None:
-    latency, over_time = plots.latency(frame), plots.latency_over_time(frame)
+    latency = plots.latency(frame, percentiles=(0.5, 0.99), title="Fills", height=400)
+    over_time = plots.latency_over_time(frame, height=400)
     assert_type(latency.view.total, int)
-    selection = plots.link(latency, over_time, plots.timeline(frame), plots.rate(frame))
+    selection = plots.link(latency, over_time, plots.timeline(frame), plots.rate(frame, by="tid"))
     assert_type(selection, plots.Selection)
     assert_type(selection.frame, "pd.DataFrame")
     plots.publication(frame, other)

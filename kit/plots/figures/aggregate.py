@@ -40,7 +40,7 @@ LONGEST = 18
 BARS = ("left", "right", "bottom", "top", "alpha", "key", "what", "count", "share")
 
 
-def aggregate(numbers: Any) -> Aggregate:
+def aggregate(numbers: Any, *, title: str | None = None) -> Aggregate:
     """Plot an aggregate's numbers: one row a key, most events first.
 
     A bar of the count where nothing but events was counted.  Else the range of the values with
@@ -50,6 +50,8 @@ def aggregate(numbers: Any) -> Aggregate:
     ----------
     numbers : Aggregate or Table
         From ``kit.aggregate``, or what its ``table()`` returned.
+    title : str, optional
+        In place of the one that says what it shows. Its height is that of its rows.
 
     Returns
     -------
@@ -66,7 +68,7 @@ def aggregate(numbers: Any) -> Aggregate:
     >>> [bar.count for bar in aggregate(sizes).view.rows[0].bars]
     [1, 2]
     """
-    return Aggregate(numbers)
+    return Aggregate(numbers, title=title)
 
 
 class Aggregate(Plot):
@@ -182,7 +184,7 @@ class Aggregate(Plot):
         self._draw_marks()
         self._draw_words()
         lost = [(f"{several(view.dropped, 'event')} dropped: no room", self._painter.color("bad"))]
-        self._panel.say(*self._heading(), lost if view.dropped else [])
+        self._panel.say(*self._caption(), lost if view.dropped else [])
         self._empty.visible = not view.rows
         self._empty.text = "no events yet: this fills as the program runs"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from bokeh.layouts import row
 from bokeh.models import Range1d
@@ -16,8 +16,11 @@ from kit.plots import _ticks as ticks
 from kit.plots import units
 from kit.plots._plot import Plot, Window, events_frame
 from kit.plots.figures.compare_view import CompareView, Side, compare_view
-from kit.plots.figures.latency_view import ordered_durations
+from kit.plots.figures.latency_view import PERCENTILES, levels, ordered_durations
 from kit.plots.units import note, several
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 __all__ = ["Compare", "compare"]
 
@@ -25,7 +28,15 @@ SIDE = 250
 """Width of the panel of ratios, in px."""
 
 
-def compare(a: Any, b: Any, names: tuple[str, str] = ("a", "b")) -> Compare:
+def compare(
+    a: Any,
+    b: Any,
+    names: tuple[str, str] = ("a", "b"),
+    *,
+    percentiles: Sequence[float] = PERCENTILES,
+    title: str | None = None,
+    height: int | None = None,
+) -> Compare:
     """Plot how the durations of two captures differ.
 
     On the left both distributions, their height in nines; on the right, at the same heights, how
@@ -38,6 +49,12 @@ def compare(a: Any, b: Any, names: tuple[str, str] = ("a", "b")) -> Compare:
         Events; those without a duration are left out.
     names : tuple of str
         How to call the two.
+    percentiles : sequence of float
+        The shares whose durations are marked, between 0 and 1; the maximum is always there.
+    title : str, optional
+        In place of the one that says what it shows.
+    height : int, optional
+        px, in place of 300.
 
     Returns
     -------
@@ -51,7 +68,7 @@ def compare(a: Any, b: Any, names: tuple[str, str] = ("a", "b")) -> Compare:
     >>> float(plot.view.ratio[0])
     2.0
     """
-    return Compare(a, b, names)
+    return Compare(a, b, names, percentiles=percentiles, title=title, height=height)
 
 
 class Compare(Plot):
@@ -60,9 +77,19 @@ class Compare(Plot):
     view: CompareView
     height = 300
 
-    def __init__(self, a: Any, b: Any, names: tuple[str, str] = ("a", "b")) -> None:
+    def __init__(
+        self,
+        a: Any,
+        b: Any,
+        names: tuple[str, str] = ("a", "b"),
+        *,
+        percentiles: Sequence[float] = PERCENTILES,
+        title: str | None = None,
+        height: int | None = None,
+    ) -> None:
         self._names = (names[0], names[1])
-        super().__init__(a, b)
+        self._marked = levels(percentiles)
+        super().__init__(a, b, title=title, height=height)
 
     def _build(self) -> None:
         dur = self._windows["dur"] = Window()
@@ -146,7 +173,7 @@ class Compare(Plot):
         self._windows["dur"].fit(grid.duration_range(low, high))
 
     def _bin(self) -> CompareView:
-        return compare_view(self._a, self._b, *self._windows["dur"].view, names=self._names)
+        return compare_view(self._a, self._b, *self._windows["dur"].view, self._names, self._marked)
 
     def _heading(self) -> tuple[str, str]:
         view = self.view
@@ -187,7 +214,7 @@ class Compare(Plot):
         self._draw_ratios()
         color = self._painter.color
         keys = [(_key(view.a), color("neutral")), (_key(view.b), color("accent"))]
-        self._left.say(*self._heading(), keys)
+        self._left.say(*self._caption(), keys)
         shorter = [units.short(side.name, 12) for side in (view.b, view.a)]
         self._right.say(" ", " ", [(" as a multiple of ".join(shorter), color("accent"))])
         self._empty.visible = not (view.a.total or view.b.total)

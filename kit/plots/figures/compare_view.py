@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kit.plots.figures.latency_view import LEVELS, Percentile, curve, percentiles
+from kit.plots.figures.latency_view import LEVELS, Levels, Percentile, curve, percentiles
 
 if TYPE_CHECKING:
     from kit.plots._events import Floats, Ints
@@ -76,7 +76,12 @@ class CompareView:
 
 
 def compare_view(
-    a: Ints, b: Ints, low: float, high: float, names: tuple[str, str] = ("a", "b")
+    a: Ints,
+    b: Ints,
+    low: float,
+    high: float,
+    names: tuple[str, str] = ("a", "b"),
+    levels: Levels = LEVELS,
 ) -> CompareView:
     """Compare two distributions.
 
@@ -87,6 +92,8 @@ def compare_view(
     low, high : float
         Durations in view, in ns.
     names : tuple of str
+    levels : tuple of (str, float)
+        The percentiles to mark.
 
     Returns
     -------
@@ -101,7 +108,7 @@ def compare_view(
     """
     fewest = min(len(a), len(b))
     top = math.log10(fewest) if fewest > 1 else 0.0
-    marked = [(label, -math.log10(1 - share)) for label, share in LEVELS]
+    marked = [(label, -math.log10(1 - share)) for label, share in levels]
     marked = [(label, height) for label, height in marked if height < top]
     even = np.linspace(0.05, top, POINTS) if top > 0.05 else np.empty(0)
     nines = np.unique(np.concatenate((even, [height for _, height in marked])))
@@ -110,8 +117,8 @@ def compare_view(
     return CompareView(
         low=low,
         high=high,
-        a=Side(names[0], len(a), *curve(a, low, high), percentiles(a)),
-        b=Side(names[1], len(b), *curve(b, low, high), percentiles(b)),
+        a=Side(names[0], len(a), *curve(a, low, high), percentiles(a, levels)),
+        b=Side(names[1], len(b), *curve(b, low, high), percentiles(b, levels)),
         nines=nines,
         quantile_a=at_a,
         quantile_b=at_b,

@@ -50,7 +50,7 @@ _ROWS = (
 )
 
 
-def fanout(dispatches: Any, probe_calls: Any = None) -> Fanout:
+def fanout(dispatches: Any, probe_calls: Any = None, *, title: str | None = None) -> Fanout:
     """Plot which probes hang on which markers, how often each is called, and what each costs.
 
     Above, for every probe, the time of a call: a bar from the median to the 99th percentile, and
@@ -62,6 +62,8 @@ def fanout(dispatches: Any, probe_calls: Any = None) -> Fanout:
         Dispatches; or a recorder or an opened recording, which has both.
     probe_calls : pandas.DataFrame, optional
         Probe calls.
+    title : str, optional
+        In place of the one that says what it shows. Its height is that of its rows.
 
     Returns
     -------
@@ -75,7 +77,7 @@ def fanout(dispatches: Any, probe_calls: Any = None) -> Fanout:
     >>> fanout(dispatches, calls).view.probes[0].cost.p50
     700
     """
-    return Fanout(dispatches, probe_calls)
+    return Fanout(dispatches, probe_calls, title=title)
 
 
 class Fanout(Plot):
@@ -216,7 +218,7 @@ class Fanout(Plot):
         self._above.y_names({y: units.short(row.probe, 14) for y, row in rows})
         self._draw_costs(rows)
         self._draw_widths()
-        self._above.say(*self._heading())
+        self._above.say(*self._caption())
         self._above.figure.xaxis.visible = bool(rows)
         self._above.figure.xgrid.visible = bool(rows)
         self._empty.visible = not rows

@@ -16,22 +16,40 @@ from kit.plots import units
 from kit.plots._plot import Box, EventPlot, Window
 from kit.plots._selection import Brush, whole
 from kit.plots._theme import color_of
-from kit.plots.figures.latency_view import LatencyView, latency_view, ordered_durations, tags
+from kit.plots.figures.latency_view import (
+    PERCENTILES,
+    LatencyView,
+    latency_view,
+    levels,
+    ordered_durations,
+    tags,
+)
 from kit.plots.units import several
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from kit.plots._events import Events
 
 __all__ = ["Latency", "latency"]
 
-FRAME = 126
-"""Height of the lower frame in px."""
+ABOVE_THE_CURVE = 17 / 35
+"""The histogram's share of the height."""
+
+AROUND = 54
+"""What the axis takes of the lower panel, in px."""
 
 BOTTOM, ABOVE = -0.8, 0.9
 """Where it begins, and its room above the maximum, in nines."""
 
 
-def latency(frame: Any) -> Latency:
+def latency(
+    frame: Any,
+    *,
+    percentiles: Sequence[float] = PERCENTILES,
+    title: str | None = None,
+    height: int | None = None,
+) -> Latency:
     """Plot how long things took.
 
     Above, a histogram over log duration; below, the share of events that were faster, in nines, so
@@ -41,10 +59,21 @@ def latency(frame: Any) -> Latency:
     ----------
     frame : pandas.DataFrame, or an object with ``frame()``
         Events, dispatches or probe calls; those without a duration are left out.
+    percentiles : sequence of float
+        The shares whose durations are marked, between 0 and 1; the maximum is always there.
+    title : str, optional
+        In place of the one that says what it shows.
+    height : int, optional
+        px, in place of 350.
 
     Returns
     -------
     Latency
+
+    Raises
+    ------
+    ValueError
+        For a percentile or a height that is none.
 
     Examples
     --------
@@ -53,7 +82,7 @@ def latency(frame: Any) -> Latency:
     >>> plot.view.total, plot.view.percentiles[-1].value
     (2, 2500)
     """
-    return Latency(frame, spans_only=True)
+    return Latency(frame, percentiles=percentiles, title=title, height=height)
 
 
 class Latency(EventPlot):
@@ -62,13 +91,26 @@ class Latency(EventPlot):
     view: LatencyView
     height = 350
 
+    def __init__(
+        self,
+        frame: Any,
+        *,
+        percentiles: Sequence[float] = PERCENTILES,
+        title: str | None = None,
+        height: int | None = None,
+    ) -> None:
+        self._levels = levels(percentiles)
+        super().__init__(frame, spans_only=True, title=title, height=height)
+
     def _build(self) -> None:
         dur = self._windows["dur"] = Window()
         self._counts_range, self._nines_range = Range1d(start=0), Range1d(start=BOTTOM)
         tools = pieces.zoom_tools("width", select="width")
+        above = round(self.height * ABOVE_THE_CURVE)
+        self._frame = self.height - above - AROUND
         self._above = pieces.Panel(
             self._painter,
-            height=170,
+            height=above,
             x_range=dur.range,
             y_range=self._counts_range,
             x_log=True,
@@ -77,7 +119,7 @@ class Latency(EventPlot):
         )
         self._below = pieces.Panel(
             self._painter,
-            height=180,
+            height=self.height - above,
             x_range=dur.range,
             y_range=self._nines_range,
             x_log=True,
@@ -145,6 +187,7 @@ class Latency(EventPlot):
         return latency_view(
             self._ordered,
             *self._windows["dur"].view,
+            levels=self._levels,
             selected=None if selected is None else ordered_durations(self._table.dur, selected),
             dropped=self._table.dropped,
         )
@@ -172,7 +215,7 @@ class Latency(EventPlot):
     def _draw(self) -> None:
         super()._draw()
         view, names = self.view, self._table.names_used
-        self._above.say(*self._heading())
+        self._above.say(*self._caption())
         color = color_of(names[0]) if len(names) == 1 else self._painter.color("neutral")
         self._bar_glyph.update(fill_color=color, line_color=color)
         kept = np.flatnonzero(view.counts)
@@ -217,7 +260,7 @@ class Latency(EventPlot):
             )
             for at, p in zip(x, shown, strict=True)
         ]
-        placed = tags(points, self._below.width, FRAME)
+        placed = tags(points, self._below.width, self._frame)
         before = [tag.before for tag in placed]
         self._marks.data = {
             "x": x,

@@ -28,7 +28,9 @@ __all__ = ["LatencyOverTime", "latency_over_time"]
 CLEAR = "#00000000"
 
 
-def latency_over_time(frame: Any) -> LatencyOverTime:
+def latency_over_time(
+    frame: Any, *, title: str | None = None, height: int | None = None
+) -> LatencyOverTime:
     """Plot when things took how long: a heat map of time and log duration.
 
     The longest event of every column of time is drawn on top, so none can hide; a triangle at the
@@ -38,6 +40,10 @@ def latency_over_time(frame: Any) -> LatencyOverTime:
     ----------
     frame : pandas.DataFrame, or an object with ``frame()``
         Events, dispatches or probe calls; those without a duration are left out.
+    title : str, optional
+        In place of the one that says what it shows.
+    height : int, optional
+        px, in place of 300.
 
     Returns
     -------
@@ -50,7 +56,7 @@ def latency_over_time(frame: Any) -> LatencyOverTime:
     >>> latency_over_time(frame).view.single
     True
     """
-    return LatencyOverTime(frame, spans_only=True)
+    return LatencyOverTime(frame, spans_only=True, title=title, height=height)
 
 
 class LatencyOverTime(EventPlot):
@@ -173,7 +179,7 @@ class LatencyOverTime(EventPlot):
         for image in self._images:
             image.visible = not view.single
         self._draw_points()
-        self._panel.say(*self._heading(), self._keys(int(most)))
+        self._panel.say(*self._caption(), self._keys(int(most)))
         self._empty.visible = not view.total
         self._empty.text = self._nothing()
 

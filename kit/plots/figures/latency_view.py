@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import numpy as np
 
@@ -21,24 +21,58 @@ if TYPE_CHECKING:
     from kit.plots._events import Bools, Floats, Ints
 
 __all__ = [
-    "LEVELS",
+    "PERCENTILES",
     "LatencyView",
     "Percentile",
     "Tag",
     "curve",
     "latency_view",
+    "levels",
     "percentiles",
     "tags",
 ]
 
-LEVELS: Final = (
-    ("p50", 0.5),
-    ("p90", 0.9),
-    ("p99", 0.99),
-    ("p99.9", 0.999),
-    ("p99.99", 0.9999),
-)
+PERCENTILES: Final = (0.5, 0.9, 0.99, 0.999, 0.9999)
 """Percentiles that are drawn, if there are events beyond them."""
+
+MOST_PERCENTILES: Final = 20
+
+Levels: TypeAlias = tuple[tuple[str, float], ...]
+
+
+def levels(percentiles: Sequence[float]) -> Levels:
+    """Name the percentiles that somebody asks for.
+
+    Parameters
+    ----------
+    percentiles : sequence of float
+        Shares between 0 and 1.
+
+    Returns
+    -------
+    tuple of (str, float)
+        Ascending, each once.
+
+    Raises
+    ------
+    ValueError
+        For a share that is not between 0 and 1, or too many of them.
+
+    Examples
+    --------
+    >>> levels([0.99, 0.5, 0.9995])
+    (('p50', 0.5), ('p99', 0.99), ('p99.95', 0.9995))
+    """
+    shares = sorted({float(share) for share in percentiles})
+    if len(shares) > MOST_PERCENTILES:
+        raise ValueError(f"a plot marks at most {MOST_PERCENTILES} percentiles, not {len(shares)}")
+    for share in shares:
+        if not 0 < share < 1:
+            raise ValueError(f"a percentile is between 0 and 1, such as 0.99, not {share!r}")
+    return tuple((f"p{100 * share:.10g}", share) for share in shares)
+
+
+LEVELS: Final = levels(PERCENTILES)
 
 BARS: Final = 90
 LINE: Final = 14
@@ -116,6 +150,7 @@ def latency_view(
     low: float,
     high: float,
     *,
+    levels: Levels = LEVELS,
     selected: Ints | None = None,
     dropped: int = 0,
 ) -> LatencyView:
@@ -127,6 +162,8 @@ def latency_view(
         Durations in ns, ascending.
     low, high : float
         What is in view, in ns.
+    levels : tuple of (str, float)
+        The percentiles to mark, from `levels`.
     selected : array of int64, optional
         Durations of the selection, ascending.
     dropped : int
@@ -154,7 +191,7 @@ def latency_view(
         selected=np.zeros_like(counts) if selected is None else _histogram(selected, edges),
         curve_dur=x,
         curve_nines=y,
-        percentiles=percentiles(ordered),
+        percentiles=percentiles(ordered, levels),
         total=len(ordered),
         below=below,
         above=len(ordered) - below - int(counts.sum()),
@@ -279,7 +316,7 @@ def curve(ordered: Ints, low: float, high: float, points: int = 500) -> tuple[Fl
     return np.maximum(dur, 1).astype(np.float64), nines + 0.0  # no negative zero
 
 
-def percentiles(ordered: Ints) -> tuple[Percentile, ...]:
+def percentiles(ordered: Ints, levels: Levels = LEVELS) -> tuple[Percentile, ...]:
     """Find the percentiles that the number of events can tell, and the maximum.
 
     A percentile is the nearest rank: the shortest observed duration that at least that share of
@@ -290,6 +327,8 @@ def percentiles(ordered: Ints) -> tuple[Percentile, ...]:
     ----------
     ordered : array of int64
         Durations in ns, ascending.
+    levels : tuple of (str, float)
+        Labels and shares, ascending.
 
     Returns
     -------
@@ -304,7 +343,7 @@ def percentiles(ordered: Ints) -> tuple[Percentile, ...]:
     if not total:
         return ()
     found = []
-    for label, share in LEVELS:
+    for label, share in levels:
         rank = math.ceil(share * total - 1e-9)
         if rank < total:
             height = -math.log10(1 - share)

@@ -44,7 +44,9 @@ ROOM = 560.0
 """px that the time axis has even in a narrow notebook."""
 
 
-def publication(dispatches: Any, publications: Any = None) -> Publication:
+def publication(
+    dispatches: Any, publications: Any = None, *, title: str | None = None
+) -> Publication:
     """Plot which dispatch used which generation of the probe array.
 
     Threads are lanes, a bar is a dispatch, and its colour tells the generation that it used: older
@@ -58,12 +60,14 @@ def publication(dispatches: Any, publications: Any = None) -> Publication:
         Dispatches; or a recorder or an opened recording, which has both.
     publications : pandas.DataFrame, optional
         Publications.
+    title : str, optional
+        In place of the one that says what it shows. Its height is that of its lanes.
 
     Returns
     -------
     Publication
     """
-    return Publication(dispatches, publications)
+    return Publication(dispatches, publications, title=title)
 
 
 class Publication(Plot):
@@ -192,7 +196,7 @@ class Publication(Plot):
         self._panel.y_names(at)
         self._draw_bars(places)
         self._draw_changes(places, bands)
-        self._panel.say(*self._heading(), self._keys())
+        self._panel.say(*self._caption(), self._keys())
         self._empty.visible = not view.total
         self._empty.text = "nothing yet: record with dispatches=True"
 

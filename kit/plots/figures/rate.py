@@ -24,17 +24,34 @@ if TYPE_CHECKING:
 __all__ = ["Rate", "rate"]
 
 
-def rate(frame: Any) -> Rate:
+def rate(
+    frame: Any,
+    *,
+    by: str = "marker",
+    title: str | None = None,
+    height: int | None = None,
+) -> Rate:
     """Plot how often markers fired: events per second over time, one line a marker.
 
     Parameters
     ----------
     frame : pandas.DataFrame, or an object with ``frame()``
         Events, dispatches or probe calls.
+    by : str
+        The column that has a line for each of its values, such as ``"tid"`` or a field.
+    title : str, optional
+        In place of the one that says what it shows.
+    height : int, optional
+        px, in place of 210.
 
     Returns
     -------
     Rate
+
+    Raises
+    ------
+    ValueError
+        When there is no such column, or for a height that is none.
 
     Examples
     --------
@@ -43,7 +60,7 @@ def rate(frame: Any) -> Rate:
     >>> plot.view.names, plot.view.counts.sum(axis=1).tolist()
     (('a', 'b'), [2, 1])
     """
-    return Rate(frame)
+    return Rate(frame, by=by, title=title, height=height)
 
 
 class Rate(EventPlot):
@@ -147,7 +164,7 @@ class Rate(EventPlot):
         }
         highest = max(np.nanmax(each, initial=0.0) for each in (view.rates, view.selected))
         self._rates_range.end = grid.ceiling(1.04 * float(highest))
-        self._panel.say(*self._heading(), self._keys(colors))
+        self._panel.say(*self._caption(), self._keys(colors))
         self._empty.visible = not view.total
         self._empty.text = self._nothing()
 

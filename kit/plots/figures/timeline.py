@@ -35,7 +35,7 @@ FILLED = 0.8
 """Share of a lane's height that spans fill."""
 
 
-def timeline(frame: Any, lanes: str = "tid") -> Timeline:
+def timeline(frame: Any, lanes: str = "tid", *, title: str | None = None) -> Timeline:
     """Plot who did what when: lanes of spans.
 
     Where spans are too many to be drawn one by one, a lane shows how busy it was: the share of time
@@ -48,6 +48,8 @@ def timeline(frame: Any, lanes: str = "tid") -> Timeline:
         Events, dispatches or probe calls.
     lanes : str
         The column whose values are lanes: ``tid``, ``task``, ``cpu``, ``marker`` or any other.
+    title : str, optional
+        In place of the one that says what it shows. Its height is that of its lanes.
 
     Returns
     -------
@@ -60,7 +62,7 @@ def timeline(frame: Any, lanes: str = "tid") -> Timeline:
     >>> timeline(frame).view.lanes
     ('1', '2')
     """
-    return Timeline(frame, lanes=lanes)
+    return Timeline(frame, lanes=lanes, title=title)
 
 
 class Timeline(EventPlot):
@@ -188,7 +190,7 @@ class Timeline(EventPlot):
         self._panel.y_names(dict(zip(places, names, strict=True)))
         self._draw_cells(places)
         self._draw_bars(places)
-        self._panel.say(*self._heading(), self._keys())
+        self._panel.say(*self._caption(), self._keys())
         self._empty.visible = not view.total
         self._empty.text = self._nothing()
 
