@@ -34,7 +34,7 @@ lab: $(VENV)/lab.stamp  ## open the tour in JupyterLab; ARGS="--no-browser --por
 
 # With JOBS=2 two of these run at a time, and each says what it has to say at its end: for CI, which nobody watches.
 JOBS ?= 1
-TESTS = $(if $(ARGS),pytest,pytest-kit pytest-lab) reference lint types
+TESTS = lint types $(if $(ARGS),pytest,pytest-kit pytest-lab) reference
 test: $(VENV)/dev.stamp  ## style, types and every test; ARGS="-k words" go to pytest
 	@if $(MAKE) --no-print-directory --keep-going --jobs=$(JOBS) $(if $(filter-out 1,$(JOBS)),--output-sync=target) \
 		$(TESTS) ARGS='$(ARGS)'; then echo "make test: all passed"; else echo "make test: failed, see above"; exit 1; fi

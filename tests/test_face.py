@@ -27,6 +27,18 @@ def test_private_data_is_found_where_it_was(name):
     assert getattr(kit, name) is getattr(kit.core, name)
 
 
+@pytest.mark.parametrize("name", ["BAD", "Bounds", "Exploration", "Machine"])
+def test_names_of_the_lab_have_one_home_and_are_found_where_they_were(name):
+    assert name in kit.rcu.__all__
+    assert name not in kit.rcu.steps.__all__
+    assert getattr(kit.rcu.steps, name) is getattr(kit.rcu, name)
+
+
+def test_a_name_that_the_steps_do_not_have_is_an_error():
+    with pytest.raises(AttributeError, match=r"module 'kit\.rcu\.steps' has no attribute 'laod'"):
+        kit.rcu.steps.laod  # noqa: B018 - asking for it is the test
+
+
 def test_the_spellings_of_before_are_silent():
     code = "import kit; kit.FormatError, kit.private_data; from kit import NotConnectedError"
     done = subprocess.run(

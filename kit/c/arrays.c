@@ -98,12 +98,12 @@ array_dealloc(Array *self)
 char
 kit_kind(PyObject *call, bool timed)
 {
-    return Py_TYPE(call) == kit_Writer  ? CALL_WRITER
-           : Py_TYPE(call) == kit_Adder ? CALL_ADDER
-           : Py_TYPE(call) == kit_EventFilter  ? CALL_FILTER
-           : Py_TYPE(call) == kit_Stub  ? CALL_STUB
-           : timed                      ? CALL_TIMED
-                                        : CALL_PLAIN;
+    return Py_TYPE(call) == kit_Writer        ? CALL_WRITER
+           : Py_TYPE(call) == kit_Adder       ? CALL_ADDER
+           : Py_TYPE(call) == kit_EventFilter ? CALL_FILTER
+           : Py_TYPE(call) == kit_Stub        ? CALL_STUB
+           : timed                            ? CALL_TIMED
+                                              : CALL_PLAIN;
 }
 
 static int

@@ -134,9 +134,6 @@ def events(
         dur, has = np.zeros(len(ts), np.int64), np.zeros(len(ts), np.bool_)
     origin = int(ts.min()) if len(ts) else 0
     extent = int((ts + dur).max()) - origin if len(ts) else 0
-    if by != "marker" and by not in frame.columns:
-        known = ", ".join(map(str, frame.columns))
-        raise ValueError(f"this frame has no column {by!r}; it has: {known}")
     code, names = labels(frame, by)
     lane, lane_names = labels(frame, lanes) if lanes is not None else (None, ())
     failed = frame["error"].notna().to_numpy(np.bool_) if "error" in frame.columns else None

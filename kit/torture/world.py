@@ -200,16 +200,16 @@ class World:
         self._steps[threading.get_ident()] = now = time.monotonic()
         return now
 
-    def step_of(self, ident: int) -> float | None:
-        """Return when a thread began with what it is doing; None where that is not noted."""
-        return self._steps.get(ident)
+    def step(self) -> float | None:
+        """Return when the calling thread began with what it does; None where that is not noted."""
+        return self._steps.get(threading.get_ident())
 
     def end_steps(self) -> None:
         """Forget the calling thread."""
         self._steps.pop(threading.get_ident(), None)
 
     def _takes_interruptions(self) -> bool:
-        begun = self._steps.get(threading.get_ident())
+        begun = self.step()
         return begun is None or time.monotonic() - begun < LONGEST_STEP
 
     def _note_progress(self) -> None:

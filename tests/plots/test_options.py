@@ -84,5 +84,5 @@ def test_rates_by_another_column():
         "3": 250,
     }
     assert "3 tids" in repr(plot)
-    with pytest.raises(ValueError, match="this frame has no column 'cpu'; it has: ts, dur"):
+    with pytest.raises(ValueError, match="a plot needs a column 'cpu'; this frame has: ts, dur"):
         plots.rate(FRAME, by="cpu")

@@ -270,7 +270,7 @@ def compile_program(axioms: Sequence[Axiom]) -> Program:
     Returns
     -------
     Program
-        What `kit.rcu._checker.judge` runs.
+        What `kit.rcu.judge` runs.
 
     Examples
     --------

@@ -220,7 +220,7 @@ class Case:
         Returns
         -------
         Verdict
-            What `kit.rcu._checker.judge` returns.
+            What `kit.rcu.judge` returns.
         """
         return judge(self.text(choices, question), model, limits=limits)
 

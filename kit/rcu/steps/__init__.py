@@ -10,6 +10,8 @@ does besides is what litmus tests are for.
 'Sometimes'
 """
 
+from typing import TYPE_CHECKING
+
 from kit.rcu.limits import BOUNDS
 from kit.rcu.steps.bad import Bad
 from kit.rcu.steps.explore import Trace
@@ -73,8 +75,7 @@ __all__ = [
     "until",
 ]
 
-TYPE_CHECKING = False
-if not TYPE_CHECKING:
+if not TYPE_CHECKING:  # else each name that is misspelt would be something to a type checker
 
     def __getattr__(name: str) -> object:
         """Find the names that were here, too, before `kit.rcu` was their home; until 1.0."""

@@ -54,7 +54,7 @@ class Signals(Disturbance):
         try:
             # A thread that waits for a lock begins to wait anew after each signal: one that is
             # never left alone for long never gets it. Where it got nowhere, the next one is later.
-            step = world.step_of(threading.get_ident())
+            step = world.step()
             idle = self.step == step
             self.pause = min(2 * self.pause, self.LATEST) if idle else self.EVERY
             self.step = step
