@@ -22,11 +22,13 @@
 #define LIKELY(x) __builtin_expect(!!(x), 1)
 #define UNLIKELY(x) __builtin_expect(!!(x), 0)
 #define COLD __attribute__((cold, noinline))
+#define HOT inline __attribute__((always_inline))
 #define HIDDEN __attribute__((visibility("hidden")))
 #else
 #define LIKELY(x) (x)
 #define UNLIKELY(x) (x)
 #define COLD
+#define HOT inline
 #define HIDDEN
 #endif
 
