@@ -353,6 +353,7 @@ def check_name(name: object) -> None:
 
 FILTERS: Final = ("when", "every", "limit", "per_second", "budget")
 """The options that say which events reach a probe."""
+_FILTERS: Final = frozenset(FILTERS)
 
 
 def check_options(called: Any, options: Iterable[str]) -> None:
@@ -365,9 +366,9 @@ def check_options(called: Any, options: Iterable[str]) -> None:
     options : iterable of str
         What it was given by keyword beside its own parameters.
     """
+    if _FILTERS.issuperset(options):
+        return
     for option in options:
-        if option in FILTERS:
-            continue
         code = called.__code__
         known = [*FILTERS, *code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]]
         if option not in known:

@@ -6,6 +6,7 @@ import itertools
 import os
 import sys
 from functools import partial
+from operator import is_not
 from threading import get_ident
 
 from kit.core._callables import (
@@ -67,6 +68,8 @@ if TYPE_CHECKING:
 
 
 __all__ = ["Registry", "registry"]
+
+_is_asked: Final = partial(is_not, None)
 
 
 class Registry:
@@ -244,7 +247,7 @@ class Registry:
     def _admit(self, options: Options, markers: list[Marker], asked: dict[str, Any]) -> None:
         """Add to the options what was asked about which events reach the probe."""
         check_options(Registry.connect, asked)
-        if any(value is not None for value in asked.values()):
+        if any(map(_is_asked, asked.values())):
             assert self.make_filter is not None, "kit/__init__.py has set it"
             formats = [(marker.name, marker.format) for marker in markers]
             options.keywords["filtering"] = self.make_filter(formats, **asked)

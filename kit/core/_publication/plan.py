@@ -71,20 +71,24 @@ class NotComparedError(Exception):
         self._compared.ask(self._probes, self._probe)
 
 
+_NOTHING: Final[dict[tuple[int, int], tuple[object, object, bool]]] = {}
+
+
 class Compared:
     """What foreign ``__eq__`` have said, for one update."""
 
     __slots__ = ("_said",)
 
     def __init__(self) -> None:
-        # Held, so that no other object has their identities meanwhile.
-        self._said: dict[tuple[int, int], tuple[object, object, bool]] = {}
+        # Held, so that no other object has their identities meanwhile. Never changed in place:
+        # most updates ask nobody, and need no dictionary of their own.
+        self._said = _NOTHING
 
     def ask(self, probes: list[AnyProbe], probe: object) -> None:
         """Compare a probe with others, up to the first that is the same."""
         for each in probes:
             same = same_probe(each, probe)
-            self._said[id(each), id(probe)] = (each, probe, same)
+            self._said = {**self._said, (id(each), id(probe)): (each, probe, same)}
             if same:
                 return
 
@@ -253,8 +257,11 @@ class Plan:
     @property
     def publishes(self) -> bool:
         """Whether there is an array to publish: other connections, or the same for other fields."""
-        return self.before != self.after or (
-            bool(self.after) and self.format is not self.marker.format
+        # By length first: most updates add one or take one away.
+        return (
+            len(self.before) != len(self.after)
+            or self.before != self.after
+            or (bool(self.after) and self.format is not self.marker.format)
         )
 
     @property

@@ -260,8 +260,9 @@ class Updater:
                     self._run_queue()
             finally:
                 try:
-                    retired += self._retired
-                    self._retired.clear()
+                    if self._retired:
+                        retired += self._retired
+                        self._retired.clear()
                 finally:
                     in_update.discard(ident)
 
@@ -513,7 +514,7 @@ def _publish(plan: Plan, array: ProbeArray | None) -> ProbeArray | None:
             array.neutralise(connection)
         array.generation = marker._generation
     else:
-        if array is not None:
+        if array is not None and switched_off.n != plan.switched_off:
             _leave_out(array, plan)
         marker.format = plan.format
         # The publication: one store. A dispatch that loads before it calls the old closures, one
@@ -532,7 +533,7 @@ def _publish(plan: Plan, array: ProbeArray | None) -> ProbeArray | None:
     for connection in gone:
         if connection._state == "connected":
             connection._state = "disconnected"
-    if array is not None:
+    if array is not None and switched_off.n != plan.switched_off:
         _leave_out(array, plan)
     dispatches.settle()
     if old is not None and not neutralised:
@@ -547,9 +548,8 @@ def _leave_out(array: ProbeArray, plan: Plan) -> None:
     Before it is published, so that nobody finds them in it; and after, for one that is switched
     off between the two: see `Registry.switch_off` for what happens when.
     """
-    if switched_off.n != plan.switched_off:
-        for connection in [each for each in plan.after if each._state != "connected"]:
-            array.neutralise(connection)
+    for connection in [each for each in plan.after if each._state != "connected"]:
+        array.neutralise(connection)
 
 
 def _tell_observers(
