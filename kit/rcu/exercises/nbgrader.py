@@ -74,13 +74,14 @@ def credit(exercise: str, points: float = 1, answer: Any = None) -> float:
     if is_open(answer):
         raise AssertionError(f"{exercise}: open. There is no answer.")
     said = judge_afresh(exercise, taken_down(answer))
-    hints = "".join(f"\n  {hint}" for hint in said.hints)
     if not said.judged:
+        hints = "".join(f"\n  {hint}" for hint in said.hints)
         raise NotJudgedError(
             f"{exercise}: {said.status}. {said.words} No points so far, and no fault of the "
             f"answer: grade it again.{hints}"
         )
     if said.points <= 0:
+        hints = "".join(f"\n  {hint}" for hint in said.hints)
         raise AssertionError(f"{exercise}: {said.status}. {said.words}{hints}")
     return min(said.points / said.of, 1) * float(points)
 
