@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import csv
-import os
 import sys
 import time
 from collections import Counter
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 from kit.errors import LitmusError
 from kit.rcu import models
 from kit.rcu._checker.judge import judge
+from kit.rcu._cli import progress, run
 from kit.rcu._litmus.parser import parse
 from kit.rcu.limits import Limits
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from kit.rcu.models import Model
 
 ALIASES: Final = {"lkmm-7.3": "lkmm", "lkmm-alpha": "alpha", "tso-rcu": "tso", "sc-rcu": "sc"}
-"""What tables of recorded verdicts call the models."""
+"""The models' names in tables of recorded verdicts."""
 
 STATES: Final = 0.75
 """The share of a test's time that may go into all states; the rest is for the verdict alone."""
@@ -103,16 +103,6 @@ def _judged(file: Path, model: Model, row: dict[str, str] | None, limits: Limits
         remark,
         alone,
     )
-
-
-def _progress(done: int, total: int, file: str) -> None:
-    if sys.stderr.isatty():
-        width = 30
-        filled = width * done // max(total, 1)
-        end = "\n" if done == total else ""
-        bar = "█" * filled + "░" * (width - filled)
-        sys.stderr.write(f"\r\033[K{bar} {done}/{total} {Path(file).name[:60]}{end}")
-        sys.stderr.flush()
 
 
 def _summary(outcomes: Sequence[_Outcome], compared: bool) -> str:
@@ -197,7 +187,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         for done, (file, model) in enumerate(work, 1):
             outcome = _judged(file, model, recorded.get((file.resolve(), model.name)), limits)
             outcomes.append(outcome)
-            _progress(done, len(work), outcome.file)
+            end = "\n" if done == len(work) else ""
+            progress(done, len(work), f" {file.name[:60]}{end}")
     except KeyboardInterrupt:
         interrupted = True  # what was judged until then is shown
     width = max((len(outcome.file) for outcome in outcomes), default=0)
@@ -222,11 +213,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        code = main()
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # Whoever read the output has gone; Python would complain once more at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 1
-    sys.exit(code)
+    run(main, broken=1)

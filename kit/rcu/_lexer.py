@@ -7,12 +7,25 @@ litmus test ``(*`` opens a comment, except in a thread's body, where it starts a
 from __future__ import annotations
 
 import re
-from typing import Final, NamedTuple
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn
 
 from kit.errors import LitmusError
 from kit.rcu.limits import DEFAULT, Limits
 
-__all__ = ["Token", "cat_tokens", "complaint", "litmus_tokens"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+__all__ = [
+    "Cursor",
+    "Token",
+    "cat_tokens",
+    "comment_end",
+    "complaint",
+    "file_text",
+    "litmus_tokens",
+]
 
 SHOWN: Final = 90  # characters of the source line that a message shows
 
@@ -28,21 +41,8 @@ class Token(NamedTuple):
 def complaint(source: str, at: int, message: str, name: str = "") -> LitmusError:
     r"""An error that shows line, column and the place itself.
 
-    Parameters
-    ----------
-    source : str
-        The whole text.
-    at : int
-        Offset of the culprit.
-    message : str
-        What is wrong, and the remedy.
-    name : str
-        Name of the text, for example the test's.
-
-    Returns
-    -------
-    kit.errors.LitmusError
-        To be raised.
+    ``message`` says what is wrong, and the remedy; ``at`` is the offset of the culprit in the text
+    called ``name``.
 
     Examples
     --------
@@ -87,7 +87,7 @@ _CAT = re.compile(
 )
 
 
-def _comment_end(source: str, at: int, name: str) -> int:
+def comment_end(source: str, at: int, name: str) -> int:
     """Where the ``(* ... *)`` that opens at ``at`` ends; such comments nest."""
     depth = 0
     for found in re.compile(r"\(\*|\*\)").finditer(source, at):
@@ -125,23 +125,9 @@ def _word(pattern: re.Pattern[str], source: str, at: int, name: str, limits: Lim
 def litmus_tokens(
     source: str, at: int, name: str = "", limits: Limits = DEFAULT
 ) -> tuple[Token, ...]:
-    """The words of a litmus test from its initial state on.
+    """The words of a litmus test from its initial state on; the last one has kind ``end``.
 
-    Parameters
-    ----------
-    source : str
-        The test.
-    at : int
-        Where the first ``{`` stands.
-    name : str
-        The test's name, for messages.
-    limits : Limits
-        Bounds.
-
-    Returns
-    -------
-    tuple of Token
-        The last one has kind ``end``.
+    The first ``{`` stands at offset ``at``.
 
     Raises
     ------
@@ -159,7 +145,7 @@ def litmus_tokens(
     size = len(source)
     while at < size:
         if source.startswith("(*", at) and not (depth and blocks):
-            at = _comment_end(source, at, name)
+            at = comment_end(source, at, name)
             continue
         token = _word(_LITMUS, source, at, name, limits)
         at += len(token.text)
@@ -176,21 +162,7 @@ def litmus_tokens(
 
 
 def cat_tokens(source: str, name: str = "", limits: Limits = DEFAULT) -> tuple[Token, ...]:
-    """The words of a model in the cat language.
-
-    Parameters
-    ----------
-    source : str
-        The model.
-    name : str
-        Its name, for messages.
-    limits : Limits
-        Bounds.
-
-    Returns
-    -------
-    tuple of Token
-        The last one has kind ``end``.
+    """The words of a model in the cat language; the last one has kind ``end``.
 
     Raises
     ------
@@ -207,7 +179,7 @@ def cat_tokens(source: str, name: str = "", limits: Limits = DEFAULT) -> tuple[T
     at, size = 0, len(source)
     while at < size:
         if source.startswith("(*", at):
-            at = _comment_end(source, at, name)
+            at = comment_end(source, at, name)
             continue
         token = _word(_CAT, source, at, name, limits)
         at += len(token.text)
@@ -215,3 +187,80 @@ def cat_tokens(source: str, name: str = "", limits: Limits = DEFAULT) -> tuple[T
             tokens.append(token)
     tokens.append(Token("end", "", size))
     return tuple(tokens)
+
+
+def file_text(path: Path, limits: Limits) -> str:
+    """The text of a file, or an error that says why it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            raw = file.read(4 * limits.characters + 1)
+        return raw.decode()
+    except OSError as error:
+        raise LitmusError(f"cannot read {path}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise LitmusError(f"{path} is not text: byte {error.start} is not UTF-8") from error
+
+
+class Cursor:
+    """A place among the tokens of a text, for a parser that goes through them.
+
+    Parameters
+    ----------
+    source, name : str
+        The text and its name, for messages.
+    tokens : tuple of Token
+        What to read.
+    limits : Limits
+        Bounds on nesting.
+    """
+
+    def __init__(self, source: str, name: str, tokens: tuple[Token, ...], limits: Limits) -> None:
+        self.source = source
+        self.name = name
+        self.tokens = tokens
+        self.limits = limits
+        self.index = 0
+        self.depth = 0
+        self.peek = tokens[0]
+
+    def refuse(self, token: Token, message: str) -> NoReturn:
+        """Raise an error that points at a token."""
+        raise complaint(self.source, token.at, message, self.name)
+
+    def expected(self, what: str, token: Token | None = None) -> NoReturn:
+        """Raise an error that says what should stand here, or in place of another token."""
+        token = token or self.peek
+        found = "the end" if token.kind == "end" else repr(token.text[:40])
+        self.refuse(token, f"expected {what} here, found {found}")
+
+    def take(self) -> Token:
+        """The next token, which is then behind."""
+        token = self.peek
+        if token.kind != "end":
+            self.index += 1
+            self.peek = self.tokens[self.index]
+        return token
+
+    def accept(self, text: str) -> bool:
+        """Go past the next token if it is this one."""
+        if self.peek.text == text and self.peek.kind != "end":
+            self.take()
+            return True
+        return False
+
+    def expect(self, text: str) -> Token:
+        """Go past this token, or complain."""
+        if self.peek.text != text:
+            self.expected(text)
+        return self.take()
+
+    @contextmanager
+    def deeper(self) -> Iterator[None]:
+        """One more level of nesting, refused when there are too many."""
+        self.depth += 1
+        if self.depth > self.limits.nesting:
+            self.refuse(
+                self.peek, f"nested deeper than {self.limits.nesting} levels (Limits.nesting)"
+            )
+        yield
+        self.depth -= 1

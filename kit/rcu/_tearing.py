@@ -1,4 +1,4 @@
-"""Two attributes, or one tuple: what real Python threads see of a change, counted."""
+"""Two attributes or one tuple: count what real threads see of a change."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """How much work a litmus test, a model or a simulation may ask for before it is refused.
 
-All three come from anywhere. Each bound turns what would otherwise eat the machine into an error
-that names the bound, so that whoever needs more can raise that one.
+All three may come from anywhere. A bound turns what would use up the machine into an error that
+names the bound, so that you can raise that one.
 
 Time is the processor time of the thread that works: what else the machine does must not change
 the answer. The wall clock is only a backstop, for a machine so busy that nobody would wait.
@@ -40,10 +40,7 @@ BACKSTOP: Final = 50
 def processor_clock() -> Callable[[], float]:
     """The clock that runs only while this thread computes.
 
-    Returns
-    -------
-    callable
-        `time.thread_time`, or the nearest to it that works on this platform.
+    It is `time.thread_time`, or the nearest to it that works on this platform.
 
     Examples
     --------
@@ -236,14 +233,9 @@ def _now() -> int:
 
 @contextmanager
 def ceiling(megabytes: int) -> Iterator[None]:
-    """Let this process grow by so much and no more until the block ends.
+    """Let this process grow by so many megabytes and no more until the block ends.
 
     Beyond it an allocation fails, and is reported as the error of whoever asked for it.
-
-    Parameters
-    ----------
-    megabytes : int
-        How much more than now.
 
     Raises
     ------

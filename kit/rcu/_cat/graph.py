@@ -1,4 +1,4 @@
-"""A model as a graph of operations: what is defined twice alike is computed once.
+"""A model as a graph of operations, in which equal parts are computed once.
 
 Resolving a model gives every name its meaning, checks that sets and relations stand where they
 may, and expands functions. Every node of the graph is one operation on sets or relations.

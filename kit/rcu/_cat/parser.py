@@ -8,43 +8,18 @@ cat was made for memory models (Alglave, Cousot and Maranget, 2016). What is rea
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, NoReturn, TypeAlias
+from typing import Final, TypeAlias
 
-from kit.rcu._lexer import Token, cat_tokens, complaint
+from kit.rcu._lexer import Cursor, Token, cat_tokens
 from kit.rcu.limits import DEFAULT, Limits
 
 __all__ = ["Binding", "Check", "Enum", "Include", "Let", "Statement", "Term", "parse_cat"]
 
-KEYWORDS: Final = frozenset(
-    [
-        "let",
-        "rec",
-        "and",
-        "in",
-        "acyclic",
-        "irreflexive",
-        "empty",
-        "as",
-        "flag",
-        "include",
-        "enum",
-        "show",
-        "unshow",
-        "instructions",
-        "if",
-        "then",
-        "else",
-        "fun",
-        "procedure",
-        "call",
-        "forall",
-        "with",
-        "from",
-        "match",
-        "end",
-        "undefined_unless",
-    ]
-)
+KEYWORDS: Final = frozenset((
+    "let", "rec", "and", "in", "acyclic", "irreflexive", "empty", "as", "flag", "include", "enum",
+    "show", "unshow", "instructions", "if", "then", "else", "fun", "procedure", "call", "forall",
+    "with", "from", "match", "end", "undefined_unless",
+))  # fmt: skip
 CHECKS: Final = ("acyclic", "irreflexive", "empty")
 
 
@@ -112,21 +87,7 @@ Statement: TypeAlias = Let | Check | Include | Enum
 def parse_cat(
     source: str, name: str = "model", limits: Limits = DEFAULT
 ) -> tuple[str, tuple[Statement, ...]]:
-    """Read a model.
-
-    Parameters
-    ----------
-    source : str
-        Its text.
-    name : str
-        Its name, for messages.
-    limits : Limits
-        Bounds.
-
-    Returns
-    -------
-    tuple
-        The title that the text gives itself (or ``""``), and its statements.
+    """Read a model: the title that the text gives itself (or ``""``), and its statements.
 
     Raises
     ------
@@ -139,48 +100,16 @@ def parse_cat(
     >>> title, statements[0].name
     ('SC', 'sc')
     """
-    parser = _Cat(source, name, limits)
+    parser = _Cat(source, name, cat_tokens(source, name, limits), limits)
     return parser.title(), tuple(parser.statements())
 
 
-class _Cat:
+class _Cat(Cursor):
     """Recursive descent over the tokens of one model."""
-
-    def __init__(self, source: str, name: str, limits: Limits) -> None:
-        self.source = source
-        self.name = name
-        self.limits = limits
-        self.tokens = cat_tokens(source, name, limits)
-        self.index = 0
-        self.depth = 0
-
-    @property
-    def peek(self) -> Token:
-        return self.tokens[self.index]
-
-    def refuse(self, token: Token, message: str) -> NoReturn:
-        raise complaint(self.source, token.at, message, self.name)
-
-    def take(self) -> Token:
-        token = self.peek
-        if token.kind != "end":
-            self.index += 1
-        return token
-
-    def accept(self, text: str) -> bool:
-        if self.peek.text == text and self.peek.kind not in ("end", "string"):
-            self.index += 1
-            return True
-        return False
-
-    def expect(self, text: str) -> None:
-        if not self.accept(text):
-            found = "the end" if self.peek.kind == "end" else repr(self.peek.text[:40])
-            self.refuse(self.peek, f"expected {text} here, found {found}")
 
     def word(self, what: str) -> Token:
         if self.peek.kind != "name" or self.peek.text in KEYWORDS:
-            self.refuse(self.peek, f"expected {what} here, found {self.peek.text[:40]!r}")
+            self.expected(what)
         return self.take()
 
     def title(self) -> str:
@@ -211,7 +140,7 @@ class _Cat:
         return out
 
     def skip(self) -> None:
-        """What only concerns drawings and the instructions of a machine is passed over."""
+        """Skip what only concerns drawings or a machine's instructions."""
         starts = {"let", "flag", "include", "enum", "show", "unshow", "instructions", *CHECKS, "~"}
         while self.peek.kind != "end" and self.peek.text not in starts:
             self.take()
@@ -334,8 +263,7 @@ class _Cat:
         if token.kind == "tag":
             self.refuse(token, "tags only stand in enum; their events have the tag's name")
         if token.kind != "name" or token.text in KEYWORDS:
-            found = "the end" if token.kind == "end" else repr(token.text[:40])
-            self.refuse(token, f"expected a set or a relation here, found {found}")
+            self.expected("a set or a relation", token)
         if self.peek.text == "(" and self.peek.kind == "op":
             return self.application(token)
         return Term("name", (), token.text, token.at, end)

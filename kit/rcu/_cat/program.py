@@ -76,7 +76,7 @@ class Program:
 
     @property
     def by_value(self) -> bool:
-        """Whether what does not move depends on the values of the events."""
+        """Whether the fixed part depends on the values of the events."""
         return any(name == "different" for _, name in self.base)
 
     def prepare(
@@ -260,17 +260,7 @@ def _closures(nodes: Iterable[Node]) -> dict[Node, Node]:
 
 
 def compile_program(axioms: Sequence[Axiom]) -> Program:
-    """Order the operations of a model.
-
-    Parameters
-    ----------
-    axioms : sequence of Axiom
-        Its checks.
-
-    Returns
-    -------
-    Program
-        What `kit.rcu.judge` runs.
+    """Put the operations of a model's checks in an order in which they can be carried out.
 
     Examples
     --------

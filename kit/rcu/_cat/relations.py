@@ -19,17 +19,7 @@ __all__ = ["Space", "bits", "space"]
 
 
 def bits(number: int) -> Iterator[int]:
-    """Positions of the bits that are set, lowest first.
-
-    Parameters
-    ----------
-    number : int
-        A set.
-
-    Yields
-    ------
-    int
-        A member.
+    """Positions of the bits that are set, lowest first: the members of a set.
 
     Examples
     --------
@@ -224,17 +214,7 @@ class Space:
 
 @lru_cache(maxsize=256)
 def space(n: int) -> Space:
-    """The space of ``n`` events, made once.
-
-    Parameters
-    ----------
-    n : int
-        Number of events.
-
-    Returns
-    -------
-    Space
-        Shared; it holds nothing that changes.
+    """The space of ``n`` events, made once and shared; it holds nothing that changes.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""One trace a thread: every combination in which what is read is written, and what is asked is met.
+"""Combine traces, one a thread, so that what is read is written and the conditions can hold.
 
 The number of combinations doubles with each thread, so most of them must never be made. A trace is
 left out as soon as nobody is left who writes what it reads, or as soon as no way that is left for
@@ -23,19 +23,7 @@ Demand: TypeAlias = "tuple[Condition, bool]"  # a condition, and how it should c
 
 
 def demands(condition: Condition, truth: bool) -> tuple[Demand, ...]:
-    r"""Take a condition apart into what must come out all at once.
-
-    Parameters
-    ----------
-    condition : Condition
-        The condition.
-    truth : bool
-        How it should come out.
-
-    Returns
-    -------
-    tuple of (Condition, bool)
-        Parts, each with how it should come out.
+    r"""Take a condition apart into parts that must all come out as they should.
 
     Examples
     --------
@@ -54,19 +42,7 @@ def demands(condition: Condition, truth: bool) -> tuple[Demand, ...]:
 def possible(condition: Condition, truth: bool, values: Callable[[str], frozenset[Value]]) -> bool:
     """Whether a condition could come out so; never False when it could.
 
-    Parameters
-    ----------
-    condition : Condition
-        The condition.
-    truth : bool
-        How it should come out.
-    values : callable
-        What a register or a location could hold in the end.
-
-    Returns
-    -------
-    bool
-        False when it cannot.
+    ``values`` tells what a register or a location could hold in the end.
 
     Examples
     --------
@@ -175,7 +151,7 @@ class _Outcomes:
         return found
 
     def _location(self, name: str, left: Sequence[int]) -> frozenset[Value]:
-        """What is written there; the initial value where nobody must write."""
+        """The values written there; also the initial value if no thread must write."""
         found: frozenset[Value] = frozenset()
         silent = True
         for at, traces in enumerate(left):
@@ -340,23 +316,8 @@ def combinations(
 ) -> Iterator[tuple[Trace, ...]]:
     """One trace a thread, such that every value read is initial or written by one of them.
 
-    Parameters
-    ----------
-    test : Test
-        The test.
-    ways : sequence of sequences of Trace
-        The traces of each thread.
-    deadline : Deadline
-        Bound on the time.
-    asked : iterable of (Condition, bool)
-        Conditions, and how they should come out. Combinations with which one of them cannot are
-        left out; final values of locations are known only later, so that some with which it does
-        not may remain.
-
-    Yields
-    ------
-    tuple of Trace
-        A combination.
+    Combinations with which a condition of ``asked`` cannot come out as it should are left out.
+    Final values of locations are known only later, so some with which it does not may remain.
 
     Examples
     --------

@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from kit.rcu._litmus.primitives import PRIMITIVES
-from kit.rcu._litmus.syntax import Assign, Binary, Call, Deref, Evaluate, If, Store, Unary
+from kit.rcu._litmus.syntax import calls_in
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
 
     from kit.rcu._checker.enumeration import Enumeration
     from kit.rcu._checker.traces import Trace
-    from kit.rcu._litmus.syntax import Expr, Statement
 
 __all__ = ["DEADLOCK", "nothing_runs"]
 
@@ -20,17 +19,9 @@ DEADLOCK: Final = "deadlock: "
 
 
 def nothing_runs(every: Enumeration) -> str:
-    """Why there is no execution, once all candidates were looked at.
+    """Why there is no execution, once all candidates were looked at and none was allowed.
 
-    Parameters
-    ----------
-    every : Enumeration
-        The candidates, walked to the end; none of them was allowed.
-
-    Returns
-    -------
-    str
-        The reason; it starts with `DEADLOCK` where the threads wait for ever.
+    The reason starts with `DEADLOCK` where the threads wait for ever.
 
     Examples
     --------
@@ -40,7 +31,11 @@ def nothing_runs(every: Enumeration) -> str:
     """
     test = every.test
     stuck = [number for number, ways in enumerate(every.ways) if not ways]
-    locking = [thread.number for thread in test.threads if _locks(thread.body)]
+    locking = [
+        thread.number
+        for thread in test.threads
+        if any(PRIMITIVES[call.name].action == "lock" for call in calls_in(thread.body))
+    ]
     waiting = [number for number in stuck if number in locking]
     possible = not stuck and every.are_there_any()
     if waiting or (not stuck and not possible and locking):
@@ -67,38 +62,6 @@ def nothing_runs(every: Enumeration) -> str:
 def _listed(numbers: Sequence[int]) -> str:
     names = [f"P{number}" for number in numbers]
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
-
-
-def _locks(body: Sequence[Statement]) -> bool:
-    """Whether a thread takes a lock and waits for it if it must."""
-    return any(PRIMITIVES[call.name].action == "lock" for call in _calls(body))
-
-
-def _calls(body: Sequence[Statement]) -> Iterator[Call]:
-    for statement in body:
-        if isinstance(statement, If):
-            yield from _inside(statement.test)
-            yield from _calls(statement.then)
-            yield from _calls(statement.otherwise)
-        elif isinstance(statement, Store):
-            yield from _inside(statement.address)
-            yield from _inside(statement.value)
-        elif isinstance(statement, Assign | Evaluate):
-            yield from _inside(statement.value)
-
-
-def _inside(expr: Expr) -> Iterator[Call]:
-    if isinstance(expr, Call):
-        yield expr
-        for argument in expr.arguments:
-            yield from _inside(argument)
-    elif isinstance(expr, Deref):
-        yield from _inside(expr.address)
-    elif isinstance(expr, Unary):
-        yield from _inside(expr.operand)
-    elif isinstance(expr, Binary):
-        yield from _inside(expr.left)
-        yield from _inside(expr.right)
 
 
 def _waits_for_itself(way: Trace) -> bool:

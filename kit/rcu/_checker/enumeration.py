@@ -28,19 +28,7 @@ SHAPES: Final = 16
 
 
 def satisfied(condition: Condition, final: Mapping[str, Value]) -> bool:
-    """Whether final values satisfy a condition.
-
-    Parameters
-    ----------
-    condition : Condition
-        The condition.
-    final : mapping
-        Values of registers and locations; 0 for what is missing.
-
-    Returns
-    -------
-    bool
-        True when they do.
+    """Whether final values of registers and locations satisfy a condition; 0 for what is missing.
 
     Examples
     --------
@@ -65,17 +53,7 @@ def satisfied(condition: Condition, final: Mapping[str, Value]) -> bool:
 def known(condition: Condition, final: Mapping[str, Value]) -> bool | None:
     """Whether final values satisfy a condition, whatever numbers come out of thin air.
 
-    Parameters
-    ----------
-    condition : Condition
-        The condition.
-    final : mapping
-        Values of registers and locations; 0 for what is missing.
-
-    Returns
-    -------
-    bool or None
-        None when it depends on those numbers.
+    None when it depends on those numbers.
 
     Examples
     --------
@@ -186,15 +164,8 @@ class Enumeration:
     def ending(self, positive: bool) -> Iterator[Candidate]:
         """Those candidates that satisfy the condition, or those that do not, in the same order.
 
-        Parameters
-        ----------
-        positive : bool
-            Which of them. Of those that are open nobody knows, and they come both times.
-
-        Yields
-        ------
-        Candidate
-            Made without making the others first, as far as values can tell.
+        They are made without making the others first, as far as values can tell. Those that are
+        open come both times.
         """
         test = self.test
         asked = demands(test.condition, positive)

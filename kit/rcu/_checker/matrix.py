@@ -15,13 +15,22 @@ from kit.rcu.limits import DEFAULT, Limits
 from kit.rcu.models import Model
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     import pandas as pd
 
 __all__ = ["Matrix", "Row", "matrix"]
 
 MARKS = {"Never": "○", "Sometimes": "◐", "Always": "●", "Deadlock": "⊘", "Undecided": "?"}
+
+
+def aligned(lines: Sequence[Sequence[str]]) -> str:
+    """Lines of cells as text, with each column as wide as its widest cell."""
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +73,7 @@ class Matrix:
     def __repr__(self) -> str:
         lines = [["test", *self.models]]
         lines += [[row.test, *(each.verdict for each in row.verdicts)] for row in self.rows]
-        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        return "\n".join(
-            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-            for line in lines
-        )
+        return aligned(lines)
 
     def _repr_html_(self) -> str:
         """The table; a verdict has a mark besides its word."""

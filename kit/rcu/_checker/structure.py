@@ -23,21 +23,13 @@ __all__ = ["Structure", "present_in", "shape"]
 SHAPE: Final = tuple(
     field.name for field in fields(Access) if field.name not in ("value", "at", "end")
 )
-"""What of an event decides its place in every base relation but `different`."""
+"""The parts of an event that decide its place in every base relation but `different`."""
 
 
 def shape(trace: Trace) -> tuple[object, ...]:
-    """What of a trace decides sets and relations: everything but the values and the source.
+    """The parts of a trace that decide sets and relations: all but values and source.
 
-    Parameters
-    ----------
-    trace : Trace
-        The trace.
-
-    Returns
-    -------
-    tuple
-        Equal for traces that look alike to a model.
+    It is equal for traces that look alike to a model.
 
     Examples
     --------
@@ -52,17 +44,7 @@ def shape(trace: Trace) -> tuple[object, ...]:
 
 
 def present_in(ways: Sequence[Sequence[Trace]]) -> frozenset[str]:
-    """The base sets and relations that are not empty in some execution of these traces.
-
-    Parameters
-    ----------
-    ways : sequence of sequences of Trace
-        The traces of each thread.
-
-    Returns
-    -------
-    frozenset of str
-        Names as in a model.
+    """The base sets and relations that are not empty in some execution of these traces, by name.
 
     Examples
     --------
@@ -70,21 +52,9 @@ def present_in(ways: Sequence[Sequence[Trace]]) -> frozenset[str]:
     ['Asked', 'IW', 'M', 'W', '_', 'co', 'different', 'ext', 'fr', 'id', 'int', 'loc', 'po', 'rf']
     """
     found = {
-        "_",
-        "W",
-        "M",
-        "IW",
-        "Asked",
-        "po",
-        "loc",
-        "int",
-        "ext",
-        "id",
-        "rf",
-        "co",
-        "fr",
-        "different",
-    }
+        "_", "W", "M", "IW", "Asked",
+        "po", "loc", "int", "ext", "id", "rf", "co", "fr", "different",
+    }  # fmt: skip
     for choice in ways:
         for trace in choice:
             for event in trace.events:
@@ -248,20 +218,18 @@ class Structure:
 
     def _dependencies(self) -> dict[str, int]:
         n = self.n
-        addr = data = ctrl = rmw = 0
+        edges = {"addr": 0, "data": 0, "ctrl": 0, "rmw": 0}
         for number in range(self.initial, n):
             event = self.events[number]
             assert event is not None
             first = self.firsts[self.thread[number]]
-            if event.address:
-                for source in bits(event.address):
-                    addr |= 1 << ((first + source) * n + number)
-            if event.data:
-                for source in bits(event.data):
-                    data |= 1 << ((first + source) * n + number)
-            if event.control:
-                for source in bits(event.control):
-                    ctrl |= 1 << ((first + source) * n + number)
+            for name, sources in (
+                ("addr", event.address),
+                ("data", event.data),
+                ("ctrl", event.control),
+            ):
+                for source in bits(sources):
+                    edges[name] |= 1 << ((first + source) * n + number)
             if event.partner >= 0:
-                rmw |= 1 << ((first + event.partner) * n + number)
-        return {"addr": addr, "data": data, "ctrl": ctrl, "rmw": rmw}
+                edges["rmw"] |= 1 << ((first + event.partner) * n + number)
+        return edges

@@ -64,7 +64,7 @@ class Circles:
                         yield chosen
 
     def grounded(self, structure: Structure, choice: Choice) -> bool:
-        """Whether no number is what it is only because it is read where it is written.
+        """Whether no number is there only because it is read where it is written.
 
         A number may fit such a circle by chance, as 1 does ``*y = a | 1`` where *y comes round to
         a. One that is handed round as it is stands among the symbols already.
@@ -152,23 +152,10 @@ def _reached(flows: dict[str, set[str]], start: str) -> set[str]:
 def circles(
     test: Test, found: list[list[Trace]], deadline: Deadline, coherent: bool = True
 ) -> Circles | None:
-    """Where the threads may hand round a value that nobody made.
+    """Where the threads may pass round a value that nobody made; None if they cannot.
 
-    Parameters
-    ----------
-    test : Test
-        The test.
-    found : list of list of Trace
-        The ways through each thread with values that are made.
-    deadline : Deadline
-        Bounds.
-    coherent : bool
-        Whether a thread may be assumed not to read what it writes later.
-
-    Returns
-    -------
-    Circles or None
-        None where no value can go round.
+    ``found`` has the ways through each thread with values that are made. With ``coherent``, no
+    thread is taken to read what it writes later.
 
     Examples
     --------

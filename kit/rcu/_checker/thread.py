@@ -1,4 +1,4 @@
-"""One thread, run alone: which events it makes when its reads return what they are told.
+"""Run one thread alone: the events that it makes when its reads return given values.
 
 A `Run` executes a thread's statements. Whenever a read may return several values it takes the next
 one from a list of choices, so that running again with other choices walks every way through.
@@ -239,11 +239,11 @@ class Run:
         return None
 
     def truth(self, value: Value) -> bool:
-        """Whether a condition holds; both are tried where nobody knows."""
+        """Whether a condition holds; if that is unknown, both are tried."""
         return self.pick(2) == 0 if self.unknown(value) is not None else value != 0
 
     def equal(self, left: Value, right: Value) -> bool:
-        """Whether two values are the same; both are tried where nobody knows."""
+        """Whether two values are the same; if that is unknown, both are tried."""
         return self.pick(2) == 0 if self.unknown(left, right) is not None else left == right
 
     def pick(self, width: int) -> int:

@@ -140,21 +140,9 @@ def _walk(
 
 
 def traces(test: Test, deadline: Deadline, coherent: bool = True) -> list[list[Trace]]:
-    """Every way through each thread.
+    """Every way through each thread, a list for each.
 
-    Parameters
-    ----------
-    test : Test
-        The test.
-    deadline : Deadline
-        Bounds on values, traces and time.
-    coherent : bool
-        Whether a thread may be assumed not to read what it writes later.
-
-    Returns
-    -------
-    list of list of Trace
-        One list a thread.
+    With ``coherent``, no thread is taken to read what it writes later.
 
     Raises
     ------
@@ -215,18 +203,6 @@ def _handed(value: Expr) -> Iterator[int]:
 def numeric(test: Test, found: Sequence[Sequence[Trace]]) -> list[str]:
     """The locations that only ever hold numbers.
 
-    Parameters
-    ----------
-    test : Test
-        The test.
-    found : sequence of sequences of Trace
-        The traces of each thread.
-
-    Returns
-    -------
-    list of str
-        Names.
-
     Examples
     --------
     >>> from kit.rcu import parse
@@ -243,17 +219,7 @@ def numeric(test: Test, found: Sequence[Sequence[Trace]]) -> list[str]:
 
 
 def branches(test: Test) -> bool:
-    """Whether what a thread does depends on what it reads.
-
-    Parameters
-    ----------
-    test : Test
-        The test.
-
-    Returns
-    -------
-    bool
-        True when there is an ``if``.
+    """Whether what a thread does depends on what it reads: whether there is an ``if``.
 
     Examples
     --------
@@ -265,19 +231,7 @@ def branches(test: Test) -> bool:
 
 
 def written(test: Test, found: list[list[Trace]]) -> list[list[Trace]]:
-    """Drop the ways that read what no way that is left writes.
-
-    Parameters
-    ----------
-    test : Test
-        The test.
-    found : list of list of Trace
-        The traces of each thread.
-
-    Returns
-    -------
-    list of list of Trace
-        What is left of them.
+    """Drop the traces that read a value which no remaining trace writes.
 
     Examples
     --------
@@ -299,21 +253,8 @@ def grown(
 ) -> list[list[Trace]]:
     """Let the values grow, from the initial ones and those that are supposed.
 
-    Parameters
-    ----------
-    test : Test
-        The test.
-    deadline : Deadline
-        Bounds on values, traces and time.
-    coherent : bool
-        Whether a thread may be assumed not to read what it writes later.
-    supposed : dict
-        By location, values that it may hold though nobody is known to write them.
-
-    Returns
-    -------
-    list of list of Trace
-        One list a thread.
+    ``supposed`` has, by location, values that it may hold though nobody is known to write them.
+    There is a list of traces for each thread.
 
     Examples
     --------

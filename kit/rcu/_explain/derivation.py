@@ -18,38 +18,12 @@ __all__ = ["LEAVES", "Derivation", "Step"]
 
 Step: TypeAlias = tuple[int, int, str]
 
-LEAVES: Final = frozenset(
-    [
-        "po",
-        "rf",
-        "co",
-        "fr",
-        "addr",
-        "data",
-        "ctrl",
-        "rmw",
-        "rfe",
-        "rfi",
-        "coe",
-        "coi",
-        "fre",
-        "fri",
-        "po-loc",
-        "rmb",
-        "wmb",
-        "full-barrier",
-        "handed-over",
-        "grace-period",
-        "po-rel",
-        "acq-po",
-        "po-unlock-lock-po",
-        "from-address",
-        "from-data",
-        "from-control",
-        "rcu-section",
-        "srcu-section",
-    ]
-)
+LEAVES: Final = frozenset((
+    "po", "rf", "co", "fr", "addr", "data", "ctrl", "rmw",
+    "rfe", "rfi", "coe", "coi", "fre", "fri", "po-loc", "rmb", "wmb", "full-barrier",
+    "handed-over", "grace-period", "po-rel", "acq-po", "po-unlock-lock-po",
+    "from-address", "from-data", "from-control", "rcu-section", "srcu-section",
+))  # fmt: skip
 """Relations that are explained in a sentence rather than taken apart."""
 
 FILTERS: Final = frozenset({"rows", "columns", "product", "diagonal"})

@@ -254,17 +254,7 @@ class _Drawing:
 
 
 def draw(execution: Execution) -> str:
-    """An execution as an SVG element.
-
-    Parameters
-    ----------
-    execution : Execution
-        What to draw.
-
-    Returns
-    -------
-    str
-        Self-contained; every text in it is escaped.
+    """An execution as an SVG element: self-contained, with its texts escaped.
 
     Examples
     --------

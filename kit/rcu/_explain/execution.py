@@ -160,17 +160,7 @@ class Execution:
 
 
 def events_of(structure: Structure) -> tuple[Event, ...]:
-    """The events of a combination of traces, as records.
-
-    Parameters
-    ----------
-    structure : Structure
-        The combination.
-
-    Returns
-    -------
-    tuple of Event
-        By number.
+    """The events of a combination of traces as records, by number.
 
     Examples
     --------
@@ -218,24 +208,7 @@ def execution_of(
     cycle: Iterable[tuple[int, int, str]] = (),
     axiom: str = "",
 ) -> Execution:
-    """A candidate as a frozen record.
-
-    Parameters
-    ----------
-    candidate : Candidate
-        The candidate.
-    model : Model
-        What it was judged under.
-    cycle : iterable of (int, int, str)
-        Edges that forbid it.
-    axiom : str
-        What forbids it.
-
-    Returns
-    -------
-    Execution
-        The record.
-    """
+    """A candidate as a frozen record, with the edges and the axiom that forbid it, if any."""
     structure, choice = candidate.structure, candidate.choice
     space, base = structure.space, structure.base
     test: Test = structure.test

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, overload
 
 from kit.rcu._checker.enumeration import Candidate, Enumeration
 from kit.rcu._explain.derivation import Derivation
+from kit.rcu._explain.drawing import BASIC
 from kit.rcu._explain.execution import Event, Execution, execution_of
 from kit.rcu.limits import Deadline, Limits
 
@@ -66,17 +67,7 @@ WORDS: Final = {
     "rcu-section^-1": "{a} ends the critical section that {b} begins",
     "srcu-section^-1": "{a} ends the critical section that {b} begins",
 }
-WORDS_OF: Final = {
-    "rfe": "rf",
-    "rfi": "rf",
-    "coe": "co",
-    "coi": "co",
-    "fre": "fr",
-    "fri": "fr",
-    "from-address": "addr",
-    "from-data": "data",
-    "from-control": "ctrl",
-}
+WORDS_OF: Final = BASIC | {"from-address": "addr", "from-data": "data", "from-control": "ctrl"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,9 +166,6 @@ class Explanation(Sequence[Refusal]):
     def __len__(self) -> int:
         return len(self.refusals)
 
-    def __iter__(self) -> Iterator[Refusal]:
-        return iter(self.refusals)
-
     def groups(self) -> tuple[tuple[Refusal, int], ...]:
         """Refusals that read differently, each with how many read so."""
         first: dict[str, Refusal] = {}
@@ -199,19 +187,7 @@ class Explanation(Sequence[Refusal]):
 
 
 def sentence(relation: str, source: Event, target: Event) -> str:
-    """An edge in words.
-
-    Parameters
-    ----------
-    relation : str
-        Its name.
-    source, target : Event
-        Its ends.
-
-    Returns
-    -------
-    str
-        A sentence without a full stop.
+    """An edge in words: a sentence without a full stop.
 
     Examples
     --------
@@ -276,23 +252,9 @@ def _refused(
 
 
 def explain(test: Test, model: Model, limits: Limits, most: int) -> Explanation:
-    """What forbids each candidate that satisfies the condition of a test.
+    """What forbids each candidate that satisfies a test's condition, which never holds.
 
-    Parameters
-    ----------
-    test : Test
-        A test that the model never allows.
-    model : Model
-        The model.
-    limits : Limits
-        Bounds.
-    most : int
-        How many candidates are explained.
-
-    Returns
-    -------
-    Explanation
-        The refusals; what it says when there are none is why.
+    At most ``most`` candidates are explained. Where there are none, the explanation says why.
 
     Examples
     --------

@@ -153,17 +153,7 @@ class Proposition:
 
 
 def text_of(value: object) -> str:
-    """A value as C has it.
-
-    Parameters
-    ----------
-    value : Term or int
-        The value.
-
-    Returns
-    -------
-    str
-        Its text.
+    """A number, a register or a location as C has it.
 
     Raises
     ------
@@ -361,18 +351,7 @@ def litmus(name: str) -> Iterator[Litmus]:
 
 
 def current() -> Litmus:
-    """The test that is being written.
-
-    Returns
-    -------
-    Litmus
-        It.
-
-    Raises
-    ------
-    kit.errors.LitmusError
-        When there is none.
-    """
+    """The test that is being written; an error when there is none."""
     test = _current.get()
     if test is None:
         raise LitmusError("no test is being written: start with `with rcu.litmus(name) as test:`")

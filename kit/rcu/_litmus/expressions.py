@@ -2,86 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import Final
 
-from kit.rcu._lexer import Token, complaint
+from kit.rcu._lexer import Cursor, Token
 from kit.rcu._litmus.primitives import PRIMITIVES
 from kit.rcu._litmus.refused import refusal, type_refusal
 from kit.rcu._litmus.syntax import Binary, Call, Const, Deref, Expr, Name, Unary, Value
 
-if TYPE_CHECKING:
-    from kit.rcu.limits import Limits
-
 __all__ = ["Expressions"]
 
-TYPES: Final = frozenset(
-    [
-        "int",
-        "long",
-        "short",
-        "char",
-        "unsigned",
-        "signed",
-        "void",
-        "bool",
-        "_Bool",
-        "volatile",
-        "const",
-        "static",
-        "spinlock_t",
-        "mutex_t",
-        "atomic_t",
-        "atomic_long_t",
-        "intptr_t",
-        "uintptr_t",
-        "size_t",
-        "u8",
-        "u16",
-        "u32",
-        "u64",
-        "s8",
-        "s16",
-        "s32",
-        "s64",
-        "uint32_t",
-        "int32_t",
-        "uint64_t",
-        "int64_t",
-    ]
-)
+TYPES: Final = frozenset((
+    "int", "long", "short", "char", "unsigned", "signed", "void", "bool", "_Bool",
+    "volatile", "const", "static", "spinlock_t", "mutex_t", "atomic_t", "atomic_long_t",
+    "intptr_t", "uintptr_t", "size_t", "u8", "u16", "u32", "u64", "s8", "s16", "s32", "s64",
+    "uint32_t", "int32_t", "uint64_t", "int64_t",
+))  # fmt: skip
 STRENGTH: Final = {
-    "||": 1,
-    "&&": 2,
-    "|": 3,
-    "^": 4,
-    "&": 5,
-    "==": 6,
-    "!=": 6,
-    "<": 7,
-    ">": 7,
-    "<=": 7,
-    ">=": 7,
-    "<<": 8,
-    ">>": 8,
-    "+": 9,
-    "-": 9,
-    "*": 10,
-    "/": 10,
-    "%": 10,
-}
+    "||": 1, "&&": 2, "|": 3, "^": 4, "&": 5,
+    "==": 6, "!=": 6, "<": 7, ">": 7, "<=": 7, ">=": 7,
+    "<<": 8, ">>": 8, "+": 9, "-": 9, "*": 10, "/": 10, "%": 10,
+}  # fmt: skip
 
 
-class Expressions:
-    """A cursor over tokens that reads types, constants and expressions.
-
-    Parameters
-    ----------
-    source, name : str
-        The text and its name, for messages.
-    tokens : tuple of Token
-        What to read.
-    limits : Limits
-        Bounds on nesting.
+class Expressions(Cursor):
+    """Reads types, constants and expressions.
 
     Examples
     --------
@@ -91,48 +35,10 @@ class Expressions:
     Binary(op='+', left=Const(value=1, at=0), right=Binary(op='*', ...
     """
 
-    def __init__(self, source: str, name: str, tokens: tuple[Token, ...], limits: Limits) -> None:
-        self.source = source
-        self.name = name
-        self.tokens = tokens
-        self.limits = limits
-        self.index = 0
-        self.depth = 0
-        self.peek = tokens[0]
-
-    def refuse(self, token: Token, message: str) -> NoReturn:
-        """Raise an error that points at a token."""
-        raise complaint(self.source, token.at, message, self.name)
-
-    def take(self) -> Token:
-        """The next token, which is then behind."""
-        token = self.peek
-        if token.kind != "end":
-            self.index += 1
-            self.peek = self.tokens[self.index]
-        return token
-
-    def accept(self, text: str) -> bool:
-        """Go past the next token if it is this one."""
-        if self.peek.text == text and self.peek.kind != "end":
-            self.take()
-            return True
-        return False
-
-    def expect(self, text: str) -> Token:
-        """Go past this token, or complain."""
-        if self.peek.text != text:
-            self.refuse(self.peek, f"expected {text} here, found {self.found()}")
-        return self.take()
-
-    def found(self) -> str:
-        """The next token as a message shows it."""
-        return "the end" if self.peek.kind == "end" else repr(self.peek.text[:40])
-
     def name_token(self, what: str) -> Token:
         """The next token, which must be a name."""
         if self.peek.kind != "name":
-            self.refuse(self.peek, f"expected {what} here, found {self.found()}")
+            self.expected(what)
         return self.take()
 
     def types(self) -> bool:
@@ -173,7 +79,7 @@ class Expressions:
 
     def _number(self) -> int:
         if self.peek.kind != "number":
-            self.refuse(self.peek, f"expected a number here, found {self.found()}")
+            self.expected("a number")
         text = self.take().text
         digits = text.lstrip("0") if text[:2].lower() != "0x" else text
         if len(digits) > 20:
@@ -184,23 +90,18 @@ class Expressions:
 
     def expression(self, least: int = 1) -> Expr:
         """An expression whose operators bind at least this strongly."""
-        self.depth += 1
-        if self.depth > self.limits.nesting:
-            self.refuse(
-                self.peek, f"nested deeper than {self.limits.nesting} levels (Limits.nesting)"
-            )
-        left = self._unary()
-        while True:
-            op = self.peek
-            strength = STRENGTH.get(op.text, 0)
-            if strength < least or not strength:
-                break
-            self.take()
-            left = Binary(op.text, left, self.expression(strength + 1), op.at)
-        if self.peek.text == "?":
-            self.refuse(self.peek, "write this as if and else")
-        self.depth -= 1
-        return left
+        with self.deeper():
+            left = self._unary()
+            while True:
+                op = self.peek
+                strength = STRENGTH.get(op.text, 0)
+                if strength < least or not strength:
+                    break
+                self.take()
+                left = Binary(op.text, left, self.expression(strength + 1), op.at)
+            if self.peek.text == "?":
+                self.refuse(self.peek, "write this as if and else")
+            return left
 
     def _unary(self) -> Expr:
         # A loop, so that a long row of operators costs no depth of the interpreter.
@@ -233,7 +134,7 @@ class Expressions:
             self.expect(")")
             return out
         if token.kind != "name":
-            self.refuse(token, f"expected an expression here, found {self.found()}")
+            self.expected("an expression")
         if token.text in ("true", "false"):
             self.refuse(token, f"checkers disagree about {token.text}: write 1 or 0")
         if token.text == "NULL":

@@ -7,13 +7,11 @@ loops. What else C has is refused with its place.
 from __future__ import annotations
 
 import re
-from contextlib import contextmanager
 from itertools import zip_longest
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Final
 
-from kit.errors import LitmusError
-from kit.rcu._lexer import Token, complaint, litmus_tokens
+from kit.rcu._lexer import Token, comment_end, complaint, file_text, litmus_tokens
 from kit.rcu._litmus.expressions import Expressions
 from kit.rcu._litmus.propositions import Propositions
 from kit.rcu._litmus.refused import STATEMENTS, type_refusal
@@ -81,20 +79,8 @@ def parse(text: str | Path, limits: Limits = DEFAULT) -> Test:
                                ^
     """
     if isinstance(text, Path) or ("\n" not in text and text.endswith(".litmus")):
-        text = _read(Path(text), limits)
+        text = file_text(Path(text), limits)
     return _Parser(text, limits).test()
-
-
-def _read(path: Path, limits: Limits) -> str:
-    try:
-        with path.open("rb") as file:
-            raw = file.read(4 * limits.characters + 1)
-    except OSError as error:
-        raise LitmusError(f"cannot read {path}: {error.strerror}") from error
-    try:
-        return raw.decode()
-    except UnicodeDecodeError as error:
-        raise LitmusError(f"{path} is not text: byte {error.start} is not UTF-8") from error
 
 
 def _header(source: str, limits: Limits) -> tuple[str, int]:
@@ -112,7 +98,7 @@ def _header(source: str, limits: Limits) -> tuple[str, int]:
     at = found.end()
     while at < len(source) and source[at] != "{":
         if source.startswith("(*", at):
-            end = _skip_comment(source, at, name)
+            end = comment_end(source, at, name)
         else:
             step = between.match(source, at)
             if step is None:
@@ -122,15 +108,6 @@ def _header(source: str, limits: Limits) -> tuple[str, int]:
     if at >= len(source):
         raise complaint(source, at, "expected { and the initial state", name)
     return name, at
-
-
-def _skip_comment(source: str, at: int, name: str) -> int:
-    depth = 0
-    for found in re.compile(r"\(\*|\*\)").finditer(source, at):
-        depth += 1 if found[0] == "(*" else -1
-        if depth == 0:
-            return found.end()
-    raise complaint(source, at, "this comment is never closed with *)", name)
 
 
 class _Parser(Propositions, Expressions):
@@ -356,17 +333,3 @@ class _Parser(Propositions, Expressions):
         if first.text == "*":
             self.refuse(op, f"{op.text} binds closer than *: write (*x){op.text}, or *x = *x + 1")
         return Binary(UPDATES[op.text], left, Const(1, op.at), op.at)
-
-    @contextmanager
-    def deeper(self) -> Iterator[None]:
-        """One more level of nesting, refused when there are too many."""
-        self.depth += 1
-        if self.depth > self.limits.nesting:
-            self._too_deep()
-        try:
-            yield
-        finally:
-            self.depth -= 1
-
-    def _too_deep(self) -> NoReturn:
-        self.refuse(self.peek, f"nested deeper than {self.limits.nesting} levels (Limits.nesting)")

@@ -48,7 +48,7 @@ class Propositions(Expressions):
         last = self.tokens[self.index - 1]
         self.accept(";")
         if self.peek.kind != "end":
-            self.refuse(self.peek, f"the test should end here, found {self.found()}")
+            self.refuse(self.peek, f"the test should end here, found {self.peek.text[:40]!r}")
         question = " ".join(self.source[start.at : last.at + len(last.text)].split())
         return listed, kept, quantifier, condition, question
 
@@ -114,19 +114,14 @@ class Propositions(Expressions):
         return name
 
     def _proposition(self) -> Condition:
-        self.depth += 1
-        if self.depth > self.limits.nesting:
-            self.refuse(
-                self.peek, f"nested deeper than {self.limits.nesting} levels (Limits.nesting)"
-            )
-        parts = [self._conjunction()]
-        while self.accept("\\/") or self.accept("||"):
-            parts.append(self._conjunction())
-        out = parts[0] if len(parts) == 1 else Condition("or", tuple(parts))
-        if self.peek.text == "=" and self.tokens[self.index + 1].text == ">":
-            self.refuse(self.peek, "write ~(a) \\/ b for a => b")
-        self.depth -= 1
-        return out
+        with self.deeper():
+            parts = [self._conjunction()]
+            while self.accept("\\/") or self.accept("||"):
+                parts.append(self._conjunction())
+            out = parts[0] if len(parts) == 1 else Condition("or", tuple(parts))
+            if self.peek.text == "=" and self.tokens[self.index + 1].text == ">":
+                self.refuse(self.peek, "write ~(a) \\/ b for a => b")
+            return out
 
     def _conjunction(self) -> Condition:
         parts = [self._factor()]
@@ -152,7 +147,7 @@ class Propositions(Expressions):
     def _comparison(self) -> Condition:
         left = self._variable()
         if self.peek.text not in ("=", "==", "!="):
-            self.refuse(self.peek, f"expected = here, found {self.found()}")
+            self.expected("=")
         op = "!=" if self.take().text == "!=" else "="
         at = self.peek
         right: Value = self._right_side()

@@ -99,16 +99,6 @@ TYPES: Final = tuple(
 def refusal(name: str) -> str:
     """What to say of a function that is called and not known.
 
-    Parameters
-    ----------
-    name : str
-        Its name.
-
-    Returns
-    -------
-    str
-        A message that names it.
-
     Examples
     --------
     >>> refusal("kfree_rcu")[:56]
@@ -121,16 +111,6 @@ def refusal(name: str) -> str:
 
 def type_refusal(name: str) -> str:
     """What to say of a type that is not known.
-
-    Parameters
-    ----------
-    name : str
-        Its name.
-
-    Returns
-    -------
-    str
-        A message that names it.
 
     Examples
     --------

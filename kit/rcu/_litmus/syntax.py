@@ -6,8 +6,11 @@ quote the source.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TypeAlias
+from dataclasses import dataclass, field, fields, is_dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = [
     "Assign",
@@ -28,6 +31,7 @@ __all__ = [
     "Thread",
     "Unary",
     "Value",
+    "calls_in",
     "moved",
 ]
 
@@ -65,19 +69,7 @@ Value: TypeAlias = int | str | Thin
 
 
 def moved(address: str, offset: int) -> str:
-    """The address so many places further: another location, written ``x[1]``.
-
-    Parameters
-    ----------
-    address : str
-        A location.
-    offset : int
-        How many places, also back.
-
-    Returns
-    -------
-    str
-        The location there, if there is one.
+    """The address so many places further, also back: another location, written ``x[1]``.
 
     Examples
     --------
@@ -204,6 +196,18 @@ class Thread:
     parameters: tuple[str, ...]
     body: tuple[Statement, ...]
     registers: frozenset[str]
+
+
+def calls_in(part: object) -> Iterator[Call]:
+    """The calls in a statement or an expression, or in several of them."""
+    if isinstance(part, tuple):
+        for each in part:
+            yield from calls_in(each)
+    elif is_dataclass(part):
+        if isinstance(part, Call):
+            yield part
+        for each in fields(part):
+            yield from calls_in(getattr(part, each.name))
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from kit.rcu.cases.study import CASES
 __all__ = ["NAMES", "Case", "Choices", "Line", "Option", "Question", "Switch", "case"]
 
 NAMES: Final = tuple(each.name for each in CASES)
-"""What `case` knows."""
+"""The names of the cases."""
 
 
 def case(name: str | Case) -> Case:

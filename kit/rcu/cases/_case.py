@@ -27,7 +27,7 @@ Choices: TypeAlias = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One transition of the marker, every barrier, access mark and grace period a switch.
+    """One transition of the marker, with a switch for each barrier, access mark and grace period.
 
     Attributes
     ----------

@@ -114,19 +114,7 @@ class Question:
 
 
 def barrier(name: str, words: str, *options: str) -> Switch:
-    """A barrier with its alternatives; ``none`` comes last.
-
-    Parameters
-    ----------
-    name, words : str
-        Of the switch.
-    *options : str
-        Primitives without arguments, the right one first.
-
-    Returns
-    -------
-    Switch
-        The switch.
+    """A barrier and its alternatives, the right one first; ``none`` comes last.
 
     Examples
     --------
@@ -140,21 +128,7 @@ def barrier(name: str, words: str, *options: str) -> Switch:
 
 
 def write(name: str, location: str, value: str, *more: str) -> Switch:
-    """A store with its access marks.
-
-    Parameters
-    ----------
-    name : str
-        Of the switch.
-    location, value : str
-        What is stored where.
-    *more : str
-        Stronger marks, the right one first; ``WRITE_ONCE`` and ``plain`` follow.
-
-    Returns
-    -------
-    Switch
-        The switch.
+    """A store with its access marks: ``more``, then ``WRITE_ONCE``, ``plain`` and perhaps ``none``.
 
     Examples
     --------
@@ -176,19 +150,7 @@ def write(name: str, location: str, value: str, *more: str) -> Switch:
 
 
 def read(name: str, register: str, location: str, *more: str) -> Switch:
-    """A load with its access marks.
-
-    Parameters
-    ----------
-    name, register, location : str
-        Of the switch, and what is loaded where.
-    *more : str
-        Other marks, the right one first; ``READ_ONCE`` and ``plain`` follow.
-
-    Returns
-    -------
-    Switch
-        The switch.
+    """A load with its access marks: ``more``, then ``READ_ONCE`` and ``plain``.
 
     Examples
     --------
@@ -207,12 +169,9 @@ def read(name: str, register: str, location: str, *more: str) -> Switch:
 
 
 def section() -> Switch:
-    """The reader's critical section: of the flavour that is waited for, of another, or none.
+    """The reader's critical section; it governs two lines.
 
-    Returns
-    -------
-    Switch
-        It governs two lines.
+    It is of the flavour that is waited for, of another one, or none.
 
     Examples
     --------
@@ -228,19 +187,7 @@ def section() -> Switch:
 
 
 def grace(words: str, *more: Option) -> Switch:
-    """A wait for readers, with what is mistaken for it.
-
-    Parameters
-    ----------
-    words : str
-        What it is there for.
-    *more : Option
-        Further options, before ``none``.
-
-    Returns
-    -------
-    Switch
-        The switch.
+    """A wait for readers, with what is mistaken for it; ``more`` comes before ``none``.
 
     Examples
     --------
@@ -250,3 +197,21 @@ def grace(words: str, *more: Option) -> Switch:
     first = Option("synchronize_rcu", ("synchronize_rcu();",))
     rest = (Option("smp_mb", ("smp_mb();",)), *more, Option("none", ("",)))
     return Switch("grace-period", "wait", words, (first, *rest))
+
+
+def lines(thread: int, *texts: str) -> tuple[Line, ...]:
+    """Lines of a thread, each given by its code or by the switch that governs it.
+
+    A switch that comes twice governs both lines: one that opens, and one that closes.
+
+    Examples
+    --------
+    >>> [line.switch or line.code for line in lines(0, "write-x", "smp_mb();")]
+    ['write-x', 'smp_mb();']
+    """
+    return tuple(
+        Line(thread, code=text)
+        if text.endswith((";", "{", "}"))
+        else Line(thread, switch=text, part=texts[:at].count(text))
+        for at, text in enumerate(texts)
+    )

@@ -9,7 +9,7 @@ and 99 for memory that was freed.
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from kit.rcu.cases._case import Case
 from kit.rcu.cases.parts import (
@@ -19,22 +19,18 @@ from kit.rcu.cases.parts import (
     Switch,
     barrier,
     grace,
+    lines,
     read,
     section,
     write,
 )
 
+if TYPE_CHECKING:
+    from kit.rcu.cases._case import Choices
+
 __all__ = ["CASES"]
 
-_SINGLE_READER: Final = (
-    Line(1, switch="read-ptype"),
-    Line(1, "if (t == 0) {"),
-    Line(1, switch="first-read-barrier"),
-    Line(1, switch="read-func"),
-    Line(1, switch="second-read-barrier"),
-    Line(1, switch="read-private"),
-    Line(1, "}"),
-)
+_SINGLE_READS: Final = ("first-read-barrier", "read-func", "second-read-barrier", "read-private")
 _SINGLE_SWITCHES: Final = (
     read("read-ptype", "t", "ptype"),
     barrier("first-read-barrier", "ptype before func", "smp_rmb", "barrier"),
@@ -42,15 +38,19 @@ _SINGLE_SWITCHES: Final = (
     barrier("second-read-barrier", "func before private", "smp_rmb", "barrier"),
     read("read-private", "p", "private"),
 )
-_SECTIONED_READER: Final = (
-    Line(1, switch="section"),
-    *_SINGLE_READER[3:6],
-    Line(1, switch="section", part=1),
-)
+_SECTIONED_READER: Final = lines(1, "section", *_SINGLE_READS[1:], "section")
 _WRITE_BARRIER: Final = barrier(
     "write-barrier", "private before func", "smp_wmb", "smp_mb", "barrier"
 )
 _READER: Final = ("the updater", "a reader")
+_TORN: Final = Question(
+    "torn", "the probe is called with data that is not its own", r"1:t=0 /\ 1:f=1 /\ 1:p=0"
+)
+
+
+def _without(*switches: str) -> dict[str, str]:
+    return dict.fromkeys(switches, "none")
+
 
 CONNECT: Final = Case(
     "0→1",
@@ -65,26 +65,14 @@ CONNECT: Final = Case(
         *_SINGLE_SWITCHES,
     ),
     (
-        Line(0, switch="write-private"),
-        Line(0, switch="write-barrier"),
-        Line(0, switch="write-func"),
-        *_SINGLE_READER,
+        *lines(0, "write-private", "write-barrier", "write-func"),
+        *lines(1, "read-ptype", "if (t == 0) {", *_SINGLE_READS, "}"),
     ),
-    (
-        Question(
-            "torn",
-            "the probe is called with data that is not its own",
-            r"1:t=0 /\ 1:f=1 /\ 1:p=0",
-        ),
-    ),
+    (_TORN,),
     {
         "posted": {"write-private": "plain", "read-private": "plain"},
         "fixed": {},
-        "bare": {
-            "write-barrier": "none",
-            "first-read-barrier": "none",
-            "second-read-barrier": "none",
-        },
+        "bare": _without("write-barrier", "first-read-barrier", "second-read-barrier"),
     },
 )
 
@@ -108,17 +96,9 @@ SECOND: Final = Case(
         read("read-closure", "c", "m"),
     ),
     (
-        Line(0, switch="write-array"),
-        Line(0, switch="publish"),
-        Line(0, switch="write-barrier"),
-        Line(0, switch="write-ptype"),
-        Line(1, switch="read-ptype"),
-        Line(1, "if (t == 1) {"),
-        Line(1, switch="read-barrier"),
-        Line(1, switch="read-multi"),
-        Line(1, switch="dependent-barrier"),
-        Line(1, switch="read-closure"),
-        Line(1, "}"),
+        *lines(0, "write-array", "publish", "write-barrier", "write-ptype"),
+        *lines(1, "read-ptype", "if (t == 1) {", "read-barrier", "read-multi"),
+        *lines(1, "dependent-barrier", "read-closure", "}"),
     ),
     (
         Question("stale", "the pointer from before, NULL, is followed", r"1:t=1 /\ 1:m=old"),
@@ -135,62 +115,78 @@ SECOND: Final = Case(
         ),
     ),
     {
-        "posted": {
-            "read-barrier": "smp_read_barrier_depends",
-            "dependent-barrier": "none",
-        },
+        "posted": {"read-barrier": "smp_read_barrier_depends", "dependent-barrier": "none"},
         "fixed": {},
         "bare": {
             "publish": "WRITE_ONCE",
-            "write-barrier": "none",
-            "read-barrier": "none",
-            "dependent-barrier": "none",
+            **_without("write-barrier", "read-barrier", "dependent-barrier"),
         },
     },
 )
 
-_FREE_OLD: Final = Line(0, "WRITE_ONCE(*old, 99);", note="kfree(old)")
 
-MORE: Final = Case(
+def _replacement(
+    name: str,
+    title: str,
+    *marks: str,
+    pointer: str,
+    register: str,
+    value: str,
+    before: str,
+    presets: dict[str, Choices],
+) -> Case:
+    """A published array gives way to another one; ``marks`` are those of the load."""
+    return Case(
+        name,
+        title,
+        (("old", "1"), ("array", "0"), (pointer, "old"), ("other", "")),
+        ((), (f"int *{register}", "int c", "int i")),
+        _READER,
+        (
+            write("write-array", "array", value),
+            write("publish", pointer, "array", "rcu_assign_pointer"),
+            grace("the old array may still be in use"),
+            section(),
+            read(f"read-{pointer}", register, pointer, *marks),
+            barrier("dependent-barrier", before, "smp_read_barrier_depends"),
+            read("read-closure", "c", register),
+        ),
+        (
+            *lines(0, "write-array", "publish", "grace-period"),
+            Line(0, "WRITE_ONCE(*old, 99);", note="kfree(old)"),
+            *lines(1, "section", f"read-{pointer}", "dependent-barrier", "read-closure", "section"),
+        ),
+        (
+            Question(
+                "uninitialised",
+                "the array is read before it is filled",
+                rf"1:{register}=array /\ 1:c=0",
+            ),
+            Question(
+                "freed",
+                "the old array is read after it was freed",
+                rf"1:{register}=old /\ 1:c=99",
+            ),
+        ),
+        {
+            **presets,
+            "fixed": {},
+            "bare": {
+                "publish": "WRITE_ONCE",
+                **_without("dependent-barrier", "grace-period", "section"),
+            },
+        },
+    )
+
+
+MORE: Final = _replacement(
     "N→N+1",
     "one more probe: an array gives way to a longer one",
-    (("old", "1"), ("array", "0"), ("multi", "old"), ("other", "")),
-    ((), ("int *m", "int c", "int i")),
-    _READER,
-    (
-        write("write-array", "array", "1"),
-        write("publish", "multi", "array", "rcu_assign_pointer"),
-        grace("the old array may still be in use"),
-        section(),
-        read("read-multi", "m", "multi"),
-        barrier("dependent-barrier", "multi before its array", "smp_read_barrier_depends"),
-        read("read-closure", "c", "m"),
-    ),
-    (
-        Line(0, switch="write-array"),
-        Line(0, switch="publish"),
-        Line(0, switch="grace-period"),
-        _FREE_OLD,
-        Line(1, switch="section"),
-        Line(1, switch="read-multi"),
-        Line(1, switch="dependent-barrier"),
-        Line(1, switch="read-closure"),
-        Line(1, switch="section", part=1),
-    ),
-    (
-        Question("uninitialised", "the array is read before it is filled", r"1:m=array /\ 1:c=0"),
-        Question("freed", "the old array is read after it was freed", r"1:m=old /\ 1:c=99"),
-    ),
-    {
-        "posted": {"dependent-barrier": "none"},
-        "fixed": {},
-        "bare": {
-            "publish": "WRITE_ONCE",
-            "dependent-barrier": "none",
-            "grace-period": "none",
-            "section": "none",
-        },
-    },
+    pointer="multi",
+    register="m",
+    value="1",
+    before="multi before its array",
+    presets={"posted": {"dependent-barrier": "none"}},
 )
 
 _QUEUE: Final = "smp_store_release(queued, 1);"
@@ -230,27 +226,17 @@ BACK: Final = Case(
         *_SINGLE_SWITCHES[1:],
     ),
     (
-        Line(0, switch="write-private"),
-        Line(0, switch="write-barrier"),
-        Line(0, switch="write-func"),
-        Line(0, switch="second-write-barrier"),
+        *lines(0, "write-private", "write-barrier", "write-func", "second-write-barrier"),
         Line(0, _QUEUE, note="call_rcu(), too early", only=("grace-period", _EARLY)),
-        Line(0, switch="write-ptype"),
-        Line(0, switch="grace-period"),
+        *lines(0, "write-ptype", "grace-period"),
         Line(
             0,
             "WRITE_ONCE(*array, 99);",
             note="kfree(array)",
             only=("grace-period", "synchronize_rcu", "smp_mb", "none"),
         ),
-        Line(1, switch="section"),
-        Line(1, switch="read-ptype"),
-        Line(1, "if (t == 1) {"),
-        Line(1, switch="array-read-barrier"),
-        Line(1, switch="read-multi"),
-        Line(1, switch="read-closure"),
-        Line(1, "} else {"),
-        *_SINGLE_READER[2:],
+        *lines(1, "section", "read-ptype", "if (t == 1) {", "array-read-barrier"),
+        *lines(1, "read-multi", "read-closure", "} else {", *_SINGLE_READS, "}"),
         Line(1, switch="section", part=1),
         Line(2, "q = smp_load_acquire(queued);", only=_CALLED),
         Line(2, "if (q == 1) {", only=_CALLED),
@@ -261,24 +247,20 @@ BACK: Final = Case(
     (
         Question("freed", "the array is read after it was freed", r"1:t=1 /\ 1:c=99"),
         Question("lost", "the probe that is left is not called", r"1:t=0 /\ 1:f=0"),
-        Question(
-            "torn",
-            "the probe is called with data that is not its own",
-            r"1:t=0 /\ 1:f=1 /\ 1:p=0",
-        ),
+        _TORN,
     ),
     {
         "posted": {"array-read-barrier": "none"},
         "fixed": {},
-        "bare": {
-            "write-barrier": "none",
-            "second-write-barrier": "none",
-            "grace-period": "none",
-            "section": "none",
-            "array-read-barrier": "none",
-            "first-read-barrier": "none",
-            "second-read-barrier": "none",
-        },
+        "bare": _without(
+            "write-barrier",
+            "second-write-barrier",
+            "grace-period",
+            "section",
+            "array-read-barrier",
+            "first-read-barrier",
+            "second-read-barrier",
+        ),
     },
 )
 
@@ -295,8 +277,7 @@ LAST: Final = Case(
         *_SINGLE_SWITCHES[2:],
     ),
     (
-        Line(0, switch="write-func"),
-        Line(0, switch="grace-period"),
+        *lines(0, "write-func", "grace-period"),
         Line(0, "WRITE_ONCE(*private, 99);", note="kfree(private)"),
         *_SECTIONED_READER,
     ),
@@ -304,7 +285,7 @@ LAST: Final = Case(
     {
         "posted": {},
         "fixed": {},
-        "bare": {"grace-period": "none", "section": "none", "second-read-barrier": "none"},
+        "bare": _without("grace-period", "section", "second-read-barrier"),
     },
 )
 
@@ -324,11 +305,7 @@ EXCHANGE: Final = Case(
         *_SINGLE_SWITCHES[2:],
     ),
     (
-        Line(0, switch="write-none"),
-        Line(0, switch="grace-period"),
-        Line(0, switch="write-private"),
-        Line(0, switch="write-barrier"),
-        Line(0, switch="write-func"),
+        *lines(0, "write-none", "grace-period", "write-private", "write-barrier", "write-func"),
         *_SECTIONED_READER,
     ),
     (
@@ -337,14 +314,9 @@ EXCHANGE: Final = Case(
     ),
     {
         # The mutex is dropped before readers are told, so a second change overtakes the first.
-        "posted": {"write-none": "none", "grace-period": "none"},
+        "posted": _without("write-none", "grace-period"),
         "fixed": {},
-        "bare": {
-            "grace-period": "none",
-            "section": "none",
-            "write-barrier": "none",
-            "second-read-barrier": "none",
-        },
+        "bare": _without("grace-period", "section", "write-barrier", "second-read-barrier"),
     },
 )
 
@@ -362,12 +334,10 @@ BITS: Final = Case(
     ("the callback ends a grace period", "the updater changes the type"),
     (_locked("callback-lock", "the callback"), _locked("updater-lock", "the updater")),
     (
-        Line(0, switch="callback-lock"),
-        Line(0, "w = READ_ONCE(*word);"),
+        *lines(0, "callback-lock", "w = READ_ONCE(*word);"),
         Line(0, "WRITE_ONCE(*word, w & 2);", note="rcu_pending = 0"),
         Line(0, switch="callback-lock", part=1),
-        Line(1, switch="updater-lock"),
-        Line(1, "v = READ_ONCE(*word);"),
+        *lines(1, "updater-lock", "v = READ_ONCE(*word);"),
         Line(1, "WRITE_ONCE(*word, v | 2);", note="ptype = 1"),
         Line(1, switch="updater-lock", part=1),
     ),
@@ -376,9 +346,9 @@ BITS: Final = Case(
         Question("stuck", "the end of the grace period is overwritten", "word=3"),
     ),
     {
-        "posted": {"callback-lock": "none"},
+        "posted": _without("callback-lock"),
         "fixed": {},
-        "bare": {"callback-lock": "none", "updater-lock": "none"},
+        "bare": _without("callback-lock", "updater-lock"),
     },
 )
 
@@ -397,62 +367,27 @@ PENDING: Final = Case(
     ),
     (
         Line(0, switch="read-oldptr", note="kfree(o)"),
-        Line(0, switch="callback-barrier"),
-        Line(0, switch="write-pending"),
-        Line(1, switch="read-pending"),
-        Line(1, "if (n == 0) {"),
-        Line(1, switch="write-oldptr"),
-        Line(1, "}"),
+        *lines(0, "callback-barrier", "write-pending"),
+        *lines(1, "read-pending", "if (n == 0) {", "write-oldptr", "}"),
     ),
     (Question("freed", "the array of the next update is freed", "0:o=next"),),
     {
         "posted": {"callback-barrier": "smp_wmb"},
         "fixed": {},
-        "bare": {"callback-barrier": "none"},
+        "bare": _without("callback-barrier"),
     },
 )
 
-POINTER: Final = Case(
+POINTER: Final = _replacement(
     "one pointer",
     "as the kit does it: any array of closures gives way to any other",
-    (("old", "1"), ("array", "0"), ("probes", "old"), ("other", "")),
-    ((), ("int *a", "int c", "int i")),
-    _READER,
-    (
-        write("write-array", "array", "2"),
-        write("publish", "probes", "array", "rcu_assign_pointer"),
-        grace("the old array may still be in use"),
-        section(),
-        read("read-probes", "a", "probes", "rcu_dereference"),
-        barrier("dependent-barrier", "the pointer before its array", "smp_read_barrier_depends"),
-        read("read-closure", "c", "a"),
-    ),
-    (
-        Line(0, switch="write-array"),
-        Line(0, switch="publish"),
-        Line(0, switch="grace-period"),
-        _FREE_OLD,
-        Line(1, switch="section"),
-        Line(1, switch="read-probes"),
-        Line(1, switch="dependent-barrier"),
-        Line(1, switch="read-closure"),
-        Line(1, switch="section", part=1),
-    ),
-    (
-        Question("uninitialised", "the array is read before it is filled", r"1:a=array /\ 1:c=0"),
-        Question("freed", "the old array is read after it was freed", r"1:a=old /\ 1:c=99"),
-    ),
-    {
-        "kit": {},
-        "fixed": {},
-        "bare": {
-            "publish": "WRITE_ONCE",
-            "dependent-barrier": "none",
-            "grace-period": "none",
-            "section": "none",
-        },
-    },
+    "rcu_dereference",
+    pointer="probes",
+    register="a",
+    value="2",
+    before="the pointer before its array",
+    presets={"kit": {}},
 )
 
 CASES: Final = (CONNECT, SECOND, MORE, BACK, LAST, EXCHANGE, BITS, PENDING, POINTER)
-"""Every case, in the order of a marker's life; then the bugs beside; then the kit."""
+"""Every case: a marker's life in order, then other bugs, then the kit's way."""

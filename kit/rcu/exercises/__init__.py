@@ -43,7 +43,7 @@ __all__ = [
 ]
 
 NAMES: Final = tuple(POINTS)
-"""What `check` knows."""
+"""The names of the exercises."""
 
 _GIVEN: Final = {"control": CONTROL, "two-bits": TWO_BITS, "whole-fix": WHOLE}
 

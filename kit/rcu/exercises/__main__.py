@@ -11,6 +11,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
+from kit.rcu._cli import clear, progress, run
 from kit.rcu.exercises import nbgrader
 from kit.rcu.exercises.classroom import found, judged, student_copy, write_copies
 from kit.rcu.exercises.classroom.batch import COLUMNS, NAMED
@@ -18,7 +19,7 @@ from kit.rcu.exercises.outcome import MARKS
 from kit.rcu.exercises.receipts import shown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from kit.rcu.exercises.classroom import Row
 
@@ -64,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _files_stay_files(arguments: Sequence[str]) -> list[str]:
-    """``*.ipynb`` may stand for names that look like options: a student chose them.
+    """Keep names that look like options as files: ``*.ipynb`` may stand for them.
 
     >>> _files_stay_files(["--csv", "--jobs.ipynb", "-a.ipynb", "b.ipynb"])
     ['--csv', './--jobs.ipynb', './-a.ipynb', 'b.ipynb']
@@ -80,27 +81,7 @@ def _processors() -> int:
     return len(here(0)) if here else os.cpu_count() or 1
 
 
-class _Progress:
-    """A bar on a terminal, which makes way for lines."""
-
-    def __init__(self) -> None:
-        self.shown = sys.stderr.isatty()
-
-    def __call__(self, done: int, total: int) -> None:
-        if self.shown and total:
-            width = 30
-            filled = width * done // total
-            bar = "█" * filled + "░" * (width - filled)
-            sys.stderr.write(f"\r\033[K{bar} {done}/{total}")
-            sys.stderr.flush()
-
-    def clear(self) -> None:
-        if self.shown:
-            sys.stderr.write("\r\033[K")
-            sys.stderr.flush()
-
-
-def _write_table(rows: Iterable[Row], out: TextIO, clear: Callable[[], None]) -> Iterator[Row]:
+def _write_table(rows: Iterable[Row], out: TextIO) -> Iterator[Row]:
     """Write a line for each row as it comes, so that nothing is lost when the rest is."""
     writer = csv.writer(out, lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -111,7 +92,7 @@ def _write_table(rows: Iterable[Row], out: TextIO, clear: Callable[[], None]) ->
         yield row
 
 
-def _write_lines(rows: Iterable[Row], out: TextIO, clear: Callable[[], None]) -> Iterator[Row]:
+def _write_lines(rows: Iterable[Row], out: TextIO) -> Iterator[Row]:
     """The same for reading: a notebook, and its exercises below it."""
     file = None
     for row in rows:
@@ -178,20 +159,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     paths = found(options.notebooks)
     if folder := options.student_copy or options.nbgrader:
         return _copied(paths, folder, tested=options.nbgrader is not None)
-    progress = _Progress()
     start = time.perf_counter()
     write = _write_table if options.csv else _write_lines
     rows: list[Row] = []
     judging = judged(paths, named=options.student, jobs=options.jobs, progress=progress)
     try:
-        for row in write(judging, sys.stdout, progress.clear):
+        for row in write(judging, sys.stdout):
             rows.append(row)  # noqa: PERF402 - those until an interruption are counted
     except KeyboardInterrupt:
         judging.close()
-        progress.clear()
+        clear()
         sys.stderr.write(f"interrupted. {_summary(rows, time.perf_counter() - start)}")
         return 130
-    progress.clear()
+    clear()
     if options.csv or len(paths) > 1:
         sys.stderr.write(_summary(rows, time.perf_counter() - start))
     if not all(row.judged for row in rows):
@@ -200,11 +180,4 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    try:
-        code = main()
-        sys.stdout.flush()
-    except BrokenPipeError:
-        # Whoever read the output has gone; Python would complain once more at its end.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = NOT_ALL
-    sys.exit(code)
+    run(main, broken=NOT_ALL)

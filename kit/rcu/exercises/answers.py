@@ -1,4 +1,4 @@
-"""Answers as plain data: what a notebook holds is taken down, and nothing of it is trusted."""
+"""Answers as plain data, copied from what a notebook holds; nothing in it is trusted."""
 
 from __future__ import annotations
 
@@ -29,15 +29,7 @@ CHARACTERS: Final = 1_000_000
 def is_open(answer: object) -> bool:
     """Whether there is something left to fill in.
 
-    Parameters
-    ----------
-    answer : object
-        As given in the notebook.
-
-    Returns
-    -------
-    bool
-        True for ``...``, for nothing, and for what contains ``...``.
+    There is in ``...``, in nothing, and in what contains ``...``.
 
     Examples
     --------
@@ -64,18 +56,10 @@ def _open(answer: object, depth: int) -> bool:
 
 
 def taken_down(answer: object) -> Any:
-    """An answer as text, numbers, lists and dicts.
+    """An answer as text, numbers, lists and dicts, which ``json`` can write.
 
-    Parameters
-    ----------
-    answer : object
-        Text, a litmus test, a model, a function, a board, a machine that was stepped, or a
-        collection of such.
-
-    Returns
-    -------
-    object
-        What ``json`` can write.
+    It may be text, a litmus test, a model, a function, a board, a machine that was stepped, or a
+    collection of such.
 
     Raises
     ------

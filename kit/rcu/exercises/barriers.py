@@ -92,17 +92,9 @@ def _happening(which: Case, kept: set[str], model: str) -> list[str]:
 
 
 def smallest_sets(answer: Any) -> Outcome:
-    """For each of `SETS` the barriers that must stay, and no other.
+    """For each of `SETS` the barriers that must stay, and no other: names of switches, in a list.
 
-    Parameters
-    ----------
-    answer : object
-        Names of switches, in a list, by the names of `SETS`.
-
-    Returns
-    -------
-    Outcome
-        Passed when each set is enough and none of its barriers can go.
+    The answer passes when each set is enough and none of its barriers can go.
 
     Examples
     --------
@@ -147,15 +139,8 @@ def _no_barrier(about: Case, given: object) -> str:
 def posted_bug(answer: Any) -> Outcome:
     """Which posted transition has a barrier bug, what happens, and what repairs it.
 
-    Parameters
-    ----------
-    answer : object
-        ``case``, ``question``, and ``fix``: options by switch.
-
-    Returns
-    -------
-    Outcome
-        Passed when the bad state happens as posted, and with the fix none does.
+    The answer has ``case``, ``question``, and ``fix``: options by switch. It passes when
+    the bad state happens as posted, and with the fix none does.
     """
     if wrong := keys(answer, ("case", "question", "fix")):
         return missing("The answer is a dict with case, question and fix.", wrong)
@@ -219,17 +204,9 @@ def _left(about: Case, changes: Mapping[str, str]) -> str:
 
 
 def seen_on_x86(answer: Any) -> Outcome:
-    """Which bugs of the history a test on x86 can ever show.
+    """Which bugs of the history a test on x86 can ever show: True or False for each of `SUSPECTS`.
 
-    Parameters
-    ----------
-    answer : object
-        True or False by the names of `SUSPECTS`.
-
-    Returns
-    -------
-    Outcome
-        Passed when all are right; it does not say which are wrong.
+    The answer passes when all are right; it does not say which are wrong.
 
     Examples
     --------
@@ -262,15 +239,8 @@ def seen_on_x86(answer: Any) -> Outcome:
 def control(answer: Any) -> Outcome:
     """A reader put right by a dependency that counts, without any barrier.
 
-    Parameters
-    ----------
-    answer : object
-        The text of `CONTROL` with another P1.
-
-    Returns
-    -------
-    Outcome
-        Passed when the array is never seen empty, and is still read.
+    The answer is `CONTROL` with another P1. It passes when the array is never seen
+    empty, and is still read.
 
     Examples
     --------

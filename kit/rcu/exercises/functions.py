@@ -1,8 +1,7 @@
-"""Students' functions, taken in as text, and run with names that they cannot know.
+"""Students' functions: read as text, and run with names that they cannot know.
 
-A function is given nothing but what the exercise is about. An answer that knows what will be there
-can do without looking, so each is tried with names and numbers of its own: they follow from its
-text, and no text can hold what follows from it.
+A function gets only what the exercise is about. If it knew the names in advance, it could pass
+without looking. So names and numbers are derived from its text, which cannot contain them.
 """
 
 from __future__ import annotations
@@ -36,13 +35,13 @@ BUILTINS: Final[dict[str, object]] = {
         sum, tuple, zip,
     )
 }  # fmt: skip
-"""What a function may use of Python's own."""
+"""The built-in functions that a function may use."""
 
 METHODS: Final = frozenset(
     {"func", "private", "append", "add", "pop", "items", "keys", "values", "get", "index"}
     | {"insert", "remove", "discard", "extend", "update"}
 )
-"""Attributes that lead to nothing but halves of closures and changes of collections."""
+"""The attributes that a function may use: halves of closures, and methods of collections."""
 
 ALLOWED: Final = (
     *(ast.FunctionDef, ast.Lambda, ast.arguments, ast.arg, ast.Return, ast.Yield, ast.YieldFrom),
@@ -56,26 +55,15 @@ ALLOWED: Final = (
     *(ast.Match, ast.match_case, ast.MatchValue, ast.MatchSingleton, ast.MatchSequence),
     *(ast.MatchMapping, ast.MatchStar, ast.MatchAs, ast.MatchOr),
 )
-"""What a function may be written with. What Python gains later is refused until it is listed; a
-class pattern is not listed, for it reads any attribute."""
+"""The syntax that a function may use. New syntax is refused until it is listed here. Class patterns
+are not, because they read any attribute."""
 
 
 def compiled(source: object, name: str, given: Mapping[str, object]) -> Callable[..., Any]:
-    r"""Make a function from its text.
+    r"""Make a function from the text of one ``def``; ``name`` is what messages call it.
 
-    Parameters
-    ----------
-    source : object
-        The text of one ``def``.
-    name : str
-        What it is called in messages.
-    given : mapping
-        The names that it may use besides some of Python's own.
-
-    Returns
-    -------
-    function
-        It sees nothing of the process it runs in but these names.
+    It sees nothing of the process it runs in but the names that are given, and some of Python's
+    own.
 
     Raises
     ------
@@ -146,21 +134,7 @@ def _named(node: ast.AST) -> Iterator[str]:
 
 
 def numbers(text: str, count: int, most: int = 1 << 20) -> tuple[int, ...]:
-    """Different numbers that follow from a text.
-
-    Parameters
-    ----------
-    text : str
-        An answer.
-    count : int
-        How many.
-    most : int
-        They are from 1000 to 1000 more than this.
-
-    Returns
-    -------
-    tuple of int
-        The same ones for the same text.
+    """Different numbers that follow from a text, each from 1000 to 1000 more than ``most``.
 
     Examples
     --------
@@ -177,19 +151,9 @@ def numbers(text: str, count: int, most: int = 1 << 20) -> tuple[int, ...]:
 
 
 def mask(text: str, names: str) -> dict[str, str]:
-    """Other names for probes and their data, and back again.
+    """Other names for probes (a letter each) and their data, and back again.
 
-    Parameters
-    ----------
-    text : str
-        An answer.
-    names : str
-        Probes, a letter each.
-
-    Returns
-    -------
-    dict
-        Made-up names by names, and names by made-up names.
+    They follow from a text.
 
     Examples
     --------
@@ -203,21 +167,7 @@ def mask(text: str, names: str) -> dict[str, str]:
 
 
 def begun(function: Callable[..., Any], name: str, *arguments: object) -> Steps:
-    """A student's function as a generator.
-
-    Parameters
-    ----------
-    function : callable
-        As `compiled` made it.
-    name : str
-        What it is called in messages.
-    *arguments : object
-        What it is given.
-
-    Returns
-    -------
-    generator
-        Its steps.
+    """A student's function as a generator; ``name`` is what messages call it.
 
     Raises
     ------
@@ -238,21 +188,9 @@ def begun(function: Callable[..., Any], name: str, *arguments: object) -> Steps:
 
 
 def disguised(steps: Steps, names: Mapping[str, str], who: str) -> Steps:
-    """The same steps for somebody to whom everything is called by another name.
+    """A student's steps, in which everything is called by another name.
 
-    Parameters
-    ----------
-    steps : generator
-        A student's, of ``load``, ``store``, ``new`` and ``call``.
-    names : mapping
-        From `mask`.
-    who : str
-        For messages.
-
-    Returns
-    -------
-    generator
-        Its steps, as the machine takes them.
+    ``names`` are those of `mask`.
     """
     return driven(steps, who, lambda step: _disguised(step, names))
 
@@ -264,19 +202,8 @@ def _disguised(step: Step, names: Mapping[str, str]) -> Driving:
 def driven(steps: Steps, who: str, each: Callable[[Step], Driving]) -> Steps:
     """A student's steps, with something done about each of them.
 
-    Parameters
-    ----------
-    steps : generator
-        A student's.
-    who : str
-        For messages.
-    each : callable
-        Given a step it yields those to be taken in its place, and returns what the student is told.
-
-    Yields
-    ------
-    Step
-        As `each` has it.
+    Given a step, ``each`` yields those to be taken in its place, and returns what the student is
+    told.
 
     Raises
     ------

@@ -63,17 +63,7 @@ TASKS: Final[dict[str, Callable[[Any], Outcome]]] = {
 def grade(exercise: str, answer: Any) -> Outcome:
     """Judge an answer here and now.
 
-    Parameters
-    ----------
-    exercise : str
-        One of `TASKS`.
-    answer : object
-        Plain data.
-
-    Returns
-    -------
-    Outcome
-        What the check says; what cannot be read is said, too. Nothing is raised.
+    What cannot be read is said, too. Nothing is raised.
 
     Examples
     --------
@@ -142,13 +132,7 @@ def confine(processor: int = PROCESSOR, megabytes: int = MEGABYTES) -> None:
 
 
 def serve(processor: int, megabytes: int) -> None:
-    """Read one answer from standard input, and write what the check says.
-
-    Parameters
-    ----------
-    processor, megabytes : int
-        What this process may use from now on.
-    """
+    """Read one answer from standard input, within these limits, and write what the check says."""
     confine(processor, megabytes)
     asked = json.loads(sys.stdin.read())
     said = grade(asked["exercise"], asked["answer"])
@@ -157,14 +141,14 @@ def serve(processor: int, megabytes: int) -> None:
 
 
 SECONDS: Final = 10 * PROCESSOR
-"""How long to wait for a check: only a machine that gives it no processor comes so far."""
+"""How long to wait for a check: only a machine that gives it no processor takes that long."""
 
 OTHERS: Final = frozenset(
     -getattr(signal, name)
     for name in ("SIGKILL", "SIGTERM", "SIGINT", "SIGHUP", "SIGQUIT")
     if hasattr(signal, name)
 )
-"""Exit codes of a process that somebody else ended; a crash of its own has other ones."""
+"""Exit codes of a process that somebody else ended; its own crashes have others."""
 
 BOOT: Final = (
     "import sys; sys.path.append(sys.argv[1]); from kit.rcu.exercises.judging import serve; "
@@ -173,21 +157,10 @@ BOOT: Final = (
 
 
 def judge_afresh(exercise: str, answer: Any) -> Outcome:
-    """Judge an answer in a fresh interpreter.
+    """Judge an answer in a fresh interpreter; whatever it does to its process, there is an outcome.
 
-    Parameters
-    ----------
-    exercise : str
-        Its name.
-    answer : object
-        Plain data.
-
-    Returns
-    -------
-    Outcome
-        What the check says; whatever the answer does to its process, there is an outcome. It is
-        ``not judged`` where the machine failed, see above. Where there are no processes, as in a
-        browser, the answer is judged in this one.
+    That is ``not judged`` where the machine failed, see above. Where there are no processes, as in
+    a browser, the answer is judged in this one.
 
     Examples
     --------

@@ -25,7 +25,7 @@ nbgrader.credit({exercise!r}, {points})
 
 
 class NotJudgedError(KitError):
-    """Machine or check failed: the answer has no points so far, and no fault.
+    """The machine or the check failed: the answer has no points so far, and no fault.
 
     nbgrader knows no third way between a mark and none. What raises has none, and this name, which
     no wrong answer has, says which tests to run again.
@@ -87,20 +87,10 @@ def credit(exercise: str, points: float = 1, answer: Any = None) -> float:
 
 
 def assignment(document: dict[str, Any], points: float = 1) -> dict[str, Any]:
-    """Make a lesson into the source of an nbgrader assignment.
+    """Make a lesson into the source of an nbgrader assignment; each exercise is worth ``points``.
 
-    Parameters
-    ----------
-    document : dict
-        The notebook.
-    points : float
-        Of each exercise.
-
-    Returns
-    -------
-    dict
-        A locked test cell follows the last cell that checks an exercise. That one stays as it
-        is: nbgrader would empty an answer's cell that it was told of.
+    A locked test cell follows the last cell that checks an exercise. That one stays as it is:
+    nbgrader would empty an answer's cell that it was told of.
 
     Examples
     --------

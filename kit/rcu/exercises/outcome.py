@@ -1,18 +1,21 @@
-"""What a check says."""
+"""The outcome of a check."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from html import escape
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from kit.rcu.exercises.receipts import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 __all__ = ["ANSWER", "MARKS", "POINTS", "UNJUDGED", "Outcome", "missing", "passed", "unjudged"]
 
 ANSWER: Final = "application/vnd.markers-kit.answer+json"
-"""Beside its words an outcome leaves the answer itself in the notebook, so that it can be judged
-again elsewhere."""
+"""The MIME type of an answer. An outcome leaves it in the notebook, so that it can be judged again
+elsewhere."""
 
 POINTS: Final[dict[str, int]] = {
     "wrong-data": 2,
@@ -36,10 +39,26 @@ POINTS: Final[dict[str, int]] = {
 part that can be right by itself."""
 
 MARKS: Final = {"passed": "✓", "not yet": "✗", "open": "…"}
-"""What an answer comes to, and the sign of it."""
+"""The sign of each status."""
 
 UNJUDGED: Final = "not judged"
-"""The status where machine or check failed: nobody knows what the answer is worth."""
+"""The status if the machine or the check failed, and the answer's worth is unknown."""
+
+
+def box(status: str, head: str, words: str, hints: Iterable[str] = ()) -> str:
+    """A message as HTML: a mark and a word besides the colour."""
+    colour = {
+        "passed": "var(--jp-success-color1, #388e3c)",
+        "not yet": "var(--jp-warn-color1, #f57c00)",
+    }.get(status, "var(--jp-border-color1, #9e9e9e)")
+    listed = "".join(f"<li>{escape(hint)}</li>" for hint in hints)
+    return (
+        f'<div class="kit-check" data-status="{status}" style="border-left:4px solid '
+        f'{colour};padding:2px 12px;margin:2px 0"><p style="margin:2px 0">'
+        f"<strong>{escape(head)}</strong> {escape(words)}</p>"
+        + (f'<ul style="margin:2px 0">{listed}</ul>' if listed else "")
+        + "</div>"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,29 +108,15 @@ class Outcome:
     def __bool__(self) -> bool:
         return self.status == "passed"
 
-    def __repr__(self) -> str:
-        head = f"{self._mark} {self.exercise}: {self.status}. {self.words}"
-        return "\n".join([head, *(f"  → {hint}" for hint in self.hints)])
-
     @property
-    def _mark(self) -> str:
-        return MARKS.get(self.status, "?")
+    def _head(self) -> str:
+        return f"{MARKS.get(self.status, '?')} {self.exercise}: {self.status}."
+
+    def __repr__(self) -> str:
+        return "\n".join([f"{self._head} {self.words}", *(f"  → {hint}" for hint in self.hints)])
 
     def _repr_html_(self) -> str:
-        """The same as a box; a mark and a word besides the colour."""
-        colour = {
-            "passed": "var(--jp-success-color1, #388e3c)",
-            "not yet": "var(--jp-warn-color1, #f57c00)",
-        }.get(self.status, "var(--jp-border-color1, #9e9e9e)")
-        hints = "".join(f"<li>{escape(hint)}</li>" for hint in self.hints)
-        return (
-            f'<div class="kit-check" data-status="{self.status}" style="border-left:4px solid '
-            f'{colour};padding:2px 12px;margin:2px 0"><p style="margin:2px 0">'
-            f"<strong>{self._mark} {escape(self.exercise)}: {self.status}.</strong> "
-            f"{escape(self.words)}</p>"
-            + (f'<ul style="margin:2px 0">{hints}</ul>' if hints else "")
-            + "</div>"
-        )
+        return box(self.status, self._head, self.words, self.hints)
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         record = {"exercise": self.exercise, "answer": self.answer}
@@ -120,17 +125,7 @@ class Outcome:
 
 
 def passed(words: str) -> Outcome:
-    """The outcome of a right answer; who asked fills in the exercise.
-
-    Parameters
-    ----------
-    words : str
-        What was found, and perhaps what to think about next.
-
-    Returns
-    -------
-    Outcome
-        It is true.
+    """The outcome of a right answer; the caller fills in the exercise.
 
     Examples
     --------
@@ -141,21 +136,7 @@ def passed(words: str) -> Outcome:
 
 
 def missing(words: str, *hints: str, points: int = 0) -> Outcome:
-    """The outcome of an answer that does not do yet.
-
-    Parameters
-    ----------
-    words : str
-        What is wrong with it.
-    *hints : str
-        What to look at.
-    points : int
-        For the parts that are right.
-
-    Returns
-    -------
-    Outcome
-        It is false.
+    """The outcome of an answer that is not right yet, with points for the parts that are.
 
     Examples
     --------
@@ -166,19 +147,9 @@ def missing(words: str, *hints: str, points: int = 0) -> Outcome:
 
 
 def unjudged(words: str, *hints: str) -> Outcome:
-    """The outcome where nobody knows what the answer is worth.
+    """The outcome when it is unknown what the answer is worth.
 
-    Parameters
-    ----------
-    words : str
-        What failed.
-    *hints : str
-        What to do about it.
-
-    Returns
-    -------
-    Outcome
-        It is false, has no points, and does not count as a failure.
+    It has no points, and does not count as a failure.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""A machine whose stores overtake each other, as tests with what it does.
+"""Tests that describe a machine whose stores overtake each other.
 
 Loads stay in order, and ahead of later stores. A store may be overtaken by later loads, and by
 later stores to other locations. So in most tests the question is whether one pair of accesses stays
@@ -119,7 +119,7 @@ _NOTHING: Final = {
     "a read barrier": "smp_rmb();",
     "a compiler barrier": "barrier();",
 }
-"""What keeps nothing in order that was not anyway."""
+"""What adds no order."""
 
 
 def _test(threads: tuple[str, ...], question: str) -> str:

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from kit.errors import LitmusError
 from kit.rcu._checker.judge import Verdict, judge
-from kit.rcu._checker.matrix import MARKS
+from kit.rcu._checker.matrix import MARKS, aligned
 from kit.rcu._litmus.building import Litmus
 from kit.rcu._litmus.parser import parse
 from kit.rcu.cases import Case, case
 from kit.rcu.exercises.answers import is_open
+from kit.rcu.exercises.outcome import box
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,18 +28,9 @@ WORDS = ("Never", "Sometimes", "Always")
 ANYWAY = "Or ask for it: put anyway=True at its end."
 
 
-def _notice(title: str, text: str) -> str:
-    """A box without an answer in it."""
-    return (
-        '<div class="kit-check" data-status="open" style="border-left:4px solid '
-        'var(--jp-border-color1, #9e9e9e);padding:2px 12px;margin:2px 0">'
-        f'<p style="margin:2px 0"><strong>… {escape(title)}</strong> {escape(text)}</p></div>'
-    )
-
-
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """Stands where an answer will be, as long as nothing was predicted.
+    """The placeholder for an answer while nothing was predicted.
 
     Attributes
     ----------
@@ -64,7 +56,7 @@ class Sealed:
         return f"… {self.words} {self._then}"
 
     def _repr_html_(self) -> str:
-        return _notice(self.words, self._then)
+        return box("open", f"… {self.words}", self._then)
 
 
 def reveal(said: object, show: Callable[[], Any], *, anyway: bool = False) -> Any:
@@ -118,7 +110,7 @@ class Prediction:
 
     @property
     def is_open(self) -> bool:
-        """Whether something was left unsaid, and the answer not asked for."""
+        """Whether a prediction is missing, and the answer was not asked for."""
         return not self.verdicts
 
     @property
@@ -149,22 +141,11 @@ class Prediction:
         if not self.verdicts:
             return f"… {self.question}\n{self._open}"
         lines = [("model", "you said", "verdict", ""), *self._rows()]
-        widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-        return "\n".join(
-            [
-                self.question,
-                *(
-                    "  ".join(
-                        cell.ljust(width) for cell, width in zip(line, widths, strict=True)
-                    ).rstrip()
-                    for line in lines
-                ),
-            ]
-        )
+        return f"{self.question}\n{aligned(lines)}"
 
     def _repr_html_(self) -> str:
         if not self.verdicts:
-            return _notice(self.question, self._open)
+            return box("open", f"… {self.question}", self._open)
         rows = "".join(
             "<tr>"
             + "".join(f'<td style="text-align:left">{escape(cell)}</td>' for cell in row)

@@ -1,15 +1,15 @@
-"""Looking at a student's program: what is in it, and asking it questions of one's own."""
+"""Look at a student's program: what is in it, and what it answers to other questions."""
 
 from __future__ import annotations
 
 import re
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kit.errors import LitmusError
 from kit.rcu._checker.judge import judge
 from kit.rcu._litmus.parser import parse
-from kit.rcu._litmus.syntax import Assign, Call, Deref, If, Test
+from kit.rcu._litmus.syntax import Assign, Call, Deref, If, Test, calls_in
 from kit.rcu.limits import Limits
 
 if TYPE_CHECKING:
@@ -41,16 +41,6 @@ what they do not see.
 def program(text: object) -> Test:
     """Read a student's litmus test.
 
-    Parameters
-    ----------
-    text : object
-        What was given.
-
-    Returns
-    -------
-    Test
-        The test.
-
     Raises
     ------
     kit.errors.LitmusError
@@ -67,17 +57,7 @@ def program(text: object) -> Test:
 
 
 def calls(thread: Thread) -> set[str]:
-    """The primitives that a thread calls.
-
-    Parameters
-    ----------
-    thread : Thread
-        The thread.
-
-    Returns
-    -------
-    set of str
-        Their names.
+    """The names of the primitives that a thread calls.
 
     Examples
     --------
@@ -85,37 +65,14 @@ def calls(thread: Thread) -> set[str]:
     >>> sorted(calls(test.threads[0]))
     ['WRITE_ONCE', 'smp_mb']
     """
-    return {call.name for call in _calls(thread.body)}
-
-
-def _calls(part: object) -> Iterator[Call]:
-    if isinstance(part, tuple | list):
-        for each in part:
-            yield from _calls(each)
-    elif is_dataclass(part):
-        if isinstance(part, Call):
-            yield part
-        for each in fields(part):
-            yield from _calls(getattr(part, each.name))
+    return {call.name for call in calls_in(thread.body)}
 
 
 LOADS = frozenset({"READ_ONCE", "rcu_dereference", "smp_load_acquire"})
 
 
 def changed(thread: Thread, registers: tuple[str, ...]) -> str:
-    """Whether registers that tell what was seen are given anything but what a load returned.
-
-    Parameters
-    ----------
-    thread : Thread
-        The thread.
-    registers : tuple of str
-        Those registers.
-
-    Returns
-    -------
-    str
-        In words; ``""`` when they are not.
+    """Which of these registers is set to something else than a load's result; ``""`` if none.
 
     Examples
     --------
@@ -142,20 +99,7 @@ def _statements(body: tuple[Statement, ...]) -> Iterator[Statement]:
 
 
 def condition(text: str, like: Test) -> Condition:
-    """A condition about the registers and locations of a program.
-
-    Parameters
-    ----------
-    text : str
-        For example ``1:r0=1``.
-    like : Test
-        A program that has what it mentions.
-
-    Returns
-    -------
-    Condition
-        The condition.
-    """
+    """A condition such as ``1:r0=1`` about the registers and locations of a program."""
     start = " ".join(f"{name}={value};" for name, value in like.initial.items())
     threads = "".join(
         f"P{thread.number}(int *{', int *'.join(like.locations)}) {{ "
@@ -167,23 +111,10 @@ def condition(text: str, like: Test) -> Condition:
 
 
 def asked(test: Test, text: str, like: Test, initial: dict[str, Value] | None = None) -> Test:
-    """The same program with a question, and perhaps initial values, of one's own.
+    """A student's program with another question, and perhaps other initial values.
 
-    Parameters
-    ----------
-    test : Test
-        The student's program.
-    text : str
-        The condition to ask for.
-    like : Test
-        The program as it was given, whose registers and locations the condition mentions.
-    initial : dict, optional
-        Initial values in place of the program's.
-
-    Returns
-    -------
-    Test
-        Without the student's own question and filter.
+    The question is about the registers and locations of ``like``, the program as it was given. The
+    student's own question and filter are left out.
 
     Raises
     ------
@@ -213,19 +144,9 @@ def asked(test: Test, text: str, like: Test, initial: dict[str, Value] | None = 
 
 
 def unlike(test: Test, like: Test, threads: tuple[int, ...]) -> str:
-    """What of a given program was changed that should have stayed.
+    """What of a given program was changed that should have stayed; ``""`` when nothing was.
 
-    Parameters
-    ----------
-    test, like : Test
-        The student's program, and the given one.
-    threads : tuple of int
-        The threads that should have stayed.
-
-    Returns
-    -------
-    str
-        In words; ``""`` when nothing was.
+    ``threads`` are the threads that should have stayed.
     """
     if len(test.threads) < len(like.threads):
         return "a thread is missing"
@@ -249,20 +170,7 @@ def _plain(test: Test, thread: Thread) -> str:
 
 
 def alone(test: Test, number: int) -> Test:
-    """A program in which one thread does its work and the others do nothing.
-
-    Parameters
-    ----------
-    test : Test
-        The program.
-    number : int
-        The thread that works.
-
-    Returns
-    -------
-    Test
-        The program.
-    """
+    """A program in which one thread does its work and the others do nothing."""
     threads = tuple(
         thread if thread.number == number else replace(thread, body=()) for thread in test.threads
     )
@@ -270,20 +178,7 @@ def alone(test: Test, number: int) -> Test:
 
 
 def after(test: Test, first: int, second: int) -> Test:
-    """A program in which one thread does its own work and then another one's.
-
-    Parameters
-    ----------
-    test : Test
-        The program.
-    first, second : int
-        The threads.
-
-    Returns
-    -------
-    Test
-        The program.
-    """
+    """A program in which one thread does its own work and then another one's."""
     one, other = test.threads[first], test.threads[second]
     both = replace(
         one,
@@ -304,19 +199,6 @@ def verdict(
     model: str = "lkmm",
     initial: dict[str, Value] | None = None,
 ) -> str:
-    """Whether a student's program can end so.
-
-    Parameters
-    ----------
-    test, text, like, initial
-        As for `asked`.
-    model : str
-        The model.
-
-    Returns
-    -------
-    str
-        ``Always``, ``Sometimes`` or ``Never``.
-    """
+    """Whether a student's program can end so; parameters as for `asked`."""
     mine = asked(test, text, like, initial)
     return judge(mine, model, states=False, limits=BOUNDS).verdict

@@ -32,16 +32,16 @@ __all__ = [
 ]
 
 RECEIPT: Final = "application/vnd.markers-kit.receipt+json"
-"""Under this name a receipt stands in a notebook, beside its words."""
+"""The MIME type of a receipt in a notebook, beside its text."""
 
 ATTEMPTS: Final = "application/vnd.markers-kit.attempts+json"
-"""How many different answers a notebook has checked; nobody's points hang on it."""
+"""How many different answers a notebook has checked; no points depend on it."""
 
 LONGEST: Final = 100
 """Characters of a student's name."""
 
 EXACT: Final = 2**53
-"""Beyond this a notebook that a browser saved has lost digits of a whole number."""
+"""Whole numbers beyond this lose digits when a browser saves the notebook."""
 
 # Of this process, by exercise: digests of all answers, and the last one.
 _TRIED: dict[str, set[str]] = {}
@@ -50,19 +50,9 @@ _UNJUDGED: set[str] = set()
 
 
 def shown(text: object, most: int = 2_000) -> str:
-    r"""Text of a stranger, fit to be printed: one line, nothing that a terminal obeys.
+    r"""Text of a stranger, safe to print: one line, without what a terminal obeys.
 
-    Parameters
-    ----------
-    text : object
-        A name, a path, a message.
-    most : int
-        Characters to keep.
-
-    Returns
-    -------
-    str
-        What cannot be printed is written as an escape sequence.
+    What cannot be printed is written as an escape sequence.
 
     Examples
     --------
@@ -83,16 +73,8 @@ def shown(text: object, most: int = 2_000) -> str:
 def digest(value: object) -> str:
     """A digest of plain data, the same before and after a notebook was saved.
 
-    Parameters
-    ----------
-    value : object
-        Text, numbers, lists and dicts.
-
-    Returns
-    -------
-    str
-        128 bits of SHA-256 in groups of four digits. Neither the order of keys matters nor
-        whether a number was written 1 or 1.0.
+    It has 128 bits of SHA-256 in groups of four digits. Neither the order of keys matters nor
+    whether a number was written 1 or 1.0.
 
     Examples
     --------
@@ -126,19 +108,7 @@ def _settled(value: object) -> object:
 
 
 def note(exercise: str, answer: object) -> int:
-    """Take down that an answer was given in this process.
-
-    Parameters
-    ----------
-    exercise : str
-        Its name.
-    answer : object
-        Plain data.
-
-    Returns
-    -------
-    int
-        How many different answers to the exercise there were so far.
+    """Record an answer; returns how many different answers to the exercise this process has seen.
 
     Examples
     --------
@@ -154,30 +124,17 @@ def note(exercise: str, answer: object) -> int:
 
 
 def note_outcome(exercise: str, judged: bool) -> None:
-    """Take down whether the last answer to an exercise was judged.
+    """Record whether the last answer to an exercise was judged.
 
-    Parameters
-    ----------
-    exercise : str
-        Its name.
-    judged : bool
-        False when the machine failed; a receipt says so.
+    It was not when the machine failed; a receipt says so.
     """
     (_UNJUDGED.discard if judged else _UNJUDGED.add)(exercise)
 
 
 def counted(exercise: str) -> dict[str, int]:
-    """What an outcome leaves in a notebook about attempts.
+    """How many different answers this process has seen, as an outcome leaves it in a notebook.
 
-    Parameters
-    ----------
-    exercise : str
-        Its name.
-
-    Returns
-    -------
-    dict
-        How many different answers were given in this process; empty when there was none.
+    It is empty when there was none.
 
     Examples
     --------
@@ -190,17 +147,7 @@ def counted(exercise: str) -> dict[str, int]:
 
 
 def last(exercise: str) -> Any:
-    """The last answer that was given to an exercise in this process.
-
-    Parameters
-    ----------
-    exercise : str
-        Its name.
-
-    Returns
-    -------
-    object
-        Plain data; None when there was none.
+    """The last answer that was given to an exercise in this process; None when there was none.
 
     Examples
     --------
@@ -249,20 +196,7 @@ class Receipt:
         return digest({"student": self.student, "answers": self.answers})
 
     def covers(self, exercise: str, answer: object) -> bool:
-        """Whether an answer is the one that the receipt was made for.
-
-        Parameters
-        ----------
-        exercise : str
-            Its name.
-        answer : object
-            Plain data.
-
-        Returns
-        -------
-        bool
-            True when its digest is here.
-        """
+        """Whether an answer is the one that the receipt was made for."""
         return self.answers.get(exercise) == digest(answer)
 
     @property
@@ -334,17 +268,9 @@ def receipt(student: object) -> Receipt:
 
 
 def recorded(record: object) -> Receipt | None:
-    """Read a receipt that stands in a notebook.
+    """Read a receipt that stands in a notebook; nothing of what is found there is trusted.
 
-    Parameters
-    ----------
-    record : object
-        What was found there; nothing of it is trusted.
-
-    Returns
-    -------
-    Receipt or None
-        None when it is no receipt, or its digest is not that of its name and answers.
+    None when it is no receipt, or its digest is not that of its name and answers.
 
     Examples
     --------

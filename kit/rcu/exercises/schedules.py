@@ -1,4 +1,4 @@
-"""Exercises that are settled by stepping: schedules that go wrong, and programs that cannot."""
+"""Exercises that are solved by stepping: schedules that go wrong, and programs that cannot."""
 
 from __future__ import annotations
 
@@ -77,15 +77,7 @@ def _replayed(exercise: str, answer: Any, wanted: str, most: int) -> Outcome:
 def wrong_data(answer: Any) -> Outcome:
     """A schedule of at most six steps in which A is called with what belongs to B.
 
-    Parameters
-    ----------
-    answer : object
-        Who moves, in order.
-
-    Returns
-    -------
-    Outcome
-        Passed when a fresh machine comes to a torn closure so.
+    The answer says who moves, in order. It passes when a fresh machine comes to a torn closure so.
 
     Examples
     --------
@@ -103,33 +95,14 @@ def wrong_data(answer: Any) -> Outcome:
 
 
 def use_after_free(answer: Any) -> Outcome:
-    """A schedule in which a reader looks into an array that was freed.
-
-    Parameters
-    ----------
-    answer : object
-        Who moves, in order.
-
-    Returns
-    -------
-    Outcome
-        Passed when a fresh machine comes to it so.
-    """
+    """A schedule in which a reader looks into an array that was freed: who moves, in order."""
     return _replayed("use-after-free", answer, "use after free", 40)
 
 
 def damage(answer: Any) -> Outcome:
-    """What each of `DAMAGE` leads to.
+    """What each of `DAMAGE` leads to: names of bad states by fault.
 
-    Parameters
-    ----------
-    answer : object
-        Names of bad states by fault.
-
-    Returns
-    -------
-    Outcome
-        Passed when each is found by exploring everything.
+    The answer passes when each is found by exploring everything.
     """
     if wrong := keys(answer, DAMAGE):
         return missing("The answer is a dict with a bad state for each fault.", wrong)
@@ -155,7 +128,7 @@ class _InSightError(SimulationError):
 
 
 def _reading(functions: Mapping[str, Any], names: Mapping[str, str]) -> Steps:
-    """The student's reader, to whom all closures are strangers."""
+    """The student's reader, which cannot know any closure by name."""
     steps = disguised(begun(functions["reader"], "reader"), names, "reader")
 
     def each(step: Step) -> Steps:
@@ -167,7 +140,7 @@ def _reading(functions: Mapping[str, Any], names: Mapping[str, str]) -> Steps:
 
 
 def _publishing(functions: Mapping[str, Any]) -> Steps:
-    """The student's updater, which may store into what is its own until it has shown it."""
+    """The student's updater, which may store into an object only until it publishes it."""
     own: set[object] = set()
 
     def each(step: Step) -> Steps:
@@ -217,16 +190,9 @@ def _calls(moved: Machine) -> list[str]:
 def one_swap(answer: Any) -> Outcome:
     """A reader and an updater that replaces A by B, so that no reader is ever given a mixture.
 
-    Parameters
-    ----------
-    answer : object
-        The functions ``reader`` and ``updater``.
-
-    Returns
-    -------
-    Outcome
-        Passed when no interleaving with one or two readers is bad, and nobody has stored into what
-        a reader can see. The reader knows no closure by name.
+    The answer has the functions ``reader`` and ``updater``. It passes when no interleaving with one
+    or two readers is bad, and nobody has stored into what a reader can see. The reader knows no
+    closure by name.
     """
     if wrong := keys(answer, ("reader", "updater")):
         return missing("The answer is a dict with reader and updater.", wrong)
@@ -251,7 +217,7 @@ def one_swap(answer: Any) -> Outcome:
 
 
 def _not_reading(functions: Mapping[str, Any], names: Mapping[str, str]) -> Outcome | None:
-    """What a reader does not do that is by itself; None when it calls what it finds."""
+    """What a reader does wrong when it runs alone; None when it calls what it finds."""
     for closures in "AC":
         try:
             alone = _exchange(functions, 1, closures, names)
@@ -273,7 +239,7 @@ def _not_reading(functions: Mapping[str, Any], names: Mapping[str, str]) -> Outc
 
 
 def _not_publishing(functions: Mapping[str, Any], names: Mapping[str, str]) -> Outcome | None:
-    """What an updater does wrong that is by itself; None when B is there in the end."""
+    """What an updater does wrong when it runs alone; None when B is there in the end."""
     late = _exchange(functions, 1, "C", names)
     try:
         while "updater" in late.enabled:

@@ -22,16 +22,6 @@ WORDS: Final = {
 def told(value: object) -> str:
     """What a value is, in a few words.
 
-    Parameters
-    ----------
-    value : object
-        Plain data.
-
-    Returns
-    -------
-    str
-        For a message.
-
     Examples
     --------
     >>> told(None), told("sc"), told([1, 2])
@@ -43,21 +33,9 @@ def told(value: object) -> str:
 
 
 def known(name: object, names: Collection[str], what: str = "There is no") -> str:
-    """What is wrong with a name; ``""`` when it is one of these.
+    """What is wrong with a name, and which one was perhaps meant; ``""`` when it is one of these.
 
-    Parameters
-    ----------
-    name : object
-        What was given; anything.
-    names : collection of str
-        The names that there are.
-    what : str
-        How the message begins.
-
-    Returns
-    -------
-    str
-        With the name that was perhaps meant.
+    The message begins with ``what``.
 
     Examples
     --------
@@ -79,19 +57,7 @@ def known(name: object, names: Collection[str], what: str = "There is no") -> st
 
 
 def keys(answer: object, names: Collection[str]) -> str:
-    """What is wrong with the keys of a dict; ``""`` when they are these.
-
-    Parameters
-    ----------
-    answer : object
-        What was given; anything.
-    names : collection of str
-        The keys that are wanted.
-
-    Returns
-    -------
-    str
-        Which are missing or too many.
+    """Which keys of a dict are missing or too many; ``""`` when they are these.
 
     Examples
     --------
@@ -108,19 +74,7 @@ def keys(answer: object, names: Collection[str]) -> str:
 
 
 def listed(value: object, names: Collection[str]) -> str:
-    """What is wrong with a list of names; ``""`` when it is one.
-
-    Parameters
-    ----------
-    value : object
-        What was given; anything.
-    names : collection of str
-        The names that it may hold.
-
-    Returns
-    -------
-    str
-        In words.
+    """What is wrong with a list of names; ``""`` when it holds only these.
 
     Examples
     --------

@@ -46,18 +46,7 @@ PAIRS: Final = {
 
 
 def separate(answer: Any) -> Outcome:
-    """A test for each of `PAIRS`, never under the first model and sometimes under the second.
-
-    Parameters
-    ----------
-    answer : object
-        Tests by the names of `PAIRS`.
-
-    Returns
-    -------
-    Outcome
-        Passed when the verdicts are so.
-    """
+    """A test for each of `PAIRS`, never under the first model and sometimes under the second."""
     if wrong := keys(answer, PAIRS):
         return missing("The answer is a dict.", wrong)
     hints: list[str] = []
@@ -77,17 +66,10 @@ def separate(answer: Any) -> Outcome:
 
 
 def catch(answer: Any) -> Outcome:
-    """A question about N→1 that finds every broken variant and never accuses a sound one.
+    """A question about N→1, as ``exists (...)``.
 
-    Parameters
-    ----------
-    answer : object
-        The condition, as ``exists (...)``.
-
-    Returns
-    -------
-    Outcome
-        Passed when each broken variant is caught under the kernel's model.
+    The answer passes when it finds every broken variant under the kernel's model, and never accuses
+    a sound one.
     """
     if not isinstance(answer, str) or not answer.strip().startswith("exists"):
         return missing("The answer is a text that begins with exists.", f"This is {told(answer)}.")
@@ -129,7 +111,7 @@ def _judged() -> tuple[tuple[str, ...], tuple[tuple[str, str], ...]]:
 
 
 def _variants(about: Case) -> Iterator[dict[str, str]]:
-    """What may be done to a sound case: its texts by question."""
+    """The variants of a sound case: for each, its texts by question."""
     questions = [each.name for each in about.questions]
     sound = {each: about.text("fixed", each) for each in questions}
     yield sound
@@ -147,17 +129,9 @@ def _variants(about: Case) -> Iterator[dict[str, str]]:
 
 
 def store_order(answer: Any) -> Outcome:
-    """A model like TSO in which stores may also overtake each other.
+    """A model like TSO, or its text, in which stores may also overtake each other.
 
-    Parameters
-    ----------
-    answer : object
-        The model's text, or a model.
-
-    Returns
-    -------
-    Outcome
-        Passed when its verdicts are those that are expected.
+    The answer passes when its verdicts are those that are expected.
     """
     parts = answer if isinstance(answer, Mapping) else {"model": answer, "without": []}
     if wrong := keys(parts, ("model", "without")):
@@ -188,15 +162,8 @@ def store_order(answer: Any) -> Outcome:
 def two_bits(answer: Any) -> Outcome:
     """Two threads that change one bit each, without losing the other's.
 
-    Parameters
-    ----------
-    answer : object
-        A test in place of `TWO_BITS`.
-
-    Returns
-    -------
-    Outcome
-        Passed when every end has both changes, whatever else is in the word.
+    The answer is a test in place of `TWO_BITS`. It passes when every end has both changes,
+    whatever else is in the word.
     """
     given, mine = program(TWO_BITS), program(answer)
     if words := unlike(mine, given, ()):
@@ -238,16 +205,8 @@ def two_bits(answer: Any) -> Outcome:
 def whole_fix(answer: Any) -> Outcome:
     """The marker from one probe to two and back, with everything that is missing.
 
-    Parameters
-    ----------
-    answer : object
-        A test in place of `WHOLE`.
-
-    Returns
-    -------
-    Outcome
-        Passed when no bad state is left, under the kernel's model and on Alpha, and the reader
-        still works.
+    The answer is a test in place of `WHOLE`. It passes when no bad state is left, under the
+    kernel's model and on Alpha, and the reader still works.
     """
     given, mine = program(WHOLE), program(answer)
     if words := unlike(mine, given, ()):
@@ -303,7 +262,7 @@ BAD: Final = (
         r"~((1:t=1 /\ 1:m=array /\ 1:c=1) \/ (1:t=0 /\ (1:f=1 /\ 1:p=1 \/ 1:f=2 /\ 1:p=2)))",
     ),
 )
-"""Ends that must not be; the last one is everything that nobody has thought of."""
+"""Ends that must not be; the last one covers every other end."""
 
 
 def _left(mine: Test, given: Test) -> list[str]:
@@ -336,7 +295,7 @@ def _reads(mine: Test, given: Test) -> bool:
 
 
 def _order(mine: Test, given: Test) -> str:
-    """Whether both types are ever seen, so that nothing was fixed by never changing anything."""
+    """What is wrong if the reader can never see some states on the way; ``""`` if it sees all."""
     seen = (r"1:t=1 /\ 1:c=1", r"1:t=0 /\ 1:f=1 /\ 1:p=1", r"1:t=0 /\ 1:f=2 /\ 1:p=2")
     for condition in seen:
         if verdict(mine, condition, given, "sc") != "Sometimes":

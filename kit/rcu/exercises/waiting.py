@@ -69,15 +69,8 @@ exists (1:c=99)
 def flavours(answer: Any) -> Outcome:
     """Which waits are long enough for which readers.
 
-    Parameters
-    ----------
-    answer : object
-        For each of `SECTIONS` the names of `WAITS` after which an array may be freed.
-
-    Returns
-    -------
-    Outcome
-        Passed when the kernel's model says the same of each pair.
+    The answer has, for each of `SECTIONS`, the names of `WAITS` after which an array may be freed.
+    It passes when the kernel's model says the same of each pair.
 
     Examples
     --------
@@ -112,7 +105,7 @@ def flavours(answer: Any) -> Outcome:
 
 
 def _dispatch() -> Steps:
-    """A reader as the kit has it."""
+    """One dispatch, as the kit does it."""
     yield read_lock()
     probes = yield load("marker")
     i = 0
@@ -129,15 +122,7 @@ LEFT: Final = (("B", "b"),)
 def free_later(answer: Any) -> Outcome:
     """An updater that disconnects A and has the old array freed, without waiting itself.
 
-    Parameters
-    ----------
-    answer : object
-        The function.
-
-    Returns
-    -------
-    Outcome
-        Passed when no interleaving is bad, the array is freed, and the updater never waits.
+    The answer passes when no interleaving is bad, the array is freed, and the updater never waits.
     """
     given = {each.__name__: each for each in (load, store, new, free, call_rcu)}
     program = compiled(answer, "updater", given)
@@ -273,21 +258,14 @@ SITUATIONS: Final[tuple[tuple[str, tuple[Kind, ...]], ...]] = (
     ("the last of five readers", (*(_stays_away,) * 4, _once)),
     ("one that comes back, and one that does not", (_comes_back, _once)),
 )
-"""Who is there; the last one has many times as many states as all others together."""
+"""The readers; the last situation has far more states than all the others together."""
 
 
 def synchronize(answer: Any) -> Outcome:
     """A function that waits for the readers that are inside, and for no others.
 
-    Parameters
-    ----------
-    answer : object
-        The function: a generator of ``load`` and ``until``, given the names of the readers' fields.
-
-    Returns
-    -------
-    Outcome
-        Passed when it survives every situation, in every interleaving.
+    It is a generator of ``load`` and ``until``, given the names of the readers' fields. It
+    passes when it survives every situation, in every interleaving.
     """
     wait = compiled(answer, "synchronize", {"load": load, "until": until})
     hints: list[str] = []

@@ -5,7 +5,7 @@ The kit's own models are the ``.cat`` files of this folder: ``sc``, ``tso``, ``a
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
@@ -14,7 +14,7 @@ from kit.errors import LitmusError
 from kit.rcu._cat.parser import parse_cat
 from kit.rcu._cat.program import Program, compile_program
 from kit.rcu._cat.resolve import Axiom, Text, resolve
-from kit.rcu._lexer import complaint
+from kit.rcu._lexer import complaint, file_text
 from kit.rcu.limits import DEFAULT, Limits
 
 if TYPE_CHECKING:
@@ -103,10 +103,7 @@ class Model:
         for name in names:
             if name not in known:
                 raise LitmusError(f"{self.name} has no axiom {name!r}; it has {', '.join(known)}")
-        disabled = self.disabled | set(names)
-        return Model(
-            self.name, self.title, self.source, self.variants, disabled, self.folder, self.limits
-        )
+        return replace(self, disabled=self.disabled | set(names))
 
     def program(
         self, present: frozenset[str], coherent: bool = False, atomic: bool = False
@@ -199,23 +196,12 @@ def _included(model: Model, file: str, text: Text, at: int) -> Text | None:
             text.source, at, f"include takes a plain file name, not {file!r}", text.name
         )
     if model.folder is not None and (model.folder / file).is_file():
-        return _text(file, _read(model.folder / file, model.limits), model.limits)
+        return _text(file, file_text(model.folder / file, model.limits), model.limits)
     if Path(__file__).with_name(file).is_file() and file.endswith(".cat"):
         return _own(file)
     if file in SUPPLIED:
         return None
     raise complaint(text.source, at, f"there is no file {file!r} to include", text.name)
-
-
-def _read(path: Path, limits: Limits) -> str:
-    try:
-        with path.open("rb") as stream:
-            raw = stream.read(4 * limits.characters + 1)
-        return raw.decode()
-    except OSError as error:
-        raise LitmusError(f"cannot read {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise LitmusError(f"{path} is not text: byte {error.start} is not UTF-8") from error
 
 
 def get(name: str | Model) -> Model:
@@ -261,7 +247,7 @@ def load(
     variants: frozenset[str] | tuple[str, ...] = (),
     limits: Limits = DEFAULT,
 ) -> Model:
-    """Read a model of one's own.
+    """Read a model of your own.
 
     Parameters
     ----------
@@ -299,7 +285,7 @@ def load(
     if isinstance(text, Path) or ("\n" not in text and text.endswith(".cat")):
         path = Path(text)
         folder, name = path.parent, name or path.stem
-        text = _read(path, limits)
+        text = file_text(path, limits)
     name = name or "model"
     try:
         title = parse_cat(text, name, limits)[0]

@@ -13,32 +13,13 @@ does besides is what litmus tests are for.
 from typing import TYPE_CHECKING
 
 from kit.rcu.limits import BOUNDS
+from kit.rcu.steps import vocabulary
 from kit.rcu.steps.bad import Bad
 from kit.rcu.steps.explore import Trace
 from kit.rcu.steps.machine import Move
 from kit.rcu.steps.state_view import STATUS, State, Thing, Where
 from kit.rcu.steps.values import EMPTY, NULL, Ref, Slot, array
-from kit.rcu.steps.vocabulary import (
-    Step,
-    barrier,
-    call,
-    call_rcu,
-    connected,
-    disconnecting,
-    exchange,
-    free,
-    increment,
-    load,
-    lock,
-    new,
-    rcu_barrier,
-    read_lock,
-    read_unlock,
-    store,
-    synchronize,
-    unlock,
-    until,
-)
+from kit.rcu.steps.vocabulary import *  # noqa: F403 - the steps are listed where they are made
 
 __all__ = [
     "BOUNDS",
@@ -50,30 +31,12 @@ __all__ = [
     "Ref",
     "Slot",
     "State",
-    "Step",
     "Thing",
     "Trace",
     "Where",
     "array",
-    "barrier",
-    "call",
-    "call_rcu",
-    "connected",
-    "disconnecting",
-    "exchange",
-    "free",
-    "increment",
-    "load",
-    "lock",
-    "new",
-    "rcu_barrier",
-    "read_lock",
-    "read_unlock",
-    "store",
-    "synchronize",
-    "unlock",
-    "until",
 ]
+__all__ += vocabulary.__all__
 
 if not TYPE_CHECKING:  # else each name that is misspelt would be something to a type checker
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Exploration", "Trace", "explored", "shortest"]
 
 SAMPLE: Final = 40
-"""How many ends of programs are reached once more, to see that nothing hidden decides."""
+"""How many ends of programs are reached once more, to see that they depend on nothing hidden."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +210,7 @@ class _Search:
             at += 1
 
     def check(self) -> None:
-        """See for a sample of the programs' ends that they are reached every time."""
+        """Check for a sample of the programs' ends that they are reached every time."""
         ends = {
             thread.node: None
             for at, following in enumerate(self.next)
@@ -232,7 +232,7 @@ class _Search:
         return None
 
     def without(self, name: str) -> int:
-        """How many interleavings keep clear of a bad state; "" for all of them."""
+        """How many interleavings avoid a bad state; for ``""``, how many there are."""
         # Every way to a state has the same length, so later states come later in the list.
         ways = [0] * len(self.worlds)
         for at in range(len(self.worlds) - 1, -1, -1):

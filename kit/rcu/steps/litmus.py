@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from kit.errors import SimulationError
+from kit.rcu._checker.enumeration import satisfied
 from kit.rcu._checker.thread import NUMERIC, wrapped
 from kit.rcu._litmus.parser import parse
 from kit.rcu._litmus.primitives import PRIMITIVES
@@ -47,7 +48,7 @@ from kit.rcu.steps.vocabulary import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from kit.rcu._litmus.syntax import Condition, Value
+    from kit.rcu._litmus.syntax import Value
     from kit.rcu.steps.explore import Exploration
     from kit.rcu.steps.programs import Steps
 
@@ -246,22 +247,13 @@ class _Thread:
 def final_states(test: Test, found: Exploration) -> set[tuple[Value, ...]]:
     """The final states of a test's simulation, as `Verdict.states` has them.
 
-    Parameters
-    ----------
-    test : Test
-        The test.
-    found : Exploration
-        What ``interleave(test).explore()`` gives.
-
-    Returns
-    -------
-    set of tuple
-        Values in the order of ``test.observed``; states that the test's filter refuses left out.
+    ``found`` is what ``interleave(test).explore()`` gives. States that the test's filter refuses
+    are left out.
     """
     return {
         tuple(state[name] for name in test.observed)
         for state in _endings(test, found)
-        if test.filter is None or _holds(test.filter, state)
+        if test.filter is None or satisfied(test.filter, state)
     }
 
 
@@ -273,19 +265,3 @@ def _endings(test: Test, found: Exploration) -> Iterator[dict[str, Any]]:
             names = [name for name in test.observed if name.startswith(own)]
             state |= dict(zip(names, values, strict=True))  # type: ignore[call-overload]
         yield state
-
-
-def _holds(condition: Condition, state: dict[str, Any]) -> bool:
-    match condition.op:
-        case "and":
-            return all(_holds(part, state) for part in condition.parts)
-        case "or":
-            return any(_holds(part, state) for part in condition.parts)
-        case "not":
-            return not _holds(condition.parts[0], state)
-        case "true":
-            return True
-    right: Any = condition.right
-    if isinstance(right, str) and ":" in right:
-        right = state[right]
-    return bool((state[condition.left] == right) is (condition.op == "="))

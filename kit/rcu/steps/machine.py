@@ -254,7 +254,7 @@ class Machine:
         self._watchers.append(callback)
 
     def unwatch(self, callback: Callable[[], None]) -> None:
-        """Call a function no more that was given to `watch`."""
+        """Stop calling a function that was given to `watch`."""
         self._watchers = [each for each in self._watchers if each != callback]
 
     def run(self, *schedule: str) -> Machine:

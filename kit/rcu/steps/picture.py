@@ -44,19 +44,7 @@ STYLE: Final = (
 
 
 def mark(status: str, x: float, y: float) -> str:
-    """The token of a status: a shape for each, besides its colour.
-
-    Parameters
-    ----------
-    status : str
-        ``private``, ``published``, ``retired`` or ``freed``.
-    x, y : float
-        Its middle.
-
-    Returns
-    -------
-    str
-        SVG elements.
+    """The token of a status around a middle: a shape for each, besides its colour.
 
     Examples
     --------
@@ -210,19 +198,9 @@ def _cut(text: str, length: int) -> str:
 
 
 def draw(state: State, before: State | None = None) -> str:
-    """A state as an SVG element.
+    """A state as an SVG element: self-contained, every text in it escaped.
 
-    Parameters
-    ----------
-    state : State
-        What to draw.
-    before : State, optional
-        What differs from it is drawn bold.
-
-    Returns
-    -------
-    str
-        Self-contained; every text in it is escaped.
+    What differs from the state ``before`` is drawn bold.
 
     Examples
     --------

@@ -58,7 +58,7 @@ class _TooLongError(BaseException):
 
 
 def guarded(who: str, lines: int, function: Callable[..., Any], *arguments: object) -> Any:
-    """Call a function that runs somebody's Python; whatever fails is an error of theirs.
+    """Call a function that runs somebody's Python; if it fails, the error names the program.
 
     Raises
     ------
@@ -104,7 +104,7 @@ def _bounded(lines: int, function: Callable[..., Any], *arguments: object) -> An
 
 
 class _Source:
-    """What starts a program afresh."""
+    """Starts a program afresh."""
 
     def __init__(self, program: Program, name: str, bounds: Bounds) -> None:
         self.name = name
@@ -369,21 +369,7 @@ def _hint(error: Exception) -> str:
 
 
 def root(program: Program, name: str, bounds: Bounds) -> Node:
-    """The first point of a program.
-
-    Parameters
-    ----------
-    program : generator function, step or list of steps
-        The program.
-    name : str
-        Its thread, for messages.
-    bounds : Bounds
-        How far it may go.
-
-    Returns
-    -------
-    Node
-        Before its first step.
+    """The first point of a program, before its first step; ``name`` is its thread, for messages.
 
     Raises
     ------

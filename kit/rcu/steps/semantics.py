@@ -385,21 +385,9 @@ class _Moving:
 
 
 def move(setup: Setup, world: World, index: int) -> tuple[World, tuple[Bad, ...]]:
-    """Let a thread take its next step.
+    """Let a thread take its next step: the next state, and what went wrong.
 
-    Parameters
-    ----------
-    setup : Setup
-        What stays the same.
-    world : World
-        The state.
-    index : int
-        The thread, which must be able to move.
-
-    Returns
-    -------
-    tuple of (World, tuple of Bad)
-        The next state, and what went wrong.
+    The thread must be able to move.
     """
     moving = _Moving(setup, world, index)
     thread = moving.thread

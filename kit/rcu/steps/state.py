@@ -52,7 +52,7 @@ class Object(NamedTuple):
 
 
 class World(NamedTuple):
-    """Everything that is the case at one moment."""
+    """The whole state at one moment."""
 
     fields: tuple[object, ...]
     objects: tuple[Object, ...]

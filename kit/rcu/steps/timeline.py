@@ -84,16 +84,6 @@ class Timeline:
 def timeline_of(machine: Machine) -> Timeline:
     """What happened when, from the steps that a machine has taken.
 
-    Parameters
-    ----------
-    machine : Machine
-        After its steps.
-
-    Returns
-    -------
-    Timeline
-        The record.
-
     Examples
     --------
     >>> from kit import rcu
@@ -153,17 +143,7 @@ def _bars(
 
 
 def draw_timeline(machine: Machine) -> str:
-    """The steps that a machine has taken, as an SVG element.
-
-    Parameters
-    ----------
-    machine : Machine
-        After its steps.
-
-    Returns
-    -------
-    str
-        Self-contained; every text in it is escaped.
+    """A machine's steps as an SVG element: self-contained, with its texts escaped.
 
     Examples
     --------

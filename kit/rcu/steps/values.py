@@ -144,17 +144,8 @@ def array(*items: object, kind: str = "array") -> Array:
 def checked(value: object, who: str, depth: int = 0) -> object:
     """A value that memory can hold, or an error.
 
-    Parameters
-    ----------
-    value : object
-        None, a bool, an int of 64 bits, a str, `NULL`, a `Ref`, or a tuple of such.
-    who : str
-        For the message: what wants to store it.
-
-    Returns
-    -------
-    object
-        The same value.
+    Memory holds None, a bool, an int of 64 bits, a str, `NULL`, a `Ref`, or a tuple of such.
+    ``who`` wants to store it.
 
     Raises
     ------
@@ -200,16 +191,6 @@ def private_of(value: object) -> str | None:
 
 def shown(value: object) -> str:
     """A value as it is read: a closure ``("A", "a")`` is ``A(a)``.
-
-    Parameters
-    ----------
-    value : object
-        Any value of memory.
-
-    Returns
-    -------
-    str
-        Its text.
 
     Examples
     --------

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from kit.rcu.steps.programs import Program
 
 __all__ = [
-    "Place",
     "Step",
     "barrier",
     "call",

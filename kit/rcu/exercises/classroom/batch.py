@@ -1,4 +1,4 @@
-"""A class at once: each answer of each notebook judged again, whatever else is wrong."""
+"""Judge a class at once: each answer of each notebook, whatever else is wrong."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ __all__ = ["COLUMNS", "NAMED", "Naming", "Row", "found", "judged"]
 COLUMNS: Final = (
     "student", "exercise", "status", "points", "attempts", "out_of", "receipt", "file", "words",
 )  # fmt: skip
-"""Of the table, in order."""
+"""The columns of the table, in order."""
 
 Naming = Literal["file", "folder", "nbgrader", "receipt"]
 NAMED: Final[tuple[Naming, ...]] = ("file", "folder", "nbgrader", "receipt")
@@ -93,7 +93,7 @@ class Row:
 
 
 def _cell(text: str) -> str:
-    r"""A text that a spreadsheet takes for nothing else.
+    r"""A text that a spreadsheet does not take for a formula.
 
     >>> print(_cell("=cmd()\n"))
     '=cmd()\n
@@ -105,15 +105,8 @@ def _cell(text: str) -> str:
 def found(paths: Sequence[Path]) -> list[Path]:
     """The files to judge: those that are named, and the notebooks of a folder that is named.
 
-    Parameters
-    ----------
-    paths : sequence of Path
-        Files and folders. A file that is named twice is judged once.
-
-    Returns
-    -------
-    list of Path
-        In the order given, and sorted within a folder.
+    They come in the order given, and sorted within a folder. A file that is named twice is judged
+    once.
     """
     files: dict[str, Path] = {}
     for path in paths:

@@ -37,16 +37,8 @@ class RefusedError(Exception):
 def student_copy(document: dict[str, Any]) -> dict[str, Any]:
     r"""Make a copy of a notebook without what its teacher has put in.
 
-    Parameters
-    ----------
-    document : dict
-        The notebook.
-
-    Returns
-    -------
-    dict
-        Without outputs, without cells that have one of `TAGS`, and without what stands between
-        ``### BEGIN SOLUTION`` and ``### END SOLUTION``: names bound there are ``...`` again.
+    It is without outputs, without cells that have one of `TAGS`, and without what stands between
+    ``### BEGIN SOLUTION`` and ``### END SOLUTION``: names bound there are ``...`` again.
 
     Raises
     ------
@@ -151,21 +143,9 @@ def write_copies(
     folder: Path,
     change: Callable[[dict[str, Any]], dict[str, Any]] = student_copy,
 ) -> Iterator[tuple[Path, str]]:
-    """Write changed copies of notebooks into a folder.
+    """Write changed copies of notebooks into a folder; yields why a notebook has none, or ``""``.
 
-    Parameters
-    ----------
-    paths : sequence of Path
-        The notebooks.
-    folder : Path
-        Made when it is not there. Nothing in it is written over.
-    change : function, optional
-        What to do with each; `student_copy` if left out.
-
-    Yields
-    ------
-    tuple of Path and str
-        A notebook and why there is no copy of it; ``""`` when there is one.
+    The folder is made when it is not there, and nothing in it is written over.
     """
     folder.mkdir(parents=True, exist_ok=True)
     for path in paths:

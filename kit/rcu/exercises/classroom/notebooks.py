@@ -1,4 +1,4 @@
-"""Notebooks from strangers: read within bounds, and nothing is believed to have its shape."""
+"""Notebooks from strangers: read within bounds, with the shape of everything checked."""
 
 from __future__ import annotations
 
@@ -53,15 +53,8 @@ class UnreadableError(Exception):
 def notebook(path: Path) -> dict[str, Any]:
     """Read a notebook, whatever is at its place.
 
-    Parameters
-    ----------
-    path : Path
-        Its file. A queue, a device or a folder is not opened.
-
-    Returns
-    -------
-    dict
-        It has a list of cells; all else may be of any shape.
+    It has a list of cells; all else may be of any shape. A queue, a device or a folder is not
+    opened.
 
     Raises
     ------
@@ -139,15 +132,7 @@ class HandIn:
 def handed_in(document: dict[str, Any]) -> HandIn:
     """Look for answers and a receipt in a notebook.
 
-    Parameters
-    ----------
-    document : dict
-        As read; what is of another shape than it should be is passed over.
-
-    Returns
-    -------
-    HandIn
-        What was found.
+    What is of another shape than it should be is passed over.
 
     Examples
     --------
@@ -180,7 +165,7 @@ def handed_in(document: dict[str, Any]) -> HandIn:
 
 
 def _attempts(said: object, before: int, answer: object) -> int:
-    """What the notebook counts, which is a claim, and at least what can be seen."""
+    """The attempts that the notebook claims, and at least those that can be seen."""
     claimed = said if isinstance(said, int) and not isinstance(said, bool) else 0
     return max(before + (answer is not None), min(max(claimed, 0), 1_000_000))
 
@@ -190,17 +175,7 @@ def _dicts(value: object) -> Iterator[dict[str, Any]]:
 
 
 def source(cell: dict[str, Any]) -> str:
-    r"""The text of a cell.
-
-    Parameters
-    ----------
-    cell : dict
-        As read.
-
-    Returns
-    -------
-    str
-        ``""`` when it has none.
+    r"""The text of a cell; ``""`` when it has none.
 
     Examples
     --------

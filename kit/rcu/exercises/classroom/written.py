@@ -18,17 +18,9 @@ UNKNOWN: Final = object()
 
 
 def written(sources: Iterable[str]) -> dict[str, Any]:
-    r"""The answers that cells give to exercises, as far as their text tells.
+    r"""The answers that code cells give to exercises, as far as their text tells.
 
-    Parameters
-    ----------
-    sources : iterable of str
-        Code cells, in order.
-
-    Returns
-    -------
-    dict
-        By exercise a value, `UNKNOWN` where only running the cell would tell.
+    The value is `UNKNOWN` where only running the cell would tell.
 
     Examples
     --------
