@@ -54,8 +54,10 @@ def thread(body: str, question: str = "exists (x=1)") -> str:
         ("C t {} \x00\x01\x02", "unexpected character"),
         ("\x7fELF\x02\x01", "starts with C"),
         ("C t {} P0(int *x) { r = \N{SNOWMAN}; } exists (x=1)", "unexpected character"),
+        (thread("*x = 1;", "exists (0x0:r=0)"), "no thread P0x0"),
+        (f"C t {{{'9' * 40}:r=1;}} P0(int *x) {{ *x = 1; }} exists (x=1)", "fit into 64 bits"),
     ],
-    ids=range(16),
+    ids=range(18),
 )
 def test_hostile_tests(test: str, message: str) -> None:
     assert message in refused(test)

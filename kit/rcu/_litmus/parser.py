@@ -157,10 +157,10 @@ class _Parser(Propositions, Expressions):
             self.types()
             first = self.peek
             if first.kind == "number":
-                self.take()
+                number = self._number()
                 self.expect(":")
                 self.types()
-                key = f"{int(first.text, 0)}:{self.name_token('a register').text}"
+                key = f"{number}:{self.name_token('a register').text}"
             else:
                 bracket = self.accept("[")
                 key = self.name_token("a location").text

@@ -91,7 +91,7 @@ class Propositions(Expressions):
 
     def _register(self, token: Token, register: str, listed: bool) -> str:
         digits = token.text.removeprefix("P")
-        number = int(digits) if len(digits) < 6 else -1
+        number = int(digits) if len(digits) < 6 and digits.isdecimal() else -1
         if not 0 <= number < len(self.threads):
             self.refuse(token, f"there is no thread P{digits[:20]}")
         thread = self.threads[number]
