@@ -253,7 +253,7 @@ def _check_timeout(timeout: float | None) -> None:
             return
     except (TypeError, OverflowError):
         pass
-    raise ValueError(f"a timeout is the most seconds to wait, or None; got {timeout!r}")
+    raise ValueError(f"a timeout is how many seconds to wait at most, or None; got {timeout!r}")
 
 
 def refuse_inside(what: str) -> None:
