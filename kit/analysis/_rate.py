@@ -31,7 +31,7 @@ def bin_width(every: str | int) -> int:
     Raises
     ------
     ValueError
-        When it is no duration, or not above zero.
+        When it is not a duration above zero.
 
     Examples
     --------
@@ -74,9 +74,9 @@ def rate(frame: pd.DataFrame, every: str | int = "100ms", by: By = "marker") -> 
     Raises
     ------
     FrameError
-        When a column is missing, or time stamps are missing or no whole nanoseconds.
+        When a column is missing, or time stamps are missing or not whole nanoseconds.
     ValueError
-        When the width is no duration, or so small that there would be too many bins.
+        When the width is not a duration, or so small that there would be too many bins.
 
     Examples
     --------

@@ -38,7 +38,7 @@ def where(frame: pd.DataFrame, condition: str) -> pd.DataFrame:
     Raises
     ------
     ConditionError
-        When the condition cannot be understood, or names what is no column.
+        When the condition cannot be understood, or names something that is not a column.
 
     Examples
     --------

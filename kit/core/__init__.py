@@ -184,8 +184,8 @@ def connect(
         The format the probe is written for; checked now, or when the marker is declared.
     **options
         ``name``, ``priority``, ``error_limit``, ``when``, ``every``, ``limit``, ``per_second`` and
-        ``budget``, as in `Marker.connect`. With a pattern, a field that a marker has not is
-        missing there, and every marker has its own count of the events let through.
+        ``budget``, as in `Marker.connect`. With a pattern, a field that a marker lacks is missing
+        there, and every marker counts the events that it lets through separately.
 
     Returns
     -------
@@ -197,7 +197,7 @@ def connect(
     AlreadyConnectedError
         When this closure is connected already; with a pattern nothing is connected then.
     FormatMismatchError
-        When a marker has other fields than the probe asks for.
+        When a marker's fields differ from those that the probe asks for.
 
     Warns
     -----
@@ -238,7 +238,7 @@ def disconnect(
     probe : callable
         The probe.
     private : object, optional
-        Its private data; without, the closure that has none. ``None`` is real private data.
+        Its private data; if left out, the closure without any. ``None`` is real private data.
     wait : bool
         Return only when no dispatch that began before can still call the probe.
 
@@ -265,12 +265,12 @@ def disconnect_private(name: str, private: object, /, *, wait: bool = False) -> 
     Returns
     -------
     int
-        How many there were.
+        How many closures were disconnected.
 
     Raises
     ------
     NotConnectedError
-        When there was none.
+        When no closure has this private data.
 
     Examples
     --------
@@ -299,7 +299,7 @@ def private_data(name: str, probe: AnyProbe, n: int = 0, /) -> object:
     Returns
     -------
     object
-        ``None`` where the closure has none.
+        ``None`` if the closure has none.
 
     Raises
     ------
@@ -333,7 +333,7 @@ def markers(pattern: str = "*", /) -> MarkerList:
 
 
 def batch() -> AbstractContextManager[None]:
-    """Collect this thread's updates: one publication a marker at the end, one grace period for all.
+    """Collect this thread's updates: one publication per marker, one grace period for all.
 
     Errors come at the call; an exception in the block discards the batch.
 

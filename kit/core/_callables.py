@@ -119,13 +119,13 @@ def check_runs(function: object, what: str) -> None:
     flags = code_flags(function)
     if flags & (COROUTINE | ASYNC_GENERATOR):
         raise TypeError(
-            f"{label_of(function)} is a coroutine function: {what} is called, and nobody would "
-            "await what it returns; use a plain function that schedules a task"
+            f"{label_of(function)} is a coroutine function, but nobody would await what {what} "
+            "returns; use a plain function that schedules a task"
         )
     if flags & GENERATOR:
         raise TypeError(
-            f"{label_of(function)} is a generator function: {what} is called, and nobody would "
-            "iterate over what it returns; use a function without yield"
+            f"{label_of(function)} is a generator function, but nobody would iterate over what "
+            f"{what} returns; use a function without yield"
         )
 
 

@@ -147,22 +147,22 @@ class Marker(Dispatcher):
         name : str, optional
             A connection of this name on this marker is replaced in one publication.
         priority : int
-            Higher is called first; equal ones in order of connection.
+            Probes with higher priority are called first; equal ones in order of connection.
         error_limit : int or None
             After so many exceptions the connection is switched off; ``None`` for never.
         format : str, optional
             The format the probe is written for, such as ``"qty %d px %f"``; checked.
         when : str, optional
-            A condition that events have to meet, such as ``"px > 10 and sym == 'ACME'"``. What the
-            other options say holds for the events that meet it.
+            A condition that events have to meet, such as ``"px > 10 and sym == 'ACME'"``. The other
+            options apply to the events that meet it.
         every : int, optional
-            Of so many events one reaches the probe, the first one to begin with.
+            One event in so many reaches the probe, starting with the first.
         limit : int, optional
             After so many events the connection is switched off.
         per_second : int, optional
             How many events may reach the probe in any second.
         budget : float or Budget, optional
-            Which share of a thread's time the probe may take.
+            The share of a thread's time that the probe may take.
 
         Returns
         -------
@@ -174,9 +174,9 @@ class Marker(Dispatcher):
         AlreadyConnectedError
             When this closure is connected already.
         ConditionError
-            When the condition cannot be understood, or names a field that the marker has not.
+            When the condition cannot be understood, or names a field that the marker lacks.
         FormatMismatchError
-            When the marker has other fields than the probe asks for.
+            When the marker's fields differ from those that the probe asks for.
         TypeError
             When the probe cannot be called, or a call alone would not run it: a coroutine function,
             a generator function.
@@ -231,8 +231,8 @@ class Marker(Dispatcher):
     ) -> None:
         """Set what is called when the first probe comes and when the last one has gone.
 
-        For a library whose values cost something to have ready. Hooks run without any lock, with
-        updates of this marker held back. They replace those set before; while probes are
+        Use hooks if it costs something to have the values ready. Hooks run without any lock, while
+        updates of this marker wait. They replace those set before; while probes are
         connected, the new `on_first` is called at once, and then the old `on_last`.
 
         Parameters

@@ -268,8 +268,8 @@ class Registry:
         ):
             self._warned_lambdas.add(place)
             warn(
-                f"another lambda of line {place[1]} is connected to {target!r} already; "
-                "give it a name= to be replaced when the cell is run again",
+                f"another lambda from line {place[1]} is already connected to {target!r}; "
+                "pass name= so that running the cell again replaces it",
                 UnnamedProbeWarning,
             )
 

@@ -96,7 +96,7 @@ def flag(name: str) -> bool:
     return False
 
 
-_REMEDY = "install a C compiler and Python's headers, then the kit once more"
+_REMEDY = "install a C compiler and Python's headers, then install the kit again"
 
 
 def _refuse_sub_interpreters() -> None:

@@ -286,7 +286,7 @@ class Span(SpanCall, Marker):
             signature = inspect.signature(function)
         except ValueError:
             raise TypeError(
-                f"nobody knows the parameters of {label_of(function)}; wrap a function of your own "
+                f"the parameters of {label_of(function)} are unknown; wrap a function of your own "
                 "that calls it"
             ) from None
         for parameter in parameters.values():

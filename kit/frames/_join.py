@@ -73,7 +73,7 @@ def _column(name: str, frames: Sequence[pd.DataFrame]) -> Any:
         )
     (kind,) = kinds
     if kind is None:
-        raise FrameError(f"column {name!r} is of a type that no frame of the kit has")
+        raise FrameError(f"column {name!r} has a type that no frame of the kit has")
     parts = [
         frame[name] if name in frame.columns else pd.Series(column(kind, [], len(frame)))
         for frame in frames

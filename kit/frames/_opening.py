@@ -79,7 +79,7 @@ def open(path: str | os.PathLike[str]) -> Recording | SavedSession:
         When it is empty, cut off, damaged, foreign or of a later version, or no file at all but
         a FIFO or a device, which is not read from; it says which.
     OSError
-        When it cannot be read, for example because there is none.
+        When it cannot be read, for example because it does not exist.
 
     Examples
     --------
@@ -407,8 +407,8 @@ def _manifest(text: bytes, name: str) -> dict[str, Any]:
     head = load(text, {"format": choice(FORMAT), "version": PLAIN}, name)
     if head["version"] != VERSION:
         raise CaptureError(
-            f"{name!r} is of a session of version {head['version']!r:.100}, and this is version "
-            f"{VERSION}; open it with a markers-kit of that version"
+            f"{name!r} belongs to a session of version {head['version']!r:.100}, but this is "
+            f"version {VERSION}; open it with a markers-kit of that version"
         )
     manifest: dict[str, Any] = load(text, MANIFEST, name)
     return manifest

@@ -110,9 +110,9 @@ def save(source: Any, path: str | os.PathLike[str]) -> Path:
     Raises
     ------
     FrameError
-        When a frame is not what its kind declares, or its attrs are no plain JSON data.
+        When a frame is not what its kind declares, or its attrs are not plain JSON data.
     CaptureError
-        When there is something of that name that is no file, such as a device.
+        When the path exists, but is not a file (a device, for example).
     OSError
         When the file cannot be written.
 
@@ -236,7 +236,7 @@ def open(path: str | os.PathLike[str]) -> Recording:
     CaptureError
         When the file is empty, cut off, damaged, foreign or of a later version; it says which.
     OSError
-        When the file cannot be read, for example because there is none.
+        When the file cannot be read, for example because it does not exist.
 
     Examples
     --------

@@ -170,7 +170,7 @@ def context(name: str, function: Callable[[], Any], type: FieldType = str) -> No
     Raises
     ------
     FormatError
-        When the name is none, or belongs to the kit, or the type is not one of the five.
+        When the name is not valid, or belongs to the kit, or the type is not one of the five.
 
     Examples
     --------

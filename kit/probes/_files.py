@@ -78,7 +78,7 @@ def open_regular(path: str | os.PathLike[str], *, follow: bool = True) -> IO[byt
     CaptureError
         When it is a folder, a FIFO, a socket or a device, or a link to one.
     OSError
-        When it cannot be opened, for example because there is none.
+        When it cannot be opened, for example because it does not exist.
 
     Examples
     --------

@@ -88,7 +88,7 @@ def trigger(
     Raises
     ------
     TypeError
-        For what is no action, and for a function that a call alone would not run.
+        When an action is not a function, or is one that a call alone would not run.
     ConditionError
         When the condition cannot be understood.
 

@@ -301,7 +301,7 @@ def test_rule_16_an_update_that_interrupts_a_reader(unique, background):
         assert entered.wait(PATIENCE)
         handles.append(other.connect(print))
         assert not handles[0].connected
-        with pytest.raises(kit.errors.WouldDeadlockError, match="writes or is read"):
+        with pytest.raises(kit.errors.WouldDeadlockError, match="write or read"):
             kit.synchronize()
     release.set()
     with kit.record(m.name) as events:

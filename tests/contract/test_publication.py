@@ -201,7 +201,7 @@ def test_rule_16_waiting_in_the_middle_of_an_update_is_refused(unique, monkeypat
     m.connect(print)
 
     def interruption() -> None:
-        with pytest.raises(kit.errors.WouldDeadlockError, match="middle of an update"):
+        with pytest.raises(kit.errors.WouldDeadlockError, match="wait for an update"):
             wait(m)
 
     with interrupting_an_update(monkeypatch, interruption):

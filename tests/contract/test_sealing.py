@@ -534,7 +534,7 @@ def test_rule_37_on_the_disk_where_that_is_asked_for(m, path, monkeypatch):
         assert synced.count(one) > before
         before = synced.count(two)
     assert synced.count(two) > before
-    with pytest.raises(ValueError, match="durable=True is about a file"):
+    with pytest.raises(ValueError, match="durable=True needs a file"):
         kit.record(m.name, durable=True)
 
 

@@ -241,9 +241,8 @@ def _say_greenlets() -> None:
     _Said.greenlets = True
 
     warn(
-        f"{library} has put greenlets in the place of threads, which markers-kit does not know "
-        "apart everywhere: do not switch to another greenlet in a probe; deferred callbacks run on "
-        "a thread of the system",
+        f"{library} has replaced threads by greenlets, which markers-kit cannot always tell apart: "
+        "do not switch to another greenlet in a probe; deferred callbacks run on a system thread",
         KitWarning,
     )
 
@@ -267,17 +266,18 @@ def refuse_inside(what: str) -> None:
     ident = get_ident()
     if ident in in_update:
         raise WouldDeadlockError(
-            f"{what} in the middle of an update, which a signal handler or __del__ has interrupted "
-            "on this thread, could wait for that update; use kit.defer()"
+            f"{what} could wait for an update that this signal handler or __del__ has interrupted "
+            "on the same thread; use kit.defer()"
         )
     if holds_inner():
         raise WouldDeadlockError(
-            f"{what} while a recorder writes or is read, which a signal handler or __del__ has "
-            "interrupted on this thread, could wait for that; use kit.defer()"
+            f"{what} could wait for a recorder's write or read that this signal handler or __del__ "
+            "has interrupted on the same thread; use kit.defer()"
         )
     if ident in in_hook:
         raise WouldDeadlockError(
-            f"{what} inside a marker's hook, or the __eq__ of a probe; use kit.defer()"
+            f"{what} inside a marker's hook or a probe's __eq__ could wait for itself; use "
+            "kit.defer()"
         )
 
 
@@ -296,7 +296,7 @@ def synchronize(timeout: float | None = None) -> None:
     TimeoutError
         When a dispatch still runs after ``timeout`` seconds.
     ValueError
-        When ``timeout`` is no number of seconds.
+        When ``timeout`` is not a number of seconds.
 
     Examples
     --------
@@ -414,7 +414,7 @@ def barrier(timeout: float | None = None) -> None:
         When they have not run after ``timeout`` seconds, or will not: no thread can be started for
         them, or the interpreter ends.
     ValueError
-        When ``timeout`` is no number of seconds.
+        When ``timeout`` is not a number of seconds.
     """
     look()
     _check_timeout(timeout)
@@ -424,7 +424,7 @@ def barrier(timeout: float | None = None) -> None:
     _say_greenlets()
     done: list[None] = []
     if is_finalizing() or not _worker.put({}, partial(done.append, None)):
-        raise TimeoutError("deferred callbacks do not run: there can be no thread for them")
+        raise TimeoutError("deferred callbacks do not run: no thread can be started for them")
     if not _came(partial(bool, done), timeout):
         raise TimeoutError(f"deferred callbacks still running after {timeout} s")
 

@@ -128,7 +128,7 @@ class Aggregate:
                 if markers:
                     names = ", ".join(dict.fromkeys(known))
                     raise ConditionError(
-                        f"{name!r} is no field of {', '.join(self.patterns)}; known are: {names}"
+                        f"{name!r} is not a field of {', '.join(self.patterns)}; known are: {names}"
                     )
                 found[name] = float if name == self.value else str
         if self.value is not None and found[self.value] not in (int, float, bool):

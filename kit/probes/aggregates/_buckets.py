@@ -146,7 +146,7 @@ def histogram(asked: str | tuple[float, float, float] | None, whole: bool) -> Hi
     Raises
     ------
     ValueError
-        For what is none, and for more than 10,000 buckets.
+        When it is not a histogram, or has more than 10,000 buckets.
 
     Examples
     --------
@@ -209,7 +209,7 @@ def checked(share: float) -> float:
     Raises
     ------
     ValueError
-        For what is none.
+        When it is not a number from 0 to 1.
 
     Examples
     --------

@@ -189,7 +189,7 @@ class OpenFile:
 def _check(layout: Layout) -> None:
     """Say what is wrong with a layout."""
     if not all(type(value) is int and 0 <= value < 1 << 62 for value in layout):
-        raise ValueError("a place or a length is no number that one can be")
+        raise ValueError("an offset or a length has an impossible value")
     places = (
         (layout.names, layout.names_room),
         (layout.threads, THREAD.size * layout.most_threads),
@@ -199,7 +199,7 @@ def _check(layout: Layout) -> None:
     end = PAGE + LIVE.size
     for place, length in places:
         if place < end:
-            raise ValueError("its parts lie one over the other")
+            raise ValueError("its parts overlap")
         end = place + length
     if not (1024 <= layout.cell <= 1 << 30 and layout.cell % 8 == 0 and layout.key < 1 << 32):
         raise ValueError("a cell has an impossible size")

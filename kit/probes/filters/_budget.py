@@ -103,7 +103,7 @@ class Budget:
     Raises
     ------
     ValueError
-        For a share that is none.
+        When the share is not above 0 and at most 1.
 
     Examples
     --------
@@ -205,6 +205,6 @@ def budget(share: float) -> Budget:
     Raises
     ------
     ValueError
-        For a share that is none.
+        When the share is not above 0 and at most 1.
     """
     return Budget(share)

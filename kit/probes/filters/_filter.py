@@ -273,7 +273,7 @@ class ConnectionFilter:
         if unknown and self.counts.first_failure is None:
             # It was connected before anybody could know, or by a pattern.
             self.counts.first_failure = (
-                f"{unknown[0]!r} is no field of marker {self.connection.marker.name!r}"
+                f"{unknown[0]!r} is not a field of marker {self.connection.marker.name!r}"
             )
         return {name: known[name] for name in condition.names if name in known}
 

@@ -94,7 +94,7 @@ class Recorder:
         # With `mapped` alone it is memory, until `rotate` names a file.
         in_file = mapped or path is not None
         if durable and not in_file:
-            raise ValueError("durable=True is about a file; record with path=")
+            raise ValueError("durable=True needs a file; record with path=")
         file = new_file(self, path, size, context, durable) if in_file else None
         self._finished: CaptureFile | None = None
         try:
@@ -521,7 +521,7 @@ class Recorder:
         Raises
         ------
         ValueError
-            For a time that is none.
+            When the time is not above 0 and at most a day.
 
         Examples
         --------

@@ -32,7 +32,7 @@ def rotate(recorder: Recorder, path: str | os.PathLike[str] | None) -> int:
     """Go on in another file; see `Recorder.rotate`."""
     now_in = recorder._file
     if now_in is None:
-        raise ValueError("this recorder has no file to go on from; record with path=")
+        raise ValueError("this recorder has no file to rotate; record with path=")
     if registry.updater.interrupted:
         raise WouldDeadlockError(_INTERRUPTED)
     # All that takes its time comes before the lock: room on the disk, and what is known to be
@@ -80,7 +80,7 @@ def _rotate_locked(
     """
     old = recorder._file
     if old is None:  # an interruption has forked
-        raise ValueError("this recorder has no file to go on from; record with path=")
+        raise ValueError("this recorder has no file to rotate; record with path=")
     now = time.monotonic_ns()
     new.declare(recorder.sink.recorded)
     new.started(now, {})

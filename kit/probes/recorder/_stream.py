@@ -38,12 +38,12 @@ class Stream:
     Raises
     ------
     ValueError
-        For a time that is none.
+        When the time is not above 0 and at most a day.
     """
 
     def __init__(self, recorder: Recorder, seconds: float) -> None:
         if type(seconds) not in (int, float) or not 0 < seconds <= 86_400:
-            raise ValueError(f"seconds are above 0 and at most a day, got {seconds!r}")
+            raise ValueError(f"seconds must be above 0 and at most a day, got {seconds!r}")
         self.recorder = recorder
         self.seconds = seconds
 

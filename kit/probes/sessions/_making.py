@@ -25,16 +25,16 @@ def session(
     Parameters
     ----------
     folder : path
-        Where it is saved. Made where there is none; one that holds a session is refused.
+        Where it is saved; made if it does not exist. A folder with a session in it is refused.
     every : float
-        Seconds from one file of events to the next, where there were any. It comes earlier when the
-        file is half full.
+        Seconds from one file of events to the next, if there were events. The next file begins
+        earlier when a file is half full.
     max_seconds : float, optional
-        For how long it runs at most.
+        How long it runs at most.
     max_bytes : int, optional
-        How large the files of events may become together, without those that are being written.
+        How large the files of events may become in all, without those that are being written.
     full : str
-        What happens then: ``"stop"``, or ``"oldest"``, which removes the oldest files.
+        What happens at ``max_bytes``: ``"stop"``, or ``"oldest"``, which removes the oldest files.
 
     Returns
     -------
@@ -45,7 +45,7 @@ def session(
     FileExistsError
         When the folder holds a session.
     ValueError
-        For a limit that says nothing.
+        When a limit is not valid.
 
     Examples
     --------

@@ -213,7 +213,7 @@ class Session:
 
     def _refuse_name(self, name: str) -> None:
         if not NAME.fits(name):
-            raise ValueError(f"a name is of letters, digits and any of _ . -, got {name!r}")
+            raise ValueError(f"a name is made of letters, digits and any of _ . -, got {name!r}")
         if any(name in members for members in (self.recorders, self.aggregates, self.triggers)):
             raise ValueError(f"there is a {name!r} in this session; give another name=")
         if self._stopped is not None:
@@ -224,7 +224,7 @@ class Session:
             members[name] = member
             return member
         if os.getpid() != self._pid:
-            raise RuntimeError("this session is another process's; make another one")
+            raise RuntimeError("this session belongs to another process; make a new one")
         members[name] = member
         try:
             if isinstance(member, Recorder):

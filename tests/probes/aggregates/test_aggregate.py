@@ -189,7 +189,7 @@ def test_an_empty_one_says_so(fill: kit.Marker) -> None:
 @pytest.mark.parametrize(
     ("arguments", "options", "error", "says"),
     [
-        (("qyt",), {}, kit.errors.ConditionError, "no field of aggregate.fill"),
+        (("qyt",), {}, kit.errors.ConditionError, "not a field of aggregate.fill"),
         (("sym",), {}, kit.errors.ConditionError, "text"),
         (("qty",), {"by": "smy"}, kit.errors.ConditionError, "'smy'"),
         (("qty",), {"by": ("sym", "sym")}, ValueError, "twice"),

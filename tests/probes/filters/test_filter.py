@@ -195,7 +195,7 @@ def test_a_pattern_reaches_later_markers_and_those_without_the_field() -> None:
     kit.marker("filter.one")(2)
     assert seen == [(2.0,), (2,)]
     assert (handle.filtered, handle.filtered_by) == (2, {"condition": 2})
-    with pytest.raises(kit.errors.ConditionError, match="'m' is no field of any of the markers"):
+    with pytest.raises(kit.errors.ConditionError, match="'m' is not a field of any of the markers"):
         kit.connect("filter.*", print, when="m > 1")
 
 
@@ -359,4 +359,4 @@ def test_a_name_that_no_marker_has_after_all(tick: kit.Marker) -> None:
     connection = kit.connect("filter.unknown", print, when="m > 1")
     kit.marker("filter.unknown", n=int)(5)
     assert connection.filtered_by == {"condition": 1}
-    assert connection.first_failure == "'m' is no field of marker 'filter.unknown'"
+    assert connection.first_failure == "'m' is not a field of marker 'filter.unknown'"

@@ -100,7 +100,7 @@ def test_no_event_is_lost_or_twice_while_a_condition_changes(state, fill):
     ("text", "says", "at"),
     [
         ("qty >", "missing", 5),
-        ("quantity > 3", "no field", 0),
+        ("quantity > 3", "not a field", 0),
         ("print(qty)", "call", 5),
         ("qty.real > 1", "look into", 3),
         ("qty > 3 <b>", "", None),
@@ -176,7 +176,7 @@ def test_what_is_asked_of_all_reaches_those_that_have_the_field(state, fill, com
     assert (later.fanout, other.fanout) == (1, 0)
     assert later.probes[0].when == "qty > 7"
     state.ask_all(when="nothing > 1")
-    assert "no field" in show(state)["all"]["wrong"]
+    assert "not a field" in show(state)["all"]["wrong"]
     assert state.common.when == "qty > 7"
 
 

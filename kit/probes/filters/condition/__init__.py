@@ -86,7 +86,7 @@ class Condition:
                 near = difflib.get_close_matches(each.name, known, 1, 0.5)
                 hint = f"did you mean {near[0]!r}? " if near else ""
                 raise ConditionError(
-                    f"{each.name!r} is no field of {where}; {hint}"
+                    f"{each.name!r} is not a field of {where}; {hint}"
                     f"known are: {', '.join(known) or 'none'}",
                     self.text.rstrip(),
                     each.at,

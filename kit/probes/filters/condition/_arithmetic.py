@@ -25,13 +25,13 @@ LARGEST: Final = 4096
 def _check(left: object, right: object, what: str) -> None:
     for value in (left, right):
         if not isinstance(value, int | float):
-            raise TypeError(f"{what} is of numbers, not of {type(value).__name__}")
+            raise TypeError(f"{what} needs numbers, not {type(value).__name__}")
 
 
 def _limit(bits: int) -> None:
     if bits > LARGEST:
         raise OverflowError(
-            f"a product or a power may have {LARGEST:,} bits; this one is too large"
+            f"a product or a power may have at most {LARGEST:,} bits; this one is too large"
         )
 
 
@@ -46,11 +46,10 @@ def plus(left: Any, right: Any) -> Any:
     if isinstance(left, str) and isinstance(right, str):
         if len(left) + len(right) > TEXT_LIMIT:
             raise OverflowError(
-                f"a text that is put together may have {TEXT_LIMIT:,} characters; this one is "
-                "longer"
+                f"a text made with + may have at most {TEXT_LIMIT:,} characters; this one is longer"
             )
     elif hasattr(type(left), "__len__") or hasattr(type(right), "__len__"):
-        raise TypeError("+ is of two numbers or of two texts")
+        raise TypeError("+ needs two numbers or two texts")
     return left + right
 
 

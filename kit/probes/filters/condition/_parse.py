@@ -121,7 +121,7 @@ def tokens(text: str) -> list[Token]:
             found[-1] = _with_unit(found[-1], text[found[-1].at : match.end()], UNITS[word])
         elif kind == "name" and _touches_number(found, at):
             raise ConditionError(
-                f"{word!r} is no unit; there are {', '.join(UNITS)}, or put a space", text, at
+                f"{word!r} is not a unit; use one of {', '.join(UNITS)}, or put a space", text, at
             )
         elif kind != "space":
             found.append(Token("word" if word in _WORDS else kind, at, word))
@@ -160,7 +160,7 @@ def _number(text: str, at: int, word: str) -> int | float:
     try:
         value = float(word)
     except ValueError:
-        raise ConditionError(f"{word} is no number", text, at) from None
+        raise ConditionError(f"{word} is not a number", text, at) from None
     if value in (float("inf"), float("-inf")):
         raise ConditionError(f"{word} is too large for a number", text, at)
     return value
@@ -172,11 +172,11 @@ def _text(text: str, at: int, word: str) -> str:
         if len(what) > 1:
             code = int(what[1:], 16)
             if code > 0x10FFFF:
-                raise ConditionError(f"\\{what} is no character", text, at + 1 + match.start())
+                raise ConditionError(f"\\{what} is not a character", text, at + 1 + match.start())
             return chr(code)
         if what not in _ESCAPES:
             raise ConditionError(
-                f"\\{what} stands for nothing; write \\\\ for a backslash",
+                f"\\{what} has no meaning; write \\\\ for a backslash",
                 text,
                 at + 1 + match.start(),
             )
@@ -538,7 +538,7 @@ class _Parser:
         except (TypeError, ArithmeticError, ValueError) as error:
             raise ConditionError(f"this cannot be computed: {error}", self.text, token.at) from None
         if not isinstance(value, int | float | str):
-            raise ConditionError("the result is no real number", self.text, token.at)
+            raise ConditionError("the result is not a real number", self.text, token.at)
         return Constant(left.at, value)
 
     def _value(self) -> Node:
