@@ -42,10 +42,11 @@ else:
     from kit.probes.aggregates._c_cells import new_state
 
 
-__all__ = ["Aggregate", "aggregate", "prepared"]
+__all__ = ["QUANTILES", "Aggregate", "aggregate"]
 
 _BILLION: Final = 10**9
 _MOST_KEYS: Final = 1_000_000
+QUANTILES: Final = (0.5, 0.9, 0.99)
 
 
 class Aggregate:
@@ -72,19 +73,22 @@ class Aggregate:
     def __init__(
         self,
         pattern: str | Marker | Iterable[str | Marker],
-        value: str | None,
-        by: tuple[str, ...],
-        histogram: str | tuple[float, float, float] | None,
-        quantiles: tuple[float, ...],
-        error: float,
-        capacity: int,
-        name: str | None,
-        filtering: dict[str, Any],
+        value: str | None = None,
+        by: str | Iterable[str] = (),
+        histogram: str | tuple[float, float, float] | None = None,
+        quantiles: float | Iterable[float] = QUANTILES,
+        error: float = 0.01,
+        capacity: int = 10_000,
+        name: str | None = None,
+        **filters: Unpack[FilterOptions],
     ) -> None:
+        check_options(aggregate, filters)
+        by = (by,) if isinstance(by, str) else tuple(by)
+        shares = quantiles if isinstance(quantiles, Iterable) else (quantiles,)
         self.observer: Observer | None = None
         self.kit_label = name or "aggregate"
         self.patterns = patterns(pattern, "aggregate")
-        quantiles = tuple(map(checked, quantiles))
+        quantiles = tuple(map(checked, shares))
         if not 1e-4 <= error <= 0.5:
             raise ValueError(f"the relative error of quantiles is from 0.0001 to 0.5, got {error}")
         if len(set(by)) != len(by):
@@ -102,7 +106,7 @@ class Aggregate:
             whole(capacity, "capacity", _MOST_KEYS, "how many keys to keep, "),
         )
         self.state = new_state(self.plan.capacity)
-        self._filtering = filtering
+        self._filtering: dict[str, Any] = dict(filters)
         self._writers: dict[tuple[str, Format], Callable[[int, int, tuple[Any, ...]], None]] = {}
         self._handles: list[Handle] = []
         self._all_handles: list[Handle] = []
@@ -327,9 +331,6 @@ def _after_fork() -> None:
 reset_in_child(RECORDINGS, _after_fork)
 
 
-QUANTILES: Final = (0.5, 0.9, 0.99)
-
-
 def aggregate(
     pattern: str | Marker | Iterable[str | Marker],
     value: str | None = None,
@@ -390,35 +391,6 @@ def aggregate(
     >>> prices.table().rows[("ACME",)].variance
     2.5
     """
-    made = prepared(
-        pattern,
-        value,
-        by,
-        histogram=histogram,
-        quantiles=quantiles,
-        error=error,
-        capacity=capacity,
-        name=name,
-        **filters,
-    )
+    made = Aggregate(pattern, value, by, histogram, quantiles, error, capacity, name, **filters)
     made.start()
     return made
-
-
-def prepared(
-    pattern: str | Marker | Iterable[str | Marker],
-    value: str | None = None,
-    by: str | Iterable[str] = (),
-    *,
-    histogram: str | tuple[float, float, float] | None = None,
-    quantiles: float | Iterable[float] = QUANTILES,
-    error: float = 0.01,
-    capacity: int = 10_000,
-    name: str | None = None,
-    **filters: Unpack[FilterOptions],
-) -> Aggregate:
-    """Make an aggregate that is not started yet; the arguments are those of `aggregate`."""
-    by = (by,) if isinstance(by, str) else tuple(by)
-    shares = tuple(quantiles) if isinstance(quantiles, Iterable) else (quantiles,)
-    check_options(aggregate, filters)
-    return Aggregate(pattern, value, by, histogram, shares, error, capacity, name, dict(filters))

@@ -35,7 +35,7 @@ from kit.probes._files import (
 from kit.probes._text import html_table, several
 from kit.probes._trigger import LAST, Trigger
 from kit.probes._validation import NAME
-from kit.probes.aggregates._aggregate import QUANTILES, prepared
+from kit.probes.aggregates._aggregate import QUANTILES, Aggregate
 from kit.probes.captures._capture import frames
 from kit.probes.captures._leftovers import remove_dead
 from kit.probes.recorder._recorder import Recorder
@@ -49,7 +49,6 @@ if TYPE_CHECKING:
     from kit.core import Marker
     from kit.core.typing import FilterOptions, SamplingOptions
     from kit.probes._files import Identity
-    from kit.probes.aggregates import Aggregate
 
 __all__ = ["Session"]
 
@@ -179,16 +178,7 @@ class Session:
     ) -> Aggregate:
         """Add an aggregate; its arguments are those of `kit.aggregate`."""
         self._refuse_name(name)
-        new = prepared(
-            pattern,
-            value,
-            by,
-            histogram=histogram,
-            quantiles=quantiles,
-            error=error,
-            capacity=capacity,
-            **filters,
-        )
+        new = Aggregate(pattern, value, by, histogram, quantiles, error, capacity, **filters)
         return self._added(self.aggregates, name, new)
 
     def trigger(
