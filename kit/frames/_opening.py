@@ -348,14 +348,6 @@ class SavedSession:
 def open_session(folder: str | os.PathLike[str]) -> SavedSession:
     """Open a session's folder.
 
-    Parameters
-    ----------
-    folder : path
-
-    Returns
-    -------
-    SavedSession
-
     Raises
     ------
     CaptureError

@@ -232,10 +232,6 @@ def context_functions(names: Iterable[str]) -> tuple[tuple[str, ...], list[Calla
 def ask(functions: Iterable[Callable[[], Any]]) -> tuple[Any, ...]:
     """Call context functions.
 
-    Parameters
-    ----------
-    functions : iterable of callable
-
     Returns
     -------
     tuple
