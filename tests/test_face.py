@@ -7,6 +7,7 @@ import sys
 import pytest
 
 import kit
+from kit.core import typing
 from kit.errors import KitError
 
 
@@ -67,6 +68,11 @@ def test_what_a_recorder_has_for_the_kit_is_found_where_it_was():
         assert getattr(recorder, name) == getattr(recorder, f"_{name}")
     with pytest.raises(AttributeError, match="no attribute 'newst'"):
         recorder.newst  # noqa: B018 - asking for it is the test
+
+
+def test_a_timed_probe_is_found_under_its_name_of_before():
+    assert typing.NativeProbe is typing.TimedProbe
+    assert "NativeProbe" not in typing.__all__
 
 
 def test_a_name_that_the_steps_do_not_have_is_an_error():
