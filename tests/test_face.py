@@ -1,11 +1,13 @@
 """What ``import kit`` offers: each name once, and the spellings of before."""
 
+import importlib
 import subprocess
 import sys
 
 import pytest
 
 import kit
+from kit.core import typing
 from kit.errors import KitError
 
 
@@ -32,6 +34,45 @@ def test_names_of_the_lab_have_one_home_and_are_found_where_they_were(name):
     assert name in kit.rcu.__all__
     assert name not in kit.rcu.steps.__all__
     assert getattr(kit.rcu.steps, name) is getattr(kit.rcu, name)
+
+
+@pytest.mark.parametrize("room", ["core", "probes", "frames", "analysis", "plots"])
+def test_so_it_is_in_each_room(room):
+    face = importlib.import_module(f"kit.{room}")
+    assert dir(face) == sorted(face.__all__)
+    assert all(hasattr(face, name) for name in face.__all__)
+
+
+@pytest.mark.parametrize(
+    ("name", "home"),
+    [
+        ("TEXT_LIMIT", "_values"),
+        ("check", "_schema"),
+        ("empty", "_recording"),
+        ("escape", "_values"),
+        ("recording", "_recording"),
+        ("unescape", "_values"),
+    ],
+)
+def test_what_frames_need_themselves_is_found_where_it_was(name, home):
+    frames = pytest.importorskip("kit.frames", reason="frames need pandas", exc_type=ImportError)
+    assert name not in frames.__all__
+    assert getattr(frames, name) is getattr(importlib.import_module(f"kit.frames.{home}"), name)
+
+
+def test_what_a_recorder_has_for_the_kit_is_found_where_it_was():
+    recorder = kit.record("face.recorded", capacity=10)
+    recorder.stop()
+    assert not {"cut", "filling", "newest", "resume"} & set(dir(recorder))
+    for name in ("cut", "filling", "newest", "resume"):
+        assert getattr(recorder, name) == getattr(recorder, f"_{name}")
+    with pytest.raises(AttributeError, match="no attribute 'newst'"):
+        recorder.newst  # noqa: B018 - asking for it is the test
+
+
+def test_a_timed_probe_is_found_under_its_name_of_before():
+    assert typing.NativeProbe is typing.TimedProbe
+    assert "NativeProbe" not in typing.__all__
 
 
 def test_a_name_that_the_steps_do_not_have_is_an_error():

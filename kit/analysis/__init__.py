@@ -28,3 +28,7 @@ __all__ = [
     "rate",
     "where",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -48,7 +48,7 @@ class Accessor:
     def latency(
         self, by: By = None, column: str = "dur", quantiles: Sequence[float] = QUANTILES
     ) -> pd.DataFrame:
-        """Summarise durations; see `kit.analysis._latency`."""
+        """Summarise durations; see `kit.analysis.latency`."""
         return analysis.latency(self._frame, by, column, quantiles)
 
     def outliers(self, n: int = 10, column: str = "dur", by: By = None) -> pd.DataFrame:
@@ -56,7 +56,7 @@ class Accessor:
         return analysis.outliers(self._frame, n, column, by)
 
     def rate(self, every: str | int = "100ms", by: By = "marker") -> pd.DataFrame:
-        """Count events in bins of time; see `kit.analysis._rate`."""
+        """Count events in bins of time; see `kit.analysis.rate`."""
         return analysis.rate(self._frame, every, by)
 
     def pair(self, start: str, end: str, key: By) -> pd.DataFrame:
@@ -84,7 +84,7 @@ class Accessor:
         return analysis.compare(self._frame, other, by, column, quantiles)
 
     def fanout(self, probe_calls: pd.DataFrame) -> pd.DataFrame:
-        """What each probe cost, for a frame of dispatches; see `kit.analysis._fanout`."""
+        """What each probe cost, for a frame of dispatches; see `kit.analysis.fanout`."""
         return analysis.fanout(self._frame, probe_calls)
 
     def dispatch_cost(self) -> pd.DataFrame:
@@ -107,7 +107,7 @@ class Accessor:
         return attributes.wall_time(self._frame, column)
 
     def check(self, kind: schema.FrameKind = "events") -> pd.DataFrame:
-        """Check that the frame is what its kind declares; see `kit.frames.check`."""
+        """Return the frame, or raise a `FrameError` that says where it is not of its kind."""
         return schema.check(self._frame, kind)
 
     def save(self, path: str | os.PathLike[str]) -> Path:

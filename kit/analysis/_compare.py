@@ -38,7 +38,7 @@ def compare(
     column : str
         The column of numbers to compare.
     quantiles : sequence of float
-        From 0 to 1; `kit.analysis._latency` defines them.
+        From 0 to 1; `kit.analysis.latency` defines them.
 
     Returns
     -------

@@ -32,16 +32,7 @@ By = str | Iterable[str] | None
 
 
 def names(by: By) -> list[str]:
-    """Column names as a list.
-
-    Parameters
-    ----------
-    by : str, iterable of str, or None
-
-    Returns
-    -------
-    list of str
-    """
+    """Column names as a list."""
     if by is None:
         return []
     return [by] if isinstance(by, str) else list(by)
@@ -231,11 +222,6 @@ def group(frame: pd.DataFrame, by: Sequence[str], what: str) -> Groups:
 
 def stack(a: pd.DataFrame, b: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
     """Columns of two frames, one below the other; categorical columns stay so.
-
-    Parameters
-    ----------
-    a, b : pandas.DataFrame
-    columns : sequence of str
 
     Returns
     -------

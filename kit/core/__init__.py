@@ -1,26 +1,4 @@
-"""Markers: declare, fire, connect, publish, wait.  Standard library only.
-
-========================  ===================================================================
-`format`                  what a marker carries
-`marker`, `span`          the named points, without and with a duration
-`python_dispatch`         what happens when one is fired
-`connection`, `patterns`  the handles of what is connected
-`array`                   the immutable array of closures that a marker publishes
-`changes`, `updates`      how it is worked out what an array becomes, one update at a time
-`publication`             how the new array is put in place
-`declaration`             the update that declares a marker
-`pattern_changes`         the updates of what is connected by pattern
-`checks`                  what is refused before anything is changed
-`protocols`               the types of what the markers ask of others
-`grace`                   waiting for dispatches that may still see the old one
-`registry`                every marker by name
-`copying`                 what is copied and pickled, and what refuses both
-`locks`, `forking`        in which order locks are taken; what a child of a fork resets
-`system_threads`          the kit's own threads, also where others have replaced them
-`choice`, `environment`   which dispatcher; what the environment says, checked
-`importing`, `undivided`  rooms that are imported later; what a fork waits for
-========================  ===================================================================
-"""
+"""Markers: declare, fire, connect, publish, wait.  Standard library only."""
 
 from __future__ import annotations
 
@@ -363,3 +341,7 @@ def _name(name: object) -> str:
     if not isinstance(name, str):
         raise FormatError(f"a marker's name must be text, got {name!r}")
     return name
+
+
+def __dir__() -> list[str]:
+    return __all__

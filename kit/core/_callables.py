@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, Final, TypeAlias, TypeGuard
 
-    from kit.core.typing import NativeProbe
+    from kit.core.typing import TimedProbe
 
 __all__ = [
     "ASYNC_GENERATOR",
@@ -53,10 +53,10 @@ ITERABLE_COROUTINE: Final = 0x100  # a generator function that `types.coroutine`
 _DEEPEST: Final = 20
 _NEVER_RUNS: Final = GENERATOR | COROUTINE | ASYNC_GENERATOR
 
-AnyProbe: TypeAlias = "Callable[..., object] | NativeProbe"
+AnyProbe: TypeAlias = "Callable[..., object] | TimedProbe"
 
 
-def is_native(probe: object) -> TypeGuard[NativeProbe]:
+def is_native(probe: object) -> TypeGuard[TimedProbe]:
     """Whether a probe is one of the kit's own."""
     try:
         return hasattr(type(probe), "native") and hasattr(probe, "observer")

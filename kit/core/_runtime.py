@@ -69,14 +69,6 @@ def one_of(name: str, *allowed: str) -> str:
 def flag(name: str) -> bool:
     """Tell whether a variable says yes; upper and lower case are the same here.
 
-    Parameters
-    ----------
-    name : str
-
-    Returns
-    -------
-    bool
-
     Raises
     ------
     ImportError

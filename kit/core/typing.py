@@ -23,9 +23,9 @@ __all__ = [
     "ConnectionFilter",
     "Filter",
     "FilterOptions",
-    "NativeProbe",
     "Observer",
     "SamplingOptions",
+    "TimedProbe",
 ]
 
 
@@ -51,13 +51,16 @@ class Observer(Protocol):
         """Take note of one publication; return what is to be called when its grace period ended."""
 
 
-class NativeProbe(Protocol):
+class TimedProbe(Protocol):
     """A probe of the kit's own, called with the thread, the dispatch's time and the arguments."""
 
     observer: Observer | None
 
     def native(self, marker: Marker, format: Format) -> Callable[[int, int, tuple[Any, ...]], None]:
         """Return what the dispatcher calls as ``write(ident, ts, args)`` for this marker."""
+
+
+NativeProbe = TimedProbe  # its name before; until 1.0
 
 
 class ConnectionFilter(Protocol):

@@ -7,43 +7,54 @@ columns are declared in `kit.frames._schema`. This room needs pandas and pyarrow
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pandas as pd
 
 from kit.core._publication.fork import import_room
+from kit.frames import _recording, _schema, _values
 from kit.frames._attrs import thread_names, wall_time
 from kit.frames._build import dispatches, events, markers, probe_calls, publications
 from kit.frames._join import join
 from kit.frames._opening import SavedSession, open
 from kit.frames._parquet import save
-from kit.frames._recording import Recording, empty, recording
-from kit.frames._schema import check
-from kit.frames._values import TEXT_LIMIT, escape, unescape
+from kit.frames._recording import Recording
 
 if TYPE_CHECKING:
     from kit.analysis._accessor import Accessor
 
 __all__ = [
-    "TEXT_LIMIT",
     "Recording",
     "SavedSession",
-    "check",
     "dispatches",
-    "empty",
-    "escape",
     "events",
     "join",
     "markers",
     "open",
     "probe_calls",
     "publications",
-    "recording",
     "save",
     "thread_names",
-    "unescape",
     "wall_time",
 ]
+
+# What else was found here before; these spellings go on working until 1.0.
+_BEFORE: Final = {
+    **dict.fromkeys(("TEXT_LIMIT", "escape", "unescape"), _values),
+    **dict.fromkeys(("empty", "recording"), _recording),
+    "check": _schema,
+}
+
+if not TYPE_CHECKING:  # else each name that is misspelt would be something to a type checker
+
+    def __getattr__(name: str) -> object:
+        if name in _BEFORE:
+            return getattr(_BEFORE[name], name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__
 
 
 @pd.api.extensions.register_dataframe_accessor("kit")  # type: ignore[type-var] # it is called

@@ -71,10 +71,6 @@ def frame(table: Table) -> pd.DataFrame:
 def buckets(table: Table) -> pd.DataFrame:
     """The histograms of an aggregate.
 
-    Parameters
-    ----------
-    table : Table
-
     Returns
     -------
     pandas.DataFrame

@@ -78,10 +78,6 @@ ATTRS: Final[dict[Any, Any]] = {
 def capture_attrs(capture: Capture) -> dict[Any, Any]:
     """The attrs that all five frames of a capture share.
 
-    Parameters
-    ----------
-    capture : Capture
-
     Returns
     -------
     dict

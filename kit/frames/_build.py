@@ -90,10 +90,6 @@ def events(capture: Capture, name: str | None = None) -> pd.DataFrame:
 def stored_events(capture: Capture) -> tuple[pd.DataFrame, Layout]:
     """All events in one frame, whatever the types of their fields.
 
-    Parameters
-    ----------
-    capture : Capture
-
     Returns
     -------
     frame : pandas.DataFrame

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,7 +18,7 @@ from kit.frames import _parquet as store
 from kit.frames._join import join
 from kit.frames._recording import recording
 from kit.probes._files import FORMAT, VERSION, absolute, open_regular, read_bounded
-from kit.probes._html_table import facts, many
+from kit.probes._text import html_table, several
 from kit.probes._validation import (
     COUNT,
     COUNTS,
@@ -120,7 +121,7 @@ def open_file(path: str | os.PathLike[str], *, follow: bool = True) -> Recording
         raise CaptureError(
             f"{os.fspath(path)!r} has {len(capture):,} events of markers with {len(fields):,} "
             "fields, more than one frame should hold; make one of each marker, with "
-            "kit.frames.events(kit.probes.captures._reader.read(path), name)"
+            "kit.frames.events(kit.probes.read(path), name)"
         )
     return recording(capture)
 
@@ -320,11 +321,12 @@ class SavedSession:
 
     def __repr__(self) -> str:
         files = sum(map(len, self.files.values()))
-        parts = [f"{many(sum(map(self._kept, self.files)), 'event')} in {many(files, 'file')}"]
-        parts.append(many(len(self.aggregates), "aggregate"))
-        parts += [many(len(self.triggers), "trigger"), self._state]
+        events = several(sum(map(self._kept, self.files)), "event")
+        parts = [f"{events} in {several(files, 'file')}"]
+        parts.append(several(len(self.aggregates), "aggregate"))
+        parts += [several(len(self.triggers), "trigger"), self._state]
         if self.unfinished:
-            beside = many(len(self.unfinished), "unfinished file")
+            beside = several(len(self.unfinished), "unfinished file")
             parts.append(f"{beside} beside it, see .unfinished")
         return f"<SavedSession {self.folder}: {', '.join(parts)}>"
 
@@ -333,26 +335,18 @@ class SavedSession:
             ("folder", str(self.folder)),
             ("state", self._state),
             *(
-                (name, f"{many(self._kept(name), 'event')} in {many(len(files), 'file')}")
+                (name, f"{several(self._kept(name), 'event')} in {several(len(files), 'file')}")
                 for name, files in self.files.items()
             ),
             *((name, f"aggregate of {each.title}") for name, each in self.aggregates.items()),
             *((name, f"trigger on {each['pattern']}") for name, each in self.triggers.items()),
             *(("unfinished", str(each)) for each in self.unfinished),
         ]
-        return facts(rows)
+        return html_table(rows)
 
 
 def open_session(folder: str | os.PathLike[str]) -> SavedSession:
     """Open a session's folder.
-
-    Parameters
-    ----------
-    folder : path
-
-    Returns
-    -------
-    SavedSession
 
     Raises
     ------
@@ -415,13 +409,11 @@ def _manifest(text: bytes, name: str) -> dict[str, Any]:
 
 
 def _summed(counts: Iterable[dict[str, dict[str, int]]]) -> dict[str, dict[str, int]]:
-    total: dict[str, dict[str, int]] = {}
+    total: dict[str, Counter[str]] = {}
     for each in counts:
         for key, found in each.items():
-            of = total.setdefault(key, {})
-            for name, count in found.items():
-                of[name] = of.get(name, 0) + count
-    return total
+            total.setdefault(key, Counter()).update(found)
+    return {key: dict(found) for key, found in total.items()}
 
 
 def _table(place: Path, name: str) -> Table | None:

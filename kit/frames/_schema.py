@@ -191,16 +191,7 @@ def context_kinds(names: Iterable[str]) -> dict[str, Kind]:
 
 
 def context_columns(names: Iterable[str]) -> tuple[Column, ...]:
-    """The columns of context fields.
-
-    Parameters
-    ----------
-    names : iterable of str, or mapping of str to kind
-
-    Returns
-    -------
-    tuple of Column
-    """
+    """The columns of context fields, given by name or with their kinds."""
     kinds = names if isinstance(names, Mapping) else context_kinds(names)
     return tuple(Column(name, kind) for name, kind in kinds.items())
 

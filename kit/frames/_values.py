@@ -105,10 +105,6 @@ def unescape(text: str) -> str:
 def name_text(names: Iterable[str]) -> list[str]:
     """Escape and limit the names of things: markers, probes, threads.
 
-    Parameters
-    ----------
-    names : iterable of str
-
     Returns
     -------
     list of str

@@ -15,6 +15,7 @@ Examples
 1
 """
 
+from kit.plots import units
 from kit.plots._plot import Plot
 from kit.plots._selection import Brush, Selection, link
 from kit.plots.figures.aggregate import aggregate
@@ -39,4 +40,9 @@ __all__ = [
     "publication",
     "rate",
     "timeline",
+    "units",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

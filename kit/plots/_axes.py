@@ -1,6 +1,6 @@
-"""Parts that all figures share: panels with the same margins, legends, notes, labels, tooltips.
+"""Parts that all figures share: axes with the same margins, legends, notes, labels, tooltips.
 
-Every panel has the same left and right margin, so that the time axes of plots below each other line
+All have the same left and right margin, so that the time axes of plots below each other line
 up to the pixel.
 """
 
@@ -27,7 +27,8 @@ from bokeh.models import (
     Tool,
     WheelZoomTool,
 )
-from bokeh.models.annotations import Label, Legend, LegendItem, Title
+from bokeh.models.annotations import Label, LegendItem, Title
+from bokeh.models.annotations import Legend as BokehLegend
 from bokeh.plotting import figure
 
 from kit.plots import _theme as theme
@@ -45,8 +46,8 @@ __all__ = [
     "MOST",
     "RIGHT",
     "ROOM",
-    "Keys",
-    "Panel",
+    "Axes",
+    "Legend",
     "columns",
     "lines_of",
     "source",
@@ -98,8 +99,8 @@ def lines_of(note: str, room: float) -> list[str]:
     return lines
 
 
-class Panel:
-    """A figure in the kit's style.
+class Axes:
+    """A figure with two axes, in the kit's style.
 
     Parameters
     ----------
@@ -112,12 +113,12 @@ class Panel:
         Whether an axis is logarithmic.
     heading : bool
         Whether there is room for a title and a note above the frame, and the tools.
-    keys : int
-        Room for a row of keys in px; 0 where the colours need none.
+    legend : int
+        Room for a row of the legend in px; 0 where the colours need none.
     left, right : int
         Margins in px.
     tools : sequence of Tool
-        Shared by panels that stand together.
+        Shared by axes that stand together.
 
     description : str
         What a screen reader says of the figure.
@@ -127,7 +128,7 @@ class Panel:
     figure : bokeh.plotting.figure
     draw : bokeh.plotting.figure
         The same, for its glyph methods.
-    keys : Keys or None
+    legend : Legend or None
     width : int
         Of the frame in px: as the page has measured it, or `WIDTH`.
     """
@@ -142,7 +143,7 @@ class Panel:
         x_log: bool = False,
         y_log: bool = False,
         heading: bool = True,
-        keys: int = 0,
+        legend: int = 0,
         left: int = LEFT,
         right: int = RIGHT,
         tools: Sequence[Tool] = (),
@@ -182,12 +183,12 @@ class Panel:
                 self.figure.toolbar.active_scroll = tool
         # Glyph methods are made at run time; their annotations do not know all that they take.
         self.draw: Any = self.figure
-        self.keys: Keys | None = None
+        self.legend: Legend | None = None
         self._title = self._note = None
         if heading:
-            # What is added last is topmost; keys stand between the frame and the note.
-            self.keys = Keys(self, keys) if keys else None
-            self._note = self._heading("muted", SMALL, "normal", 3 if keys else 8)
+            # What is added last is topmost; the legend stands between the frame and the note.
+            self.legend = Legend(self, legend) if legend else None
+            self._note = self._heading("muted", SMALL, "normal", 3 if legend else 8)
             self._title = self._heading("text", "13px", "bold", 3)
         self._style_axes()
         painter.run(self._icons)
@@ -256,27 +257,27 @@ class Panel:
         axis.axis_line_color = axis.major_tick_line_color = None
         axis.major_label_standoff = 8
 
-    def say(self, title: str, note: str, keys: Sequence[tuple[str, str]] = ()) -> None:
+    def say(self, title: str, note: str, legend: Sequence[tuple[str, str]] = ()) -> None:
         """Set the heading.
 
         Parameters
         ----------
         title, note : str
             What this is; what is shown of it, and what is not.
-        keys : sequence of (text, colour)
+        legend : sequence of (text, colour)
         """
-        self._said = (title, note, keys)
+        self._said = (title, note, legend)
         self._write()
 
     def _write(self) -> None:
-        title, note, keys = self._said
+        title, note, legend = self._said
         room = self.width + self._right if self._measured else None
         if self._title is not None and self._note is not None:
             self._title.text = units.plain(title) if room is None else units.short(title, room // 8)
             lines = [units.plain(note)] if room is None else lines_of(units.plain(note), room)
             self._note.text = "\n".join(lines)
-        if self.keys is not None:
-            self.keys.show(keys, room)
+        if self.legend is not None:
+            self.legend.show(legend, room)
 
     def margins(self, left: int, right: int) -> None:
         """Set the margins beside the frame, in px."""
@@ -395,7 +396,7 @@ def _table(rows: Sequence[tuple[str, str]], colors: theme.Theme) -> str:
 
 
 def zoom_tools(dimensions: Dimensions = "width", select: Dimensions | None = None) -> list[Tool]:
-    """Make the tools of a plot; panels that stand together share them.
+    """Make the tools of a plot; axes that stand together share them.
 
     Parameters
     ----------
@@ -427,7 +428,7 @@ ROOM: Final = 580
 """px beside the margins that there are even in a narrow notebook."""
 
 MOST: Final = 8
-"""So many keys at most."""
+"""So many entries of a legend at most."""
 
 
 def width(text: str) -> float:
@@ -444,7 +445,7 @@ def width(text: str) -> float:
 
 
 def columns(texts: Sequence[str], room: float = ROOM) -> int:
-    """Tell how many keys go side by side, if all columns are as wide as the widest text in them.
+    """Tell how many entries go side by side, if all columns are as wide as the widest text in them.
 
     Parameters
     ----------
@@ -468,28 +469,28 @@ def columns(texts: Sequence[str], room: float = ROOM) -> int:
     return 1
 
 
-class Keys:
+class Legend:
     """Coloured marks with their meaning.
 
     Parameters
     ----------
-    panel : Panel
+    axes : Axes
     room : float
         Width of a row in px.
     """
 
-    def __init__(self, panel: Panel, room: float = ROOM) -> None:
+    def __init__(self, axes: Axes, room: float = ROOM) -> None:
         self._room = room
         # A legend draws its marks as glyphs do, if these have a row; it need not be anywhere.
         self._marks = [
-            panel.draw.quad(left=[nan], right=[nan], bottom=[nan], top=[nan], line_color=None)
+            axes.draw.quad(left=[nan], right=[nan], bottom=[nan], top=[nan], line_color=None)
             for _ in range(MOST)
         ]
         # All are made now: a new model costs a walk through the whole document.
         self._items = [
             LegendItem(label=value(""), renderers=[mark], visible=False) for mark in self._marks
         ]
-        self._legend = Legend(
+        self._legend = BokehLegend(
             items=self._items,
             orientation="horizontal",
             location="left",
@@ -505,10 +506,10 @@ class Keys:
             visible=False,
             stylesheets=[".bk-grid { gap: 1px 14px !important; }"],
         )
-        panel.figure.add_layout(panel.paint(self._legend, label_text_color="muted"), "above")
+        axes.figure.add_layout(axes.paint(self._legend, label_text_color="muted"), "above")
 
     def show(self, entries: Sequence[tuple[str, str]], room: float | None = None) -> None:
-        """Show keys.
+        """Show entries.
 
         Parameters
         ----------

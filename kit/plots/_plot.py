@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from bokeh.events import Event
     from bokeh.models import LayoutDOM
 
-    from kit.plots._axes import Panel
+    from kit.plots._axes import Axes
     from kit.plots._events import Bools, Events
 
 
@@ -43,8 +43,10 @@ __all__ = [
     "EventPlot",
     "Plot",
     "Window",
+    "dispatch_frames",
     "display_with",
     "events_frame",
+    "in_view",
     "lock",
 ]
 
@@ -178,6 +180,7 @@ class Plot(ABC):
     view: Any = None
     selection: Selection | None = None
     height: int = 0
+    _origin: int | None = None
 
     def __init__(self, *frames: Any, title: str | None = None, height: int | None = None) -> None:
         if title is not None and not isinstance(title, str):
@@ -336,28 +339,35 @@ class Plot(ABC):
         self._draw()
 
     def _refresh_if_moved(self) -> None:
-        # Several panels announce one gesture, and some transports say everything twice.
+        # Several axes announce one gesture, and some transports say everything twice.
         if self._where() != self._drawn_for:
             self._refresh()
+
+    def _fit_time(self, origin: int, extent: int) -> None:
+        # Of a flight recorder the first events go; what the reader looks at stays in view.
+        before = origin if self._origin is None else self._origin
+        self._origin = origin
+        if "time" in self._windows:
+            self._windows["time"].fit(grid.time_range(extent), before - origin)
 
     def _where(self) -> object:
         return tuple(window.view for window in self._windows.values())
 
-    def _measure(self, panel: Panel) -> None:
-        """Place anew what depends on a panel's width when a page has said how wide it is."""
+    def _measure(self, axes: Axes) -> None:
+        """Place anew what depends on the width of axes when a page has said how wide it is."""
 
         def measured(_attr: str, _old: object, new: object) -> None:
             with lock:
-                if isinstance(new, int) and panel.measured(new):
+                if isinstance(new, int) and axes.measured(new):
                     self._widen()
 
-        panel.figure.on_change("inner_width", measured)
+        axes.figure.on_change("inner_width", measured)
 
     def _widen(self) -> None:  # noqa: B027 - most plots have nothing that does
-        """Place anew what depends on the width; headings and keys have been."""
+        """Place anew what depends on the width; headings and legends have been."""
 
-    def _watch(self, panel: Panel, x: Window | None = None, y: Window | None = None) -> None:
-        """Compute the view anew after gestures in a panel.
+    def _watch(self, axes: Axes, x: Window | None = None, y: Window | None = None) -> None:
+        """Compute the view anew after gestures in axes.
 
         To be called while the plot is made: a callback that is added once the figure is on a page
         is not announced to the browser, which then sends no events for it.
@@ -375,8 +385,8 @@ class Plot(ABC):
         def reset(_event: Event) -> None:
             self.reset()
 
-        panel.figure.on_event(RangesUpdate, moved)
-        panel.figure.on_event(Reset, reset)
+        axes.figure.on_event(RangesUpdate, moved)
+        axes.figure.on_event(Reset, reset)
 
 
 class Box(NamedTuple):
@@ -432,7 +442,6 @@ class EventPlot(Plot):
         height: int | None = None,
     ) -> None:
         self._spans_only, self._lanes, self._by = spans_only, lanes, by
-        self._origin: int | None = None
         self._boxes: list[tuple[BoxAnnotation, dict[str, Any]]] = []
         super().__init__(frame, title=title, height=height)
 
@@ -458,12 +467,7 @@ class EventPlot(Plot):
             color_of(name)  # so that names take their colours in the same order in every plot
         if self._origin is None:
             self.use_selection(Selection(self.frame), refresh=False)
-        if "time" in self._windows:
-            # Of a flight recorder the first events go; what the reader looks at stays in view.
-            before = self._table.origin if self._origin is None else self._origin
-            full = grid.time_range(self._table.extent)
-            self._windows["time"].fit(full, before - self._table.origin)
-        self._origin = self._table.origin
+        self._fit_time(self._table.origin, self._table.extent)
         self._prepare(self._table)
         self.selection._follow(self.frame)
 
@@ -492,8 +496,8 @@ class EventPlot(Plot):
         mask = self.selection.mask(self.frame)
         return None if mask is None else self._table.at(mask)
 
-    def _accept_brush(self, panel: Panel) -> None:
-        """Let events be brushed in a panel, and show there what the brush chooses."""
+    def _accept_brush(self, axes: Axes) -> None:
+        """Let events be brushed in axes, and show there what the brush chooses."""
 
         def brushed(event: Event) -> None:
             assert isinstance(event, SelectionGeometry)
@@ -508,13 +512,13 @@ class EventPlot(Plot):
         def cleared(_event: Event) -> None:
             self.selection.clear()
 
-        panel.figure.on_event(SelectionGeometry, brushed)
-        panel.figure.on_event(DoubleTap, cleared)
+        axes.figure.on_event(SelectionGeometry, brushed)
+        axes.figure.on_event(DoubleTap, cleared)
         # Where a brush has no side, the box reaches to the edge of the frame.
         edges: dict[str, Any] = {side: Node(target="frame", symbol=side) for side in Box._fields}
         box = BoxAnnotation(visible=False, fill_alpha=0.08, line_alpha=0.9, **edges)
         box.level = "underlay"
-        panel.figure.add_layout(panel.paint(box, fill_color="accent", line_color="accent"))
+        axes.figure.add_layout(axes.paint(box, fill_color="accent", line_color="accent"))
         self._boxes.append((box, edges))
 
     def _draw(self) -> None:
@@ -562,3 +566,28 @@ def events_frame(events: Any) -> pd.DataFrame:
     """
     frame: pd.DataFrame = events if hasattr(events, "columns") else events.frame()
     return frame
+
+
+def in_view(seen: int, total: int, what: str) -> str:
+    """Write how many there are, or how many of them are in view.
+
+    Examples
+    --------
+    >>> in_view(2, 1_000, "event"), in_view(2, 2, "event")
+    ('2 of 1,000 events in view', '2 events')
+    """
+    every = units.several(total, what)
+    return f"{units.count(seen)} of {every} in view" if seen < total else every
+
+
+def dispatch_frames(frames: tuple[Any, ...], other: str, who: str) -> tuple[Any, Any]:
+    """Give dispatches and the frame that `other` names; a recorder or a recording has both."""
+    dispatches, second = (*frames, None)[:2]
+    if second is not None:
+        return dispatches, second
+    if not hasattr(dispatches, other):
+        raise TypeError(
+            f"{who}() needs dispatches and {other.replace('_', ' ')}: give it both frames, or a "
+            "recorder made with dispatches=True"
+        )
+    return dispatches.dispatches(), getattr(dispatches, other)()

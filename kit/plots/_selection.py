@@ -253,12 +253,7 @@ class Selection:
         return self._mask[2]
 
     def _follow(self, frame: pd.DataFrame) -> None:
-        """Apply the brush to a newer frame from now on.
-
-        Parameters
-        ----------
-        frame : pandas.DataFrame
-        """
+        """Apply the brush to a newer frame from now on."""
         if frame is self._events:
             return
         self._events, self._mask = frame, None
@@ -266,22 +261,12 @@ class Selection:
             self._announce()
 
     def _show_in(self, plot: EventPlot) -> None:
-        """Have a plot drawn anew whenever the brush changes.
-
-        Parameters
-        ----------
-        plot : Plot
-        """
+        """Have a plot drawn anew whenever the brush changes."""
         if plot not in self._plots:
             self._plots.append(plot)
 
     def _leave(self, plot: EventPlot) -> None:
-        """Draw a plot no more.
-
-        Parameters
-        ----------
-        plot : Plot
-        """
+        """Draw a plot no more."""
         if plot in self._plots:
             self._plots.remove(plot)
 

@@ -181,21 +181,7 @@ def current() -> Theme:
 
 
 def named(name: str) -> Theme:
-    """Find a theme.
-
-    Parameters
-    ----------
-    name : str
-        ``"light"`` or ``"dark"``.
-
-    Returns
-    -------
-    Theme
-
-    Raises
-    ------
-    ValueError
-        If there is no theme of that name.
+    """Find a theme by its name, or refuse that, as `use` does.
 
     Examples
     --------

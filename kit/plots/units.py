@@ -10,6 +10,8 @@ import math
 from numbers import Real
 from typing import Any, Final
 
+from kit.probes._text import several
+
 __all__ = [
     "MISSING",
     "count",
@@ -230,15 +232,3 @@ def note(*parts: str) -> str:
     '3 events · 1 out of view'
     """
     return " · ".join(part for part in parts if part)
-
-
-def several(number: int, what: str) -> str:
-    """Write a number of things.
-
-    Examples
-    --------
-    >>> several(1, "event"), several(1200, "event"), several(2, "dispatch")
-    ('1 event', '1,200 events', '2 dispatches')
-    """
-    plural = "es" if what.endswith("ch") else "s"
-    return f"{count(number)} {what}{'' if number == 1 else plural}"

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from kit.probes import actions
 from kit.probes._basic import READY_MADE, Count, Print, Time
 from kit.probes._trigger import Firing, Trigger
 from kit.probes.aggregates import Aggregate, aggregate
 from kit.probes.captures._capture import Capture
+from kit.probes.captures._reader import read
 from kit.probes.filters._budget import Budget
 from kit.probes.filters.condition import Condition
 from kit.probes.recorder._record import record
@@ -25,6 +27,12 @@ __all__ = [
     "Session",
     "Time",
     "Trigger",
+    "actions",
     "aggregate",
+    "read",
     "record",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

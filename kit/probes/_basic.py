@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from kit.core._dispatch.tally import Tally
 from kit.core._publication.locks import inner_lock
 from kit.core._runtime import stays, unlocked
+from kit.probes._text import several
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -166,7 +167,7 @@ class Print:
 
     def __repr__(self) -> str:
         more = f", {self.omitted:,} not printed" if self.omitted else ""
-        return f"<Print: {_several(len(self.lines), 'line')}{more}>"
+        return f"<Print: {several(len(self.lines), 'line')}{more}>"
 
 
 class Time:
@@ -295,7 +296,7 @@ class Time:
             return "<Time: nothing measured>"
         half, most = (_duration(self.quantile(share) or 0) for share in (0.5, 0.99))
         return (
-            f"<Time: {_several(self.count, 'event')}, half within {half}, 99 % within {most}, "
+            f"<Time: {several(self.count, 'event')}, half within {half}, 99 % within {most}, "
             f"longest {_duration(self.longest)}>"
         )
 
@@ -305,10 +306,6 @@ READY_MADE: Final = (Count, Print, Time)
 
 Each is known there by its ``kit_label``, and described by the first line of its docstring.
 """
-
-
-def _several(count: int, what: str) -> str:
-    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
 
 
 def _duration(ns: int) -> str:

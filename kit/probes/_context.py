@@ -9,7 +9,7 @@ import threading
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from kit.core._callables import check_runs
-from kit.core._format import FIELD_TYPES, Label
+from kit.core._format import COLUMNS, FIELD_TYPES, Label
 from kit.core._publication.threads import names
 from kit.errors import FormatError
 from kit.probes._values import KINDS
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 __all__ = [
     "BUILT_IN",
     "CONTEXT",
-    "TAKEN",
     "Context",
     "ask",
     "context",
@@ -151,8 +150,6 @@ CONTEXT: Final[dict[str, Context]] = {
 BUILT_IN: Final = frozenset(CONTEXT)
 """Those that no program has registered."""
 
-TAKEN: Final = frozenset(("ts", "dur", "marker", "error", "tid", "seq"))
-
 
 def context(name: str, function: Callable[[], Any], type: FieldType = str) -> None:
     """Register a context field, for recorders, aggregates and conditions.
@@ -184,7 +181,7 @@ def context(name: str, function: Callable[[], Any], type: FieldType = str) -> No
     """
     if not str.isidentifier(name):
         raise FormatError(f"a context field's name is one such as 'request', got {name!r}")
-    if name in BUILT_IN or name in TAKEN:
+    if name in BUILT_IN or name in COLUMNS:
         raise FormatError(f"{name!r} is a name of the kit's own; choose another")
     if not callable(function):
         raise TypeError(f"context field {name!r} needs a function, got {function!r}")
@@ -234,10 +231,6 @@ def context_functions(names: Iterable[str]) -> tuple[tuple[str, ...], list[Calla
 
 def ask(functions: Iterable[Callable[[], Any]]) -> tuple[Any, ...]:
     """Call context functions.
-
-    Parameters
-    ----------
-    functions : iterable of callable
 
     Returns
     -------

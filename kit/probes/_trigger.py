@@ -6,22 +6,23 @@ import inspect
 from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
-from kit.core import Connection, Marker, connect
+from kit.core import Marker, connect
 from kit.core._callables import check_runs
 from kit.core._connection import check_options
 from kit.core._dispatch.tally import Tally
 from kit.core._runtime import stays, unlocked
 from kit.errors import NotConnectedError
-from kit.probes._html_table import facts
+from kit.probes._handles import connections
+from kit.probes._text import html_table
 from kit.probes.recorder._stop_windows import completed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Unpack
 
-    from kit.core import PatternConnection
     from kit.core._format import Format
     from kit.core.typing import Observer, SamplingOptions
+    from kit.probes._handles import Handle
 
 __all__ = ["Firing", "Trigger", "trigger"]
 
@@ -157,8 +158,8 @@ class Trigger:
         self.firings: deque[Firing] = deque(maxlen=_KEPT)
         self._options = options
         self._run = [_caller(each) for each in given]
-        self._handle: Connection | PatternConnection | None = None
-        self._earlier: list[Connection | PatternConnection] = []
+        self._handle: Handle | None = None
+        self._earlier: list[Handle] = []
         self._places: list[None] = []
 
     # Arming.
@@ -169,7 +170,7 @@ class Trigger:
         return self._handle is not None and self._handle.connected
 
     @property
-    def handle(self) -> Connection | PatternConnection | None:
+    def handle(self) -> Handle | None:
         """What connects it; None while it is disarmed."""
         return self._handle
 
@@ -250,12 +251,10 @@ class Trigger:
     @property
     def failed(self) -> int:
         """How many events could not be judged: its condition failed, or there was no memory."""
-        connections = [
-            each
-            for handle in self._earlier
-            for each in ((handle,) if isinstance(handle, Connection) else handle)
-        ]
-        unjudged = (each.filtered_by.get("failed", 0) + each.not_begun for each in connections)
+        unjudged = (
+            each.filtered_by.get("failed", 0) + each.not_begun
+            for each in connections(self._earlier)
+        )
         return self._failed.n + sum(unjudged)
 
     @property
@@ -323,7 +322,7 @@ class Trigger:
         if self.last is not None:
             pairs = (f"{key}={value!r:.60}" for key, value in self.last.values.items())
             rows.append(("last event", f"{self.last.marker}  {' '.join(pairs)}"))
-        return facts(rows)
+        return html_table(rows)
 
 
 def _described(action: Callable[..., object]) -> str:

@@ -46,16 +46,17 @@ _INT64: Final = range(-(1 << 63), 1 << 63)
 _LARGEST: Final = 2.0**63
 
 
-def whole(number: int, what: str = "capacity") -> int:
-    """Return a number of events, or say what is wrong with it."""
+def whole(
+    number: int, what: str, most: int = MOST_EVENTS, means: str = "how many events to keep, "
+) -> int:
+    """Return a whole number that an option has to be, or say what is wrong with it."""
     try:
         whole = 0 if isinstance(number, bool) else operator.index(number)
     except TypeError:
         whole = 0
-    if not 1 <= whole <= MOST_EVENTS:
+    if not 1 <= whole <= most:
         raise ValueError(
-            f"{what} is how many events to keep, a whole number of at least 1 and at most "
-            f"{MOST_EVENTS:,}; got {number!r}"
+            f"{what} is {means}a whole number of at least 1 and at most {most:,}; got {number!r}"
         )
     return whole
 

@@ -3,33 +3,27 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from kit.core import batch, defer
 from kit.core import connect as _connect
 from kit.core._dispatch.tally import Tally
 from kit.core._reporting import report
-from kit.errors import NotConnectedError
 from kit.probes._files import absolute
+from kit.probes._handles import disconnect as _disconnect
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
     from typing import Unpack
 
-    from kit.core import Connection, Marker, PatternConnection
+    from kit.core import Marker
     from kit.core._callables import AnyProbe
     from kit.core.typing import ConnectOptions
+    from kit.probes._handles import Handle
     from kit.probes.recorder._recorder import Recorder
 
 __all__ = ["Snapshot", "connect", "disconnect", "snapshot", "swap"]
-
-
-class Handle(Protocol):
-    """What can be disconnected: a connection, a pattern's handle."""
-
-    def disconnect(self, wait: bool = False) -> None:
-        """Disconnect."""
 
 
 class Snapshot:
@@ -196,7 +190,7 @@ class Connect:
         self.probes = tuple(probes)
         self.gone = tuple(gone)
         self.options = options
-        self.handles: list[Connection | PatternConnection] = []
+        self.handles: list[Handle] = []
 
     @property
     def kit_label(self) -> str:
@@ -207,13 +201,7 @@ class Connect:
 
     def __call__(self) -> None:
         """Do it."""
-        made: list[Connection | PatternConnection] = []
         with batch():
-            for handle in self.gone:
-                try:
-                    handle.disconnect()
-                except NotConnectedError:
-                    pass  # somebody else was faster
-            for name, probe in self.probes:
-                made.append(_connect(name, probe, **self.options))
+            _disconnect(self.gone)
+            made = [_connect(name, probe, **self.options) for name, probe in self.probes]
         self.handles += made

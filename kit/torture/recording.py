@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 import kit
-from kit.probes.captures._reader import read
+from kit.probes import read
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -8,6 +8,7 @@ from kit import frames as kit_frames
 from kit.analysis import dispatch_cost, fanout
 from kit.core._format import Format
 from kit.errors import FrameError
+from kit.frames._recording import empty
 from kit.probes.captures._capture import Capture, MarkerInfo
 
 from .samples import dtypes, rows_of
@@ -58,12 +59,12 @@ def test_against_adding_up(recorded):
 
 
 def test_no_dtype_depends_on_the_data():
-    empty = fanout(kit_frames.empty("dispatches"), kit_frames.empty("probe_calls"))
+    nothing = fanout(empty("dispatches"), empty("probe_calls"))
     mark = kit.marker("test.analysis.fanout")
     with kit.record(mark, dispatches=True) as recorder:
         mark()
     full = fanout(recorder.dispatches(), recorder.probe_calls())
-    assert dtypes(full) == dtypes(empty)
+    assert dtypes(full) == dtypes(nothing)
     assert full.iloc[0][["marker", "probe", "calls", "errors"]].tolist() == [
         mark.name,
         "record",
@@ -91,7 +92,7 @@ def test_dispatch_time_against_fan_out(recorded):
 
 
 def test_what_is_missing_is_named():
-    calls, dispatches = kit_frames.empty("probe_calls"), kit_frames.empty("dispatches")
+    calls, dispatches = empty("probe_calls"), empty("dispatches")
     with pytest.raises(FrameError, match=r"fanout \(dispatches\): the frame has no column 'dur'"):
         fanout(dispatches.drop(columns="dur"), calls)
     with pytest.raises(

@@ -11,7 +11,7 @@ from typing import Any
 from bokeh.models import ColumnDataSource, Range1d
 
 from kit.plots import _ticks as ticks
-from kit.plots._axes import ROOM, Panel
+from kit.plots._axes import ROOM, Axes
 from kit.plots._theme import CATEGORIES, Painter
 from tests.benchmarks.figures import FIGURES, written
 from tests.benchmarks.report import Results
@@ -20,7 +20,7 @@ BLUE, ORANGE, GREEN, PINK, SKY, *_ = CATEGORIES
 ON_DARK = {BLUE: "#4FA8E0"}  # text in it could hardly be read
 COLORS = {"C": BLUE, "Python": ORANGE, "int": GREEN, "float": PINK, "str": SKY}
 COLORS |= {"off": GREEN, "one probe": PINK, "record": SKY}
-HEADING = 62  # px of a panel that are not its frame
+HEADING = 62  # px of axes that are not their frame
 LINE = 15  # px between two labels below each other
 BAR = 24
 NAMES = 0.3  # of the places' room is for names at the end of lines
@@ -79,7 +79,7 @@ def lines(
     places = list(dict.fromkeys(place for each in series for place in each.points))
     y_range, marks = scale([v for each in series for v in each.points.values()], log=log)
     height = 300
-    panel = Panel(
+    axes = Axes(
         paint,
         height=height,
         x_range=Range1d(-0.25, (len(places) - 1) * (1 + NAMES)),
@@ -87,10 +87,10 @@ def lines(
         y_log=log,
         description=f"{title}, {note}",
     )
-    panel.say(title, note)
-    _names(panel.figure.xaxis[0], panel, {float(n): place for n, place in enumerate(places)})
-    panel.y_names({tick: tick_text(tick, unit) for tick in marks}, grid=True)
-    panel.figure.ygrid[0].visible = True
+    axes.say(title, note)
+    _names(axes.figure.xaxis[0], axes, {float(n): place for n, place in enumerate(places)})
+    axes.y_names({tick: tick_text(tick, unit) for tick in marks}, grid=True)
+    axes.figure.ygrid[0].visible = True
     renderers = []
     for each in series:
         at = [(float(n), each.points[p], p) for n, p in enumerate(places) if p in each.points]
@@ -103,18 +103,18 @@ def lines(
                 "name": [each.label] * len(at),
             }
         )
-        line = panel.draw.line("x", "y", source=data, line_width=2, line_dash=each.dash)
-        dots = panel.draw.scatter("x", "y", source=data, size=6, line_color=None)
+        line = axes.draw.line("x", "y", source=data, line_width=2, line_dash=each.dash)
+        dots = axes.draw.scatter("x", "y", source=data, size=6, line_color=None)
         _color(paint, line.glyph, each.color, "line_color")
         _color(paint, dots.glyph, each.color, "fill_color")
         renderers.append(dots)
-    _ends(panel, paint, series, len(places) - 1, log=log, frame=height - HEADING - 30)
-    panel.tips(renderers, [("", "@name"), ("at", "@place"), ("", "@value")])
-    return panel.figure
+    _ends(axes, paint, series, len(places) - 1, log=log, frame=height - HEADING - 30)
+    axes.tips(renderers, [("", "@name"), ("at", "@place"), ("", "@value")])
+    return axes.figure
 
 
-def _names(axis: Any, panel: Panel, names: dict[float, str]) -> None:
-    panel.x_axis(ticks.named())
+def _names(axis: Any, axes: Axes, names: dict[float, str]) -> None:
+    axes.x_axis(ticks.named())
     ticks.name(axis.ticker, axis.formatter, names)
 
 
@@ -128,7 +128,7 @@ def _color(paint: Painter, glyph: Any, color: str, *names: str) -> None:
 
 
 def _ends(
-    panel: Panel,
+    axes: Axes,
     paint: Painter,
     series: Sequence[Series],
     last: int,
@@ -137,14 +137,14 @@ def _ends(
     frame: int,
 ) -> None:
     """Name each line where it ends."""
-    start, end = panel.figure.y_range.start, panel.figure.y_range.end
+    start, end = axes.figure.y_range.start, axes.figure.y_range.end
     to = math.log10 if log else float
     pixel = (to(end) - to(start)) / frame
     ends = [to(list(each.points.values())[-1]) for each in series]
     for each, place in zip(series, spread(ends, LINE * pixel), strict=True):
         y = 10**place if log else place
         data = ColumnDataSource({"x": [last], "y": [y], "text": [each.label]})
-        text = panel.text(data, role=None, x_offset=10, text_baseline="middle")
+        text = axes.text(data, role=None, x_offset=10, text_baseline="middle")
         _color(paint, text.glyph, each.color, "text_color")
 
 
@@ -160,7 +160,7 @@ def bars(
     names = list(values)
     places = [float(len(names) - 1 - n) for n in range(len(names))]
     x_range, marks = scale(values.values(), log=False)
-    panel = Panel(
+    axes = Axes(
         paint,
         height=HEADING + 34 + BAR * len(names),
         x_range=Range1d(0, x_range.end * 1.18),
@@ -168,18 +168,18 @@ def bars(
         left=204,
         description=f"{title}, {note}",
     )
-    panel.say(title, note)
-    _names(panel.figure.xaxis[0], panel, {tick: tick_text(tick, unit) for tick in marks})
-    panel.figure.xgrid[0].visible = True
-    panel.y_names(dict(zip(places, names, strict=True)))
-    panel.bare_y()
+    axes.say(title, note)
+    _names(axes.figure.xaxis[0], axes, {tick: tick_text(tick, unit) for tick in marks})
+    axes.figure.xgrid[0].visible = True
+    axes.y_names(dict(zip(places, names, strict=True)))
+    axes.bare_y()
     for place, name in zip(places, names, strict=True):
-        bar = panel.draw.hbar(y=place, right=values[name], left=0, height=0.62, line_color=None)
+        bar = axes.draw.hbar(y=place, right=values[name], left=0, height=0.62, line_color=None)
         _color(paint, bar.glyph, colors.get(name, "neutral"), "fill_color")
     data = {"x": list(values.values()), "y": places}
     text = [written(value, unit) for value in values.values()]
-    panel.text(ColumnDataSource({**data, "text": text}), x_offset=4, text_baseline="middle")
-    return panel.figure
+    axes.text(ColumnDataSource({**data, "text": text}), x_offset=4, text_baseline="middle")
+    return axes.figure
 
 
 def beside(paint: Painter, results: Results) -> Any:
@@ -209,20 +209,20 @@ def beside(paint: Painter, results: Results) -> Any:
         "Python": ("diamond", ORANGE, 12),
         "C": ("circle", BLUE, 11),
     }
-    panel = Panel(
+    axes = Axes(
         paint,
         height=110 + 28 * len(rows),
         x_range=Range1d(x_range.start, x_range.end),
         y_range=Range1d(-0.6, len(rows) - 0.4),
         x_log=True,
         left=250,
-        keys=ROOM,
+        legend=ROOM,
         description="Every row as a multiple of the kit's C dispatcher",
     )
-    _names(panel.figure.xaxis[0], panel, {tick: tick_text(tick, "x") for tick in marks})
-    panel.figure.xgrid[0].visible = True
-    panel.y_names(names, grid=True)
-    panel.bare_y()
+    _names(axes.figure.xaxis[0], axes, {tick: tick_text(tick, "x") for tick in marks})
+    axes.figure.xgrid[0].visible = True
+    axes.y_names(names, grid=True)
+    axes.bare_y()
     renderers = []
     for kind, (marker, color, size) in styles.items():
         if kind not in spots:
@@ -230,7 +230,7 @@ def beside(paint: Painter, results: Results) -> Any:
         columns = zip(*spots[kind], strict=True)
         data = dict(zip(("x", "y", "name", "row", "value"), map(list, columns), strict=True))
         angle = math.pi / 2 if marker == "dash" else 0.0
-        shown_ = panel.draw.scatter(
+        shown_ = axes.draw.scatter(
             "x", "y", source=ColumnDataSource(data), marker=marker, size=size, angle=angle
         )
         shown_.glyph.line_width = 2 if marker == "dash" else 1
@@ -243,13 +243,13 @@ def beside(paint: Painter, results: Results) -> Any:
         renderers.append(shown_)
     colors = [(kind, style[1]) for kind, style in reversed(styles.items()) if kind in spots]
     keys = [(k, c if c.startswith("#") else paint.color(c)) for k, c in colors]
-    panel.say(
+    axes.say(
         "Every row beside its peers",
         "as a multiple of what the C dispatcher takes; further left is better",
         keys,
     )
-    panel.tips(renderers, [("", "@name"), ("", "@row"), ("takes", "@value"), ("of C", "@x{0.00}x")])
-    return panel.figure
+    axes.tips(renderers, [("", "@name"), ("", "@row"), ("takes", "@value"), ("of C", "@x{0.00}x")])
+    return axes.figure
 
 
 def grown(paint: Painter, results: Results) -> list[Any]:

@@ -99,7 +99,7 @@ def program(path, mode, capacity, to):
         recorder = kit.record("killed.*", path=file, mode=kept, capacity=capacity)
     print(recorder, file=sys.stderr)
     if mode == "save":
-        kit.frames.empty("events")  # it is imported now, not when it might have been killed
+        kit.frames  # noqa: B018 - it is imported now, not when it might have been killed
     say(to, READY, 0)  # from here on it may be killed
     if mode == "save":
         save(marker, recorder, path, to)

@@ -372,7 +372,7 @@ def churn(number):
         with m.connect(lambda private, n: None, number):
             other.connect(lambda private: None, number).disconnect(wait=True)
         kit.defer(lambda: None)
-        recorder.newest(10)
+        recorder._newest(10)
 
 threads = [threading.Thread(target=fire, daemon=True) for _ in range(2)]
 threads += [threading.Thread(target=churn, args=(n,), daemon=True) for n in range(2)]

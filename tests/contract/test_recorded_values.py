@@ -114,7 +114,7 @@ def test_rule_31_text_comes_back_whatever_is_in_it(unique, tmp_path, kind):
         recorder = record(unique, kind, some)
         opened = kit.open(frames.save(recorder, tmp_path / "x"))
         for frame in (recorder.frame(unique("m")), opened.events(unique("m"))):
-            assert [frames.unescape(text) for text in frame["value"]] == some
+            assert [frames._values.unescape(text) for text in frame["value"]] == some
             assert frame.attrs["misfits"] == frame.attrs["cut"] == {}
 
 
@@ -123,7 +123,7 @@ def test_rule_31_long_text_is_cut_and_counted(unique):
 
     Seen to fail when the limit is one more or less, and when cuts are not counted.
     """
-    limit = frames.TEXT_LIMIT
+    limit = frames._values.TEXT_LIMIT
     recorder = record(unique, str, ["é" * limit, "é" * (limit + 1), "x" * (3 * limit)])
     frame = recorder.frame(unique("m"))
     assert [len(text) for text in frame["value"]] == [limit] * 3

@@ -326,7 +326,7 @@ def test_rule_29_snapshots_while_eight_threads_write(unique, background, switchi
         threads = writing(m, background)
         captures = []
         while any(thread.is_alive() for thread in threads):
-            captures.append(recorder.snapshot() if mode == "overwrite" else recorder.newest(500))
+            captures.append(recorder.snapshot() if mode == "overwrite" else recorder._newest(500))
             assert len(recorder) >= 0
             if len(captures) > 300:
                 captures.pop(0)
@@ -471,7 +471,7 @@ def test_rule_29_a_snapshot_may_be_interrupted_anywhere(unique, mode, by):
 
     def read(recorder: kit.probes.Recorder) -> Capture:
         assert len(recorder) + recorder.overwritten > 0
-        contiguous(recorder.newest(7))
+        contiguous(recorder._newest(7))
         return recorder.snapshot()
 
     for _, more, capture in interrupted_everywhere(m, mode, by, 4, read):
@@ -532,7 +532,7 @@ def test_rule_29_cleared_while_eight_threads_write(unique, background, switching
         threads = writing(m, background)
         while any(thread.is_alive() for thread in threads):
             recorder.clear()
-            capture = recorder.newest(200)
+            capture = recorder._newest(200)
             for thread in capture.threads:
                 ns = [args[1] for _, _, args in thread.rows]
                 assert not ns or ns == list(range(ns[0], ns[0] + len(ns)))
@@ -556,12 +556,12 @@ def test_rule_29_the_newest(unique, background):
             background(m, 1000)
             background.join()
             for count in (1, 7, 31):
-                here, there = recorder.newest(count).threads
+                here, there = recorder._newest(count).threads
                 assert [args[0] for _, _, args in here.rows] == list(range(90 - count, 90))
                 assert here.first_seq == 90 - count
                 assert [args[0] for _, _, args in there.rows] == [1000]
             with pytest.raises(ValueError, match="at least 1"):
-                recorder.newest(0)
+                recorder._newest(0)
 
 
 def test_rule_29_a_capture_is_frozen(unique):

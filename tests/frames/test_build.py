@@ -12,7 +12,8 @@ from kit import frames
 from kit.core._format import COLUMNS, Label, column_names
 from kit.errors import CaptureError, FrameError, NotConnectedError
 from kit.frames._build import stored_events
-from kit.frames._schema import ACTIONS, CATEGORIES, CONTEXT, DTYPES, FRAMES, kind_of
+from kit.frames._schema import ACTIONS, CATEGORIES, CONTEXT, DTYPES, FRAMES, check, kind_of
+from kit.frames._values import escape, unescape
 from kit.probes import _context as context
 
 from .captures import capture, captures, info, thread
@@ -180,7 +181,7 @@ def naive(recorded, name):
         for seq, row in enumerate(each.rows, each.first_seq):
             of = recorded.markers[row[1]]
             values = list(row[2])
-            out = {"ts": row[0], "marker": frames.escape(of.name), "tid": each.tid, "seq": seq}
+            out = {"ts": row[0], "marker": escape(of.name), "tid": each.tid, "seq": seq}
             if of.format.is_span:
                 out["dur"], out["error"] = values[:2]
                 values = values[2:]
@@ -196,8 +197,7 @@ def plain(frame):
     rows = []
     for row in frame.astype(object).to_dict("records"):
         text = {
-            k: frames.unescape(v) if isinstance(v, str) and k != "marker" else v
-            for k, v in row.items()
+            k: unescape(v) if isinstance(v, str) and k != "marker" else v for k, v in row.items()
         }
         rows.append({k: v for k, v in text.items() if not (v is pd.NA or v is None)})
     missing = frame.isna().to_numpy()
@@ -252,15 +252,15 @@ def test_frames_hold_what_was_recorded(recorded):
 @given(captures())
 def test_any_capture_has_five_frames_that_pass_the_check(recorded):
     stored, _ = stored_events(recorded)
-    frames.check(stored, "events")
+    check(stored, "events")
     assert len(stored) == len(recorded)
     for each in {described.name for described in recorded.markers}:
-        frames.check(frames.events(recorded, each), "events")
+        check(frames.events(recorded, each), "events")
     for kind in ("dispatches", "probe_calls", "publications"):
-        frame = frames.check(getattr(frames, kind)(recorded), kind)
+        frame = check(getattr(frames, kind)(recorded), kind)
         assert len(frame) == len(getattr(recorded, kind))
         assert json.loads(json.dumps(frame.attrs)) == frame.attrs
-    assert len(frames.check(frames.markers(recorded), "markers")) == len(recorded.markers)
+    assert len(check(frames.markers(recorded), "markers")) == len(recorded.markers)
     assert json.loads(json.dumps(stored.attrs)) == stored.attrs
 
 

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from kit import frames
 from kit.errors import FrameError
 from kit.frames._layout import layout
-from kit.frames._schema import DTYPES, FRAMES, kind_of
+from kit.frames._recording import empty
+from kit.frames._schema import DTYPES, FRAMES, check, kind_of
 
 from .captures import NAMES, TYPES, capture, formats, info, one
 
@@ -51,40 +52,40 @@ def query():
     ],
 )
 def test_a_wrong_frame_is_refused_by_column_and_with_the_remedy(query, change, message):
-    frames.check(query, "events")
+    check(query, "events")
     with pytest.raises(FrameError, match=message):
-        frames.check(change(query), "events")
+        check(change(query), "events")
 
 
 def test_remedies_work(query):
     broken = query.astype({"ts": "float64", "tid": "Int64", "error": "str", "marker": "object"})
     for _ in range(9):
         try:
-            frames.check(broken, "events")
+            check(broken, "events")
             break
         except FrameError as error:
             message = str(error)
             remedy = message.split("convert it with ")[1]
             column = remedy.split("'")[1]
             broken[column] = eval(remedy, {"frame": broken})
-    assert frames.check(broken, "events")["error"].tolist()[1] == "OSError"
+    assert check(broken, "events")["error"].tolist()[1] == "OSError"
 
 
 @pytest.mark.parametrize("kind", ["dispatches", "probe_calls", "publications", "markers"])
 def test_the_other_frames_have_their_columns_and_no_more(kind):
-    frame = frames.empty(kind)
+    frame = empty(kind)
     assert list(frame.columns) == [column.name for column in FRAMES[kind]]
     with pytest.raises(FrameError, match=f"{kind} frame: column 'more' is not part of it; drop it"):
-        frames.check(frame.assign(more=frame[frame.columns[0]]), kind)
+        check(frame.assign(more=frame[frame.columns[0]]), kind)
     for column in frame.columns:
         with pytest.raises(FrameError, match=f"{kind} frame: column '{column}' is missing"):
-            frames.check(frame.drop(columns=column), kind)
+            check(frame.drop(columns=column), kind)
 
 
 def test_a_frame_of_several_markers_may_have_no_duration_in_any_row():
     frame = frames.events(capture([info("a")], [(1, 0, ())]))
     assert frame["dur"].isna().all()
-    assert frames.check(frame, "events") is frame
+    assert check(frame, "events") is frame
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from kit import frames
 from kit.core._format import Label
 from kit.errors import CaptureError, FrameError
 from kit.frames import _parquet as store
+from kit.frames._recording import recording
 
 from .captures import VALUES, capture, captures, info, one, thread
 
@@ -68,7 +69,7 @@ def assert_same_recording(a, b):
 def test_everything_comes_back(recorded, tmp_path_factory):
     path = tmp_path_factory.mktemp("run") / "run.parquet"
     kept = frames.open(frames.save(recorded, path))
-    assert_same_recording(kept, frames.recording(recorded))
+    assert_same_recording(kept, recording(recorded))
     # And once more, from what was opened.
     assert_same_recording(frames.open(frames.save(kept, path)), kept)
     for name in {each.name for each in recorded.markers}:
@@ -142,7 +143,7 @@ def test_a_frame_that_is_written_to_leaves_the_recording_alone(saved):
         frame.attrs["host"] = "other"
         frame.attrs["threads"]["99"] = "other"
     kept.attrs["host"] = "other"
-    assert_same_recording(kept, frames.recording(RECORDED))
+    assert_same_recording(kept, recording(RECORDED))
 
 
 def test_an_opened_frame_can_be_written_to(saved):
@@ -407,7 +408,7 @@ def test_the_format_is_as_described(saved):
     assert set(index) == {"attrs", "categories", "layout"}
     assert index["categories"]["events"]["marker"] == ["orders.fill", "db.query"]
     put_together(saved, table, version, parts)
-    assert_same_recording(frames.open(saved), frames.recording(RECORDED))
+    assert_same_recording(frames.open(saved), recording(RECORDED))
 
 
 def change_index(change):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from kit import frames
 from kit.core._format import Label
-from kit.frames._values import NO_VALUE, TEXT_LIMIT, convert
+from kit.frames._values import NO_VALUE, TEXT_LIMIT, convert, unescape
 
 from .captures import TYPES, VALUES, one, same
 
@@ -189,7 +189,7 @@ def test_text_is_cut_at_the_limit_and_counted():
         "\udc80" * (TEXT_LIMIT + 5),
     ]
     stored, attrs = column(str, values)
-    assert [frames.unescape(text) for text in stored] == [v[:TEXT_LIMIT] for v in values]
+    assert [unescape(text) for text in stored] == [v[:TEXT_LIMIT] for v in values]
     assert attrs["cut"] == {"m": {"value": 2}}
     assert attrs["misfits"] == {}
 
@@ -212,7 +212,7 @@ def test_plain_text_is_cut_at_the_limit(letter):
 def test_text_comes_back(values):
     for type in (str, Label):
         stored, _ = column(type, values)
-        assert [None if t is None else frames.unescape(t) for t in stored] == values
+        assert [None if t is None else unescape(t) for t in stored] == values
 
 
 def test_labels_are_categories_in_order():

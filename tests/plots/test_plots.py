@@ -330,7 +330,7 @@ def test_hours_days_and_years_are_durations_too(hours):
 def test_an_aggregate_without_keys_needs_no_room_for_them():
     stats = Stats(1, sum=1, min=1, max=1, avg=1.0)
     left = [
-        plots.aggregate(Table("m", None, int, by, rows))._panel.figure.min_border_left
+        plots.aggregate(Table("m", None, int, by, rows))._axes.figure.min_border_left
         for by, rows in (
             ({}, {(): stats}),
             ({"sym": str}, {("A",): stats}),
@@ -364,7 +364,7 @@ def test_an_aggregate_tells_fewer_numbers_where_there_is_no_room():
     plot = plots.aggregate(table)
     seen = []
     for width in (900, 300, 200):
-        plot._panel.figure.trigger("inner_width", None, width)
+        plot._axes.figure.trigger("inner_width", None, width)
         [text] = plot._words.data["text"]
         assert 6 * len(text) <= width + 36
         seen.append("/s" in text)

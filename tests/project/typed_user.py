@@ -132,6 +132,7 @@ def other_probes() -> None:
     kit.trigger(fill, actions.connect("orders.fill", on_fill, every=3))
     kit.trigger(fill, actions.disconnect(fill.connect(on_fill)))
     kit.trigger(fill, actions.swap([fill.connect(on_fill)], [(fill, probes.Count())]))
+    assert_type(probes.read("rare.kit"), probes.Capture)
     print(actions.Snapshot, probes.Condition("qty > 1"))
     with kit.session("folder", every=60.0, max_bytes=1 << 30) as session:
         assert_type(session, probes.Session)
@@ -165,14 +166,10 @@ def framed(frame: "pd.DataFrame") -> None:
         frames.publications(capture),
         frames.markers(capture),
         frames.join([frame, frame]),
-        frames.check(frame, "events"),
-        frames.empty("events"),
     ):
         assert_type(each, "pd.DataFrame")
-    assert_type(frames.recording(capture), frames.Recording)
     assert_type(frames.save(capture, "events.parquet"), Path)
     assert_type(frames.thread_names(frame), dict[int, str])
-    assert_type(frames.unescape(frames.escape("a\n")), str)
     print(frames.wall_time(frame).max())
 
 

@@ -140,15 +140,6 @@ def held() -> list[Lock]:
 def new_lock(rank: int, name: str) -> Lock:
     """Return a lock; one that is checked where the environment asks for it.
 
-    Parameters
-    ----------
-    rank : int
-    name : str
-
-    Returns
-    -------
-    Lock
-
     Examples
     --------
     >>> lock = new_lock(OUTER, "a pane's lock")
@@ -164,15 +155,7 @@ def new_lock(rank: int, name: str) -> Lock:
 
 
 def inner_lock(name: str) -> Any:
-    """Return a lock for where threads run Python code at the same time, see `choice.unlocked`.
-
-    Parameters
-    ----------
-    name : str
-
-    Returns
-    -------
-    Lock
+    """Return a lock for where threads run Python at the same time: `kit.core._runtime.unlocked`.
 
     Examples
     --------
@@ -199,14 +182,6 @@ def gone(lock: Lock) -> bool:
     """Tell whether a lock will never be given back: the interpreter ends, and its holder has.
 
     From `sys.is_finalizing` on no other thread runs. Whoever waits for one waits for ever.
-
-    Parameters
-    ----------
-    lock : Lock
-
-    Returns
-    -------
-    bool
     """
     if not sys.is_finalizing():
         return False
@@ -217,12 +192,7 @@ def gone(lock: Lock) -> bool:
 
 
 def free(lock: Lock) -> None:
-    """Free a lock whose holder will not run again, for one who only looks at what is under it.
-
-    Parameters
-    ----------
-    lock : Lock
-    """
+    """Free a lock whose holder will not run again, for one who only looks at what is under it."""
     if gone(lock):
         lock._at_fork_reinit()
 

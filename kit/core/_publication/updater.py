@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from kit.core._dispatch.array import ProbeArray
     from kit.core._marker import Hook, Marker
     from kit.core._publication.plan import Plan
-    from kit.core.typing import Change, NativeProbe
+    from kit.core.typing import Change, TimedProbe
 
 
 __all__ = ["Batch", "Updater", "publish_all"]
@@ -554,7 +554,7 @@ def _leave_out(array: ProbeArray, plan: Plan) -> None:
 
 def _tell_observers(
     plan: Plan,
-    told: list[NativeProbe],
+    told: list[TimedProbe],
     when: int,
     cookie: grace.Cookie,
 ) -> None:

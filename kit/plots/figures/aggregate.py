@@ -7,11 +7,10 @@ from typing import Any
 
 from bokeh.models import Range1d
 
-from kit.plots import _axes as pieces
 from kit.plots import _binning as grid
 from kit.plots import _ticks as ticks
 from kit.plots import units
-from kit.plots._axes import width
+from kit.plots._axes import LETTER, RIGHT, ROOM, Axes, source, width
 from kit.plots._plot import Plot
 from kit.plots.figures.aggregate_view import AggregateView, Row, aggregate_view
 from kit.plots.units import note, several
@@ -79,19 +78,19 @@ class Aggregate(Plot):
 
     def _build(self) -> None:
         self._x_range, self._y_range = Range1d(start=0, end=1), Range1d(start=-1, end=0)
-        panel = self._panel = pieces.Panel(
+        axes = self._axes = Axes(
             self._painter,
             height=AROUND,
             x_range=self._x_range,
             y_range=self._y_range,
-            keys=pieces.ROOM,
+            legend=ROOM,
             description="Numbers of an aggregate, by key",
         )
         self._named = ticks.named()
-        panel.x_axis(self._named, grid=True)
-        panel.bare_y()
-        self._bars = pieces.source(*BARS)
-        bars = panel.draw.quad(
+        axes.x_axis(self._named, grid=True)
+        axes.bare_y()
+        self._bars = source(*BARS)
+        bars = axes.draw.quad(
             left="left",
             right="right",
             bottom="bottom",
@@ -101,32 +100,30 @@ class Aggregate(Plot):
             source=self._bars,
         )
         self._painter(bars.glyph, fill_color="neutral", line_color="surface")
-        self._spans = pieces.source("left", "right", "y")
-        spans = panel.draw.segment(
+        self._spans = source("left", "right", "y")
+        spans = axes.draw.segment(
             x0="left", x1="right", y0="y", y1="y", line_width=1.5, source=self._spans
         )
         self._painter(spans.glyph, line_color="neutral")
-        self._middles = pieces.source("x", "y", "key", "exact")
-        middles = panel.draw.scatter(
+        self._middles = source("x", "y", "key", "exact")
+        middles = axes.draw.scatter(
             x="x", y="y", size=8, marker="diamond", source=self._middles, level="overlay"
         )
         self._painter(middles.glyph, fill_color="surface", line_color="text")
-        self._marks = pieces.source("x", "bottom", "top", "key", "name", "exact")
-        marks = panel.draw.segment(
+        self._marks = source("x", "bottom", "top", "key", "name", "exact")
+        marks = axes.draw.segment(
             x0="x", x1="x", y0="bottom", y1="top", line_width=2, source=self._marks
         )
         self._painter(marks.glyph, line_color="text")
-        self._words = pieces.source("x", "y", "text")
-        panel.text(
-            self._words, role="muted", x_offset=4, text_baseline="middle", level="annotation"
-        )
+        self._words = source("x", "y", "text")
+        axes.text(self._words, role="muted", x_offset=4, text_baseline="middle", level="annotation")
         key = ("key", "@key")
-        panel.tips([bars], [key, ("values", "@what"), ("events", "@count"), ("share", "@share")])
-        panel.tips([marks], [key, ("@name", "@exact")])
-        panel.tips([middles], [key, ("average", "@exact")])
-        self._empty = panel.empty()
-        self._measure(panel)
-        self.figure = panel.figure
+        axes.tips([bars], [key, ("values", "@what"), ("events", "@count"), ("share", "@share")])
+        axes.tips([marks], [key, ("@name", "@exact")])
+        axes.tips([middles], [key, ("average", "@exact")])
+        self._empty = axes.empty()
+        self._measure(axes)
+        self.figure = axes.figure
 
     def _load(self, *frames: Any) -> None:
         (numbers,) = frames
@@ -157,7 +154,7 @@ class Aggregate(Plot):
         count = max(len(view.rows), 1)
         # Few keys fill the plot; bars of counts, as thick as in a long list, stand at its top.
         high = round(max(height * count, LEAST))
-        self._panel.figure.height = self.height = AROUND + high
+        self._axes.figure.height = self.height = AROUND + high
         self._y_range.update(start=-high / height, end=0)
         low, top = view.extent
         room = (top - low) * 0.02
@@ -166,9 +163,9 @@ class Aggregate(Plot):
         else:
             self._start = low - room
             self._x_range.update(start=self._start, end=top + room)
-        axis = self._panel.figure.xaxis[0]
+        axis = self._axes.figure.xaxis[0]
         axis.visible = view.kind != "counts" and bool(view.rows)
-        self._panel.figure.xgrid.visible = axis.visible
+        self._axes.figure.xgrid.visible = axis.visible
         ticks.name(*self._named, view.ticks)
         axis.axis_label = self._explained()
         names = {
@@ -177,14 +174,14 @@ class Aggregate(Plot):
             if each.key
         }
         shown = {y: units.short(key, LONGEST) for y, key in names.items()}
-        self._panel.y_names(shown)
+        self._axes.y_names(shown)
         room = STEP * math.ceil((width(max(shown.values(), key=len, default="")) + 14) / STEP)
-        self._panel.figure.min_border_left = min(max(room, pieces.RIGHT), LEFT)
+        self._axes.figure.min_border_left = min(max(room, RIGHT), LEFT)
         self._draw_bars()
         self._draw_marks()
         self._draw_words()
         lost = [(f"{several(view.dropped, 'event')} dropped: no room", self._painter.color("bad"))]
-        self._panel.say(*self._caption(), lost if view.dropped else [])
+        self._axes.say(*self._caption(), lost if view.dropped else [])
         self._empty.visible = not view.rows
         self._empty.text = "no events yet: this fills as the program runs"
 
@@ -284,7 +281,7 @@ class Aggregate(Plot):
         missing = [f"{units.count(stats.missing)} without a number"] if stats.missing else []
         told = "   ".join([count, rate, *average, *marks, *most, *missing])
         for fewer in ([*average, *marks, *most], [*marks, *most], [*marks[-1:], *most]):
-            if not most or pieces.LETTER * len(told) <= self._panel.width + pieces.RIGHT:
+            if not most or LETTER * len(told) <= self._axes.width + RIGHT:
                 break
             told = "   ".join([count, *fewer, *missing])
         return told

@@ -9,11 +9,11 @@ from bokeh.layouts import row
 from bokeh.models import Range1d
 from bokeh.models.annotations import Span
 
-from kit.plots import _axes as pieces
 from kit.plots import _binning as grid
 from kit.plots import _events as table
 from kit.plots import _ticks as ticks
 from kit.plots import units
+from kit.plots._axes import Axes, source, zoom_tools
 from kit.plots._plot import Plot, Window, events_frame
 from kit.plots.figures.compare_view import CompareView, Side, compare_view
 from kit.plots.figures.latency_view import PERCENTILES, levels, ordered_durations
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Compare", "compare"]
 
 SIDE = 250
-"""Width of the panel of ratios, in px."""
+"""Width of the axes of ratios, in px."""
 
 
 def compare(
@@ -95,23 +95,23 @@ class Compare(Plot):
         dur = self._windows["dur"] = Window()
         self._nines_range = Range1d(start=-0.3)
         self._ratio_range = Range1d(start=0.5, end=2.0)
-        left = self._left = pieces.Panel(
+        left = self._left = Axes(
             self._painter,
             height=self.height,
             x_range=dur.range,
             y_range=self._nines_range,
             x_log=True,
-            keys=310,
-            tools=pieces.zoom_tools("width"),
+            legend=310,
+            tools=zoom_tools("width"),
             description="Distributions of the durations of two captures",
         )
-        right = self._right = pieces.Panel(
+        right = self._right = Axes(
             self._painter,
             height=self.height,
             x_range=self._ratio_range,
             y_range=self._nines_range,
             x_log=True,
-            keys=240,
+            legend=240,
             left=8,
             right=56,
             description="Ratio of their quantiles",
@@ -125,35 +125,35 @@ class Compare(Plot):
         self._build_ratios(right)
         self._empty = left.empty()
         self._watch(left, x=dur)
-        for panel in (left, right):
-            self._measure(panel)
+        for axes in (left, right):
+            self._measure(axes)
         self.figure = row(left.figure, right.figure, sizing_mode="stretch_width", spacing=0)
 
-    def _build_curves(self, panel: pieces.Panel) -> None:
+    def _build_curves(self, axes: Axes) -> None:
         self._curves = []
         for role in ("neutral", "accent"):
-            data, marks = pieces.source("x", "y"), pieces.source("x", "y", "what", "exact")
-            line = panel.draw.step(x="x", y="y", mode="before", line_width=1.8, source=data)
-            dots = panel.draw.scatter(x="x", y="y", size=5, line_color=None, source=marks)
+            data, marks = source("x", "y"), source("x", "y", "what", "exact")
+            line = axes.draw.step(x="x", y="y", mode="before", line_width=1.8, source=data)
+            dots = axes.draw.scatter(x="x", y="y", size=5, line_color=None, source=marks)
             self._painter(line.glyph, line_color=role)
             self._painter(dots.glyph, fill_color=role)
-            panel.tips([dots], [("@what", "@exact")])
+            axes.tips([dots], [("@what", "@exact")])
             self._curves.append((data, marks))
 
-    def _build_ratios(self, panel: pieces.Panel) -> None:
+    def _build_ratios(self, axes: Axes) -> None:
         one = Span(location=1.0, dimension="height", line_width=1)
-        panel.figure.add_layout(self._painter(one, line_color="muted"))
-        self._band = pieces.source("y", "low", "high")
-        band = panel.draw.harea(x1="low", x2="high", y="y", fill_alpha=0.22, source=self._band)
-        self._ratio = pieces.source("x", "y")
-        line = panel.draw.line(x="x", y="y", line_width=1.8, source=self._ratio)
+        axes.figure.add_layout(self._painter(one, line_color="muted"))
+        self._band = source("y", "low", "high")
+        band = axes.draw.harea(x1="low", x2="high", y="y", fill_alpha=0.22, source=self._band)
+        self._ratio = source("x", "y")
+        line = axes.draw.line(x="x", y="y", line_width=1.8, source=self._ratio)
         self._painter(band.glyph, fill_color="accent")
         self._painter(line.glyph, line_color="accent")
-        self._levels = pieces.source("x", "y", "text", "at", "a", "b", "label", "range")
-        dots = panel.draw.scatter(x="x", y="y", size=6, line_color=None, source=self._levels)
+        self._levels = source("x", "y", "text", "at", "a", "b", "label", "range")
+        dots = axes.draw.scatter(x="x", y="y", size=6, line_color=None, source=self._levels)
         self._painter(dots.glyph, fill_color="accent")
-        self._texts = pieces.source("x", "y", "text")
-        panel.text(self._texts, x_offset=6, text_baseline="middle", level="annotation")
+        self._texts = source("x", "y", "text")
+        axes.text(self._texts, x_offset=6, text_baseline="middle", level="annotation")
         rows = [
             ("share", "@label"),
             ("a", "@a"),
@@ -161,7 +161,7 @@ class Compare(Plot):
             ("ratio", "@text"),
             ("95 %", "@range"),
         ]
-        panel.tips([dots], rows)
+        axes.tips([dots], rows)
 
     def _load(self, *frames: Any) -> None:
         a, b = (table.events(events_frame(frame), spans_only=True) for frame in frames)
@@ -209,12 +209,12 @@ class Compare(Plot):
             }
         most = max(view.a.total, view.b.total, 10)
         self._nines_range.end = math.log10(most) + 0.7
-        for panel in (self._left, self._right):
-            panel.y_names(ticks.shares(math.log10(most)), grid=True)
+        for axes in (self._left, self._right):
+            axes.y_names(ticks.shares(math.log10(most)), grid=True)
         self._draw_ratios()
         color = self._painter.color
-        keys = [(_key(view.a), color("neutral")), (_key(view.b), color("accent"))]
-        self._left.say(*self._caption(), keys)
+        legend = [(_key(view.a), color("neutral")), (_key(view.b), color("accent"))]
+        self._left.say(*self._caption(), legend)
         shorter = [units.short(side.name, 12) for side in (view.b, view.a)]
         self._right.say(" ", " ", [(" as a multiple of ".join(shorter), color("accent"))])
         self._empty.visible = not (view.a.total or view.b.total)

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 from bokeh.layouts import column
 from bokeh.models import Range1d
 
-from kit.plots import _axes as pieces
 from kit.plots import _binning as grid
 from kit.plots import _ticks as ticks
 from kit.plots import units
-from kit.plots._plot import Plot
+from kit.plots._axes import Axes, source
+from kit.plots._plot import Plot, dispatch_frames
 from kit.plots._theme import color_of
 from kit.plots.figures.fanout_view import Cost, FanoutView, ProbeCost, fanout_view
 from kit.plots.units import note, several
@@ -25,7 +25,7 @@ ROW = 22
 """Height of a row in px."""
 
 BELOW = 196
-"""Height of the lower panel in px."""
+"""Height of the lower axes in px."""
 
 GAP = 0.45
 """Distance between markers, in rows."""
@@ -89,7 +89,7 @@ class Fanout(Plot):
         self._narrow = False
         self._cost_range, self._rows_range = Range1d(start=100.0, end=1e6), Range1d(start=-0.5)
         self._width_range, self._time_range = Range1d(start=-0.5), Range1d(start=100.0, end=1e6)
-        above = self._above = pieces.Panel(
+        above = self._above = Axes(
             self._painter,
             height=120,
             x_range=self._cost_range,
@@ -99,7 +99,7 @@ class Fanout(Plot):
             right=RIGHT,
             description="Time of one call of every probe",
         )
-        below = self._below = pieces.Panel(
+        below = self._below = Axes(
             self._painter,
             height=BELOW,
             x_range=self._width_range,
@@ -118,23 +118,19 @@ class Fanout(Plot):
         self._build_costs(above)
         self._build_widths(below)
         self._empty = above.empty()
-        for panel in (above, below):
-            self._measure(panel)
+        for axes in (above, below):
+            self._measure(axes)
         self.figure = column(above.figure, below.figure, sizing_mode="stretch_width", spacing=8)
 
-    def _build_costs(self, panel: pieces.Panel) -> None:
-        self._costs = pieces.source("y", "color", "marker", "probe", "position", "errors", *_COSTS)
+    def _build_costs(self, axes: Axes) -> None:
+        self._costs = source("y", "color", "marker", "probe", "position", "errors", *_COSTS)
         at = {"y": "y", "source": self._costs}
         outline = {"fill_color": "color", "line_color": "color"}
-        bars = panel.draw.hbar(
-            left="p50", right="p99", height=0.5, fill_alpha=0.55, **outline, **at
-        )
-        middles = panel.draw.scatter(x="p50", size=9, marker="square", **outline, **at)
-        ends = panel.draw.scatter(
-            x="longest", size=7, line_width=1.5, fill_alpha=0, **outline, **at
-        )
-        self._calls = pieces.source("x", "y", "text", "color")
-        panel.text(
+        bars = axes.draw.hbar(left="p50", right="p99", height=0.5, fill_alpha=0.55, **outline, **at)
+        middles = axes.draw.scatter(x="p50", size=9, marker="square", **outline, **at)
+        ends = axes.draw.scatter(x="longest", size=7, line_width=1.5, fill_alpha=0, **outline, **at)
+        self._calls = source("x", "y", "text", "color")
+        axes.text(
             self._calls,
             role=None,
             text_color="color",
@@ -142,8 +138,8 @@ class Fanout(Plot):
             text_baseline="middle",
             level="annotation",
         )
-        self._markers = pieces.source("x", "y", "text")
-        self._names = panel.text(
+        self._markers = source("x", "y", "text")
+        self._names = axes.text(
             self._markers,
             text_font_style="bold",
             text_baseline="middle",
@@ -151,29 +147,21 @@ class Fanout(Plot):
             level="annotation",
         ).glyph
         rows = (("probe", "@probe"), ("marker", "@marker"), ("called as number", "@position"))
-        panel.tips([bars, middles, ends], [*rows, *_ROWS, ("errors", "@errors")])
+        axes.tips([bars, middles, ends], [*rows, *_ROWS, ("errors", "@errors")])
 
-    def _build_widths(self, panel: pieces.Panel) -> None:
-        self._widths = pieces.source("x", "y", "text", *_COSTS)
+    def _build_widths(self, axes: Axes) -> None:
+        self._widths = source("x", "y", "text", *_COSTS)
         at = {"x": "x", "source": self._widths}
-        bars = panel.draw.vbar(bottom="p50", top="p99", width=0.36, fill_alpha=0.55, **at)
-        middles = panel.draw.scatter(y="p50", size=9, marker="square", **at)
-        ends = panel.draw.scatter(y="longest", size=7, line_width=1.5, fill_alpha=0, **at)
+        bars = axes.draw.vbar(bottom="p50", top="p99", width=0.36, fill_alpha=0.55, **at)
+        middles = axes.draw.scatter(y="p50", size=9, marker="square", **at)
+        ends = axes.draw.scatter(y="longest", size=7, line_width=1.5, fill_alpha=0, **at)
         for renderer in (bars, middles, ends):
             self._painter(renderer.glyph, fill_color="neutral", line_color="neutral")
-        panel.text(self._widths, y_offset=8, text_align="center", text_baseline="top")
-        panel.tips([bars, middles, ends], [("fan-out", "@x"), *_ROWS])
+        axes.text(self._widths, y_offset=8, text_align="center", text_baseline="top")
+        axes.tips([bars, middles, ends], [("fan-out", "@x"), *_ROWS])
 
     def _load(self, *frames: Any) -> None:
-        dispatches, probe_calls = (*frames, None)[:2]
-        if probe_calls is None:
-            if not hasattr(dispatches, "probe_calls"):
-                raise TypeError(
-                    "fanout() needs dispatches and probe calls: give it both frames, or a recorder "
-                    "made with dispatches=True"
-                )
-            dispatches, probe_calls = dispatches.dispatches(), dispatches.probe_calls()
-        self._data = fanout_view(dispatches, probe_calls)
+        self._data = fanout_view(*dispatch_frames(frames, "probe_calls", "fanout"))
 
     def _bin(self) -> FanoutView:
         return self._data
@@ -196,8 +184,8 @@ class Fanout(Plot):
         if narrow == self._narrow:
             return
         self._narrow = narrow
-        for panel in (self._above, self._below):
-            panel.margins(*self._margins)
+        for axes in (self._above, self._below):
+            axes.margins(*self._margins)
         self._names.x_offset = 4 - self._margins[0]
         self._draw()
 

@@ -9,10 +9,10 @@ import numpy as np
 from bokeh.layouts import column
 from bokeh.models import Range1d
 
-from kit.plots import _axes as pieces
 from kit.plots import _binning as grid
 from kit.plots import _ticks as ticks
 from kit.plots import units
+from kit.plots._axes import Axes, source, zoom_tools
 from kit.plots._plot import Box, EventPlot, Window
 from kit.plots._selection import Brush, whole
 from kit.plots._theme import color_of
@@ -37,7 +37,7 @@ ABOVE_THE_CURVE = 17 / 35
 """The histogram's share of the height."""
 
 AROUND = 54
-"""What the axis takes of the lower panel, in px."""
+"""What the axis takes of the lower axes, in px."""
 
 BOTTOM, ABOVE = -0.8, 0.9
 """Where it begins, and its room above the maximum, in nines."""
@@ -105,10 +105,10 @@ class Latency(EventPlot):
     def _build(self) -> None:
         dur = self._windows["dur"] = Window()
         self._counts_range, self._nines_range = Range1d(start=0), Range1d(start=BOTTOM)
-        tools = pieces.zoom_tools("width", select="width")
+        tools = zoom_tools("width", select="width")
         above = round(self.height * ABOVE_THE_CURVE)
         self._frame = self.height - above - AROUND
-        self._above = pieces.Panel(
+        self._above = Axes(
             self._painter,
             height=above,
             x_range=dur.range,
@@ -117,7 +117,7 @@ class Latency(EventPlot):
             tools=tools,
             description="Histogram of durations",
         )
-        self._below = pieces.Panel(
+        self._below = Axes(
             self._painter,
             height=self.height - above,
             x_range=dur.range,
@@ -130,52 +130,52 @@ class Latency(EventPlot):
         self._build_bars(self._above)
         self._build_curve(self._below)
         self._empty = self._above.empty()
-        for panel in (self._above, self._below):
-            self._watch(panel, x=dur)
-            self._accept_brush(panel)
-            self._measure(panel)
-        panels = (self._above.figure, self._below.figure)
-        self.figure = column(*panels, sizing_mode="stretch_width", spacing=0)
+        for axes in (self._above, self._below):
+            self._watch(axes, x=dur)
+            self._accept_brush(axes)
+            self._measure(axes)
+        figures = (self._above.figure, self._below.figure)
+        self.figure = column(*figures, sizing_mode="stretch_width", spacing=0)
 
-    def _build_bars(self, panel: pieces.Panel) -> None:
-        panel.x_axis(ticks.durations())
-        panel.figure.xaxis.major_label_text_font_size = "0px"  # they are below the other panel
-        panel.y_axis(ticks.numbers(3))
-        panel.corner("events")
-        self._bars = pieces.source("left", "right", "count", "selected", "of")
+    def _build_bars(self, axes: Axes) -> None:
+        axes.x_axis(ticks.durations())
+        axes.figure.xaxis.major_label_text_font_size = "0px"  # they are below the other axes
+        axes.y_axis(ticks.numbers(3))
+        axes.corner("events")
+        self._bars = source("left", "right", "count", "selected", "of")
         # The outline makes a bar of one event visible next to one of thousands.
         sides = {"left": "left", "right": "right", "bottom": 0, "line_width": 1}
-        bars = panel.draw.quad(top="count", source=self._bars, **sides)
-        chosen = panel.draw.quad(top="selected", source=self._bars, **sides)
+        bars = axes.draw.quad(top="count", source=self._bars, **sides)
+        chosen = axes.draw.quad(top="selected", source=self._bars, **sides)
         self._painter(chosen.glyph, fill_color="accent", line_color="accent")
         self._bar_glyph = bars.glyph
         rows = [("duration", "@of"), ("events", "@count{0,0}")]
-        panel.tips([bars], rows, mode="vline", point_policy="follow_mouse")
-        self._marks = pieces.source("x", "y", "text", "exact", "label")
-        lines = panel.draw.vspan(x="x", source=self._marks, line_width=1, line_alpha=0.55)
+        axes.tips([bars], rows, mode="vline", point_policy="follow_mouse")
+        self._marks = source("x", "y", "text", "exact", "label")
+        lines = axes.draw.vspan(x="x", source=self._marks, line_width=1, line_alpha=0.55)
         self._painter(lines.glyph, line_color="muted")
 
-    def _build_curve(self, panel: pieces.Panel) -> None:
-        panel.x_axis(ticks.durations(), "duration")
-        panel.corner("share that was faster")
-        self._curve = pieces.source("dur", "nines")
+    def _build_curve(self, axes: Axes) -> None:
+        axes.x_axis(ticks.durations(), "duration")
+        axes.corner("share that was faster")
+        self._curve = source("dur", "nines")
         line = {"mode": "before", "line_width": 1.5}
-        curve = panel.draw.step(x="dur", y="nines", source=self._curve, **line)
+        curve = axes.draw.step(x="dur", y="nines", source=self._curve, **line)
         self._painter(curve.glyph, line_color="text")
         at = {"x": "x", "y": "y", "source": self._marks}
         # Down to the curve only: below it are the labels.
-        lines = panel.draw.ray(length=0, angle=math.pi / 2, line_alpha=0.55, **at)
-        dots = panel.draw.scatter(size=6, line_color=None, **at)
+        lines = axes.draw.ray(length=0, angle=math.pi / 2, line_alpha=0.55, **at)
+        dots = axes.draw.scatter(size=6, line_color=None, **at)
         self._painter(lines.glyph, line_color="muted")
         self._painter(dots.glyph, fill_color="text")
-        panel.text(
+        axes.text(
             self._marks,
             x_offset="x_offset",
             y_offset="y_offset",
             text_align="align",
             text_baseline="baseline",
         )
-        panel.tips([dots], [("@label", "@exact")])
+        axes.tips([dots], [("@label", "@exact")])
 
     def _prepare(self, table: Events) -> None:
         self._ordered = ordered_durations(table.dur)

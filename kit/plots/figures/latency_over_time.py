@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from bokeh.models import LinearColorMapper, LogColorMapper
 
-from kit.plots import _axes as pieces
 from kit.plots import _binning as grid
 from kit.plots import _theme as theme
 from kit.plots import _ticks as ticks
 from kit.plots import units
-from kit.plots._plot import Box, EventPlot, Window
+from kit.plots._axes import ROOM, Axes, source, zoom_tools
+from kit.plots._plot import Box, EventPlot, Window, in_view
 from kit.plots._selection import Brush, whole
 from kit.plots._theme import color_of
 from kit.plots.figures import latency_over_time_view as heat
@@ -68,28 +68,28 @@ class LatencyOverTime(EventPlot):
     def _build(self) -> None:
         time = self._windows["time"] = Window(least=100.0)
         dur = self._windows["dur"] = Window()
-        panel = self._panel = pieces.Panel(
+        axes = self._axes = Axes(
             self._painter,
             height=self.height,
             x_range=time.range,
             y_range=dur.range,
             y_log=True,
-            keys=pieces.ROOM,
-            tools=pieces.zoom_tools("both", select="both"),
+            legend=ROOM,
+            tools=zoom_tools("both", select="both"),
             description="Heat map of durations over time",
         )
-        panel.x_axis(ticks.time(), "time since the first event")
-        panel.y_axis(ticks.durations(8))
-        self._build_cells(panel)
-        self._build_points(panel)
-        self._empty = panel.empty()
-        self._watch(panel, x=time, y=dur)
-        self._measure(panel)
-        self._accept_brush(panel)
-        self.figure = panel.figure
+        axes.x_axis(ticks.time(), "time since the first event")
+        axes.y_axis(ticks.durations(8))
+        self._build_cells(axes)
+        self._build_points(axes)
+        self._empty = axes.empty()
+        self._watch(axes, x=time, y=dur)
+        self._measure(axes)
+        self._accept_brush(axes)
+        self.figure = axes.figure
 
-    def _build_cells(self, panel: pieces.Panel) -> None:
-        self._cells = pieces.source("image", "selected", "x", "y", "dw", "dh")
+    def _build_cells(self, axes: Axes) -> None:
+        self._cells = source("image", "selected", "x", "y", "dw", "dh")
         self._density = LogColorMapper(palette=["#000000"], low=1, high=2, low_color=CLEAR)
         accent = LinearColorMapper(palette=["#000000"], low=0.5, high=1, low_color=CLEAR)
 
@@ -99,28 +99,28 @@ class LatencyOverTime(EventPlot):
 
         self._painter.run(paint)
         at = {"x": "x", "y": "y", "dw": "dw", "dh": "dh", "source": self._cells}
-        cells = panel.draw.image(image="image", color_mapper=self._density, **at)
-        chosen = panel.draw.image(image="selected", color_mapper=accent, **at)
+        cells = axes.draw.image(image="image", color_mapper=self._density, **at)
+        chosen = axes.draw.image(image="selected", color_mapper=accent, **at)
         self._images = (cells, chosen)
         rows = [("events", "@image{0,0}"), ("near", "$x{custom}, $y{custom}")]
         short = ticks.rounded_hover()
-        panel.tips([cells], rows, {"$x": short, "$y": short}, positive=["image"])
+        axes.tips([cells], rows, {"$x": short, "$y": short}, positive=["image"])
 
-    def _build_points(self, panel: pieces.Panel) -> None:
+    def _build_points(self, axes: Axes) -> None:
         columns = ("x", "y", "color", "marker", "at", "exact")
-        self._points = pieces.source(*columns)
+        self._points = source(*columns)
         at = {"x": "x", "y": "y", "line_color": None}
-        points = panel.draw.scatter(
+        points = axes.draw.scatter(
             size=5, fill_color="color", fill_alpha=0.75, source=self._points, **at
         )
-        self._maxima, self._above = pieces.source(*columns), pieces.source(*columns)
-        maxima = panel.draw.scatter(size=3.5, source=self._maxima, **at)
-        above = panel.draw.scatter(size=8, marker="triangle", source=self._above, **at)
+        self._maxima, self._above = source(*columns), source(*columns)
+        maxima = axes.draw.scatter(size=3.5, source=self._maxima, **at)
+        above = axes.draw.scatter(size=8, marker="triangle", source=self._above, **at)
         self._painter(maxima.glyph, fill_color="text")
         self._painter(above.glyph, fill_color="text")
         rows = [("duration", "@exact"), ("marker", "@marker"), ("at", "@at")]
-        panel.tips([points], rows)
-        panel.tips([maxima, above], [("longest here", "@exact"), *rows[1:]])
+        axes.tips([points], rows)
+        axes.tips([maxima, above], [("longest here", "@exact"), *rows[1:]])
 
     def _prepare(self, table: Events) -> None:
         low, high = 1_000, 10**9
@@ -150,11 +150,10 @@ class LatencyOverTime(EventPlot):
 
     def _heading(self) -> tuple[str, str]:
         view = self.view
-        shown = f"{units.count(view.in_view)} of {several(view.total, 'event')} in view"
         dropped = f"{several(view.dropped, 'event')} without a duration left out"
         return self._heading_for(
             "Latency over time",
-            shown if view.in_view < view.total else several(view.total, "event"),
+            in_view(view.in_view, view.total, "event"),
             f"{units.count(view.longer)} above the view" if view.longer else "",
             f"{units.count(view.shorter)} below it" if view.shorter else "",
             dropped if view.dropped else "",
@@ -179,7 +178,7 @@ class LatencyOverTime(EventPlot):
         for image in self._images:
             image.visible = not view.single
         self._draw_points()
-        self._panel.say(*self._caption(), self._keys(int(most)))
+        self._axes.say(*self._caption(), self._legend(int(most)))
         self._empty.visible = not view.total
         self._empty.text = self._nothing()
 
@@ -216,7 +215,7 @@ class LatencyOverTime(EventPlot):
             "exact": [units.exact(value) for value in dur.tolist()],
         }
 
-    def _keys(self, most: int) -> list[tuple[str, str]]:
+    def _legend(self, most: int) -> list[tuple[str, str]]:
         if self.view.single:
             codes = np.unique(self._table.code[self.view.points]).tolist()
             names = [self._table.names[code] for code in codes]

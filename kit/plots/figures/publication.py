@@ -7,13 +7,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from bokeh.models import Range1d
 
-from kit.plots import _axes as pieces
-from kit.plots import _binning as grid
 from kit.plots import _ticks as ticks
 from kit.plots import units
-from kit.plots._axes import width
+from kit.plots._axes import ROOM, Axes, source, width, zoom_tools
 from kit.plots._events import thread_names
-from kit.plots._plot import Plot, Window
+from kit.plots._plot import Plot, Window, dispatch_frames, in_view
 from kit.plots.figures.publication_view import (
     NEWEST,
     PublicationView,
@@ -40,7 +38,7 @@ FRAME = 112
 
 TIERS = 2
 GAP = 12.0
-ROOM = 560.0
+TIME_ROOM = 560.0
 """px that the time axis has even in a narrow notebook."""
 
 
@@ -78,32 +76,31 @@ class Publication(Plot):
     def _build(self) -> None:
         time = self._windows["time"] = Window(least=100.0)
         self._lanes_range = Range1d(start=-0.5, end=0.5)
-        self._origin: int | None = None
-        panel = self._panel = pieces.Panel(
+        axes = self._axes = Axes(
             self._painter,
             height=FRAME + LANE,
             x_range=time.range,
             y_range=self._lanes_range,
-            keys=pieces.ROOM,
-            tools=pieces.zoom_tools("width"),
+            legend=ROOM,
+            tools=zoom_tools("width"),
             description="Dispatches by the generation that they used, and publications",
         )
-        panel.x_axis(ticks.time(), "time since the first event")
-        panel.bare_y()
-        self._build_changes(panel)
-        self._build_bars(panel)
-        self._empty = panel.empty()
-        self._watch(panel, x=time)
-        self._measure(panel)
-        self.figure = panel.figure
+        axes.x_axis(ticks.time(), "time since the first event")
+        axes.bare_y()
+        self._build_changes(axes)
+        self._build_bars(axes)
+        self._empty = axes.empty()
+        self._watch(axes, x=time)
+        self._measure(axes)
+        self.figure = axes.figure
 
-    def _build_bars(self, panel: pieces.Panel) -> None:
+    def _build_bars(self, axes: Axes) -> None:
         columns = ("left", "right", "bottom", "top", "color", "generation", "count", "of", "at")
-        self._bars, self._late = (pieces.source(*columns, "dur") for _ in range(2))
+        self._bars, self._late = (source(*columns, "dur") for _ in range(2))
         sides = {"left": "left", "right": "right", "bottom": "bottom", "top": "top"}
         fill = {"fill_color": "color", "line_color": "color"}
-        bars = panel.draw.quad(source=self._bars, line_width=0.8, **fill, **sides)
-        late = panel.draw.quad(source=self._late, line_width=2, **fill, **sides)
+        bars = axes.draw.quad(source=self._bars, line_width=0.8, **fill, **sides)
+        late = axes.draw.quad(source=self._late, line_width=2, **fill, **sides)
         rows = [
             ("generation", "@generation"),
             ("dispatches", "@count"),
@@ -111,12 +108,12 @@ class Publication(Plot):
             ("at", "@at"),
             ("lasted", "@dur"),
         ]
-        panel.tips([bars], rows, point_policy="follow_mouse")
-        panel.tips([late], [("late", "used this after its grace period"), *rows])
+        axes.tips([bars], rows, point_policy="follow_mouse")
+        axes.tips([late], [("late", "used this after its grace period"), *rows])
 
-    def _build_changes(self, panel: pieces.Panel) -> None:
-        self._graces = pieces.source("left", "right", "bottom", "top")
-        graces = panel.draw.quad(
+    def _build_changes(self, axes: Axes) -> None:
+        self._graces = source("left", "right", "bottom", "top")
+        graces = axes.draw.quad(
             left="left",
             right="right",
             bottom="bottom",
@@ -130,34 +127,24 @@ class Publication(Plot):
             source=self._graces,
         )
         self._painter(graces.glyph, fill_color="muted", hatch_color="muted")
-        self._lines = pieces.source("x", "bottom", "top", "what", "grace", "at")
-        lines = panel.draw.segment(
+        self._lines = source("x", "bottom", "top", "what", "grace", "at")
+        lines = axes.draw.segment(
             x0="x", x1="x", y0="bottom", y1="top", line_width=1.2, source=self._lines
         )
-        heads = panel.draw.scatter(x="x", y="top", size=5, line_color=None, source=self._lines)
+        heads = axes.draw.scatter(x="x", y="top", size=5, line_color=None, source=self._lines)
         self._painter(lines.glyph, line_color="text")
         self._painter(heads.glyph, fill_color="text")
-        panel.tips(
+        axes.tips(
             [lines, heads], [("published", "@what"), ("grace period", "@grace"), ("at", "@at")]
         )
-        self._names = pieces.source("x", "y", "text", "align", "offset")
-        panel.text(self._names, x_offset="offset", text_align="align", text_baseline="middle")
+        self._names = source("x", "y", "text", "align", "offset")
+        axes.text(self._names, x_offset="offset", text_align="align", text_baseline="middle")
 
     def _load(self, *frames: Any) -> None:
-        dispatches, publications = (*frames, None)[:2]
-        if publications is None:
-            if not hasattr(dispatches, "publications"):
-                raise TypeError(
-                    "publication() needs dispatches and publications: give it both frames, or a "
-                    "recorder made with dispatches=True"
-                )
-            dispatches, publications = dispatches.dispatches(), dispatches.publications()
+        dispatches, publications = dispatch_frames(frames, "publications", "publication")
         self._threads = thread_names(dispatches)
         self._data: Published = read(dispatches, publications)
-        before = self._data.origin if self._origin is None else self._origin
-        full = grid.time_range(self._data.extent)
-        self._windows["time"].fit(full, before - self._data.origin)
-        self._origin = self._data.origin
+        self._fit_time(self._data.origin, self._data.extent)
 
     def _bin(self) -> PublicationView:
         return publication_view(self._data, self._windows["time"].view)
@@ -166,11 +153,10 @@ class Publication(Plot):
         view = self.view
         markers = tuple(dict.fromkeys(lane.marker for lane in view.lanes))
         name = markers[0] if len(markers) == 1 else several(len(markers), "marker")
-        some = f"{units.count(view.in_view)} of {several(view.total, 'dispatch')} in view"
         return (
             f"Publication · {name}" if markers else "Publication",
             note(
-                some if view.in_view < view.total else several(view.total, "dispatch"),
+                in_view(view.in_view, view.total, "dispatch"),
                 several(len(self._data.ts), "publication"),
                 f"{several(view.hidden, 'lane')} not shown" if view.hidden else "",
                 f"{units.count(view.lines_hidden)} publications in view not drawn"
@@ -186,17 +172,17 @@ class Publication(Plot):
         lowest = min(places, default=-1.0)
         height = max(-lowest, 3 + BAND) + 0.6
         self.height = round(FRAME + LANE * height)
-        self._panel.figure.height = self.height
+        self._axes.figure.height = self.height
         self._lanes_range.update(start=-height, end=0.0)
         names = [units.short(self._thread(lane), 10) for lane in view.lanes]
         at = dict(zip(places, names, strict=True))
         if len(set(bands)) > 1:  # several markers: each has its name above its lanes
             heads = zip(bands, view.lanes, strict=True)
             at |= {band - BAND / 2: units.short(lane.marker, 10) for band, lane in heads}
-        self._panel.y_names(at)
+        self._axes.y_names(at)
         self._draw_bars(places)
         self._draw_changes(places, bands)
-        self._panel.say(*self._caption(), self._keys())
+        self._axes.say(*self._caption(), self._legend())
         self._empty.visible = not view.total
         self._empty.text = "nothing yet: record with dispatches=True"
 
@@ -267,12 +253,12 @@ class Publication(Plot):
         names: dict[str, Any] = {name: [] for name in self._names.column_names}
         for band in dict.fromkeys(lane.tolist()):
             own = np.flatnonzero((lane == band) & (x >= low) & (x <= high)).tolist()
-            at = [(float(x[i]) - low) / (high - low) * ROOM for i in own]
+            at = [(float(x[i]) - low) / (high - low) * TIME_ROOM for i in own]
             texts = [units.short(self._data.label[index[i]], 28) for i in own]
             for i, place, text, tier in zip(own, at, texts, arrange(at, texts), strict=True):
                 if tier is None:
                     continue
-                left = place + width(text) + GAP > ROOM
+                left = place + width(text) + GAP > TIME_ROOM
                 top[i] = bands[band] - 0.32 - 0.5 * tier
                 names["x"].append(float(x[i]))
                 names["y"].append(top[i])
@@ -285,18 +271,18 @@ class Publication(Plot):
     def _thread(self, lane: Lane) -> str:
         return self._threads.get(lane.thread, lane.thread)
 
-    def _keys(self) -> list[tuple[str, str]]:
+    def _legend(self) -> list[tuple[str, str]]:
         view, color = self.view, self._painter.color
         if not view.total:
             return []
         late = f"{units.count(view.late_total)} late"
-        keys = [
+        legend = [
             ("newest generation", color("accent"), (view.tone == NEWEST).any()),
             ("older, even", color("calm"), (view.tone == 0).any()),
             ("older, odd", color("calm_other"), (view.tone == 1).any()),
             (late, color("bad"), view.late_total > 0),
         ]
-        return [(text, of) for text, of, is_there in keys if is_there]
+        return [(text, of) for text, of, is_there in legend if is_there]
 
 
 def arrange(at: list[float], texts: list[str], tiers: int = TIERS) -> list[int | None]:
@@ -325,7 +311,7 @@ def arrange(at: list[float], texts: list[str], tiers: int = TIERS) -> list[int |
     for x, text in zip(at, texts, strict=True):
         wide = width(text) + GAP
         # Where a name would leave the frame it stands on the other side of its line.
-        start = x if x + wide <= ROOM else x - wide
+        start = x if x + wide <= TIME_ROOM else x - wide
         free = next((tier for tier in range(tiers) if ends[tier] <= start), None)
         rows.append(free)
         if free is not None:

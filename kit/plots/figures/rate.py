@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from bokeh.models import Range1d
 
-from kit.plots import _axes as pieces
 from kit.plots import _binning as grid
 from kit.plots import _ticks as ticks
 from kit.plots import units
-from kit.plots._plot import Box, EventPlot, Window
+from kit.plots._axes import ROOM, Axes, source, zoom_tools
+from kit.plots._plot import Box, EventPlot, Window, in_view
 from kit.plots._selection import Brush
 from kit.plots._theme import color_of
 from kit.plots.figures.rate_view import OTHERS, RateView, rate_view, split
-from kit.plots.units import several
 
 if TYPE_CHECKING:
     from kit.plots._events import Events
@@ -72,23 +71,23 @@ class Rate(EventPlot):
     def _build(self) -> None:
         time = self._windows["time"] = Window(least=100.0)
         self._rates_range = Range1d(start=0)
-        panel = self._panel = pieces.Panel(
+        axes = self._axes = Axes(
             self._painter,
             height=self.height,
             x_range=time.range,
             y_range=self._rates_range,
-            keys=pieces.ROOM,
-            tools=pieces.zoom_tools("width", select="width"),
+            legend=ROOM,
+            tools=zoom_tools("width", select="width"),
             description="Events per second over time, by marker",
         )
-        panel.x_axis(ticks.time(), "time since the first event")
-        panel.y_axis(ticks.numbers(4, suffix="/s"))
-        self._lines = pieces.source("xs", "ys", "color")
-        panel.draw.multi_line(
+        axes.x_axis(ticks.time(), "time since the first event")
+        axes.y_axis(ticks.numbers(4, suffix="/s"))
+        self._lines = source("xs", "ys", "color")
+        axes.draw.multi_line(
             xs="xs", ys="ys", line_color="color", line_width=1.5, source=self._lines
         )
-        self._chosen = pieces.source("left", "right", "top")
-        chosen = panel.draw.quad(
+        self._chosen = source("left", "right", "top")
+        chosen = axes.draw.quad(
             left="left",
             right="right",
             bottom=0,
@@ -99,8 +98,8 @@ class Rate(EventPlot):
         )
         self._painter(chosen.glyph, fill_color="accent")
         # Invisible, as high as the frame: wherever the pointer is, its column tells all rates.
-        self._columns = pieces.source("left", "right", "what", "at")
-        columns = panel.draw.vstrip(
+        self._columns = source("left", "right", "what", "at")
+        columns = axes.draw.vstrip(
             x0="left",
             x1="right",
             fill_alpha=0,
@@ -111,12 +110,12 @@ class Rate(EventPlot):
         )
         self._painter(columns.hover_glyph, fill_color="muted")
         rows = [("at", "@at"), ("events", "@what")]
-        panel.tips([columns], rows, point_policy="follow_mouse", limit=1)
-        self._empty = panel.empty()
-        self._watch(panel, x=time)
-        self._measure(panel)
-        self._accept_brush(panel)
-        self.figure = panel.figure
+        axes.tips([columns], rows, point_policy="follow_mouse", limit=1)
+        self._empty = axes.empty()
+        self._watch(axes, x=time)
+        self._measure(axes)
+        self._accept_brush(axes)
+        self.figure = axes.figure
 
     def _prepare(self, table: Events) -> None:
         self._split = split(table)
@@ -133,10 +132,9 @@ class Rate(EventPlot):
 
     def _heading(self) -> tuple[str, str]:
         view = self.view
-        some = f"{units.count(view.in_view)} of {several(view.total, 'event')} in view"
         return self._heading_for(
             "Rate",
-            some if view.in_view < view.total else several(view.total, "event"),
+            in_view(view.in_view, view.total, "event"),
             f"counted per {units.duration(view.width)}" if view.total else "",
             "the last column, not complete, is left out" if view.unfinished else "",
         )
@@ -164,26 +162,26 @@ class Rate(EventPlot):
         }
         highest = max(np.nanmax(each, initial=0.0) for each in (view.rates, view.selected))
         self._rates_range.end = grid.ceiling(1.04 * float(highest))
-        self._panel.say(*self._caption(), self._keys(colors))
+        self._axes.say(*self._caption(), self._legend(colors))
         self._empty.visible = not view.total
         self._empty.text = self._nothing()
 
     def _color(self, name: str) -> str:
         return self._painter.color("muted") if name == OTHERS else color_of(name)
 
-    def _keys(self, colors: list[str]) -> list[tuple[str, str]]:
+    def _legend(self, colors: list[str]) -> list[tuple[str, str]]:
         view = self.view
         start, end = (
             min(max(edge, 0), self._table.extent) for edge in view.edges[[0, -1]].tolist()
         )
         seconds = max(end - start, view.width) / 1e9
-        keys = []
+        legend = []
         for line, counts, color in zip(self._split, view.counts, colors, strict=True):
             name = f"{line.markers} others" if line.name == OTHERS else units.short(line.name, 24)
             seen = int(counts.sum())
             # One event is no rate: it would tell how long it is since then.
-            keys.append((f"{name} {units.rate(seen / seconds if seen > 1 else nan)}", color))
-        return keys
+            legend.append((f"{name} {units.rate(seen / seconds if seen > 1 else nan)}", color))
+        return legend
 
     def _tell(self, column: int) -> str:
         view = self.view

@@ -84,10 +84,6 @@ class RateView:
 def split(table: Events) -> tuple[Series, ...]:
     """Split events by marker, busiest first; the least busy of very many go together.
 
-    Parameters
-    ----------
-    table : Events
-
     Returns
     -------
     tuple of Series

@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from bokeh.models import LinearColorMapper, Range1d
 
-from kit.plots import _axes as pieces
 from kit.plots import _theme as theme
 from kit.plots import _ticks as ticks
 from kit.plots import units
-from kit.plots._axes import MOST
+from kit.plots._axes import MOST, ROOM, Axes, source, zoom_tools
 from kit.plots._events import thread_names
-from kit.plots._plot import Box, EventPlot, Window
+from kit.plots._plot import Box, EventPlot, Window, in_view
 from kit.plots._selection import Brush
 from kit.plots._theme import color_of
 from kit.plots.figures.timeline_view import TimelineView, lanes_of, timeline_view
@@ -73,28 +72,28 @@ class Timeline(EventPlot):
     def _build(self) -> None:
         time = self._windows["time"] = Window(least=100.0)
         self._lanes_range = Range1d(start=-0.5, end=0.5)
-        panel = self._panel = pieces.Panel(
+        axes = self._axes = Axes(
             self._painter,
             height=FRAME + LANE,
             x_range=time.range,
             y_range=self._lanes_range,
-            keys=pieces.ROOM,
-            tools=pieces.zoom_tools("width", select="both"),
+            legend=ROOM,
+            tools=zoom_tools("width", select="both"),
             description="Spans over time, in lanes",
         )
-        panel.x_axis(ticks.time(), "time since the first event", grid=True)
-        panel.bare_y()
-        self._build_cells(panel)
-        self._build_bars(panel)
-        self._empty = panel.empty()
-        self._watch(panel, x=time)
-        self._measure(panel)
-        self._accept_brush(panel)
-        self.figure = panel.figure
+        axes.x_axis(ticks.time(), "time since the first event", grid=True)
+        axes.bare_y()
+        self._build_cells(axes)
+        self._build_bars(axes)
+        self._empty = axes.empty()
+        self._watch(axes, x=time)
+        self._measure(axes)
+        self._accept_brush(axes)
+        self.figure = axes.figure
 
-    def _build_cells(self, panel: pieces.Panel) -> None:
+    def _build_cells(self, axes: Axes) -> None:
         columns = ("busy", "present", "counts", "longest", "chosen", "x", "y", "dw", "lane")
-        self._cells = pieces.source(*columns)
+        self._cells = source(*columns)
         busy = LinearColorMapper(palette=["#000000"], low=0, high=1, nan_color=CLEAR)
         accent = LinearColorMapper(palette=["#000000"], low=0.5, high=1, low_color=CLEAR)
 
@@ -104,27 +103,27 @@ class Timeline(EventPlot):
 
         self._painter.run(paint)
         at = {"x": "x", "dw": "dw", "source": self._cells}
-        cells = panel.draw.image(image="busy", y="y", dh=FILLED, color_mapper=busy, **at)
-        panel.draw.image(image="chosen", y="y", dh=0.2, color_mapper=accent, **at)
+        cells = axes.draw.image(image="busy", y="y", dh=FILLED, color_mapper=busy, **at)
+        axes.draw.image(image="chosen", y="y", dh=0.2, color_mapper=accent, **at)
         rows = [
             ("lane", "@lane"),
             ("busy", "@busy{0.0 %}"),
             ("began", "@counts{0,0}"),
             ("longest", "@longest{custom}"),
         ]
-        panel.tips([cells], rows, {"@longest": ticks.exact_hover()}, positive=["present"])
-        self._failures = pieces.source("x", "y", "errors", "at")
-        failures = panel.draw.scatter(
+        axes.tips([cells], rows, {"@longest": ticks.exact_hover()}, positive=["present"])
+        self._failures = source("x", "y", "errors", "at")
+        failures = axes.draw.scatter(
             x="x", y="y", marker="x", size=6, line_width=1.5, source=self._failures
         )
         self._painter(failures.glyph, line_color="bad")
-        panel.tips([failures], [("errors", "@errors"), ("from", "@at")])
+        axes.tips([failures], [("errors", "@errors"), ("from", "@at")])
 
-    def _build_bars(self, panel: pieces.Panel) -> None:
+    def _build_bars(self, axes: Axes) -> None:
         columns = ("left", "right", "bottom", "top", "color", "edge", "width")
-        self._bars = pieces.source(*columns, "marker", "lane", "at", "exact", "error")
+        self._bars = source(*columns, "marker", "lane", "at", "exact", "error")
         sides = {"left": "left", "right": "right", "bottom": "bottom", "top": "top"}
-        bars = panel.draw.quad(
+        bars = axes.draw.quad(
             fill_color="color", line_color="edge", line_width="width", source=self._bars, **sides
         )
         rows = [
@@ -134,7 +133,7 @@ class Timeline(EventPlot):
             ("at", "@at"),
             ("error", "@error"),
         ]
-        panel.tips([bars], rows, point_policy="follow_mouse")
+        axes.tips([bars], rows, point_policy="follow_mouse")
 
     def _prepare(self, table: Events) -> None:
         self._split = lanes_of(table)
@@ -166,13 +165,12 @@ class Timeline(EventPlot):
 
     def _heading(self) -> tuple[str, str]:
         view = self.view
-        some = f"{units.count(view.in_view)} of {several(view.total, 'event')} in view"
         hidden = (
             f"{several(view.hidden, 'more lane')} with {units.count(view.hidden_events)} events"
         )
         return self._heading_for(
             "Timeline",
-            some if view.in_view < view.total else several(view.total, "event"),
+            in_view(view.in_view, view.total, "event"),
             f"{several(len(view.lanes), 'lane')} by {self._lanes}" if view.lanes else "",
             f"{hidden} not shown" if view.hidden else "",
             "" if view.single or not view.total else "zoom in to see single spans",
@@ -183,14 +181,14 @@ class Timeline(EventPlot):
         view = self.view
         lanes = max(len(view.lanes), 3)
         self.height = FRAME + LANE * lanes
-        self._panel.figure.height = self.height
+        self._axes.figure.height = self.height
         self._lanes_range.update(start=len(view.lanes) - lanes - 0.5, end=len(view.lanes) - 0.5)
         places = [float(len(view.lanes) - 1 - index) for index in range(len(view.lanes))]
         names = [units.short(self._threads.get(name, name), 10) for name in view.lanes]
-        self._panel.y_names(dict(zip(places, names, strict=True)))
+        self._axes.y_names(dict(zip(places, names, strict=True)))
         self._draw_cells(places)
         self._draw_bars(places)
-        self._panel.say(*self._caption(), self._keys())
+        self._axes.say(*self._caption(), self._legend())
         self._empty.visible = not view.total
         self._empty.text = self._nothing()
 
@@ -259,23 +257,23 @@ class Timeline(EventPlot):
             for value, has_one in zip(dur.tolist(), has.tolist(), strict=True)
         ]
 
-    def _keys(self) -> list[tuple[str, str]]:
+    def _legend(self) -> list[tuple[str, str]]:
         view = self.view
         bad = self._painter.color("bad")
         if not view.single:
             ramp = self._painter.theme.density
-            keys = [("busy 0 %", ramp[0]), ("50 %", ramp[len(ramp) // 2]), ("100 %", ramp[-1])]
-            return [*keys, ("error", bad)] if view.failed.any() else keys
+            legend = [("busy 0 %", ramp[0]), ("50 %", ramp[len(ramp) // 2]), ("100 %", ramp[-1])]
+            return [*legend, ("error", bad)] if view.failed.any() else legend
         codes, which = np.unique(self._table.code[view.events], return_inverse=True)
         # What the eye finds: spans by their time, then what has none.  In an order that stays.
         taken = np.bincount(which, np.maximum(self._table.dur[view.events], 1))
         most = MOST - 2
         chosen = np.sort(codes[np.argsort(-taken, kind="stable")[:most]]).tolist()
         names = (self._table.names[code] for code in chosen)
-        keys = [(units.short(name, 24), color_of(name)) for name in names]
+        legend = [(units.short(name, 24), color_of(name)) for name in names]
         if len(codes) > most:
-            keys.append((f"{len(codes) - most} more", CLEAR))
+            legend.append((f"{len(codes) - most} more", CLEAR))
         failed = self._table.failed
         if failed is not None and failed[view.events].any():
-            keys.append(("error", bad))
-        return keys
+            legend.append(("error", bad))
+        return legend

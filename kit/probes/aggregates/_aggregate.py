@@ -2,26 +2,27 @@
 
 from __future__ import annotations
 
-import operator
 import time
 import weakref
 from collections import Counter
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from kit.core import Connection, Marker, batch, connect
+from kit.core import batch, connect
 from kit.core import markers as _markers
 from kit.core._connection import check_options
 from kit.core._publication.fork import RECORDINGS, reset_in_child
 from kit.core._runtime import dispatcher, stays
-from kit.errors import ConditionError, NotConnectedError
+from kit.errors import ConditionError
+from kit.probes._handles import connections, disconnect, filtered, patterns
 from kit.probes._validation import digits
+from kit.probes._values import whole
 from kit.probes.aggregates._buckets import checked
 from kit.probes.aggregates._buckets import histogram as understood
 from kit.probes.aggregates._cells import as_key, merge
 from kit.probes.aggregates._table import Table
 from kit.probes.aggregates._writer import Plan, State
-from kit.probes.filters._operands import known_names, places
+from kit.probes.filters._operands import known_names, operands
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,9 +30,10 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from kit.core import PatternConnection
+    from kit.core import Marker
     from kit.core._format import FieldType, Format
     from kit.core.typing import FilterOptions, Observer
+    from kit.probes._handles import Handle
     from kit.probes.aggregates._buckets import Bucket
 
 if TYPE_CHECKING or dispatcher == "python":
@@ -40,9 +42,11 @@ else:
     from kit.probes.aggregates._c_cells import new_state
 
 
-__all__ = ["Aggregate", "aggregate", "prepared"]
+__all__ = ["QUANTILES", "Aggregate", "aggregate"]
 
 _BILLION: Final = 10**9
+_MOST_KEYS: Final = 1_000_000
+QUANTILES: Final = (0.5, 0.9, 0.99)
 
 
 class Aggregate:
@@ -69,22 +73,22 @@ class Aggregate:
     def __init__(
         self,
         pattern: str | Marker | Iterable[str | Marker],
-        value: str | None,
-        by: tuple[str, ...],
-        histogram: str | tuple[float, float, float] | None,
-        quantiles: tuple[float, ...],
-        error: float,
-        capacity: int,
-        name: str | None,
-        filtering: dict[str, Any],
+        value: str | None = None,
+        by: str | Iterable[str] = (),
+        histogram: str | tuple[float, float, float] | None = None,
+        quantiles: float | Iterable[float] = QUANTILES,
+        error: float = 0.01,
+        capacity: int = 10_000,
+        name: str | None = None,
+        **filters: Unpack[FilterOptions],
     ) -> None:
+        check_options(aggregate, filters)
+        by = (by,) if isinstance(by, str) else tuple(by)
+        shares = quantiles if isinstance(quantiles, Iterable) else (quantiles,)
         self.observer: Observer | None = None
         self.kit_label = name or "aggregate"
-        targets = [pattern] if isinstance(pattern, str | Marker) else list(pattern)
-        self.patterns = tuple(each.name if isinstance(each, Marker) else each for each in targets)
-        if not self.patterns:
-            raise ValueError("there is nothing to aggregate: give a marker's name or a pattern")
-        quantiles = tuple(map(checked, quantiles))
+        self.patterns = patterns(pattern, "aggregate")
+        quantiles = tuple(map(checked, shares))
         if not 1e-4 <= error <= 0.5:
             raise ValueError(f"the relative error of quantiles is from 0.0001 to 0.5, got {error}")
         if len(set(by)) != len(by):
@@ -93,19 +97,19 @@ class Aggregate:
         self.by = by
         self.quantiles = quantiles
         self._types = self._check()
-        whole = self._types[value] is not float if value is not None else True
+        is_whole = self._types[value] is not float if value is not None else True
         self.plan = Plan(
             value,
             by,
-            understood(histogram, whole) if value is not None else None,
+            understood(histogram, is_whole) if value is not None else None,
             error if value is not None and quantiles else None,
-            _whole(capacity),
+            whole(capacity, "capacity", _MOST_KEYS, "how many keys to keep, "),
         )
         self.state = new_state(self.plan.capacity)
-        self._filtering = filtering
+        self._filtering: dict[str, Any] = dict(filters)
         self._writers: dict[tuple[str, Format], Callable[[int, int, tuple[Any, ...]], None]] = {}
-        self._handles: list[Connection | PatternConnection] = []
-        self._all_handles: list[Connection | PatternConnection] = []
+        self._handles: list[Handle] = []
+        self._all_handles: list[Handle] = []
         self._since: int | None = None
         self._before = 0
         self._not_begun_before: Counter[str] = Counter()
@@ -118,7 +122,7 @@ class Aggregate:
         known: list[str] = []
         markers = [marker for each in self.patterns for marker in _markers(each)]
         for marker in markers:
-            fields = places(marker.name, marker.format)
+            fields = operands(marker.name, marker.format)
             known += known_names(marker.name, marker.format)
             for name in asked:
                 if name in fields:
@@ -145,7 +149,7 @@ class Aggregate:
         return bool(self._handles)
 
     @property
-    def handles(self) -> tuple[Connection | PatternConnection, ...]:
+    def handles(self) -> tuple[Handle, ...]:
         """The connections through which it counts."""
         return tuple(self._handles)
 
@@ -153,11 +157,9 @@ class Aggregate:
         """Count; once more does nothing."""
         if self._handles:
             return
-        handles: list[Connection | PatternConnection] = []
         options = {"name": None, "error_limit": None, **self._filtering}
         with batch():
-            for pattern in self.patterns:
-                handles.append(connect(pattern, self, **options))  # noqa: PERF401 - as far as it came
+            handles = [connect(each, self, **options) for each in self.patterns]
         self._handles = handles
         self._all_handles += handles
         self._since = time.monotonic_ns()
@@ -168,12 +170,7 @@ class Aggregate:
         since, self._since = self._since, None
         if since is not None:
             self._before += time.monotonic_ns() - since
-        with batch():
-            for handle in handles:
-                try:
-                    handle.disconnect()
-                except NotConnectedError:
-                    pass  # somebody disconnected it by name, or its limit was reached
+        disconnect(handles)
 
     def clear(self) -> None:
         """Begin again at nothing."""
@@ -226,26 +223,14 @@ class Aggregate:
 
     def _not_begun(self) -> Counter[str]:
         counts: Counter[str] = Counter()
-        for each in self._connections():
+        for each in connections(self._all_handles):
             counts[each.marker.name] += each.not_begun
         return counts
-
-    def _connections(self) -> list[Connection]:
-        return [
-            each
-            for handle in self._all_handles
-            for each in ((handle,) if isinstance(handle, Connection) else handle)
-        ]
 
     @property
     def filtered(self) -> dict[str, dict[str, int]]:
         """How many events were kept back, by marker and reason."""
-        found: dict[str, dict[str, int]] = {}
-        for each in self._connections():
-            counts = found.setdefault(each.marker.name, {})
-            for reason, count in each.filtered_by.items():
-                counts[reason] = counts.get(reason, 0) + count
-        return {name: counts for name, counts in found.items() if counts}
+        return filtered(self._all_handles)
 
     def table(self) -> Table:
         """Return the numbers as they are now, frozen; counting goes on.
@@ -334,16 +319,6 @@ def _order(key: tuple[Any, ...]) -> tuple[tuple[str, str], ...]:
     return tuple((type(part).__name__, digits(part) or str(part)) for part in key)
 
 
-def _whole(capacity: int) -> int:
-    try:
-        whole = 0 if isinstance(capacity, bool) else operator.index(capacity)
-    except TypeError:
-        whole = 0
-    if not 1 <= whole <= 1_000_000:
-        raise ValueError(f"capacity is how many keys to keep, 1 to 1,000,000; got {capacity!r}")
-    return whole
-
-
 _aggregates: weakref.WeakSet[Aggregate] = weakref.WeakSet()
 
 
@@ -354,9 +329,6 @@ def _after_fork() -> None:
 
 
 reset_in_child(RECORDINGS, _after_fork)
-
-
-QUANTILES: Final = (0.5, 0.9, 0.99)
 
 
 def aggregate(
@@ -419,35 +391,6 @@ def aggregate(
     >>> prices.table().rows[("ACME",)].variance
     2.5
     """
-    made = prepared(
-        pattern,
-        value,
-        by,
-        histogram=histogram,
-        quantiles=quantiles,
-        error=error,
-        capacity=capacity,
-        name=name,
-        **filters,
-    )
+    made = Aggregate(pattern, value, by, histogram, quantiles, error, capacity, name, **filters)
     made.start()
     return made
-
-
-def prepared(
-    pattern: str | Marker | Iterable[str | Marker],
-    value: str | None = None,
-    by: str | Iterable[str] = (),
-    *,
-    histogram: str | tuple[float, float, float] | None = None,
-    quantiles: float | Iterable[float] = QUANTILES,
-    error: float = 0.01,
-    capacity: int = 10_000,
-    name: str | None = None,
-    **filters: Unpack[FilterOptions],
-) -> Aggregate:
-    """Make an aggregate that is not started yet; the arguments are those of `aggregate`."""
-    by = (by,) if isinstance(by, str) else tuple(by)
-    shares = tuple(quantiles) if isinstance(quantiles, Iterable) else (quantiles,)
-    check_options(aggregate, filters)
-    return Aggregate(pattern, value, by, histogram, shares, error, capacity, name, dict(filters))

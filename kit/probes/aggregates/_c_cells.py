@@ -15,7 +15,7 @@ from kit.probes._values import number
 from kit.probes.aggregates._buckets import Linear, Log2, scale
 from kit.probes.aggregates._cells import Cell, as_key
 from kit.probes.aggregates._writer import State, key_of
-from kit.probes.filters._operands import Place, places
+from kit.probes.filters._operands import MISSING, operands
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,8 +27,6 @@ __all__ = ["AVAILABLE", "NativeState"]
 
 AVAILABLE: Final = hasattr(_c, "Adder")
 """Whether the machine has what it takes: integers of 128 bits."""
-
-_NOWHERE: Final = Place()
 
 
 class NativeState(State):
@@ -81,12 +79,12 @@ class NativeState(State):
         owner: Any,  # noqa: ARG002 - a state that begins again in place
     ) -> Callable[[int, int, tuple[Any, ...]], None]:
         """Return what the dispatcher calls for the events of a marker."""
-        known = places(name, format)
+        known = operands(name, format)
         kind = plan.histogram
         adder = _c.Adder(
             self._tables,
-            None if plan.value is None else _place(known.get(plan.value)),
-            tuple([_place(known.get(field)) for field in plan.by]),
+            None if plan.value is None else known.get(plan.value, MISSING).for_c(),
+            tuple([known.get(field, MISSING).for_c() for field in plan.by]),
             format.is_span,
             (kind.lowest, kind.highest) if isinstance(kind, Log2) else None,
             _even(kind) if isinstance(kind, Linear) else None,
@@ -98,17 +96,6 @@ class NativeState(State):
         )
         self._adders.setdefault(name, []).append(adder)
         return adder
-
-
-def _place(place: Place | None) -> tuple[str, object]:
-    """Say where a value is: an argument, a function that is asked, or a constant."""
-    if place is None:
-        return ("c", None)
-    if place.argument is not None:
-        return ("a", place.argument)
-    if place.function is not None:
-        return ("f", place.function)
-    return ("c", place.constant)
 
 
 def _even(kind: Linear) -> tuple[float, float, float, int, bool]:

@@ -341,10 +341,6 @@ _NUMBERS: Final = ("count", "missing", "sum", "min", "max", "avg", "variance")
 def to_json(table: Table) -> dict[str, Any]:
     """Return a table as plain JSON data, nothing left out.
 
-    Parameters
-    ----------
-    table : Table
-
     Returns
     -------
     dict

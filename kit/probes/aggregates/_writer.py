@@ -14,7 +14,7 @@ from kit.core._runtime import unlocked
 from kit.probes._values import KINDS, number, recorded
 from kit.probes.aggregates._buckets import room, scale
 from kit.probes.aggregates._cells import Cell, as_key, beyond
-from kit.probes.filters._operands import Place, places
+from kit.probes.filters._operands import Operand, operands
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -189,7 +189,7 @@ def make_writer(
     -------
     callable
     """
-    known = {field: _asked(place) for field, place in places(name, format).items()}
+    known = {field: _asked(operand) for field, operand in operands(name, format).items()}
     scope: dict[str, Any] = {
         "__name__": __name__,
         "owner": state_of,
@@ -202,8 +202,8 @@ def make_writer(
     }
 
     def value_of(field: str) -> str:
-        place = known.get(field)
-        return "None" if place is None else place.code(scope, lambda i: f"args[{i}]")
+        operand = known.get(field)
+        return "None" if operand is None else operand.code(scope, lambda i: f"args[{i}]")
 
     keys = [value_of(field) for field in plan.by]
     key = keys[0] if len(keys) == 1 else f"({', '.join(keys)})"
@@ -239,7 +239,7 @@ def make_writer(
     return writer
 
 
-def key_of(plan: Plan, known: dict[str, Place]) -> Callable[[Any], Any]:
+def key_of(plan: Plan, known: dict[str, Operand]) -> Callable[[Any], Any]:
     """Return what makes a key of unusual values plain, so that it is what a frame shows of them."""
     kinds = [KINDS[known[name].type] if name in known else "s" for name in plan.by]
     if len(kinds) == 1:
@@ -247,11 +247,11 @@ def key_of(plan: Plan, known: dict[str, Place]) -> Callable[[Any], Any]:
     return lambda key: tuple(map(recorded, kinds, key))
 
 
-def _asked(place: Place) -> Place:
-    """Return a place that is missing where a context function raises, and not the event with it."""
-    function = place.function
+def _asked(operand: Operand) -> Operand:
+    """Return an operand that is missing where its function raises, and not the event with it."""
+    function = operand.function
     if function is None or not hasattr(function, "__code__"):
-        return place  # functions in C that tell the thread, or the processor, do not fail
+        return operand  # functions in C that tell the thread, or the processor, do not fail
 
     def asked() -> Any:
         try:
@@ -259,7 +259,7 @@ def _asked(place: Place) -> Place:
         except Exception:  # noqa: BLE001 - whatever the program's own function raises
             return None
 
-    return place._replace(function=asked)
+    return operand._replace(function=asked)
 
 
 def _type(known: dict[str, Any], field: str | None) -> FieldType:

@@ -7,8 +7,8 @@ import zlib
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from kit.core._format import declare_format
-from kit.probes._context import BUILT_IN, CONTEXT, TAKEN
+from kit.core._format import COLUMNS, declare_format
+from kit.probes._context import BUILT_IN, CONTEXT
 from kit.probes._values import KINDS
 from kit.probes.captures._capture import MOST_COLUMNS, MarkerInfo
 from kit.probes.captures._header import COUNTABLE, INT64, WRONG
@@ -69,7 +69,7 @@ def _context(entry: Any) -> dict[str, str]:
     kinds = dict(entry)
     for name, kind in kinds.items():
         known = CONTEXT[name].type if name in BUILT_IN else None
-        if not str.isidentifier(name) or name in TAKEN or kind not in KINDS.values():
+        if not str.isidentifier(name) or name in COLUMNS or kind not in KINDS.values():
             raise ValueError(name)
         if len(kinds) > MOST_COLUMNS or (known and KINDS[known] != kind):
             raise ValueError(name)

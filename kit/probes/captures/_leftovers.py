@@ -61,10 +61,6 @@ class Unfinished:
 def unfinished(folder: Path) -> list[Unfinished]:
     """Return what has a temporary name in a folder.
 
-    Parameters
-    ----------
-    folder : pathlib.Path
-
     Returns
     -------
     list of Unfinished
@@ -88,10 +84,6 @@ def unfinished(folder: Path) -> list[Unfinished]:
 
 def remove_dead(folder: Path) -> list[Path]:
     """Remove what processes that are gone have left half-made in a folder, and holds no event.
-
-    Parameters
-    ----------
-    folder : pathlib.Path
 
     Returns
     -------

@@ -30,7 +30,7 @@ from kit.probes.captures._layout import (
     PIECE_MAGIC,
     THREAD,
 )
-from kit.probes.recorder._stop_windows import Cuts
+from kit.probes.recorder._stop_windows import StopWindows
 from kit.probes.recorder._store import by_name
 
 if TYPE_CHECKING or dispatcher == "c":
@@ -314,7 +314,7 @@ class _Reader(OpenFile):
         letters = [*context.values()]
         rows = _rows_of([columns(format, letters) for format in formats], len(context))
         events = self._events(found, records, [info.name for info in markers], rows)
-        cut = self._cut(events, Cuts(tuple(summary.get("windows", ()))), formats)
+        cut = self._cut(events, StopWindows(tuple(summary.get("windows", ()))), formats)
         return Capture(
             markers=tuple(markers),
             threads=tuple(cut),
@@ -336,10 +336,10 @@ class _Reader(OpenFile):
         )
 
     def _cut(
-        self, events: list[ThreadEvents], cuts: Cuts, formats: list[Format]
+        self, events: list[ThreadEvents], windows: StopWindows, formats: list[Format]
     ) -> list[ThreadEvents]:
         try:
-            return [part for each in events for part in cuts.apply(each, formats)]
+            return [part for each in events for part in windows.apply(each, formats)]
         except TypeError:  # the duration of a span is none
             self.damage.entries += 1
             return events

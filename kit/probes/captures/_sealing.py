@@ -59,10 +59,6 @@ def seal(sink: Sink, *, every: bool = False) -> int:
 def close(sink: Sink) -> bool:
     """Seal all of a recorder's file and say in it that it is whole.
 
-    Parameters
-    ----------
-    sink : Sink
-
     Returns
     -------
     bool

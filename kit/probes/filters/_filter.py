@@ -16,7 +16,6 @@ own; the condition is evaluated, and the probe is called, without it.
 from __future__ import annotations
 
 import itertools
-import operator
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -26,9 +25,9 @@ from kit.core._publication.locks import inner_lock
 from kit.core._registry import registry
 from kit.core._runtime import dispatcher, unlocked
 from kit.probes import _clock as clock
-from kit.probes._values import KINDS, recorded
+from kit.probes._values import KINDS, recorded, whole
 from kit.probes.filters._budget import Budget
-from kit.probes.filters._operands import known_names, places
+from kit.probes.filters._operands import known_names, operands
 from kit.probes.filters.condition import Condition
 from kit.probes.filters.condition._program import program_nodes
 
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
 
     from kit.core._connection import Connection
     from kit.core._format import Format
-    from kit.probes.filters._operands import Place
+    from kit.probes.filters._operands import Operand
 
 __all__ = ["ConnectionFilter", "Filter", "make_filter"]
 
@@ -191,7 +190,7 @@ class ConnectionFilter:
         timed: bool,
         format: Format,
         scope: dict[str, Any],
-        known: dict[str, Place] | None,
+        known: dict[str, Operand] | None,
     ) -> str:
         """Write the function that stands in the probe's place.
 
@@ -266,9 +265,9 @@ class ConnectionFilter:
             after += [f"if number == {self.asked.limit - 1}:", "    reached()"]
         return lines, after
 
-    def _known(self, condition: Condition, format: Format) -> dict[str, Place]:
-        """Return the places of the names in the condition that the marker has."""
-        known = places(self.connection.marker.name, format)
+    def _known(self, condition: Condition, format: Format) -> dict[str, Operand]:
+        """Return the operands of the names in the condition that the marker has."""
+        known = operands(self.connection.marker.name, format)
         unknown = [name for name in condition.names if name not in known]
         if unknown and self.counts.first_failure is None:
             # It was connected before anybody could know, or by a pattern.
@@ -280,7 +279,7 @@ class ConnectionFilter:
     def _condition(
         self,
         condition: Condition,
-        used: dict[str, Place],
+        used: dict[str, Operand],
         scope: dict[str, Any],
         arguments: Callable[[int], str],
         every: str,
@@ -289,10 +288,10 @@ class ConnectionFilter:
         codes: dict[str, str] = {}
         # What fits is as it is recorded: of an unusual type it is made plain first.
         made: list[str] = []
-        for name, place in used.items():
-            codes[name] = place.code(scope, arguments)
-            if place.argument is not None:
-                kind, local = KINDS[place.type], f"recorded{len(made)}"
+        for name, operand in used.items():
+            codes[name] = operand.code(scope, arguments)
+            if operand.argument is not None:
+                kind, local = KINDS[operand.type], f"recorded{len(made)}"
                 exact = {"d": "int", "f": "float", "b": "bool"}.get(kind, "str")
                 made.append(f"{local} = {codes[name]}")
                 made.append(f"if {local}.__class__ is not {exact} and {local} is not None:")
@@ -300,12 +299,12 @@ class ConnectionFilter:
                 codes[name] = local
 
         def value_of(values: tuple[Any, ...], name: str) -> Any:
-            place = used.get(name)
-            if place is None:
+            operand = used.get(name)
+            if operand is None:
                 return None  # a field that this marker has not
-            if place.argument is not None:
-                return recorded(KINDS[place.type], values[place.argument])
-            return place.constant if place.function is None else place.function()
+            if operand.argument is not None:
+                return recorded(KINDS[operand.type], values[operand.argument])
+            return operand.constant if operand.function is None else operand.function()
 
         def slow(values: tuple[Any, ...]) -> bool | None:
             try:
@@ -431,14 +430,4 @@ def make_filter(
 
 
 def _whole(option: str, value: int | None, most: int = _MOST) -> int | None:
-    if value is None:
-        return None
-    try:
-        whole = 0 if isinstance(value, bool) else operator.index(value)
-    except TypeError:
-        whole = 0
-    if not 1 <= whole <= most:
-        raise ValueError(
-            f"{option} is a whole number of at least 1 and at most {most:,}, got {value!r}"
-        )
-    return whole
+    return None if value is None else whole(value, option, most, means="")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from threading import get_native_id
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from kit.core._format import Label
+from kit.core._format import Label, column_names
 from kit.probes._context import CONTEXT
 
 if TYPE_CHECKING:
@@ -13,13 +13,10 @@ if TYPE_CHECKING:
 
     from kit.core._format import FieldType, Format
 
-__all__ = ["Place", "known_names", "places"]
-
-COMMON: Final = ("ts", "dur", "marker", "error", "tid", "seq")
-"""The names of the columns that every event has; a field of such a name is shown as ``ts_``."""
+__all__ = ["MISSING", "Operand", "known_names", "operands"]
 
 
-class Place(NamedTuple):
+class Operand(NamedTuple):
     """Where a value is found: one of the three is given.
 
     Attributes
@@ -43,12 +40,22 @@ class Place(NamedTuple):
         """Return the source of the value; what it needs is put into the scope."""
         if self.argument is not None:
             return arguments(self.argument)
-        name = f"place{len(scope)}"
+        name = f"operand{len(scope)}"
         scope[name] = self.constant if self.function is None else self.function
         return name if self.function is None else f"{name}()"
 
+    def for_c(self) -> tuple[str, Any]:
+        """Return it as C takes it: an argument, a function that is asked, or a constant."""
+        if self.argument is not None:
+            return "a", self.argument
+        return ("c", self.constant) if self.function is None else ("f", self.function)
 
-def places(name: str, format: Format | None) -> dict[str, Place]:
+
+MISSING: Final = Operand()
+"""Stands for a name that a marker has not."""
+
+
+def operands(name: str, format: Format | None) -> dict[str, Operand]:
     """Return what each name stands for on a marker.
 
     The marker's own fields come first. ``dur`` and ``error`` are a span's; then ``marker``,
@@ -63,30 +70,26 @@ def places(name: str, format: Format | None) -> dict[str, Place]:
 
     Returns
     -------
-    dict of str to Place
+    dict of str to Operand
     """
-    found: dict[str, Place] = {}
+    found: dict[str, Operand] = {}
     if format is not None:
         shift = 2 if format.is_span else 0
         if format.is_span:
-            found["dur"] = Place(0, type=int)
-            found["error"] = Place(1, type=Label)
-        taken = {*COMMON, *CONTEXT}
-        for number, field in enumerate(format.fields, shift):
-            place = Place(number, type=field.type)
-            found.setdefault(field.name, place)
-            if field.name in taken:
-                shown = field.name + "_"
-                while shown in taken or shown in format.names:
-                    shown += "_"
-                found[shown] = place
-    found.setdefault("marker", Place(constant=name, type=Label))
-    found.setdefault("tid", Place(function=get_native_id, type=int))
+            found["dur"] = Operand(0, type=int)
+            found["error"] = Operand(1, type=Label)
+        columns = column_names(format.names, CONTEXT)
+        for number, (field, column) in enumerate(zip(format.fields, columns, strict=True), shift):
+            operand = Operand(number, type=field.type)
+            found.setdefault(field.name, operand)
+            found[column] = operand
+    found.setdefault("marker", Operand(constant=name, type=Label))
+    found.setdefault("tid", Operand(function=get_native_id, type=int))
     for each, context in CONTEXT.items():
-        found.setdefault(each, Place(function=context.function, type=context.type))
+        found.setdefault(each, Operand(function=context.function, type=context.type))
     return found
 
 
 def known_names(name: str, format: Format | None) -> list[str]:
     """Return the names to show somebody who has mistyped one, the marker's own fields first."""
-    return list(places(name, format))
+    return list(operands(name, format))

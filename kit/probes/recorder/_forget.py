@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from kit.core._publication.fork import RECORDINGS, reset_in_child
 from kit.core._registry import registry
 from kit.probes.recorder._recorder_file import note_started
-from kit.probes.recorder._stop_windows import Cuts
+from kit.probes.recorder._stop_windows import StopWindows
 
 if TYPE_CHECKING:
     from kit.probes.recorder._recorder import Recorder
@@ -34,7 +34,7 @@ def _forget(recorder: Recorder) -> None:
     recorder._sink.clear()
     if recorder._stopped is None:
         recorder._started = time.monotonic_ns()
-        recorder._cuts = Cuts()
+        recorder._windows = StopWindows()
 
 
 def _clear_locked(recorder: Recorder) -> None:

@@ -6,12 +6,13 @@ import sys
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from kit.core import Connection, Marker, PatternConnection, batch, connect
+from kit.core import batch, connect
 from kit.core._publication.grace import inside
 from kit.core._reporting import warn
 from kit.core._runtime import stays
-from kit.errors import MisfitWarning, NotConnectedError
+from kit.errors import MisfitWarning
 from kit.probes._files import absolute
+from kit.probes._handles import disconnect, filtered, patterns
 from kit.probes._values import whole
 from kit.probes.captures import _sealing as sealing
 from kit.probes.captures._capture import Capture, wall_offset
@@ -21,7 +22,7 @@ from kit.probes.recorder._recorder_file import close, new_file, new_sink, note, 
 from kit.probes.recorder._repr import html, text
 from kit.probes.recorder._rotate import rotate
 from kit.probes.recorder._snapshot import capture
-from kit.probes.recorder._stop_windows import Cuts
+from kit.probes.recorder._stop_windows import StopWindows
 from kit.probes.recorder._stream import Stream
 
 if TYPE_CHECKING:
@@ -33,7 +34,9 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from kit.core.typing import NativeProbe
+    from kit.core import Marker
+    from kit.core.typing import TimedProbe
+    from kit.probes._handles import Handle
     from kit.probes.captures._file import CaptureFile
     from kit.probes.recorder._sink import Sink
     from kit.probes.recorder._store import Found, Store
@@ -70,17 +73,14 @@ class Recorder:
         durable: bool = False,
     ) -> None:
         # What connects it, in one piece, while it runs: one operation takes it, whoever stops it.
-        self._running: list[tuple[Connection | PatternConnection, ...]] = []
+        self._running: list[tuple[Handle, ...]] = []
         # Those of earlier starts, too, which have counted what they kept back.
-        self._all_handles: list[Connection | PatternConnection] = []
+        self._all_handles: list[Handle] = []
         self._filtering = filtering or {}
         if mode not in MODES:
             raise ValueError(f"mode is 'discard' or 'overwrite', got {mode!r}")
-        targets = [pattern] if isinstance(pattern, str | Marker) else list(pattern)
-        self.patterns = tuple(t.name if isinstance(t, Marker) else t for t in targets)
-        if not self.patterns:
-            raise ValueError("there is nothing to record: give a marker's name or a pattern")
-        self.capacity = whole(capacity)
+        self.patterns = patterns(pattern, "record")
+        self.capacity = whole(capacity, "capacity")
         self.mode = mode
         self._wall = wall_offset()
         context = (context,) if isinstance(context, str) else tuple(context)
@@ -107,7 +107,7 @@ class Recorder:
             raise
         self._started = time.monotonic_ns()
         self._stopped: int | None = self._started
-        self._cuts = Cuts()
+        self._windows = StopWindows()
         self._told: set[tuple[str, str]] = set()
         if self._file is not None:
             self._file.started(self._started, {})
@@ -131,7 +131,7 @@ class Recorder:
         return None if self._file is None else self._file.path
 
     @property
-    def filling(self) -> bool:
+    def _filling(self) -> bool:
         """Whether half of its file is full, where that matters."""
         file = self._file
         if file is None or self.mode != "discard":
@@ -182,12 +182,12 @@ class Recorder:
         return rotate(self, path)
 
     @property
-    def handles(self) -> tuple[Connection | PatternConnection, ...]:
+    def handles(self) -> tuple[Handle, ...]:
         """The connections through which it records."""
         return next(iter(self._running), ())
 
     @property
-    def probe(self) -> NativeProbe:
+    def probe(self) -> TimedProbe:
         """The probe through which it records, for connecting it to single markers by hand."""
         return self._sink
 
@@ -200,15 +200,12 @@ class Recorder:
         """Record; once more does nothing."""
         if self._running:
             return
-        self._cuts = self._cuts.started(time.monotonic_ns())
+        self._windows = self._windows.started(time.monotonic_ns())
         self._sink.resume()
-        handles: list[Connection | PatternConnection] = []
+        options: dict[str, Any] = {"error_limit": None, **self._filtering}
         with batch():
-            for pattern in self.patterns:
-                handles.append(  # noqa: PERF401 - as far as it came
-                    connect(pattern, self._sink, error_limit=None, **self._filtering)
-                )
-        self._running = [tuple(handles)]
+            handles = tuple([connect(each, self._sink, **options) for each in self.patterns])
+        self._running = [handles]
         if self._filtering:
             self._all_handles += handles
         self._stopped = None
@@ -248,13 +245,8 @@ class Recorder:
             close(self)  # where it was stopped inside of a dispatch
             return
         if at is not None:
-            self._cuts = self._cuts.stopped(at)
-        with batch():
-            for handle in handles:
-                try:
-                    handle.disconnect()
-                except NotConnectedError:
-                    pass  # somebody disconnected it by name
+            self._windows = self._windows.stopped(at)
+        disconnect(handles)
         self._stopped = time.monotonic_ns() if at is None else at
         over = waited(self)
         if self._file is not None:
@@ -286,22 +278,17 @@ class Recorder:
         self._remove_file()
         self.rotate(None)
 
-    def cut(self, at: int) -> None:
-        """Leave out what is completed after a moment, until `resume`; cut already, do nothing.
+    def _cut(self, at: int) -> None:
+        """Leave out what is completed after a moment, until `_resume`; cut already, do nothing.
 
         For a recorder whose `probe` was connected by hand; `stop` does this by itself.
-
-        Parameters
-        ----------
-        at : int
-            Nanoseconds on the monotonic clock.
         """
-        if not self._cuts.open:
-            self._cuts = self._cuts.stopped(at)
+        if not self._windows.open:
+            self._windows = self._windows.stopped(at)
 
-    def resume(self) -> None:
+    def _resume(self) -> None:
         """Leave out nothing that is completed from now on."""
-        self._cuts = self._cuts.started(time.monotonic_ns())
+        self._windows = self._windows.started(time.monotonic_ns())
 
     def clear(self) -> None:
         """Forget what was recorded, and the counts of what was lost."""
@@ -324,19 +311,14 @@ class Recorder:
         if not running or sys.is_finalizing():
             return  # at the interpreter's end there is nothing left to disconnect from
         message = f"{self!r} was abandoned while it was running; stop it, or use a with block"
-        with batch():
-            for handle in running.pop():
-                try:
-                    handle.disconnect()
-                except NotConnectedError:
-                    pass
+        disconnect(running.pop())
         # Last: where warnings are errors, this raises.
         warn(message, ResourceWarning, source=self)
 
     # Counts.
 
     def __len__(self) -> int:
-        return len(self.frozen()) if self._cuts else len(self._sink.store)
+        return len(self.frozen()) if self._windows else len(self._sink.store)
 
     def __bool__(self) -> bool:
         return True  # an empty recorder is still a recorder
@@ -395,13 +377,7 @@ class Recorder:
     @property
     def filtered(self) -> dict[str, dict[str, int]]:
         """How many events were kept back, by marker and reason."""
-        found: dict[str, dict[str, int]] = {}
-        for handle in self._all_handles:
-            for each in (handle,) if isinstance(handle, Connection) else handle:
-                counts = found.setdefault(each.marker.name, {})
-                for reason, count in each.filtered_by.items():
-                    counts[reason] = counts.get(reason, 0) + count
-        return {name: counts for name, counts in found.items() if counts}
+        return filtered(self._all_handles)
 
     # Reading.
 
@@ -438,33 +414,14 @@ class Recorder:
         Capture
         """
         store = self._sink.store
-        cuts = self._cuts if at is None else self._cuts.stopped(at)
-        return self._capture(store, store.copy(), cuts)
+        windows = self._windows if at is None else self._windows.stopped(at)
+        return self._capture(store, store.copy(), windows)
 
-    def newest(self, count: int) -> Capture:
-        """Return the newest events of each thread, frozen; recording goes on.
+    def _newest(self, count: int) -> Capture:
+        """Return at most so many of each thread's newest events, frozen; recording goes on.
 
-        Unlike `snapshot` it takes no longer the more is recorded, so it can be called often.
-
-        Parameters
-        ----------
-        count : int
-            How many events at most, for each thread.
-
-        Returns
-        -------
-        Capture
-            What was observed of dispatches is in it whole.
-
-        Examples
-        --------
-        >>> import kit
-        >>> tick = kit.marker("recorded.tick", n=int)
-        >>> with kit.record("recorded.tick") as events:
-        ...     for n in range(10):
-        ...         tick(n)
-        >>> events.newest(2).frame()["n"].tolist()
-        [8, 9]
+        Unlike `snapshot` it takes no longer the more is recorded, so it can be called often. What
+        was observed of dispatches is in it whole.
         """
         store = self._sink.store
         return self._capture(store, store.copy(whole(count, "count")))
@@ -502,7 +459,7 @@ class Recorder:
             When two markers have a field of one name and two types; nothing is taken away then.
         """
         # What cannot be one frame is found out while it is still there.
-        self.newest(1).frame()
+        self._newest(1).frame()
         return self.take().frame()
 
     def stream(self, seconds: float = 0.5) -> Stream:
@@ -569,8 +526,18 @@ class Recorder:
         """Return the publications of the markers' arrays as a frame."""
         return self.snapshot().observed("publications")
 
-    def _capture(self, store: Store, pieces: Sequence[Found], cuts: Cuts | None = None) -> Capture:
-        return capture(self, store, pieces, self._cuts if cuts is None else cuts)
+    def _capture(
+        self, store: Store, pieces: Sequence[Found], windows: StopWindows | None = None
+    ) -> Capture:
+        return capture(self, store, pieces, self._windows if windows is None else windows)
+
+    if not TYPE_CHECKING:  # else each name that is misspelt would be something to a type checker
+
+        def __getattr__(self, name: str) -> object:
+            """Find what was public before; these spellings go on working until 1.0."""
+            if name in ("cut", "filling", "newest", "resume"):
+                return getattr(self, f"_{name}")
+            raise AttributeError(f"a Recorder has no attribute {name!r}", name=name, obj=self)
 
     __reduce__ = stays("pickle its snapshot() or frame()")
 

@@ -87,7 +87,7 @@ def summary(recorder: Recorder) -> dict[str, Any]:
         "skipped": recorder.sink.skipped(),
         "failed": recorder.sink.failed(),
         "filtered": recorder.filtered,
-        "windows": recorder._cuts.windows,
+        "windows": recorder._windows.windows,
     }
 
 

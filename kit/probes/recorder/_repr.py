@@ -6,7 +6,7 @@ import os
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from kit.probes._html_table import facts
+from kit.probes._text import html_table
 from kit.probes._values import fields_text
 from kit.probes.captures._capture import missing_text
 
@@ -57,4 +57,4 @@ def html(recorder: Recorder) -> str:
         rows.append(("kept back", ", ".join(kept_back)))
     if recorder.path is not None:
         rows.append(("file", os.fspath(recorder.path)))
-    return facts(rows)
+    return html_table(rows)

@@ -54,14 +54,14 @@ def rotate(recorder: Recorder, path: str | os.PathLike[str] | None) -> int:
     if os.getpid() != pid:  # an interruption has forked: both files are the parent's
         detach(recorder)
         return events
-    cuts = recorder._cuts
+    windows = recorder._windows
     old.tell()
     try:
         old.finish(cells)
     except Exception as error:  # noqa: BLE001 - it goes on in the new one, whatever this is
         report(f"{old.path} could not be finished", error)
     recorder._finished = old
-    if recorder._cuts is not cuts:  # a trigger has stopped it meanwhile, and did not find the old
+    if recorder._windows is not windows:  # a trigger has stopped it, and did not find the old
         registry.updater.make_or_queue(lambda: old.correct(summary(recorder)))
     sealing.watch(recorder.sink)
     return events

@@ -11,13 +11,15 @@ if TYPE_CHECKING:
 
     from kit.probes.captures._capture import Row
     from kit.probes.recorder._recorder import Recorder
-    from kit.probes.recorder._stop_windows import Cuts
+    from kit.probes.recorder._stop_windows import StopWindows
     from kit.probes.recorder._store import Found, Store
 
 __all__ = ["capture"]
 
 
-def capture(recorder: Recorder, store: Store, pieces: Sequence[Found], cuts: Cuts) -> Capture:
+def capture(
+    recorder: Recorder, store: Store, pieces: Sequence[Found], windows: StopWindows
+) -> Capture:
     """Freeze pieces of a store that the recorder has now, or had; without what is cut off."""
     sink = recorder.sink
     dispatches, calls = store.observed()
@@ -29,7 +31,7 @@ def capture(recorder: Recorder, store: Store, pieces: Sequence[Found], cuts: Cut
     return Capture(
         markers=tuple(MarkerInfo.of(marker, fields) for marker, fields in recorded),
         threads=tuple(
-            part for piece in pieces for part in cuts.apply(piece.events(names), formats)
+            part for piece in pieces for part in windows.apply(piece.events(names), formats)
         ),
         dispatches=dispatches,
         probe_calls=calls,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from kit.core._format import Format
     from kit.probes.captures._capture import Row
 
-__all__ = ["Cuts", "completed"]
+__all__ = ["StopWindows", "completed"]
 
 
 def completed(ts: int, args: tuple[Any, ...], is_span: bool) -> int:
@@ -35,7 +35,7 @@ def completed(ts: int, args: tuple[Any, ...], is_span: bool) -> int:
     return ts + args[0] if is_span else ts
 
 
-class Cuts:
+class StopWindows:
     """The times between a stop at an event and the next start.
 
     Replaced whole when something changes, so that whoever reads sees all of it or nothing.
@@ -54,16 +54,16 @@ class Cuts:
         """Whether what is completed now is left out."""
         return bool(self.windows) and self.windows[-1][1] is None
 
-    def stopped(self, at: int) -> Cuts:
+    def stopped(self, at: int) -> StopWindows:
         """Leave out what is completed after a moment, until further notice."""
-        return Cuts((*self.windows, (at, None)))
+        return StopWindows((*self.windows, (at, None)))
 
-    def started(self, at: int) -> Cuts:
+    def started(self, at: int) -> StopWindows:
         """Leave out nothing that is completed after a moment."""
         if not self.windows or self.windows[-1][1] is not None:
             return self
         *earlier, (since, _) = self.windows
-        return Cuts((*earlier, (since, at)))
+        return StopWindows((*earlier, (since, at)))
 
     def keeps(self, moment: int) -> bool:
         """Whether an event that was completed at a moment is part of the recording."""

@@ -55,16 +55,7 @@ _queue: Final = registry.updater.queue
 
 
 def settles(method: Callable[Concatenate[S, P], R]) -> Callable[Concatenate[S, P], R]:
-    """Have what was queued while a method held the inner lock made when it has given that up.
-
-    Parameters
-    ----------
-    method : callable
-
-    Returns
-    -------
-    callable
-    """
+    """Have what was queued while a method held the inner lock made when it has given that up."""
 
     @wraps(method)
     def settling(self: S, /, *args: P.args, **kwargs: P.kwargs) -> R:

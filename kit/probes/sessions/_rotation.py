@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 
     from kit.probes.recorder._recorder import Recorder
 
-__all__ = ["NumberedFiles"]
+__all__ = ["RotatingFiles"]
 
 _MOST_TAKEN: Final = 1000
 """So many names that others have taken are passed over."""
 
 
-class NumberedFiles:
+class RotatingFiles:
     """The files of a session's recorders: ``events-000001.kit`` and so on.
 
     Parameters
@@ -187,7 +187,7 @@ class NumberedFiles:
             marker of what was lost, gave way, or was kept back; its finished files.
         """
         counts: dict[str, dict[str, int]] = {"lost": {}, "overwritten": {}}
-        for thread in recorder.newest(1).threads:
+        for thread in recorder._newest(1).threads:
             for kind, found in (("lost", thread.lost), ("overwritten", thread.overwritten)):
                 for marker, count in found.items():
                     counts[kind][marker] = counts[kind].get(marker, 0) + count

@@ -32,14 +32,14 @@ from kit.probes._files import (
     remove,
     write_json,
 )
-from kit.probes._html_table import facts, many
+from kit.probes._text import html_table, several
 from kit.probes._trigger import LAST, Trigger
 from kit.probes._validation import NAME
-from kit.probes.aggregates._aggregate import QUANTILES, prepared
+from kit.probes.aggregates._aggregate import QUANTILES, Aggregate
 from kit.probes.captures._capture import frames
 from kit.probes.captures._leftovers import remove_dead
 from kit.probes.recorder._recorder import Recorder
-from kit.probes.sessions._rotation import NumberedFiles
+from kit.probes.sessions._rotation import RotatingFiles
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -49,7 +49,6 @@ if TYPE_CHECKING:
     from kit.core import Marker
     from kit.core.typing import FilterOptions, SamplingOptions
     from kit.probes._files import Identity
-    from kit.probes.aggregates import Aggregate
 
 __all__ = ["Session"]
 
@@ -103,7 +102,7 @@ class Session:
         self.aggregates: dict[str, Aggregate] = {}
         self.triggers: dict[str, Trigger] = {}
         self.last_error: str | None = None
-        self._events = NumberedFiles(self.folder)
+        self._events = RotatingFiles(self.folder)
         # Held while the manifest is made and put in its place: no older one replaces a newer one.
         self._describing = new_lock(OUTER + 30, "a session's manifest")
         self._manifest: Identity | None = None
@@ -179,16 +178,7 @@ class Session:
     ) -> Aggregate:
         """Add an aggregate; its arguments are those of `kit.aggregate`."""
         self._refuse_name(name)
-        new = prepared(
-            pattern,
-            value,
-            by,
-            histogram=histogram,
-            quantiles=quantiles,
-            error=error,
-            capacity=capacity,
-            **filters,
-        )
+        new = Aggregate(pattern, value, by, histogram, quantiles, error, capacity, **filters)
         return self._added(self.aggregates, name, new)
 
     def trigger(
@@ -471,7 +461,7 @@ class Session:
         if time.monotonic() >= due or not self.running:
             return True
         return any(
-            each.filling and not self._events.failed(name)
+            each._filling and not self._events.failed(name)
             for name, each in self.recorders.copy().items()
         )
 
@@ -559,20 +549,18 @@ class Session:
     __reduce__ = stays("pickle its folder, which kit.open() reads anywhere")
 
     def __repr__(self) -> str:
-        written = sum(self.written.values())
+        written = several(sum(self.written.values()), "event")
         failed = f", {self.last_error}" if self.last_error else ""
-        return (
-            f"<Session in {self.folder}: {self._state}, {many(written, 'event')} written{failed}>"
-        )
+        return f"<Session in {self.folder}: {self._state}, {written} written{failed}>"
 
     def _repr_html_(self) -> str:
         rows = [
             ("folder", str(self.folder)),
             ("state", self._state),
-            *((name, f"{many(count, 'event')} written") for name, count in self.written.items()),
+            *((name, f"{several(count, 'event')} written") for name, count in self.written.items()),
             ("last error", self.last_error or "none"),
         ]
-        return facts(rows)
+        return html_table(rows)
 
 
 def _may_wait() -> bool:

@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 import kit
-from kit.probes.captures._reader import read
+from kit.probes import read
 from kit.torture.disturbances.disturbance import PATIENCE, Disturbance, kit_frames
 from kit.torture.recording import filtered, reads
 from kit.torture.world import Worker, World

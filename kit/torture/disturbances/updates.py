@@ -229,7 +229,7 @@ class _Waiting(Worker):
             self.world.compare("deferred callbacks run", self.owner.ran.n, self.owner.deferred)
         elif standing := self.world.standing:
             one = self.chance.choice(standing)
-            one.check_rows(one.recorder.newest(100))
+            one.check_rows(one.recorder._newest(100))
             self.world.did("recorders read while threads write")
         time.sleep(0.001)
 

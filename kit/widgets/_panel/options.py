@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from kit.errors import ConditionError
 from kit.probes.filters._filter import make_filter
-from kit.probes.filters._operands import places
+from kit.probes.filters._operands import operands
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -147,7 +147,7 @@ def numbers(marker: Marker) -> list[str]:
     """
     if marker.format is None:
         return []
-    known = places(marker.name, marker.format)
+    known = operands(marker.name, marker.format)
     found = [name for name in marker.format.names if known[name].type in (int, float, bool)]
     found.sort(key=lambda name: known[name].type is not float)
     return ["dur", *found] if marker.format.is_span else found
@@ -164,7 +164,7 @@ def keys(marker: Marker) -> list[str]:
     """
     if marker.format is None:
         return [*_CONTEXT_KEYS]
-    known = places(marker.name, marker.format)
+    known = operands(marker.name, marker.format)
     text = [name for name in marker.format.names if known[name].type not in (int, float, bool)]
     whole = [name for name in marker.format.names if known[name].type in (int, bool)]
     own = [*text, *whole]

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from kit.core._marker import Marker
 from kit.core._registry import Registry
-from kit.probes.aggregates._aggregate import prepared
+from kit.probes.aggregates._aggregate import Aggregate
 from kit.probes.recorder._recorder import Recorder
 from kit.widgets._panel.palette import READY
 
@@ -166,7 +166,7 @@ def measure() -> Costs:
     probes: dict[str, list[Any]] = {"off": [], "one": [_nothing], "two": [_nothing, _nothing_else]}
     probes |= {choice.key: [choice.make()] for choice in READY}
     probes |= {"record": [recorder.probe], "observe": [observer.probe]}
-    probes["aggregate"] = [prepared("cost", "number", histogram="log2")]
+    probes["aggregate"] = [Aggregate("cost", "number", histogram="log2")]
     best = dict.fromkeys(probes, float("inf"))
     # In turns, so that what the machine does besides falls on all of them.
     for _ in range(_ROUNDS):

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any, Final
 from kit.core._callables import ASYNC_GENERATOR, COROUTINE, GENERATOR, code_flags
 from kit.probes import READY_MADE
 from kit.probes._trigger import LAST, Trigger
-from kit.probes.aggregates._aggregate import prepared
+from kit.probes.aggregates._aggregate import Aggregate
 from kit.widgets._panel.options import EVENTS, numbers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from kit.core import Connection, Marker
-    from kit.probes.aggregates import Aggregate
     from kit.widgets._panel.options import Asked
 
 
@@ -226,7 +225,7 @@ def value_of(marker: Marker, asked: Asked) -> str:
 
 def _aggregate(marker: Marker, asked: Asked) -> Aggregate:
     value = value_of(marker, asked)
-    return prepared(
+    return Aggregate(
         marker,
         None if value == EVENTS else value,
         (asked.by,) if asked.by else (),

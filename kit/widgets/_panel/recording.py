@@ -15,10 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kit.core import Format, Marker
-    from kit.core.typing import NativeProbe
+    from kit.core.typing import TimedProbe
     from kit.probes.captures._capture import Capture
 
-__all__ = ["Recording"]
+__all__ = ["PanelRecorder"]
 
 _STEP: Final = 20
 
@@ -31,7 +31,7 @@ HINTS: Final = {
 class _Labelled:
     """A recorder's probe under another name, so that plots tell recording from observing."""
 
-    def __init__(self, label: str, probe: NativeProbe) -> None:
+    def __init__(self, label: str, probe: TimedProbe) -> None:
         self.kit_label = label
         self.observer = probe.observer
         self.entered = getattr(probe, "entered", None)
@@ -42,7 +42,7 @@ class _Labelled:
         return self._probe.native(marker, format)
 
 
-class Recording:
+class PanelRecorder:
     """What a panel has recorded, and since when.
 
     The recorder itself is never started: its probe is connected to markers by hand, like every
@@ -79,12 +79,12 @@ class Recording:
 
     def cut(self, at: int) -> None:
         """Let what is completed after a moment be no part of the recording, until `resume`."""
-        self.recorder.cut(at)
+        self.recorder._cut(at)
         self.stopped = at
 
     def resume(self) -> None:
         """Let everything that is completed from now on be part of the recording."""
-        self.recorder.resume()
+        self.recorder._resume()
 
     def clear(self) -> None:
         """Forget what was recorded."""
@@ -120,7 +120,7 @@ class Recording:
         Capture
             Everything, if there is no more than that.
         """
-        capture = self._timed(self.recorder.newest(count))
+        capture = self._timed(self.recorder._newest(count))
         if len(capture) <= count:
             return capture
         # Busy threads have more of the newest than idle ones: a point in time divides them all.

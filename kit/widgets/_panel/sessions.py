@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from kit.errors import FrameError, KitError
 from kit.plots import units
 from kit.probes._files import absolute
-from kit.probes._html_table import many
+from kit.probes._text import several
 from kit.probes.recorder._recorder import Recorder
 from kit.probes.sessions._making import session as new_session
 from kit.widgets._panel.options import EVENTS, Asked
@@ -445,7 +445,7 @@ class Sessions:
             return f"Opened: {self.opened.title}. The other tabs show what it holds."
         if session is not None:
             files = len(session.files)
-            return f"Saved in {session.folder}: {many(files, 'file')} of events."
+            return f"Saved in {session.folder}: {several(files, 'file')} of events."
         held = self.connected()
         if not held:
             return NOTHING

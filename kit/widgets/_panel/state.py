@@ -23,7 +23,7 @@ from kit.widgets._panel.listing import Listing, passes
 from kit.widgets._panel.options import OFTEN, Asked, Wrong, wrong
 from kit.widgets._panel.overhead import Costs, Rates, measure
 from kit.widgets._panel.palette import READY, Choice, own_functions
-from kit.widgets._panel.recording import Recording
+from kit.widgets._panel.recording import PanelRecorder
 from kit.widgets._panel.sessions import Sessions
 from kit.widgets._panel.trigger_actions import Deeds
 
@@ -89,8 +89,8 @@ class PanelState:
     ) -> None:
         self.lock = new_lock(OUTER, "the lock of a panel's state")
         self.listing = Listing(pattern)
-        self.recording = Recording("record", pattern, capacity, mode)
-        self.observing = Recording("observe", pattern, OBSERVED, "overwrite", dispatches=True)
+        self.recording = PanelRecorder("record", pattern, capacity, mode)
+        self.observing = PanelRecorder("observe", pattern, OBSERVED, "overwrite", dispatches=True)
         self.wiring = Wiring()
         self.rates = Rates()
         self.costs: Costs | None = None
@@ -275,7 +275,7 @@ class PanelState:
             old = self.recording
             if (old.recorder.mode, old.recorder.capacity) == (mode, capacity):
                 return
-            new = Recording("record", self.listing.pattern, capacity, mode)
+            new = PanelRecorder("record", self.listing.pattern, capacity, mode)
             if len(old.recorder):
                 self.snapshot()
             on = [name for name, key in self.wiring.mine if key == "record"]

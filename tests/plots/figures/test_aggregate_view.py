@@ -122,7 +122,7 @@ def test_very_many_keys_and_dropped_events_are_told(fill):
     assert (len(view.rows), view.hidden, view.dropped) == (ROWS, 5, 3)
     plot = plots.aggregate(numbers)
     assert "5 keys with fewer events not shown" in repr(plot)
-    (lost,) = [item for item in plot._panel.keys._items if item.visible]
+    (lost,) = [item for item in plot._axes.legend._items if item.visible]
     assert lost.label.value == "3 events dropped: no room"
     assert lost.renderers[0].glyph.fill_color == plot._painter.color("bad")
 

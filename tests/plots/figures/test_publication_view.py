@@ -5,7 +5,7 @@ import pytest
 
 from kit.plots._axes import width
 from kit.plots.figures import publication_view as publication
-from kit.plots.figures.publication import ROOM, arrange
+from kit.plots.figures.publication import TIME_ROOM, arrange
 from kit.plots.figures.publication_view import NEWEST, publication_view, read
 from tests.plots import samples
 
@@ -163,16 +163,16 @@ def test_nothing_recorded_is_a_view_too():
 def test_names_beside_lines_never_cover_each_other():
     random = np.random.default_rng(5)
     for _ in range(50):
-        at = np.sort(random.uniform(0, ROOM, random.integers(1, 40))).tolist()
+        at = np.sort(random.uniform(0, TIME_ROOM, random.integers(1, 40))).tolist()
         texts = ["x" * int(n) for n in random.integers(5, 28, len(at))]
         taken = {}
         for x, text, tier in zip(at, texts, arrange(at, texts), strict=True):
             if tier is None:
                 continue
             wide = width(text)
-            start = x if x + wide + 12 <= ROOM else x - wide
+            start = x if x + wide + 12 <= TIME_ROOM else x - wide
             for other_start, other_end in taken.get(tier, []):
                 assert start >= other_end or start + wide <= other_start
             taken.setdefault(tier, []).append((start, start + wide))
             assert start >= 0
-            assert start + wide <= ROOM
+            assert start + wide <= TIME_ROOM

@@ -80,10 +80,6 @@ class Token(NamedTuple):
 def tokens(text: str) -> list[Token]:
     """Split a condition into words.
 
-    Parameters
-    ----------
-    text : str
-
     Returns
     -------
     list of Token
@@ -282,10 +278,6 @@ def children(node: Node) -> tuple[Node, ...]:
 def names(node: Node) -> Iterator[Name]:
     """Yield the names in a condition, from left to right.
 
-    Parameters
-    ----------
-    node : Node
-
     Yields
     ------
     Name
@@ -318,14 +310,6 @@ _INSTEAD: Final = {
 
 def parse(text: str) -> Node:
     """Parse a condition.
-
-    Parameters
-    ----------
-    text : str
-
-    Returns
-    -------
-    Node
 
     Raises
     ------

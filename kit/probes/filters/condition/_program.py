@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from kit.probes.filters._operands import MISSING
 from kit.probes.filters.condition._parse import (
     Arithmetic,
     Comparison,
@@ -24,7 +25,7 @@ from kit.probes.filters.condition._parse import (
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from kit.probes.filters._operands import Place
+    from kit.probes.filters._operands import Operand
 
 __all__ = ["program_nodes"]
 
@@ -56,13 +57,13 @@ class _NotInCError(Exception):
     """There is no node for it."""
 
 
-def program_nodes(node: Node, places: Mapping[str, Place]) -> tuple[ProgramNode, ...] | None:
+def program_nodes(node: Node, known: Mapping[str, Operand]) -> tuple[ProgramNode, ...] | None:
     """Describe a condition for `kit._c.Program`.
 
     Parameters
     ----------
     node : Node
-    places : mapping of str to Place
+    known : mapping of str to Operand
         Where the values of names are; others are missing.
 
     Returns
@@ -79,28 +80,28 @@ def program_nodes(node: Node, places: Mapping[str, Place]) -> tuple[ProgramNode,
     """
     found: list[ProgramNode] = []
     try:
-        _describe(node, places, found)
+        _describe(node, known, found)
     except _NotInCError:
         return None
     return tuple(found) if len(found) <= _MOST else None
 
 
-def _describe(node: Node, places: Mapping[str, Place], found: list[ProgramNode]) -> int:
+def _describe(node: Node, known: Mapping[str, Operand], found: list[ProgramNode]) -> int:
     """Append the node after its children; return its number."""
-    operation, what = _operation(node, places)
-    operands = tuple([_describe(part, places, found) for part in children(node)])
+    operation, what = _operation(node, known)
+    operands = tuple([_describe(part, known, found) for part in children(node)])
     found.append((operation, what, operands))
     return len(found) - 1
 
 
-def _operation(node: Node, places: Mapping[str, Place]) -> tuple[str, Any]:
+def _operation(node: Node, known: Mapping[str, Operand]) -> tuple[str, Any]:
     match node:
         case Constant():
             if isinstance(node.value, int) and not -_LARGEST <= node.value < _LARGEST:
                 raise _NotInCError
             return "c", node.value
         case Name():
-            return _name(places.get(node.name))
+            return _name(known.get(node.name, MISSING))
         case Arithmetic():
             if node.operator not in _ARITHMETIC:
                 raise _NotInCError
@@ -115,14 +116,10 @@ def _operation(node: Node, places: Mapping[str, Place]) -> tuple[str, Any]:
     return _OTHERS[type(node)], None
 
 
-def _name(place: Place | None) -> tuple[str, Any]:
-    if place is None:
-        return "c", None  # a field that this marker has not
-    if place.function is not None:
+def _name(operand: Operand) -> tuple[str, Any]:
+    if operand.function is not None:
         raise _NotInCError
-    if place.argument is not None:
-        return "a", place.argument
-    return "c", place.constant
+    return operand.for_c()
 
 
 def _is_simple(pattern: Node | None) -> bool:

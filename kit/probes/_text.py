@@ -1,4 +1,4 @@
-"""Facts about a probe as a small table, for notebooks."""
+"""What is said of probes: a small table for notebooks, and so many of something."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["facts", "many"]
+__all__ = ["html_table", "several"]
 
 
-def facts(rows: Iterable[tuple[str, str]]) -> str:
+def html_table(rows: Iterable[tuple[str, str]]) -> str:
     """Write facts as a table in HTML.
 
     Parameters
@@ -25,7 +25,7 @@ def facts(rows: Iterable[tuple[str, str]]) -> str:
 
     Examples
     --------
-    >>> facts([("state", "<b>")]).count("&lt;b&gt;")
+    >>> html_table([("state", "<b>")]).count("&lt;b&gt;")
     1
     """
     cells = "".join(
@@ -36,15 +36,16 @@ def facts(rows: Iterable[tuple[str, str]]) -> str:
     return f'<table style="font-variant-numeric:tabular-nums"><tbody>{cells}</tbody></table>'
 
 
-def many(count: int, what: str) -> str:
-    """Return so many of something, as a person says it.
+def several(number: int, what: str) -> str:
+    """Write a number of things.
 
     Examples
     --------
-    >>> many(1, "file"), many(2_000, "event")
-    ('1 file', '2,000 events')
+    >>> several(1, "event"), several(1200, "event"), several(2, "dispatch")
+    ('1 event', '1,200 events', '2 dispatches')
     """
-    return f"{count:,} {what}{'s' * (count != 1)}"
+    plural = "es" if what.endswith("ch") else "s"
+    return f"{number:,} {what}{'' if number == 1 else plural}"
 
 
 def _text(text: str) -> str:
