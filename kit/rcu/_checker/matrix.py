@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Matrix", "Row", "matrix"]
 
-MARKS = {"Never": "○", "Sometimes": "◐", "Always": "●", "Deadlock": "⊘", "Undecided": "?"}
-
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -76,7 +74,7 @@ class Matrix:
         body = "".join(
             f'<tr><th scope="row">{escape(row.test)}</th>'
             + "".join(
-                f"<td>{MARKS[each.verdict]} {each.verdict}"
+                f'<td><span style="white-space:nowrap">{each.mark} {each.verdict}</span>'
                 + (f" ({escape(', '.join(each.flags))})" if each.flags else "")
                 + "</td>"
                 for each in row.verdicts
