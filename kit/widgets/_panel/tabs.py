@@ -242,8 +242,10 @@ class DispatchPlots(FramePlots):
         return self._state.observed if self._state.sessions.opened is None else None
 
     def _note(self) -> str:
-        if self._state.observed or self.shown:
+        if self.shown:
             return ""
+        if self._state.observed:
+            return "Observing; the plot comes with the first dispatches."
         return (
             "Nothing observed yet: press Observe to time every probe of every dispatch. "
             "It costs more than recording, so it is off until you ask for it."
