@@ -77,9 +77,8 @@ def display_with(factory: Callable[[Plot], Displayable] | None) -> None:
     _display = factory
 
 
-LOWEST: Final = 200
 HIGHEST: Final = 4_000
-"""Heights that a plot can have, in px."""
+"""The largest height that a plot can have, in px."""
 
 
 class Window:
@@ -162,7 +161,7 @@ class Plot(ABC):
     title : str, optional
         In place of the one that says what it is.
     height : int, optional
-        px, in place of the usual; from `LOWEST` on.
+        px, in place of the usual; at least 200 for most plots.
 
     Attributes
     ----------
@@ -181,13 +180,14 @@ class Plot(ABC):
     selection: Selection | None = None
     height: int = 0
     _origin: int | None = None
+    _lowest: int = 200
 
     def __init__(self, *frames: Any, title: str | None = None, height: int | None = None) -> None:
         if title is not None and not isinstance(title, str):
             raise TypeError(f"title= is a text, not {title!r:.60}")
         if height is not None:
-            if type(height) is not int or not LOWEST <= height <= HIGHEST:
-                room = f"from {LOWEST} to {HIGHEST:,}"
+            if type(height) is not int or not self._lowest <= height <= HIGHEST:
+                room = f"from {self._lowest} to {HIGHEST:,}"
                 raise ValueError(f"height= is a number of pixels {room}, not {height!r:.60}")
             self.height = height
         self._own_title = None if title is None else units.plain(title)

@@ -46,7 +46,7 @@ def test_toggles_change_verdicts_and_reasons(page: Page, board: Locator) -> None
     expect(cell(board, "stale", "lkmm")).to_have_attribute("data-changed", "true")
     expect(head).to_contain_text("LKMM rules it out, by happens-before")
     expect(board.locator(".kit-board-steps li")).to_have_count(4)
-    expect(board.locator(".kit-board-message")).to_contain_text("stale under lkmm is now Never")
+    expect(board.locator(".kit-message")).to_contain_text("stale under lkmm is now Never")
     assert python(page, "board.choices['read-barrier']") == "smp_rmb"
 
     switch(board, "write-barrier").click()

@@ -47,7 +47,7 @@ def test_the_boards_of_a_lesson_are_for_playing(lab: Lab, page: Page) -> None:
     verdict = board.locator('.kit-board-verdict[data-question="torn"][data-model="lkmm"]')
     # The type orders all the rest, so the write barrier before it may go, and then nothing else.
     board.locator('.kit-board-toggle[data-switch="write-barrier"]').click()
-    expect(board.locator(".kit-board-message")).to_contain_text("write-barrier: none")
+    expect(board.locator(".kit-message")).to_contain_text("write-barrier: none")
     expect(verdict).to_have_attribute("data-verdict", "Never")
     board.locator('.kit-board-toggle[data-switch="second-write-barrier"]').click()
     expect(verdict).to_have_attribute("data-verdict", "Sometimes")

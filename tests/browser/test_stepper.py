@@ -80,9 +80,9 @@ def test_exploring_and_running_to_the_bad_state(
     states = python(page, "f'{stepper.found.states:,} states'")
     expect(counts).to_contain_text(states)
     stepper.locator('[data-bad="use after free"]').click()
-    message = stepper.locator(".kit-step-message")
+    message = stepper.locator(".kit-message")
     expect(message).to_contain_text("use after free: reader looked at array 1 after it was freed")
-    expect(message).to_have_class("kit-step-message kit-bad")
+    expect(message).to_have_class("kit-message kit-bad")
     expect(stepper.locator(".kit-memory .freed text").first).to_contain_text("array 1")
     crashed = stepper.locator('.kit-step-thread[data-thread="reader"]')
     expect(crashed).to_have_attribute("data-state", "crashed")
@@ -117,7 +117,7 @@ def test_keys_do_it_too(page: Page, stepper: Locator) -> None:
 def test_a_machine_moved_from_a_cell_moves_the_page(page: Page, stepper: Locator) -> None:
     python(page, "stepper.machine.step('updater').number")
     expect(stepper.locator(".kit-step-list li")).to_have_count(1)
-    expect(stepper.locator(".kit-step-message")).to_contain_text("updater: lock updates.")
+    expect(stepper.locator(".kit-message")).to_contain_text("updater: lock updates.")
 
 
 def test_a_students_own_programs_are_shown(lab: Lab, page: Page) -> None:
@@ -127,7 +127,7 @@ def test_a_students_own_programs_are_shown(lab: Lab, page: Page) -> None:
     expect(line(shown, "reader")).to_contain_text('func = yield load("func")')
     expect(line(shown, "updater")).to_contain_text("store func = B")
     shown.locator('[data-action="nearest"]').click()
-    expect(shown.locator(".kit-step-message")).to_contain_text("torn closure: reader called B with")
+    expect(shown.locator(".kit-message")).to_contain_text("torn closure: reader called B with")
     expect(shown.locator('.kit-step-thread[data-thread="reader"] .kit-step-next')).to_have_text(
         "✓ done"
     )

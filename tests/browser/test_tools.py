@@ -45,7 +45,7 @@ def panel(lab: Lab, page: Page) -> Locator:
 
 def test_a_condition_is_typed_in_and_its_error_shown_in_place(page: Page, panel: Locator) -> None:
     ask(page, "count", "qty > 6")
-    wait_for_python(page, "panel.state.wiring.asked[('shop.fill', 'count')].when == 'qty > 6'")
+    wait_for_python(page, "panel.state.connections.asked[('shop.fill', 'count')].when == 'qty > 6'")
     dot(page, "count").click()
     wait_for_python(page, "[c.when for c in fill.probes] == ['qty > 6']")
     ask(page, "count", "quantity > <b>6")

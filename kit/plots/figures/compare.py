@@ -68,7 +68,7 @@ def compare(
     >>> float(plot.view.ratio[0])
     2.0
     """
-    return Compare(a, b, names, percentiles=percentiles, title=title, height=height)
+    return Compare(a, b, names=names, percentiles=percentiles, title=title, height=height)
 
 
 class Compare(Plot):
@@ -78,18 +78,11 @@ class Compare(Plot):
     height = 300
 
     def __init__(
-        self,
-        a: Any,
-        b: Any,
-        names: tuple[str, str] = ("a", "b"),
-        *,
-        percentiles: Sequence[float] = PERCENTILES,
-        title: str | None = None,
-        height: int | None = None,
+        self, *frames: Any, names: tuple[str, str], percentiles: Sequence[float], **options: Any
     ) -> None:
         self._names = (names[0], names[1])
         self._marked = levels(percentiles)
-        super().__init__(a, b, title=title, height=height)
+        super().__init__(*frames, **options)
 
     def _build(self) -> None:
         dur = self._windows["dur"] = Window()

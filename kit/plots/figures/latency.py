@@ -64,7 +64,7 @@ def latency(
     title : str, optional
         In place of the one that says what it shows.
     height : int, optional
-        px, in place of 350.
+        px, at least 320, in place of 350.
 
     Returns
     -------
@@ -73,7 +73,7 @@ def latency(
     Raises
     ------
     ValueError
-        For a percentile or a height that is none.
+        For a percentile or a height that cannot be.
 
     Examples
     --------
@@ -90,17 +90,11 @@ class Latency(EventPlot):
 
     view: LatencyView
     height = 350
+    _lowest = 320  # lower, the texts at the percentiles are cut off
 
-    def __init__(
-        self,
-        frame: Any,
-        *,
-        percentiles: Sequence[float] = PERCENTILES,
-        title: str | None = None,
-        height: int | None = None,
-    ) -> None:
+    def __init__(self, frame: Any, *, percentiles: Sequence[float], **options: Any) -> None:
         self._levels = levels(percentiles)
-        super().__init__(frame, spans_only=True, title=title, height=height)
+        super().__init__(frame, spans_only=True, **options)
 
     def _build(self) -> None:
         dur = self._windows["dur"] = Window()

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Verdict", "judge"]
 
+MARKS: Final = {"Never": "○", "Sometimes": "◐", "Always": "●", "Deadlock": "⊘", "Undecided": "?"}
+
 THIN_AIR: Final = (
     "out of thin air: it depends on a value that is written only because it is read, "
     "which the model does not rule out"
@@ -78,6 +80,11 @@ class Verdict:
     limits: Limits = field(default=DEFAULT, repr=False)
     _example: Candidate | None = field(default=None, repr=False, compare=False)
     reason: str = ""
+
+    @property
+    def mark(self) -> str:
+        """A sign for the verdict, such as ○ for Never."""
+        return MARKS[self.verdict]
 
     @property
     def holds(self) -> bool:

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Matrix", "Row", "matrix"]
 
-MARKS = {"Never": "○", "Sometimes": "◐", "Always": "●", "Deadlock": "⊘", "Undecided": "?"}
-
 
 def aligned(lines: Sequence[Sequence[str]]) -> str:
     """Lines of cells as text, with each column as wide as its widest cell."""
@@ -81,7 +79,7 @@ class Matrix:
         body = "".join(
             f'<tr><th scope="row">{escape(row.test)}</th>'
             + "".join(
-                f"<td>{MARKS[each.verdict]} {each.verdict}"
+                f'<td><span style="white-space:nowrap">{each.mark} {each.verdict}</span>'
                 + (f" ({escape(', '.join(each.flags))})" if each.flags else "")
                 + "</td>"
                 for each in row.verdicts

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from kit.errors import LitmusError
 from kit.rcu._checker.judge import Verdict, judge
-from kit.rcu._checker.matrix import MARKS, aligned
+from kit.rcu._checker.matrix import aligned
 from kit.rcu._litmus.building import Litmus
 from kit.rcu._litmus.parser import parse
 from kit.rcu.cases import Case, case
@@ -123,7 +123,7 @@ class Prediction:
             (
                 model,
                 self.said[model],
-                f"{MARKS[each.verdict]} {each.verdict}",
+                f"{each.mark} {each.verdict}",
                 _compared(self.said[model], each.verdict),
             )
             for model, each in self.verdicts.items()

@@ -134,7 +134,7 @@ class Verdicts {
     this.act = act;
     this.cells = [];
     this.shape = "";
-    this.table = h("table", { class: "kit-board-table", "aria-label": "verdicts" });
+    this.table = h("table", { class: "kit-table kit-board-table", "aria-label": "verdicts" });
     this.element = h("div", { class: "kit-board-verdicts" }, this.table);
   }
 
@@ -236,8 +236,8 @@ class Answer {
 }
 
 function render({ model, el }) {
-  const root = h("div", { class: "kit-board", role: "region", "aria-label": "publication board" });
-  const message = h("p", { class: "kit-board-message", role: "status", "aria-live": "polite" });
+  const root = h("div", { class: "kit-widget kit-board", role: "region", "aria-label": "publication board" });
+  const message = h("p", { class: "kit-message", role: "status", "aria-live": "polite" });
   const act = (content) => model.send(content);
   const title = h("h3", { class: "kit-board-title" });
   const differs = h("span", { class: "kit-board-note" });
@@ -262,7 +262,7 @@ function render({ model, el }) {
       presets.replaceChildren(
         ...shown.presets.map(({ name, text, title: words }) =>
           h("button", {
-            class: "kit-board-preset",
+            class: "kit-button",
             type: "button",
             "data-preset": name,
             title: words,

@@ -22,7 +22,7 @@ from kit.widgets._messages import WORDS, understood
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from kit.rcu._checker.matrix import Matrix
+    from kit.rcu import Matrix
     from kit.rcu.cases import Choices
     from kit.rcu.models import Model
 
@@ -39,7 +39,7 @@ class _Page(anywidget.AnyWidget):
     """The board's widget: carries text to the page and clicks back."""
 
     _esm = script("dom.js", "_lab/board.js")
-    _css = script("_lab/board.css")
+    _css = script("base.css", "_lab/board.css")
     shown = traitlets.Unicode("{}", help="What to draw, as JSON.").tag(sync=True)
 
 

@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
-from kit.rcu._checker.matrix import MARKS, Matrix
 from kit.rcu.cases import Case, case
 
 if TYPE_CHECKING:
-    from kit.rcu._checker.judge import Verdict
+    from kit.rcu import Matrix, Verdict
     from kit.rcu.cases import Choices, Line
     from kit.rcu.models import Model
 
@@ -188,7 +187,7 @@ def _rows(view: View, before: Matrix | None) -> list[dict[str, Any]]:
             cells.append(
                 {
                     "verdict": verdict.verdict,
-                    "mark": MARKS[verdict.verdict],
+                    "mark": verdict.mark,
                     "race": "data-race" in verdict.flags,
                     "was": was if was != verdict.verdict else "",
                     "model": view.models[number].name,

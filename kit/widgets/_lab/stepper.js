@@ -8,7 +8,7 @@ class Thread {
     this.key = h("kbd", { "aria-hidden": "true" });
     this.name = h("span");
     this.button = h("button", {
-      class: "kit-step-move",
+      class: "kit-button kit-step-move",
       type: "button",
       on: { click: () => this.move() },
     });
@@ -136,7 +136,7 @@ class Found {
   constructor(act) {
     this.act = act;
     this.button = h("button", {
-      class: "kit-step-button",
+      class: "kit-button",
       type: "button",
       "data-action": "explore",
       text: "explore",
@@ -172,7 +172,7 @@ class Found {
     this.list.replaceChildren(
       ...found.bad.map((bad) => {
         const go = h("button", {
-          class: "kit-step-button",
+          class: "kit-button",
           type: "button",
           "data-bad": bad.name,
           title: `${bad.words}\n${bad.sentence}`,
@@ -196,8 +196,8 @@ function legend(items) {
 }
 
 function render({ model, el }) {
-  const root = h("div", { class: "kit-step", role: "region", "aria-label": "stepper" });
-  const message = h("p", { class: "kit-step-message", role: "status", "aria-live": "polite" });
+  const root = h("div", { class: "kit-widget kit-step", role: "region", "aria-label": "stepper" });
+  const message = h("p", { class: "kit-message", role: "status", "aria-live": "polite" });
   const act = (content) => model.send(content);
   const title = h("h3", { class: "kit-step-title" });
   const count = h("span", { class: "kit-step-quiet" });
@@ -213,7 +213,7 @@ function render({ model, el }) {
   for (const [name, [text, words, does]] of Object.entries(actions)) {
     const click = () => buttons[name].getAttribute("aria-disabled") === "true" || does();
     buttons[name] = h("button", {
-      class: "kit-step-button",
+      class: "kit-button",
       type: "button",
       "data-action": name,
       title: words,

@@ -39,7 +39,7 @@ class _Page(anywidget.AnyWidget):
     """The stepper's widget: carries text to the page and clicks back."""
 
     _esm = script("dom.js", "_lab/stepper.js")
-    _css = script("_lab/stepper.css")
+    _css = script("base.css", "_lab/stepper.css")
     shown = traitlets.Unicode("{}", help="What to draw, as JSON.").tag(sync=True)
 
 

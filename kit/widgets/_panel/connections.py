@@ -11,16 +11,16 @@ from kit.core._callables import same_probe
 from kit.errors import KitError, NotConnectedError
 from kit.probes._trigger import Trigger
 from kit.probes.aggregates import Aggregate
-from kit.widgets._panel.options import Asked
+from kit.widgets._panel.options import ProbeOptions
 from kit.widgets._panel.palette import TOOLS, switch_off, switch_on
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from kit.core import Marker
-    from kit.widgets._panel.palette import Choice
+    from kit.widgets._panel.palette import ProbeChoice
 
-__all__ = ["Pair", "Wiring", "same"]
+__all__ = ["Connections", "Pair", "same"]
 
 Pair = tuple[str, str]
 """A marker's name and a choice's key."""
@@ -85,11 +85,11 @@ class Step:
     text: str
     connected: dict[Pair, Closure] = field(default_factory=dict)
     disconnected: dict[Pair, Closure] = field(default_factory=dict)
-    asked: dict[Pair, Asked] = field(default_factory=dict)
+    asked: dict[Pair, ProbeOptions] = field(default_factory=dict)
     """What was asked before it."""
 
 
-class Wiring:
+class Connections:
     """The connections that a panel made, and those it found.
 
     A connection that somebody else made has a key of its own, and can be switched off and on again
@@ -99,13 +99,13 @@ class Wiring:
     --------
     >>> import kit
     >>> from kit.widgets._panel.palette import READY
-    >>> fill = kit.marker("wiring.fill", qty=int)
-    >>> wiring = Wiring()
-    >>> wiring.connect([(fill, READY[0])], "connect count")
+    >>> fill = kit.marker("connections.fill", qty=int)
+    >>> connections = Connections()
+    >>> connections.connect([(fill, READY[0])], "connect count")
     []
     >>> fill.fanout
     1
-    >>> wiring.undo()
+    >>> connections.undo()
     'connect count'
     >>> fill.fanout
     0
@@ -113,7 +113,7 @@ class Wiring:
 
     def __init__(self) -> None:
         self.mine: dict[Pair, Connection] = {}
-        self.asked: dict[Pair, Asked] = {}
+        self.asked: dict[Pair, ProbeOptions] = {}
         self.parted: dict[Pair, Closure] = {}
         self._steps: list[Step] = []
         self._numbers: weakref.WeakKeyDictionary[Connection, str] = weakref.WeakKeyDictionary()
@@ -123,9 +123,9 @@ class Wiring:
         """Return the panel's connection of a choice to a marker, also one that was switched off."""
         return self.mine.get(pair)
 
-    def asked_of(self, pair: Pair) -> Asked:
+    def asked_of(self, pair: Pair) -> ProbeOptions:
         """Return what was asked of a choice on a marker."""
-        return self.asked.get(pair) or Asked()
+        return self.asked.get(pair) or ProbeOptions()
 
     def others(self, marker: Marker) -> Iterator[tuple[str, Connection]]:
         """Yield the connections of a marker that this panel did not make, with their keys."""
@@ -137,12 +137,12 @@ class Wiring:
                     self._numbers[connection] = f"other:{self._next}"
                 yield self._numbers[connection], connection
 
-    def connect(self, wanted: Iterable[tuple[Marker, Choice]], text: str) -> list[str]:
+    def connect(self, wanted: Iterable[tuple[Marker, ProbeChoice]], text: str) -> list[str]:
         """Connect choices to markers, in one publication a marker.
 
         Parameters
         ----------
-        wanted : iterable of (Marker, Choice)
+        wanted : iterable of (Marker, ProbeChoice)
             What is connected already stays so.
         text : str
             What to call this when it is undone.
@@ -173,14 +173,14 @@ class Wiring:
         self._remember(step)
         return problems
 
-    def ask(self, marker: Marker, choice: Choice, asked: Asked, text: str) -> list[str]:
+    def ask(self, marker: Marker, choice: ProbeChoice, asked: ProbeOptions, text: str) -> list[str]:
         """Ask something else of a probe; a connected one is replaced in one publication.
 
         Parameters
         ----------
         marker : Marker
-        choice : Choice
-        asked : Asked
+        choice : ProbeChoice
+        asked : ProbeOptions
         text : str
             What to call this when it is undone.
 
@@ -210,7 +210,7 @@ class Wiring:
         self._remember(step)
         return []
 
-    def _taken(self, marker: Marker, choice: Choice) -> str:
+    def _taken(self, marker: Marker, choice: ProbeChoice) -> str:
         """Tell whether the program has connected this function itself.
 
         Connecting it again would replace the program's connection, and `close` would then take
@@ -219,7 +219,7 @@ class Wiring:
         taken = any(same(c, choice) for _, c in self.others(marker))
         return f"is connected to {marker.name} by the program itself" if taken else ""
 
-    def replace(self, pair: Pair, choice: Choice) -> None:
+    def replace(self, pair: Pair, choice: ProbeChoice) -> None:
         """Connect a function that was defined anew in place of the old one."""
         old = self.mine[pair]
         try:
@@ -342,7 +342,7 @@ class Wiring:
         self._steps.clear()
 
 
-def _connected(marker: Marker, choice: Choice, probe: Any, asked: Asked) -> Connection:
+def _connected(marker: Marker, choice: ProbeChoice, probe: Any, asked: ProbeOptions) -> Connection:
     if choice.tool is not None:
         return switch_on(probe)
     # A recorder has no limit to errors: it makes none that are the probe's fault.
@@ -362,7 +362,7 @@ def _disconnect(connection: Connection, *, tool: bool = False) -> bool:
     return True
 
 
-def same(connection: Connection | Closure, choice: Choice) -> bool:
+def same(connection: Connection | Closure, choice: ProbeChoice) -> bool:
     """Tell whether a connection is one of a user's function, as a panel would make it."""
     if choice.function is None or connection.private is not NO_PRIVATE:
         return False

@@ -75,7 +75,7 @@ class Settings {
     this.element = h("span", { class: "kit-settings", hidden: true });
     this.value = new Chooser("value", `field that ${probe} on ${marker} adds up`, (value) => send({ value }));
     this.by = new Chooser("by", `what makes the keys of ${probe} on ${marker}`, (by) => send({ by }));
-    this.deed = new Chooser("deed", `what ${probe} on ${marker} does`, (deed) => send({ deed }));
+    this.does = new Chooser("does", `what ${probe} on ${marker} does`, (does) => send({ does }));
     this.once = h("input", {
       type: "checkbox",
       tabindex: "-1",
@@ -87,11 +87,11 @@ class Settings {
     const word = (text) => h("span", { class: "kit-word", text });
     const once = h("label", { class: "kit-once-only", title: "the first event disarms it" }, this.once, "once");
     this.aggregate = h("span", {}, word("of"), this.value.element, word("by"), this.by.element);
-    this.trigger = h("span", {}, word("then"), this.deed.element, once);
+    this.trigger = h("span", {}, word("then"), this.does.element, once);
     this.element.append(this.aggregate, this.trigger);
   }
 
-  update(dot, row, deeds) {
+  update(dot, row, actions) {
     const counts = dot.value !== undefined;
     const waits = dot.once !== undefined;
     this.element.hidden = !counts && !waits;
@@ -103,7 +103,7 @@ class Settings {
       this.by.update([["", "nothing"], ...named(row.keys)], dot.by);
     }
     if (waits) {
-      this.deed.update(deeds, dot.action);
+      this.does.update(actions, dot.action);
       this.once.checked = dot.once;
     }
   }

@@ -14,7 +14,16 @@ if TYPE_CHECKING:
 
     from kit.core import Marker
 
-__all__ = ["EVENTS", "OFTEN", "Asked", "Often", "Wrong", "keys", "numbers", "wrong"]
+__all__ = [
+    "EVENTS",
+    "SAMPLINGS",
+    "ConditionProblem",
+    "ProbeOptions",
+    "Sampling",
+    "keys",
+    "numbers",
+    "wrong",
+]
 
 EVENTS: Final = "*"
 """Stands for no field at all: an aggregate counts events only."""
@@ -23,7 +32,7 @@ _CONTEXT_KEYS: Final = ("thread", "task", "cpu", "function")
 
 
 @dataclass(frozen=True, slots=True)
-class Often:
+class Sampling:
     """How many of the events reach a probe.
 
     Attributes
@@ -41,26 +50,26 @@ class Often:
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
-OFTEN: Final = {
+SAMPLINGS: Final = {
     each.key: each
     for each in (
-        Often("", "all"),
-        Often("every=10", "1 in 10", {"every": 10}),
-        Often("every=100", "1 in 100", {"every": 100}),
-        Often("every=1000", "1 in 1,000", {"every": 1000}),
-        Often("per_second=10", "10/s", {"per_second": 10}),
-        Often("per_second=100", "100/s", {"per_second": 100}),
-        Often("limit=1", "the first", {"limit": 1}),
-        Often("limit=100", "first 100", {"limit": 100}),
-        Often("budget=0.01", "1 % time", {"budget": 0.01}),
-        Often("budget=0.1", "10 % time", {"budget": 0.1}),
+        Sampling("", "all"),
+        Sampling("every=10", "1 in 10", {"every": 10}),
+        Sampling("every=100", "1 in 100", {"every": 100}),
+        Sampling("every=1000", "1 in 1,000", {"every": 1000}),
+        Sampling("per_second=10", "10/s", {"per_second": 10}),
+        Sampling("per_second=100", "100/s", {"per_second": 100}),
+        Sampling("limit=1", "the first", {"limit": 1}),
+        Sampling("limit=100", "first 100", {"limit": 100}),
+        Sampling("budget=0.01", "1 % time", {"budget": 0.01}),
+        Sampling("budget=0.1", "10 % time", {"budget": 0.1}),
     )
 }
 """What can be chosen in the panel, by key."""
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class ProbeOptions:
     """What was asked of a probe.
 
     Attributes
@@ -68,7 +77,7 @@ class Asked:
     when : str
         A condition; empty for none.
     often : str
-        A key of `OFTEN`.
+        A key of `SAMPLINGS`.
     value : str
         Of which field an aggregate is; `EVENTS` for none, empty for the one that is most likely.
     by : str
@@ -80,7 +89,7 @@ class Asked:
 
     Examples
     --------
-    >>> Asked("dur > 10 ms", "every=10").options()
+    >>> ProbeOptions("dur > 10 ms", "every=10").options()
     {'when': 'dur > 10 ms', 'every': 10}
     """
 
@@ -94,11 +103,11 @@ class Asked:
     def options(self) -> dict[str, Any]:
         """Return what `Marker.connect` is given."""
         when = {"when": self.when} if self.when else {}
-        return {**when, **OFTEN[self.often].options}
+        return {**when, **SAMPLINGS[self.often].options}
 
 
 @dataclass(frozen=True, slots=True)
-class Wrong:
+class ConditionProblem:
     """A condition that was typed in and cannot be understood.
 
     Attributes
@@ -116,7 +125,7 @@ class Wrong:
     position: int
 
 
-def wrong(text: str, markers: Iterable[Marker]) -> Wrong | None:
+def wrong(text: str, markers: Iterable[Marker]) -> ConditionProblem | None:
     """Say what is wrong with a condition for some markers; None if nothing is.
 
     Examples
@@ -132,7 +141,7 @@ def wrong(text: str, markers: Iterable[Marker]) -> Wrong | None:
     try:
         make_filter([(marker.name, marker.format) for marker in markers], when=text)
     except ConditionError as error:
-        return Wrong(text, error.why, error.position)
+        return ConditionProblem(text, error.why, error.position)
     return None
 
 

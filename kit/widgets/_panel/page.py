@@ -15,7 +15,7 @@ from kit.probes._trigger import Trigger
 from kit.probes._values import fields_text
 from kit.probes.aggregates import Aggregate
 from kit.widgets._panel.connections import same
-from kit.widgets._panel.options import OFTEN, keys, numbers
+from kit.widgets._panel.options import SAMPLINGS, keys, numbers
 from kit.widgets._panel.palette import value_of
 from kit.widgets._panel.sessions import LATEST
 from kit.widgets._panel.trigger_actions import event
@@ -23,7 +23,7 @@ from kit.widgets._panel.trigger_actions import event
 if TYPE_CHECKING:
     from kit.core import Connection, Marker
     from kit.widgets._panel.connections import Closure
-    from kit.widgets._panel.palette import Choice
+    from kit.widgets._panel.palette import ProbeChoice
     from kit.widgets._panel.state import PanelState
 
 
@@ -58,13 +58,15 @@ def dots(state: PanelState, marker: Marker) -> list[dict[str, Any]]:
 
 
 def _describe(state: PanelState, marker: Marker) -> list[dict[str, Any]]:
-    others = dict(state.wiring.others(marker))
+    others = dict(state.connections.others(marker))
     parted: dict[str, Closure] = {
-        key: closure for (name, key), closure in state.wiring.parted.items() if name == marker.name
+        key: closure
+        for (name, key), closure in state.connections.parted.items()
+        if name == marker.name
     }
     described = []
     for choice in state.palette:
-        connection = state.wiring.connection((marker.name, choice.key))
+        connection = state.connections.connection((marker.name, choice.key))
         key = choice.key
         if not connected(connection):
             # The program's own connection of this function stands in its place.
@@ -88,7 +90,7 @@ def _describe(state: PanelState, marker: Marker) -> list[dict[str, Any]]:
 
 def _asked(state: PanelState, marker: Marker, key: str) -> dict[str, Any]:
     """Describe what is asked of a probe, or can be."""
-    asked = state.wiring.asked_of((marker.name, key))
+    asked = state.connections.asked_of((marker.name, key))
     wrong = state.wrong.get((marker.name, key))
     described: dict[str, Any] = {"when": asked.when, "often": asked.often}
     if wrong is not None:
@@ -231,11 +233,11 @@ def show(state: PanelState, *, events: bool = True, session: bool = True) -> dic
                 {"key": key, "label": choice.label, "hint": choice.hint}
                 for key, choice in state.own.items()
             ],
-            "often": [[key, each.label] for key, each in OFTEN.items()],
-            "deeds": [list(each) for each in state.deeds.options()],
+            "often": [[key, each.label] for key, each in SAMPLINGS.items()],
+            "actions": [list(each) for each in state.trigger_actions.options()],
             "all": _for_all(state),
             "keep": _keeping(state),
-            "undo": state.wiring.undoable,
+            "undo": state.connections.undoable,
             "session": state.sessions.shown(facts=session),
             "message": state.message,
         }
@@ -324,13 +326,13 @@ def _overhead(state: PanelState, markers: list[Marker]) -> str:
 
 def _key_of(state: PanelState, marker: Marker, connection: Connection) -> str:
     for choice in state.palette:
-        if state.wiring.connection((marker.name, choice.key)) is connection:
+        if state.connections.connection((marker.name, choice.key)) is connection:
             return choice.key
     return ""
 
 
-def _legend(state: PanelState, choice: Choice, markers: list[Marker]) -> dict[str, Any]:
-    on = [m for m in markers if connected(state.wiring.connection((m.name, choice.key)))]
+def _legend(state: PanelState, choice: ProbeChoice, markers: list[Marker]) -> dict[str, Any]:
+    on = [m for m in markers if connected(state.connections.connection((m.name, choice.key)))]
     return {
         "key": choice.key,
         "label": choice.label,
@@ -407,7 +409,7 @@ def latest(state: PanelState) -> list[list[str]]:
 
 def _printed(state: PanelState) -> list[str]:
     lines = []
-    for connection in state.wiring.mine.values():
+    for connection in state.connections.mine.values():
         if isinstance(connection.probe, Print):
             lines += [units.plain(line) for line in list(connection.probe.lines)[-LATEST:]]
     return lines[-LATEST:]

@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from kit.core import Connection, Marker
-    from kit.widgets._panel.options import Asked
+    from kit.widgets._panel.options import ProbeOptions
 
 
 __all__ = [
     "READY",
     "TOOLS",
-    "Choice",
+    "ProbeChoice",
     "aggregate",
     "own",
     "own_functions",
@@ -35,7 +35,7 @@ __all__ = [
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class ProbeChoice:
     """A probe that can be connected to any number of markers.
 
     Attributes
@@ -60,15 +60,15 @@ class Choice:
     hint: str
     make: Callable[[], Any]
     function: Callable[..., object] | None = None
-    tool: Callable[[Marker, Asked], Any] | None = None
+    tool: Callable[[Marker, ProbeOptions], Any] | None = None
 
-    def probe(self, marker: Marker, asked: Asked) -> Any:
+    def probe(self, marker: Marker, asked: ProbeOptions) -> Any:
         """Return the probe for a marker.
 
         Parameters
         ----------
         marker : Marker
-        asked : Asked
+        asked : ProbeOptions
             What the reader asked of it.
 
         Returns
@@ -115,17 +115,17 @@ class Choice:
         return ""
 
 
-def _ready(probe: type[Any]) -> Choice:
+def _ready(probe: type[Any]) -> ProbeChoice:
     first_line = (inspect.getdoc(probe) or "").partition("\n")[0]
     hint = first_line[:1].lower() + first_line[1:].rstrip(".")
-    return Choice(probe.kit_label, probe.kit_label, hint, probe)
+    return ProbeChoice(probe.kit_label, probe.kit_label, hint, probe)
 
 
 READY: Final = tuple(map(_ready, READY_MADE))
 """Probes for any marker; *record* is a panel's own, for it needs the panel's recorder."""
 
 
-def own(function: Callable[..., object], name: str | None = None) -> Choice:
+def own(function: Callable[..., object], name: str | None = None) -> ProbeChoice:
     """Make a choice of a user's function.
 
     Parameters
@@ -137,7 +137,7 @@ def own(function: Callable[..., object], name: str | None = None) -> Choice:
 
     Returns
     -------
-    Choice
+    ProbeChoice
 
     Raises
     ------
@@ -158,7 +158,7 @@ def own(function: Callable[..., object], name: str | None = None) -> Choice:
     except Exception:  # noqa: BLE001 - whatever its own attributes raise
         pass
     label = str(name or label)
-    return Choice(
+    return ProbeChoice(
         f"own:{label}", label, first_line or "a function of yours", _giving(function), function
     )
 
@@ -169,7 +169,7 @@ def _giving(function: Callable[..., object]) -> Callable[[], Callable[..., objec
 
 def own_functions(
     given: Iterable[Callable[..., object]], namespace: Mapping[str, Any]
-) -> dict[str, Choice]:
+) -> dict[str, ProbeChoice]:
     """Find the functions that a user may want to connect.
 
     Parameters
@@ -181,7 +181,7 @@ def own_functions(
 
     Returns
     -------
-    dict of str to Choice
+    dict of str to ProbeChoice
         By key.
 
     Examples
@@ -189,7 +189,7 @@ def own_functions(
     >>> list(own_functions([len], {"print": print, "x": 1}))
     ['own:len']
     """
-    found: dict[str, Choice] = {}
+    found: dict[str, ProbeChoice] = {}
     for function in given:
         choice = own(function)
         if choice.key in found:  # two lambdas, or two methods of one name
@@ -207,14 +207,14 @@ TOOLS: Final = ("aggregate", "trigger")
 """Keys of the choices whose probes start and stop by themselves."""
 
 
-def value_of(marker: Marker, asked: Asked) -> str:
+def value_of(marker: Marker, asked: ProbeOptions) -> str:
     """Return of which field a marker's aggregate is; `EVENTS` for none.
 
     Examples
     --------
     >>> import kit
-    >>> from kit.widgets._panel.options import Asked
-    >>> value_of(kit.span("tools.query", rows=int), Asked())
+    >>> from kit.widgets._panel.options import ProbeOptions
+    >>> value_of(kit.span("tools.query", rows=int), ProbeOptions())
     'dur'
     """
     found = numbers(marker)
@@ -223,7 +223,7 @@ def value_of(marker: Marker, asked: Asked) -> str:
     return found[0] if found else EVENTS
 
 
-def _aggregate(marker: Marker, asked: Asked) -> Aggregate:
+def _aggregate(marker: Marker, asked: ProbeOptions) -> Aggregate:
     value = value_of(marker, asked)
     return Aggregate(
         marker,
@@ -235,13 +235,13 @@ def _aggregate(marker: Marker, asked: Asked) -> Aggregate:
     )
 
 
-def aggregate() -> Choice:
+def aggregate() -> ProbeChoice:
     """Return the choice that aggregates."""
     hint = "counts, adds up and draws a histogram, see the tab Aggregates"
-    return Choice("aggregate", "aggregate", hint, _never, tool=_aggregate)
+    return ProbeChoice("aggregate", "aggregate", hint, _never, tool=_aggregate)
 
 
-def trigger(action: Callable[[str], Callable[..., object]]) -> Choice:
+def trigger(action: Callable[[str], Callable[..., object]]) -> ProbeChoice:
     """Return the choice that waits for an event and does something then.
 
     Parameters
@@ -250,12 +250,12 @@ def trigger(action: Callable[[str], Callable[..., object]]) -> Choice:
         Returns what is done, by its key.
     """
 
-    def make(marker: Marker, asked: Asked) -> Trigger:
+    def make(marker: Marker, asked: ProbeOptions) -> Trigger:
         options = {"priority": LAST, "when": None, **asked.options()}
         return Trigger(marker, action(asked.action), asked.once, "trigger", options)
 
     hint = "does something when an event comes, such as to stop recording at it"
-    return Choice("trigger", "trigger", hint, _never, tool=make)
+    return ProbeChoice("trigger", "trigger", hint, _never, tool=make)
 
 
 def _never() -> Any:

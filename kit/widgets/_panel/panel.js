@@ -1,4 +1,4 @@
-// The panel: header, list, tabs.  Draws what Python describes (show.py) and sends back actions.
+// The panel: header, list, tabs.  Draws what Python describes (page.py) and sends back actions.
 
 const NUMBERS = [
   ["events", "events", "events recorded and kept"],
@@ -146,16 +146,14 @@ class Events {
     const heads = ["time, s", "marker", "thread", "took", "fields"];
     const head = h("tr", {}, ...heads.map((text) => h("th", { text, scope: "col" })));
     this.body = h("tbody");
-    this.table = h("table", { class: "kit-events", "aria-label": "newest events" }, h("thead", {}, head), this.body);
+    this.table = h("table", { class: "kit-table kit-events", "aria-label": "newest events" }, h("thead", {}, head), this.body);
     this.printed = h("pre", { class: "kit-printed", "aria-label": "printed events", hidden: true });
     this.element = h("div", { class: "kit-latest" }, this.printed, this.table);
   }
 
-  update(shown) {
-    const latest = shown.latest ?? [];
+  update({ latest, printed }) {
     this.table.hidden = !latest.length;
     rows(this.body, latest, [1, 4]);
-    const printed = shown.printed ?? [];
     this.printed.hidden = !printed.length;
     const { scrollTop, scrollHeight, clientHeight } = this.printed;
     const following = scrollTop + clientHeight >= scrollHeight - 4;
@@ -168,9 +166,7 @@ class Tabs {
   constructor(model, act) {
     this.model = model;
     this.act = act;
-    this.buttons = new Map();
-    this.bodies = new Map();
-    this.children = new Map();
+    this.tabs = new Map();
     this.events = new Events();
     this.session = new SessionTab(act);
     this.bar = h("div", { class: "kit-bar", role: "tablist", "aria-label": "views" });
@@ -198,28 +194,29 @@ class Tabs {
   }
 
   update(shown) {
-    for (const tab of shown.tabs) if (!this.buttons.has(tab.key)) this.add(tab);
     this.current = shown.tab;
-    for (const [key, button] of this.buttons) {
-      set(button, "aria-selected", String(key === shown.tab));
-      button.tabIndex = key === shown.tab ? 0 : -1;
-      this.bodies.get(key).hidden = key !== shown.tab;
+    for (const described of shown.tabs) {
+      const { button, body } = this.tabs.get(described.key) ?? this.add(described);
+      const inFront = described.key === shown.tab;
+      set(button, "aria-selected", String(inFront));
+      set(button, "data-running", described.running);
+      button.tabIndex = inFront ? 0 : -1;
+      body.hidden = !inFront;
     }
     put(this.note, shown.note);
     this.note.hidden = !shown.note;
-    this.observe.hidden = !["fanout", "publication"].includes(shown.tab) || Boolean(shown.session.opened);
-    set(this.buttons.get("session"), "data-running", shown.session.running ? "" : null);
+    this.observe.hidden = shown.observed === null;
     put(this.observe, shown.observed ? "Stop observing" : "Observe");
     set(this.observe, "title", shown.observed ? "observe no more" : "time every probe of every dispatch of the markers shown");
-    set(this.observe, "aria-pressed", String(shown.observed));
-    this.selection.hidden = shown.selection === null || shown.tab !== "latency";
+    set(this.observe, "aria-pressed", String(Boolean(shown.observed)));
+    this.selection.hidden = shown.selection === null;
     put(this.selected, `selection: ${(shown.selection ?? 0).toLocaleString("en-US")} events → panel.selection `);
-    if (shown.tab === "events") this.events.update(shown);
+    if (shown.latest) this.events.update(shown);
     this.session.update(shown.session);
     this.showPanes(shown.tab);
   }
 
-  add({ key, title, hint }) {
+  add({ key, title, hint, body: content }) {
     const button = h("button", {
       class: "kit-tab",
       type: "button",
@@ -231,12 +228,12 @@ class Tabs {
       on: { click: () => this.choose(key) },
     });
     const body = h("div", { class: "kit-body", role: "tabpanel", "data-tab": key, "aria-label": title, hidden: true });
-    if (key === "events") body.append(this.events.element);
-    if (key === "session") body.append(this.session.element);
-    this.buttons.set(key, button);
-    this.bodies.set(key, body);
+    if (content) body.append(this[content].element);
+    const tab = { button, body, wanted: [], views: [] };
+    this.tabs.set(key, tab);
     this.bar.append(button);
     this.holder.append(body);
+    return tab;
   }
 
   choose(key) {
@@ -245,39 +242,40 @@ class Tabs {
 
   key(event) {
     if (event.target.parentElement !== this.bar) return false;
-    const keys = [...this.buttons.keys()];
+    const keys = [...this.tabs.keys()];
     const at = keys.indexOf(event.target.dataset.tab);
     const wanted = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: keys.length - 1 }[event.key];
     if (wanted === undefined) return false;
     const next = keys[(wanted + keys.length) % keys.length];
-    this.buttons.get(next).focus();
+    this.tabs.get(next).button.focus();
     this.choose(next);
     return true;
   }
 
   // Each pane is a widget of its own, put into its tab when the tab is first looked at.
-  async showPanes(tab) {
-    const wanted = this.model.get("panes")[tab] ?? [];
-    if (this.children.get(tab)?.wanted.join() === wanted.join()) return;
+  async showPanes(key) {
+    const tab = this.tabs.get(key);
+    const wanted = this.model.get("panes")[key] ?? [];
+    if (!tab || tab.wanted.join() === wanted.join()) return;
     this.remove(tab);
-    const entry = { wanted, views: [] };
-    this.children.set(tab, entry);
+    tab.wanted = wanted;
     for (const id of wanted) {
       const child = await this.model.widget_manager.get_model(id);
       const view = await this.model.widget_manager.create_view(child);
-      if (this.children.get(tab) !== entry) return view.remove();
-      entry.views.push(view);
-      this.bodies.get(tab).append(view.el);
+      if (tab.wanted !== wanted) return view.remove();
+      tab.views.push(view);
+      tab.body.append(view.el);
     }
   }
 
   remove(tab) {
-    for (const view of this.children.get(tab)?.views ?? []) view.remove();
-    this.children.delete(tab);
+    for (const view of tab.views) view.remove();
+    tab.wanted = [];
+    tab.views = [];
   }
 
   close() {
-    for (const tab of [...this.children.keys()]) this.remove(tab);
+    for (const tab of this.tabs.values()) this.remove(tab);
   }
 }
 
@@ -345,7 +343,7 @@ class Answers {
 
 function render({ model, el }) {
   const root = h("div", {
-    class: "kit-panel",
+    class: "kit-widget kit-panel",
     role: "region",
     "aria-label": "markers and probes",
   });

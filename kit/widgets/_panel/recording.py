@@ -9,7 +9,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from kit.probes.recorder._recorder import Recorder
-from kit.widgets._panel.palette import Choice
+from kit.widgets._panel.palette import ProbeChoice
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,7 +64,7 @@ class PanelRecorder:
         self.recorder = Recorder(pattern, capacity, mode, (), dispatches)
         recorder_probe = self.recorder.probe
         probe = _Labelled(kind, recorder_probe) if kind != "record" else recorder_probe
-        self.choice = Choice(kind, kind, HINTS[kind], lambda: probe)
+        self.choice = ProbeChoice(kind, kind, HINTS[kind], lambda: probe)
         self.started: int | None = None
         self.stopped: int | None = None
 

@@ -144,7 +144,7 @@ class Detail {
     this.kept.classList.toggle("kit-throttled", Boolean(dot.throttled));
     this.asking.element.hidden = dot.when === undefined;
     if (dot.when !== undefined) this.asking.update(dot, this.list.often);
-    this.settings.update(dot, row, this.list.deeds);
+    this.settings.update(dot, row, this.list.actions);
     this.below.hidden = this.settings.element.hidden && !this.note.textContent && !dot.kept;
   }
 }
@@ -155,7 +155,7 @@ class MarkerList {
     this.rows = new Map();
     this.functions = [];
     this.often = [];
-    this.deeds = [];
+    this.actions = [];
     this.element = h("div", {
       class: "kit-list",
       role: "treegrid",
@@ -169,7 +169,7 @@ class MarkerList {
   update(shown) {
     this.functions = shown.functions;
     this.often = shown.often;
-    this.deeds = shown.deeds;
+    this.actions = shown.actions;
     const names = new Set(shown.rows.map((row) => row.name));
     for (const [name, row] of this.rows) {
       if (names.has(name)) continue;

@@ -31,7 +31,7 @@ class SessionTab {
     const heads = ["name", "holds", "what it is"].map((text) => h("th", { text, scope: "col" }));
     this.table = h(
       "table",
-      { class: "kit-facts", "aria-label": "what is in the session", hidden: true },
+      { class: "kit-table kit-facts", "aria-label": "what is in the session", hidden: true },
       h("thead", {}, h("tr", {}, ...heads)),
       this.facts,
     );

@@ -18,7 +18,7 @@ from kit.probes._files import absolute
 from kit.probes._text import several
 from kit.probes.recorder._recorder import Recorder
 from kit.probes.sessions._making import session as new_session
-from kit.widgets._panel.options import EVENTS, Asked
+from kit.widgets._panel.options import EVENTS, ProbeOptions
 from kit.widgets._panel.palette import value_of
 from kit.widgets._panel.trigger_actions import event
 
@@ -356,12 +356,12 @@ class Sessions:
 
     # What is in it.
 
-    def connected(self) -> list[tuple[str, str, Asked]]:
+    def connected(self) -> list[tuple[str, str, ProbeOptions]]:
         """Return what a session would hold: marker, choice and what is asked of it."""
-        wiring = self._state.wiring
+        connections = self._state.connections
         return [
-            (name, key, wiring.asked_of((name, key)))
-            for (name, key), connection in wiring.mine.items()
+            (name, key, connections.asked_of((name, key)))
+            for (name, key), connection in connections.mine.items()
             if key in KINDS and connection.connected
         ]
 
@@ -390,12 +390,12 @@ class Sessions:
                 mode=recorder.mode,
                 capacity=recorder.capacity,
                 dispatches=state.observed,
-                **Asked(when=when, often=often).options(),
+                **ProbeOptions(when=when, often=often).options(),
             )
         return made
 
     @staticmethod
-    def _add_aggregate(made: Session, name: str, asked: Asked, marker: Any) -> None:
+    def _add_aggregate(made: Session, name: str, asked: ProbeOptions, marker: Any) -> None:
         value = value_of(marker, asked)
         made.aggregate(
             name,

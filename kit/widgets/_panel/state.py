@@ -18,14 +18,14 @@ from kit.probes._files import absolute
 from kit.probes.aggregates import Aggregate
 from kit.widgets import _kernel as kernel
 from kit.widgets._panel import palette as tools
-from kit.widgets._panel.connections import Pair, Wiring
+from kit.widgets._panel.connections import Connections, Pair
 from kit.widgets._panel.listing import Listing, passes
-from kit.widgets._panel.options import OFTEN, Asked, Wrong, wrong
+from kit.widgets._panel.options import SAMPLINGS, ConditionProblem, ProbeOptions, wrong
 from kit.widgets._panel.overhead import Costs, Rates, measure
-from kit.widgets._panel.palette import READY, Choice, own_functions
+from kit.widgets._panel.palette import READY, ProbeChoice, own_functions
 from kit.widgets._panel.recording import PanelRecorder
 from kit.widgets._panel.sessions import Sessions
-from kit.widgets._panel.trigger_actions import Deeds
+from kit.widgets._panel.trigger_actions import TriggerActions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -91,7 +91,7 @@ class PanelState:
         self.listing = Listing(pattern)
         self.recording = PanelRecorder("record", pattern, capacity, mode)
         self.observing = PanelRecorder("observe", pattern, OBSERVED, "overwrite", dispatches=True)
-        self.wiring = Wiring()
+        self.connections = Connections()
         self.rates = Rates()
         self.costs: Costs | None = None
         self.captures: list[Capture] = []
@@ -102,17 +102,17 @@ class PanelState:
         self._clock = clock
         self._cleared = 0
         self._asked = 0
-        self.common = Asked()
-        self.wrong: dict[Pair, Wrong] = {}
+        self.common = ProbeOptions()
+        self.wrong: dict[Pair, ConditionProblem] = {}
         self._resting: set[str] = set()
         self._followed: dict[str, str] = {}
         self._looked = -NAMESPACE_INTERVAL
-        self.own: dict[str, Choice] = own_functions(self._probes, {})
-        self.deeds = Deeds(self)
+        self.own: dict[str, ProbeChoice] = own_functions(self._probes, {})
+        self.trigger_actions = TriggerActions(self)
         self.sessions = Sessions(self)
         count, *others = READY
-        offered = (count, tools.aggregate(), tools.trigger(self.deeds.make), *others)
-        self._palette: dict[str, Choice] = {
+        offered = (count, tools.aggregate(), tools.trigger(self.trigger_actions.make), *others)
+        self._palette: dict[str, ProbeChoice] = {
             choice.key: choice for choice in (self.recording.choice, *offered)
         }
         self._palette.update(self.own)
@@ -121,8 +121,8 @@ class PanelState:
     # What there is.
 
     @property
-    def palette(self) -> tuple[Choice, ...]:
-        """tuple of Choice : the probes that have a dot on every marker."""
+    def palette(self) -> tuple[ProbeChoice, ...]:
+        """tuple of ProbeChoice : the probes that have a dot on every marker."""
         return tuple(self._palette.values())
 
     def markers(self) -> list[Marker]:
@@ -147,13 +147,13 @@ class PanelState:
             self._cleared,
             self._asked,
             id(self.costs),
-            len(self.wiring.parted),
+            len(self.connections.parted),
             tuple(self._palette.values()),
         )
 
     def _any_on(self, wanted: str) -> bool:
         with self.lock:
-            on = (key for (_, key), c in self.wiring.mine.items() if c.connected)
+            on = (key for (_, key), c in self.connections.mine.items() if c.connected)
             return any(key == wanted for key in on)
 
     # What the reader does.
@@ -181,13 +181,13 @@ class PanelState:
                 self._resting.clear()
             if marker is None:
                 self.say(f"There is no marker {name} any more.", bad=True)
-            elif pair in self.wiring.parted:
-                self._report(self.wiring.reconnect(pair, f"connect to {name}"))
+            elif pair in self.connections.parted:
+                self._report(self.connections.reconnect(pair, f"connect to {name}"))
             elif choice is not None and not self._is_on(pair):
                 self._connect([(marker, choice)], f"connect {choice.label} to {name}")
             else:
                 label = choice.label if choice else "a probe"
-                self.wiring.disconnect([pair], markers, f"disconnect {label} from {name}")
+                self.connections.disconnect([pair], markers, f"disconnect {label} from {name}")
             self._mark()
 
     def ask(self, name: str, key: str, **asked: Any) -> None:
@@ -203,7 +203,7 @@ class PanelState:
         key : str
             A choice of the palette.
         **asked
-            ``when``, ``often``, ``value``, ``by``, ``action`` or ``once``, see `Asked`.
+            ``when``, ``often``, ``value``, ``by``, ``action`` or ``once``, see `ProbeOptions`.
         """
         with self.lock:
             pair: Pair = (name, key)
@@ -212,7 +212,7 @@ class PanelState:
                 self.say(f"There is no marker {name} any more.", bad=True)
                 return
             self._asked += 1
-            new = replace(self.wiring.asked_of(pair), **_cleaned(asked))
+            new = replace(self.connections.asked_of(pair), **_cleaned(asked))
             if "when" in asked:
                 self.wrong.pop(pair, None)
             problem = wrong(new.when, [marker])
@@ -220,11 +220,11 @@ class PanelState:
                 self.wrong[pair] = problem
                 self.say(f"{choice.label} on {name}: {problem.why}", bad=True)
                 return
-            if new != self.wiring.asked_of(pair):
+            if new != self.connections.asked_of(pair):
                 if key == "record":
                     self.recording.resume()
                 text = f"ask something else of {choice.label} on {name}"
-                self._report(self.wiring.ask(marker, choice, new, text))
+                self._report(self.connections.ask(marker, choice, new, text))
             self._mark()
 
     def ask_all(self, **asked: Any) -> None:
@@ -241,11 +241,11 @@ class PanelState:
                 return
             self.common = new
 
-    def _asked_for_all(self, key: str, markers: list[Marker]) -> list[tuple[Marker, Choice]]:
+    def _asked_for_all(self, key: str, markers: list[Marker]) -> list[tuple[Marker, ProbeChoice]]:
         """Ask what is asked of all, of those markers that have the fields for it."""
         choice = self._palette[key]
         fitting = [marker for marker in markers if not choice.misfit(marker)]
-        if self.common == Asked():
+        if self.common == ProbeOptions():
             return [(marker, choice) for marker in fitting]
         fitting = [marker for marker in fitting if wrong(self.common.when, [marker]) is None]
         self._asked += 1
@@ -253,8 +253,8 @@ class PanelState:
             pair = (marker.name, key)
             if not self._is_on(pair):
                 when, often = self.common.when, self.common.often
-                self.wiring.asked[pair] = replace(
-                    self.wiring.asked_of(pair), when=when, often=often
+                self.connections.asked[pair] = replace(
+                    self.connections.asked_of(pair), when=when, often=often
                 )
         return [(marker, choice) for marker in fitting]
 
@@ -278,16 +278,16 @@ class PanelState:
             new = PanelRecorder("record", self.listing.pattern, capacity, mode)
             if len(old.recorder):
                 self.snapshot()
-            on = [name for name, key in self.wiring.mine if key == "record"]
+            on = [name for name, key in self.connections.mine if key == "record"]
             markers = self.listing.all()
             self.recording = new
             self._palette["record"] = new.choice
             for name in on:
                 pair = (name, "record")
                 if self._is_on(pair) and name in markers:
-                    asked = self.wiring.asked_of(pair)
-                    self._report(self.wiring.ask(markers[name], new.choice, asked, ""))
-            self.wiring.forget_steps()  # they would connect the recorder that is gone
+                    asked = self.connections.asked_of(pair)
+                    self._report(self.connections.ask(markers[name], new.choice, asked, ""))
+            self.connections.forget_steps()  # they would connect the recorder that is gone
             self._asked += 1
             words = "the first" if mode == "discard" else "always the newest"
             self.say(f"From now on {words} {capacity:,} events are kept.")
@@ -298,7 +298,7 @@ class PanelState:
         with self.lock:
             found: dict[int, Aggregate] = {}
             for marker in self.markers():
-                mine = self.wiring.mine.get((marker.name, "aggregate"))
+                mine = self.connections.mine.get((marker.name, "aggregate"))
                 here = [*([mine] if mine is not None else []), *marker.probes]
                 for connection in here:
                     probe = connection.probe
@@ -329,7 +329,7 @@ class PanelState:
             pairs = [(marker.name, key) for marker in self.markers()]
             on = [pair for pair in pairs if self._is_on(pair)]
             text = f"disconnect {choice.label} from {len(on):,} markers"
-            self.wiring.disconnect(on, self.listing.all(), text)
+            self.connections.disconnect(on, self.listing.all(), text)
             self.say(f"{text.replace('disconnect', 'Disconnected', 1)}.")
             self._mark()
 
@@ -359,10 +359,12 @@ class PanelState:
     def stop(self) -> None:
         """Stop recording; what was recorded stays."""
         with self.lock:
-            pairs = [pair for pair in self.wiring.mine if pair[1] == "record"]
+            pairs = [pair for pair in self.connections.mine if pair[1] == "record"]
             on = [pair for pair in pairs if self._is_on(pair)]
             self._followed.pop("record", None)
-            self.wiring.disconnect(on, self.listing.all(), f"stop recording {len(on):,} markers")
+            self.connections.disconnect(
+                on, self.listing.all(), f"stop recording {len(on):,} markers"
+            )
             self._resting = {name for name, _ in on}
             self.say("Stopped. Start goes on with the same markers.")
             self._mark()
@@ -386,7 +388,7 @@ class PanelState:
             self._cleared += 1
             self.recording.clear()
             self.observing.clear()
-            for connection in self.wiring.mine.values():
+            for connection in self.connections.mine.values():
                 if isinstance(connection.probe, Count | Print | Time):
                     connection.probe.reset()
                 elif isinstance(connection.probe, Aggregate):
@@ -399,7 +401,7 @@ class PanelState:
             self._asked += 1
             self.wrong.clear()
             self.recording.resume()
-            text = self.wiring.undo(self.listing.all())
+            text = self.connections.undo(self.listing.all())
             self.say(f"Undone: {text}." if text else "There is nothing to undo.")
             self._mark()
 
@@ -450,7 +452,7 @@ class PanelState:
         """Disconnect everything that this panel connected."""
         with self.lock:
             self.closed = True
-            self.wiring.close()
+            self.connections.close()
             self._followed.clear()
             self._mark()
             self.say("Closed: everything that this panel connected is disconnected.")
@@ -478,11 +480,11 @@ class PanelState:
 
     def _hear(self) -> None:
         """Say what the triggers have done since, and tidy up after them."""
-        stopped, self.deeds.stopped = self.deeds.stopped, set()
+        stopped, self.trigger_actions.stopped = self.trigger_actions.stopped, set()
         if stopped:
             self._resting = stopped
             self._followed.pop("record", None)
-        for text, bad in (*self.deeds.news(), *self.sessions.news()):
+        for text, bad in (*self.trigger_actions.news(), *self.sessions.news()):
             self.say(text, bad=bad)
 
     def _follow(self) -> None:
@@ -504,26 +506,26 @@ class PanelState:
             if key in self._palette and self._palette[key].function is not choice.function:
                 self._replace(choice)
 
-    def _replace(self, choice: Choice) -> None:
+    def _replace(self, choice: ProbeChoice) -> None:
         """Take a function that was defined anew, wherever the old one is connected."""
         self._palette[choice.key] = choice
-        for (name, key), old in list(self.wiring.mine.items()):
+        for (name, key), old in list(self.connections.mine.items()):
             if key == choice.key and old.connected:
-                self.wiring.replace((name, key), choice)
+                self.connections.replace((name, key), choice)
 
     # Small things.
 
-    def _connect(self, wanted: list[tuple[Marker, Choice]], text: str) -> None:
+    def _connect(self, wanted: list[tuple[Marker, ProbeChoice]], text: str) -> None:
         if any(choice.key == "record" for _, choice in wanted):
             self.recording.resume()
-        self._report(self.wiring.connect(wanted, text))
+        self._report(self.connections.connect(wanted, text))
 
     def _report(self, problems: list[str]) -> None:
         if problems:
             more = f" (and {len(problems) - 1} more)" if len(problems) > 1 else ""
             self.say(f"Not connected: {problems[0]}{more}.", bad=True)
 
-    def _offered(self, key: str) -> Choice | None:
+    def _offered(self, key: str) -> ProbeChoice | None:
         """Return a choice of the palette; say so where there is none of that key."""
         choice = self._palette.get(key)
         if choice is None:
@@ -531,7 +533,7 @@ class PanelState:
         return choice
 
     def _is_on(self, pair: Pair) -> bool:
-        connection = self.wiring.connection(pair)
+        connection = self.connections.connection(pair)
         return connection is not None and connection.connected
 
     def _mark(self) -> None:
@@ -546,7 +548,7 @@ def _cleaned(asked: dict[str, Any]) -> dict[str, Any]:
     if "when" in asked:
         cleaned["when"] = str(asked["when"]).strip()
     if "often" in asked:
-        cleaned["often"] = str(asked["often"]) if str(asked["often"]) in OFTEN else ""
+        cleaned["often"] = str(asked["often"]) if str(asked["often"]) in SAMPLINGS else ""
     if "once" in asked:
         cleaned["once"] = bool(asked["once"])
     return cleaned

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from kit.probes.actions import Snapshot
     from kit.widgets._panel.state import PanelState
 
-__all__ = ["DEEDS", "Deeds"]
+__all__ = ["ACTIONS", "TriggerActions"]
 
-DEEDS: Final = {
+ACTIONS: Final = {
     "stop": "stop recording",
     "snapshot": "keep a snapshot",
     "save": "save to a file",
@@ -34,8 +34,8 @@ DEEDS: Final = {
 """What a trigger can do besides calling a function of the reader's, by key."""
 
 
-class Deeds:
-    """The deeds of one panel.
+class TriggerActions:
+    """What the triggers of one panel can do and have done.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ class Deeds:
     def options(self) -> list[tuple[str, str]]:
         """Return what can be chosen, as keys and labels; the reader's functions come last."""
         own = [(key, f"call {choice.label}") for key, choice in self._state.own.items()]
-        return [*DEEDS.items(), *own]
+        return [*ACTIONS.items(), *own]
 
     def make(self, key: str) -> Callable[..., object]:
         """Return what is done, by its key.
@@ -78,7 +78,7 @@ class Deeds:
         state.recording.cut(at)
         on = [
             (name, connection)
-            for (name, key), connection in state.wiring.mine.copy().items()
+            for (name, key), connection in state.connections.mine.copy().items()
             if key == "record" and connection.connected
         ]
         with batch():
@@ -103,14 +103,14 @@ class Deeds:
     def news(self) -> list[tuple[str, bool]]:
         """Return what has happened since the last look, as sentences; and whether it is bad."""
         said: list[tuple[str, bool]] = []
-        for (name, key), connection in self._state.wiring.mine.items():
+        for (name, key), connection in self._state.connections.mine.items():
             trigger = connection.probe
             if key != "trigger" or not isinstance(trigger, Trigger):
                 continue
             if trigger.fired != self._seen.get(id(trigger), 0) and trigger.last is not None:
                 self._seen[id(trigger)] = trigger.fired
-                action = self._state.wiring.asked_of((name, key)).action
-                does = DEEDS.get(action, f"call {action.removeprefix('own:')}")
+                action = self._state.connections.asked_of((name, key)).action
+                does = ACTIONS.get(action, f"call {action.removeprefix('own:')}")
                 said.append((f"Trigger on {name} fired: {event(trigger.last)} → {does}.", False))
         for place, (save, count) in enumerate(self._saving):
             if len(save.saved) > count:

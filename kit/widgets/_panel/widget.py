@@ -20,7 +20,7 @@ from kit.widgets import _kernel as kernel
 from kit.widgets._bundle import script
 from kit.widgets._messages import VIEWS, WORDS, understood
 from kit.widgets._pane.flow_control import Flow
-from kit.widgets._panel.options import OFTEN
+from kit.widgets._panel.options import SAMPLINGS
 from kit.widgets._panel.page import show
 from kit.widgets._panel.state import PanelState
 from kit.widgets._panel.tabs import TABS, Tabs
@@ -101,10 +101,10 @@ _ACTIONS: Final[dict[str, Any]] = {
         "marker?": WORDS,
         "probe?": WORDS,
         "when?": WORDS,
-        "often?": choice(*OFTEN),
+        "often?": choice(*SAMPLINGS),
         "value?": WORDS,
         "by?": WORDS,
-        "deed?": WORDS,
+        "does?": WORDS,
         "once?": FLAG,
     },
     "keep": {"keep": _KEEP},
@@ -132,7 +132,7 @@ class _Page(anywidget.AnyWidget):
         "_panel/session.js",
         "_panel/panel.js",
     )
-    _css = script("_panel/panel.css")
+    _css = script("base.css", "_panel/panel.css")
     shown = traitlets.Unicode("{}", help="What to draw, as JSON.").tag(sync=True)
     panes = traitlets.Dict(help="Identifiers of the panes in each tab.").tag(sync=True)
 
@@ -334,14 +334,10 @@ class Panel:
         with self._lock:
             if self._flow.delay() > 0 and not at_once:
                 return
-            selection, tab = self._tabs.selection, self._tabs.current.key
+            body = self._tabs.current.body
             shown = {
-                **show(self.state, events=tab == "events", session=tab == "session"),
-                "tab": tab,
-                "tabs": [{"key": tab.key, "title": tab.title, "hint": tab.hint} for tab in TABS],
-                "note": self._tabs.note,
-                "observed": self.state.observed,
-                "selection": len(selection) if selection else None,
+                **show(self.state, events=body == "events", session=body == "session"),
+                **self._tabs.describe(),
                 "closed": self.state.closed,
             }
             if shown == self._sent:
@@ -432,5 +428,5 @@ class Panel:
 def _asked(content: dict[str, Any]) -> dict[str, Any]:
     """Return what a message from the page asks."""
     # The message's own action is "ask"; what a trigger is to do has another name there.
-    names = {name: name for name in ("when", "often", "value", "by", "once")} | {"deed": "action"}
+    names = {name: name for name in ("when", "often", "value", "by", "once")} | {"does": "action"}
     return {names[key]: content[key] for key in names if key in content}

@@ -9,7 +9,7 @@ import threading
 import pytest
 
 import kit
-from kit.widgets._panel.options import Asked
+from kit.widgets._panel.options import ProbeOptions
 from kit.widgets._panel.page import dots, show
 from kit.widgets._panel.state import PanelState
 
@@ -70,7 +70,7 @@ def test_a_connected_probe_is_replaced_in_one_publication(state, fill, key):
     assert fill.generation == before + 2
     [connection] = fill.probes
     assert connection.when is None
-    assert state.wiring.asked_of((fill.name, key)) == Asked()
+    assert state.connections.asked_of((fill.name, key)) == ProbeOptions()
     state.undo()
     assert fill.fanout == 0
 
@@ -162,7 +162,7 @@ def test_a_limit_switches_off_and_says_so(state, fill):
 @pytest.mark.parametrize("often", ["every=0", "__class__", "", None, 7])
 def test_what_is_no_choice_means_all(state, fill, often):
     state.ask(fill.name, "count", often=often)
-    assert state.wiring.asked_of((fill.name, "count")).often == ""
+    assert state.connections.asked_of((fill.name, "count")).often == ""
 
 
 def test_what_is_asked_of_all_reaches_those_that_have_the_field(state, fill, commit):
@@ -182,7 +182,7 @@ def test_what_is_asked_of_all_reaches_those_that_have_the_field(state, fill, com
 
 def test_what_a_program_asked_survives_off_and_on(state, fill):
     fill.connect(print, name="theirs", when="qty > 100", every=3)
-    key = next(key for key, _ in state.wiring.others(fill))
+    key = next(key for key, _ in state.connections.others(fill))
     state.toggle(fill.name, key)
     assert fill.fanout == 0
     state.toggle(fill.name, key)
@@ -289,7 +289,7 @@ def test_a_trigger_cuts_whatever_other_threads_do(state, fill):
     finally:
         sys.setswitchinterval(before)
     frame = state.frame(fill.name)
-    trigger = state.wiring.mine[fill.name, "trigger"].probe
+    trigger = state.connections.mine[fill.name, "trigger"].probe
     assert frame["ts"].max() == trigger.last.at
     assert frame[frame["sym"] == "thread 2"]["qty"].tolist() == list(range(501))
 
@@ -298,7 +298,7 @@ def test_what_was_complete_after_the_event_is_no_part_of_it(state, fill):
     state.toggle(fill.name, "record")
     run(fill)
     at = state.frame(fill.name)["ts"].iloc[5]
-    state.deeds.make("stop")(at=int(at))  # so late that others came in between
+    state.trigger_actions.make("stop")(at=int(at))  # so late that others came in between
     assert state.frame(fill.name)["qty"].tolist() == [0, 1, 2, 3, 4, 5]
     assert len(state.recording.newest(100)) == 6
     state.tick()
@@ -343,7 +343,7 @@ def test_a_trigger_calls_a_function_of_the_readers(fill):
 
     seen = []
     state = PanelState("asked.orders.fill", probes=[mine])
-    assert ("own:mine", "call mine") in state.deeds.options()
+    assert ("own:mine", "call mine") in state.trigger_actions.options()
     state.ask(fill.name, "trigger", when="qty > 7", action="own:mine", once=False)
     state.toggle(fill.name, "trigger")
     run(fill)
@@ -377,7 +377,7 @@ def test_the_recording_becomes_a_flight_recorder_in_one_publication(state, fill)
     state.keep("overwrite", 10_000)
     assert fill.generation == before + 1
     assert [len(capture) for capture in state.captures] == [10]
-    assert not state.wiring.undoable
+    assert not state.connections.undoable
     run(fill, 30_000)
     recorder = state.recording.recorder
     assert recorder.mode == "overwrite"

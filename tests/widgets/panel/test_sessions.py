@@ -144,12 +144,12 @@ def test_a_trigger_that_does_something_else_does_it_once(state, fill, query, fol
 
 
 def _own(seen):
-    from kit.widgets._panel.palette import Choice
+    from kit.widgets._panel.palette import ProbeChoice
 
     def note(firing):
         seen.append(firing)
 
-    return Choice("own:seen", "seen", "", lambda: note, function=note)
+    return ProbeChoice("own:seen", "seen", "", lambda: note, function=note)
 
 
 def test_what_cannot_be_is_said_in_place(state, fill, query, folder, tmp_path):
@@ -194,16 +194,16 @@ def test_the_tabs_show_what_was_opened_until_they_are_live_again(state, fill, qu
         for key in ("latency", "fanout", "publication", "aggregates"):
             tabs.choose(key)
             assert tabs.refresh(0.0)
-            assert folder in tabs.note
-            assert "in it" not in tabs.note
-            found[key] = [plot for plot, _ in tabs.shown[key]]
+            assert folder in tabs.current.note
+            assert "in it" not in tabs.current.note
+            found[key] = [plot for plot, _ in tabs.current.shown]
         assert found["latency"][0].view.total == 3
         assert found["aggregates"][0].view.events == 4
         tabs.choose("latency")
         state.sessions.leave()
         tabs.refresh(1e9)
         assert found["latency"][0].view.total == 0
-        assert tabs.note.startswith("Nothing recorded yet")
+        assert tabs.current.note.startswith("Nothing recorded yet")
     finally:
         tabs.close()
 
@@ -278,7 +278,7 @@ def test_what_is_cleared_is_gone_from_the_plots_too(state, fill, query):
         for number, key in enumerate(("latency", "fanout", "publication"), 1):
             tabs.choose(key)
             tabs.refresh(1e6 * number)
-            for plot, _ in tabs.shown[key]:
+            for plot, _ in tabs.current.shown:
                 assert plot._empty.visible
     finally:
         tabs.close()

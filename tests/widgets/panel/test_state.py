@@ -187,7 +187,7 @@ def test_errors_of_a_function_switch_it_off_and_can_be_read(fill):
     state.toggle(fill.name, "own:fails")
     for _ in range(200):
         fill(1, 1.0)
-    connection = state.wiring.connection((fill.name, "own:fails"))
+    connection = state.connections.connection((fill.name, "own:fails"))
     assert not connection.connected
     assert connection.errors == 100
     state.toggle(fill.name, "own:fails")
@@ -208,13 +208,13 @@ def test_what_the_program_connected_is_left_alone(state, fill):
 
 def test_what_the_program_connected_can_be_switched_off_and_on(state, fill):
     fill.connect(lambda qty, px: None, name="mine", priority=20)
-    [(key, _)] = state.wiring.others(fill)
+    [(key, _)] = state.connections.others(fill)
     state.toggle(fill.name, key)
     assert fill.fanout == 0
     state.toggle(fill.name, key)
     [connection] = fill.probes
     assert (connection.label, connection.priority) == ("mine", 20)
-    assert [k for k, _ in state.wiring.others(fill)] == [key]
+    assert [k for k, _ in state.connections.others(fill)] == [key]
     state.close()
     assert fill.probes == (connection,)
     connection.disconnect()
@@ -265,7 +265,7 @@ def test_undo_of_a_disconnect_goes_on_counting(state, fill):
 
 def test_undo_says_what_it_undid(state, fill):
     state.toggle(fill.name, "count")
-    assert state.wiring.undoable == f"connect count to {fill.name}"
+    assert state.connections.undoable == f"connect count to {fill.name}"
     state.undo()
     assert fill.name in state.message["text"]
 
@@ -324,7 +324,7 @@ def test_clear_forgets_events_and_counts(state, fill):
     state.clear()
     fill(2, 2.0)
     assert state.frame()["qty"].tolist() == [2]
-    assert state.wiring.connection((fill.name, "count")).probe.value == 1
+    assert state.connections.connection((fill.name, "count")).probe.value == 1
 
 
 def test_a_snapshot_stays_as_it_was(state, fill):

@@ -215,7 +215,7 @@ def test_close_leaves_nothing_behind(shown, fill, commit, until):
         pass
     act(shown, "tab", tab="latency")
     until(lambda: shown.widget.panes)
-    panes = [pane for parts in shown._tabs.shown.values() for _, pane in parts]
+    panes = [pane for tab in shown._tabs.all for _, pane in tab.shown]
     shown.close()
     assert (fill.fanout, commit.fanout) == (0, 0)
     assert threads() == []
