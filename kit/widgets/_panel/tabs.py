@@ -187,7 +187,7 @@ def _nothing_recorded(state: PanelState) -> str:
     if len(state.recording.recorder):
         return ""
     if state.running:
-        return "PanelRecorder; nothing has been fired yet."
+        return "Recording; nothing has been fired yet."
     return "Nothing recorded yet: connect record to a marker, or press Start."
 
 
