@@ -67,7 +67,7 @@ def seeds(folder):
                     with span(n=n):
                         pass
             found.append(path.read_bytes())
-            events.end()  # without a word on what does not fit
+            events._end()  # without a word on what does not fit
             found.append(path.read_bytes())
     finally:
         capture_layout.plan = plan

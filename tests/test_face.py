@@ -9,6 +9,7 @@ import pytest
 import kit
 from kit.core import typing
 from kit.errors import KitError
+from kit.probes.recorder._recorder import _PUBLIC_BEFORE
 
 
 def test_only_what_a_user_types_is_listed():
@@ -36,7 +37,9 @@ def test_names_of_the_lab_have_one_home_and_are_found_where_they_were(name):
     assert getattr(kit.rcu.steps, name) is getattr(kit.rcu, name)
 
 
-@pytest.mark.parametrize("room", ["core", "probes", "frames", "analysis", "plots"])
+@pytest.mark.parametrize(
+    "room", ["core", "probes", "frames", "analysis", "plots", "rcu", "widgets"]
+)
 def test_so_it_is_in_each_room(room):
     face = importlib.import_module(f"kit.{room}")
     assert dir(face) == sorted(face.__all__)
@@ -63,8 +66,8 @@ def test_what_frames_need_themselves_is_found_where_it_was(name, home):
 def test_what_a_recorder_has_for_the_kit_is_found_where_it_was():
     recorder = kit.record("face.recorded", capacity=10)
     recorder.stop()
-    assert not {"cut", "filling", "newest", "resume"} & set(dir(recorder))
-    for name in ("cut", "filling", "newest", "resume"):
+    assert not set(_PUBLIC_BEFORE) & set(dir(recorder))
+    for name in _PUBLIC_BEFORE:
         assert getattr(recorder, name) == getattr(recorder, f"_{name}")
     with pytest.raises(AttributeError, match="no attribute 'newst'"):
         recorder.newst  # noqa: B018 - asking for it is the test

@@ -86,6 +86,7 @@ class Connection:
         "_asked",
         "_asks_for_more",
         "_call",
+        "_compares",
         "_errors",
         "_filter",
         "_first_error",
@@ -99,14 +100,13 @@ class Connection:
         "_ranges",
         "_state",
         "_stub",
-        "compares",
+        "_told",
         "error_limit",
         "marker",
         "name",
         "priority",
         "private",
         "probe",
-        "told",
         "when",
     )
 
@@ -127,7 +127,7 @@ class Connection:
         self.marker = marker
         self.probe = probe
         self.private = private
-        self.compares = compares(probe)
+        self._compares = compares(probe)
         self.name = name
         self._name_is_default = name_is_default
         self.priority = priority
@@ -154,7 +154,7 @@ class Connection:
         self._first_error: str | None = None
         self._last_error: str | None = None
         # Whether somebody was told that what it returns never runs.
-        self.told = False
+        self._told = False
 
     @property
     def label(self) -> str:
@@ -304,8 +304,8 @@ class Connection:
         what = undone(result)
         if what is None:
             return
-        if not self.told:
-            self.told = True
+        if not self._told:
+            self._told = True
             complain(f"probe {self.label} on marker {self.marker.name!r} returned {what}")
         if not_begun(result):
             result.close()  # type: ignore[attr-defined] # else Python warns, once an event

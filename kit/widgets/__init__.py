@@ -10,3 +10,7 @@ __all__ = ["Pane", "Panel", "panel"]
 
 # Plots show themselves live from now on.
 display_with(Pane)
+
+
+def __dir__() -> list[str]:
+    return __all__

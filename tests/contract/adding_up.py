@@ -40,7 +40,7 @@ def add_up(probe: Recorder | Aggregate | Sink) -> dict[str, int]:
 
     Returns the counts, among them ``came``.
     """
-    probe = probe.sink if isinstance(probe, Recorder) else probe
+    probe = probe._sink if isinstance(probe, Recorder) else probe
     deadline = time.monotonic() + (PATIENCE if threading.active_count() > 1 else 0)
     while True:
         counts = _books[-1].counts(probe)

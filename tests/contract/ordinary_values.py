@@ -167,13 +167,13 @@ def found(name: str, **options: Any) -> dict[str, list[str]]:
     for text, value in ordinary.items():
         alone = kit.record(name)
         fire(*[value] * len(FIELDS))
-        alone.end()
+        alone._end()
         misfits = alone.misfits.get(name, {})
         shown[text] = [
             MISFIT if f"f{place}" in misfits else MISSING for place in range(len(FIELDS))
         ]
-    together.end()
-    frame = together.frozen().frame(name)
+    together._end()
+    frame = together._frozen().frame(name)
     for place in range(len(FIELDS)):
         column = frame[f"f{place}"]
         # Objects of Python's own, so that the page does not depend on NumPy's version.

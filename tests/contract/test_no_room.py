@@ -119,7 +119,7 @@ def test_rule_28_what_has_too_many_fields_is_lost(start, prefix, unique) -> None
     """Red where declaring it raises, where only one dispatcher records it, and where a file that
     was written cannot be opened."""
     events = start(f"{prefix}.*")
-    context = len(events.sink.context)
+    context = len(events._sink.context)
     for columns in (WIDE, WIDE + 1):
         for declare, before in ((kit.marker, 0), (kit.span, 2)):
             fields = columns - before - context
@@ -218,7 +218,7 @@ def test_rule_41_a_recorder_needs_no_thread(start, no_threads, unique) -> None:
         fill(1)
     if events.path is not None:
         assert no_threads  # it was asked for
-        assert events.sink.file.is_closed
+        assert events._sink.file.is_closed
         assert kit.open(events.path).frame()["n"].tolist() == [1]
     assert events.frame()["n"].tolist() == [1]
     fill(2)

@@ -60,8 +60,8 @@ def record(unique, kind, values, mode="discard"):
     with kit.record(m.name, capacity=1000, mode=mode) as recorder:
         for n, value in enumerate(values):
             m(value, n)
-        recorder.end()  # it does not warn, as `stop` does
-        recorder.tell = lambda: None
+        recorder._end()  # it does not warn, as `stop` does
+        recorder._tell = lambda: None
     assert recorder.handles == ()
     return recorder
 
@@ -166,7 +166,7 @@ def test_rule_31_outside_strict_mode_nothing_raises(unique):
     with strict():
         recorder = kit.record(m.name)
     m("text")
-    recorder.end()
+    recorder._end()
     assert len(recorder) == 1
 
 
@@ -290,7 +290,7 @@ def test_rule_31_misfits_are_counted_where_the_event_is_kept(unique, mode):
         each.start()
     for each in threads:
         each.join()
-    recorder.end()
+    recorder._end()
     there = 1000 if mode == "discard" else 1600
     assert recorder.misfits == {m.name: {"qty": there}, "*": {"strange": there}}
 

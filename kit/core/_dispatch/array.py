@@ -59,7 +59,7 @@ if not TYPE_CHECKING and dispatcher == "c":
 
 # As often as there are connections, so without a call of Python's each.
 _asks_for_more = operator.attrgetter("_asks_for_more")
-_compares = operator.attrgetter("compares")
+_compares = operator.attrgetter("_compares")
 _own_call = operator.attrgetter("_call")
 
 
@@ -119,7 +119,7 @@ class ProbeArray(_Closures):
         if old is None or step is None or old.compares:
             self.compares: bool = any(map(_compares, connections))
         else:
-            self.compares = step[0].compares
+            self.compares = step[0]._compares
         timed: tuple[bool, ...] = (False,) * len(connections)
         observers: tuple[Observer, ...] = ()
         if calls is None:

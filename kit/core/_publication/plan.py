@@ -55,7 +55,7 @@ switched_off: Final = Tally()
 """How many connections dispatches have switched off."""
 
 
-_compares: Final = attrgetter("compares")
+_compares: Final = attrgetter("_compares")
 
 
 class NotComparedError(Exception):

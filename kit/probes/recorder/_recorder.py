@@ -38,12 +38,15 @@ if TYPE_CHECKING:
     from kit.core.typing import TimedProbe
     from kit.probes._handles import Handle
     from kit.probes.captures._file import CaptureFile
-    from kit.probes.recorder._sink import Sink
     from kit.probes.recorder._store import Found, Store
 
 __all__ = ["MODES", "Recorder"]
 
 MODES: Final = ("discard", "overwrite")
+_PUBLIC_BEFORE: Final = (
+    *("abandon_file", "cut", "end", "filling", "frozen", "identity", "lose_late", "newest"),
+    *("resume", "sink", "tell"),
+)
 
 
 class Recorder:
@@ -191,11 +194,6 @@ class Recorder:
         """The probe through which it records, for connecting it to single markers by hand."""
         return self._sink
 
-    @property
-    def sink(self) -> Sink:
-        """The same, as what it is: it knows what it has counted, marker by marker."""
-        return self._sink
-
     def start(self) -> None:
         """Record; once more does nothing."""
         if self._running:
@@ -228,10 +226,10 @@ class Recorder:
         MisfitWarning
             Once for each field with values that did not fit it, when all is done.
         """
-        self.end(at=at)
-        self.tell()
+        self._end(at=at)
+        self._tell()
 
-    def end(self, *, at: int | None = None) -> None:
+    def _end(self, *, at: int | None = None) -> None:
         """Do what `stop` does, and warn of nothing.
 
         Parameters
@@ -255,7 +253,7 @@ class Recorder:
         if over:
             sealing.close(self._sink)
 
-    def lose_late(self) -> None:
+    def _lose_late(self) -> None:
         """Lose, and count, what a dispatch still brings after `stop`, until `start`.
 
         For whoever goes on without it: it has a file, and what comes after the last one would be
@@ -269,11 +267,11 @@ class Recorder:
             self._file.remove()
 
     @property
-    def identity(self) -> tuple[int, int] | None:
+    def _identity(self) -> tuple[int, int] | None:
         """Device and number of its file, whatever its name is by now."""
         return None if self._file is None else self._file.identity
 
-    def abandon_file(self) -> None:
+    def _abandon_file(self) -> None:
         """Go back to memory alone, and remove the file; for one that has not been started."""
         self._remove_file()
         self.rotate(None)
@@ -318,7 +316,7 @@ class Recorder:
     # Counts.
 
     def __len__(self) -> int:
-        return len(self.frozen()) if self._windows else len(self._sink.store)
+        return len(self._frozen()) if self._windows else len(self._sink.store)
 
     def __bool__(self) -> bool:
         return True  # an empty recorder is still a recorder
@@ -365,7 +363,7 @@ class Recorder:
             found.setdefault(each.marker, {})[each.field] = each.number
         return found
 
-    def tell(self) -> None:
+    def _tell(self) -> None:
         """Warn of each field with values that did not fit it, once; not where a site fires."""
         if inside() or sys.is_finalizing():
             return  # whoever reads it later is told
@@ -398,10 +396,10 @@ class Recorder:
         MisfitWarning
             Once for each field with values that did not fit it.
         """
-        self.tell()
-        return self.frozen(at=at)
+        self._tell()
+        return self._frozen(at=at)
 
-    def frozen(self, *, at: int | None = None) -> Capture:
+    def _frozen(self, *, at: int | None = None) -> Capture:
         """Return what `snapshot` does, and warn of nothing.
 
         Parameters
@@ -535,7 +533,7 @@ class Recorder:
 
         def __getattr__(self, name: str) -> object:
             """Find what was public before; these spellings go on working until 1.0."""
-            if name in ("cut", "filling", "newest", "resume"):
+            if name in _PUBLIC_BEFORE:
                 return getattr(self, f"_{name}")
             raise AttributeError(f"a Recorder has no attribute {name!r}", name=name, obj=self)
 

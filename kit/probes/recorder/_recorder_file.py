@@ -81,11 +81,11 @@ def note_started(recorder: Recorder) -> None:
 
 def summary(recorder: Recorder) -> dict[str, Any]:
     """Return what the file does not say by itself."""
-    recorded = [marker for marker, _ in recorder.sink.recorded]
+    recorded = [marker for marker, _ in recorder._sink.recorded]
     return {
         "markers": [(each.fanout, each.generation, each.fired) for each in recorded],
-        "skipped": recorder.sink.skipped(),
-        "failed": recorder.sink.failed(),
+        "skipped": recorder._sink.skipped(),
+        "failed": recorder._sink.failed(),
         "filtered": recorder.filtered,
         "windows": recorder._windows.windows,
     }
@@ -95,7 +95,7 @@ def waited(recorder: Recorder) -> bool:
     """Wait for events that are being recorded; whether that could be done."""
     try:
         grace.synchronize(timeout=_LONGEST_WAIT)
-        if recorder.sink.observer is not None:
+        if recorder._sink.observer is not None:
             # The grace periods of what it saw published are noted on another thread.
             grace.barrier(timeout=_LONGEST_WAIT)
     except (TimeoutError, WouldDeadlockError):
@@ -109,7 +109,7 @@ def close(recorder: Recorder) -> None:
     """Close the file, where it was stopped and could not be closed then."""
     file = recorder._file
     if file is not None and file.is_stopped and not file.is_closed and waited(recorder):
-        sealing.close(recorder.sink)
+        sealing.close(recorder._sink)
 
 
 def new_sink(

@@ -33,7 +33,7 @@ def _missing(recorder: Recorder) -> str:
         recorder.skipped,
         recorder.lost_dispatches,
         recorder.failed,
-        sum(each.number for each in recorder.sink.misfits()),
+        sum(each.number for each in recorder._sink.misfits()),
     )
 
 
@@ -46,7 +46,7 @@ def html(recorder: Recorder) -> str:
         ("events", f"{len(recorder):,}, room for {kept} {recorder.capacity:,}"),
         ("missing", _missing(recorder).removeprefix(", ") or "none"),
     ]
-    misfits = recorder.sink.misfits()
+    misfits = recorder._sink.misfits()
     if misfits:
         rows.append(("did not fit", fields_text(misfits)))
     if recorder.filtered:

@@ -41,8 +41,8 @@ def rotate(recorder: Recorder, path: str | os.PathLike[str] | None) -> int:
     new = now_in.next(path)
     finished: list[tuple[CaptureFile, int, int]] = []
     try:
-        go_on = recorder.sink.rotation(new)
-        new.declare(recorder.sink.recorded)
+        go_on = recorder._sink.rotation(new)
+        new.declare(recorder._sink.recorded)
         update = partial(_rotate_locked, recorder, new, go_on, finished)
         if not registry.updater.exclusively(update):
             raise WouldDeadlockError(_INTERRUPTED)
@@ -63,7 +63,7 @@ def rotate(recorder: Recorder, path: str | os.PathLike[str] | None) -> int:
     recorder._finished = old
     if recorder._windows is not windows:  # a trigger has stopped it, and did not find the old
         registry.updater.make_or_queue(lambda: old.correct(summary(recorder)))
-    sealing.watch(recorder.sink)
+    sealing.watch(recorder._sink)
     return events
 
 
@@ -82,11 +82,11 @@ def _rotate_locked(
     if old is None:  # an interruption has forked
         raise ValueError("this recorder has no file to rotate; record with path=")
     now = time.monotonic_ns()
-    new.declare(recorder.sink.recorded)
+    new.declare(recorder._sink.recorded)
     new.started(now, {})
     events, cells = go_on()
     finished.append((old, events, cells))
-    recorder.sink.tell_undeclared()
+    recorder._sink.tell_undeclared()
     try:
         known = summary(recorder)
         if recorder._stopped is None:

@@ -21,7 +21,7 @@ def capture(
     recorder: Recorder, store: Store, pieces: Sequence[Found], windows: StopWindows
 ) -> Capture:
     """Freeze pieces of a store that the recorder has now, or had; without what is cut off."""
-    sink = recorder.sink
+    sink = recorder._sink
     dispatches, calls = store.observed()
     publications: list[Row] = [tuple(row) for row in store.publications.copy()]
     # After the rows: every code in them is described.

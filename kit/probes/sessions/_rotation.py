@@ -77,7 +77,7 @@ class RotatingFiles:
         for name, recorder in recorders.items():
             if self._current.pop(name, None) is not None:
                 del self._numbers[name]
-                recorder.abandon_file()
+                recorder._abandon_file()
 
     def rotate(self, name: str, recorder: Recorder, last: bool) -> None:
         """Have a recorder go on in the next file, where there is something in the last one.
@@ -102,7 +102,7 @@ class RotatingFiles:
         self._failed.add(name)
         if last:
             # First: an event that a probe elsewhere brings after its last file would be nowhere.
-            recorder.lose_late()
+            recorder._lose_late()
         events = len(recorder)
         try:
             events = recorder.rotate(None) if last else self._go_on(name, recorder)
@@ -129,15 +129,15 @@ class RotatingFiles:
                     continue
                 raise
             finally:
-                if recorder.path == path and recorder.identity is not None:
+                if recorder.path == path and recorder._identity is not None:
                     self._numbers[name] = number
                     self._current[name] = path
-                    self._identities[path.name] = recorder.identity
+                    self._identities[path.name] = recorder._identity
         raise FileExistsError(f"{name}-{number:06d}.kit and all before it are there already")
 
     def _save_dispatches(self, name: str, recorder: Recorder) -> None:
         """Save what was observed of dispatches, which was in memory until now."""
-        capture = recorder.frozen()
+        capture = recorder._frozen()
         threads = tuple(replace(each, rows=[]) for each in capture.threads)
         path = self.folder / f"{name}.dispatches.parquet"
         replace(capture, threads=threads).save(path)
@@ -198,8 +198,8 @@ class RotatingFiles:
             "written": self.written({name: recorder}).get(name, 0),
             "removed": self.removed.get(name, 0),
             **counts,
-            "skipped": recorder.sink.skipped(),
-            "failed": recorder.sink.failed(),
+            "skipped": recorder._sink.skipped(),
+            "failed": recorder._sink.failed(),
             "filtered": recorder.filtered,
             "files": [each for each in self._entries.copy() if each["recorder"] == name],
         }

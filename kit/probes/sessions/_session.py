@@ -340,7 +340,7 @@ class Session:
         if thread is not None and _may_wait() and thread is not threading.current_thread():
             self.join(_LONGEST_WAIT)
             for recorder in self.recorders.values():
-                recorder.tell()
+                recorder._tell()
 
     def _end_here(self) -> None:
         """Write what is left, where it is over and no thread could be had that writes it.
@@ -355,7 +355,7 @@ class Session:
 
     def _stop_members(self, at: int | None) -> None:
         for recorder in self.recorders.values():
-            recorder.end(at=at)
+            recorder._end(at=at)
         with batch():
             for counted in self.aggregates.values():
                 counted.stop()

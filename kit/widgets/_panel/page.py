@@ -253,7 +253,7 @@ def show(state: PanelState, *, events: bool = True, session: bool = True) -> dic
 
 def _header(state: PanelState, markers: list[Marker]) -> dict[str, Any]:
     recorder = state.recording.recorder
-    events, lost, misfits = len(recorder), recorder.lost, recorder.sink.misfits()
+    events, lost, misfits = len(recorder), recorder.lost, recorder._sink.misfits()
     stopped = "off" if events or state.recording.started else "none"
     rates = [state.rates.of(marker.name) for marker in markers if marker.fanout]
     rate = sum(each for each in rates if each is not None)

@@ -105,7 +105,7 @@ class PanelRecorder:
         -------
         Capture
         """
-        return self._timed(self.recorder.frozen(at=at))
+        return self._timed(self.recorder._frozen(at=at))
 
     def newest(self, count: int) -> Capture:
         """Return about as many of the newest events, of all threads together.

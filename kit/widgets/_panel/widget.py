@@ -295,7 +295,7 @@ class Panel:
             doing = "closed"
         lost = f", {recorder.lost:,} lost" if recorder.lost else ""
         markers = f"{len(self.state.markers())} markers"
-        misfits = sum(each.number for each in recorder.sink.misfits())
+        misfits = sum(each.number for each in recorder._sink.misfits())
         lost += f", {misfits:,} values that did not fit" if misfits else ""
         events = f"{len(recorder):,} events{lost}"
         return f"<Panel of {self.state.listing.pattern}: {markers}, {doing}, {events}>"

@@ -109,7 +109,7 @@ def test_what_is_recorded_while_it_stops_is_in_its_files(
     """Seen to fail when its thread wrote the last file before the recorders were stopped."""
     run = kit.session(tmp_path / "run", every=0.01)
     run.record(fill)
-    end = Recorder.end
+    end = Recorder._end
 
     def slowly(recorder, *, at=None) -> None:
         run.join(0.3)  # as long as it likes, to write what it takes for the last file
@@ -117,7 +117,7 @@ def test_what_is_recorded_while_it_stops_is_in_its_files(
         end(recorder, at=at)
 
     run.start()
-    monkeypatch.setattr(Recorder, "end", slowly)
+    monkeypatch.setattr(Recorder, "_end", slowly)
     run.stop()
     assert run.join(30)
     assert kit.open(tmp_path / "run").frame()["sym"].tolist() == ["late"]
