@@ -222,3 +222,16 @@ exists (0:a=1 /\\ 0:b=0 /\\ 2:c=1)"""
     judged = rcu.judge({"before": before, "after": after}[when], "lkmm")
     assert judged.verdict == verdict
     assert ("data-race" in judged.flags) is (read == "*x")
+
+
+def test_what_the_fence_after_an_unlock_and_a_lock_orders_is_before_the_unlock():
+    """Red where the unlock itself is ordered, too: herd7 finds four executions, not three."""
+    text = """C handed-over
+{}
+P0(spinlock_t *l) { spin_lock(l); spin_unlock(l); }
+P1(int *x, spinlock_t *l) { spin_lock(l); smp_mb__after_unlock_lock(); WRITE_ONCE(*x, 1); }
+P2(int *x, spinlock_t *l)
+{ int a; int b; a = xchg_acquire(x, 1); if (a != 0) { b = spin_is_locked(l); } }
+exists (2:a=2)"""
+    verdict = rcu.judge(rcu.parse(text), "lkmm")
+    assert (verdict.positive, verdict.negative) == (0, 4)
