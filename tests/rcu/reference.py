@@ -81,8 +81,8 @@ class Herd:
             return None
         return cls(program, Path(model), os.environ.get("HERD7_LIB", ""))
 
-    def judge(self, tests: Sequence[str], seconds: float = 60.0) -> list[Answer | None]:
-        """Its answers; None where it has none."""
+    def judge(self, tests: Sequence[str], seconds: float = 10.0) -> list[Answer | None]:
+        """Its answers; None where it has none in so many seconds of processor time."""
         with tempfile.TemporaryDirectory(prefix="herd") as folder:
             files = []
             for number, text in enumerate(tests):
@@ -90,13 +90,14 @@ class Herd:
                 path.write_text(re.sub(r"^C \S+", f"C n{number}", text, count=1))
                 files.append(str(path))
             library = ["-set-libdir", self.library] if self.library else []
+            options = ["-I", ".", *library, "-conf", "linux-kernel.cfg", "-timeout", str(seconds)]
             done = subprocess.run(
-                [self.program, "-I", ".", *library, "-conf", "linux-kernel.cfg", *files],
+                [self.program, *options, *files],
                 cwd=self.model,
                 capture_output=True,
                 text=True,
                 check=False,
-                timeout=seconds * len(tests),
+                timeout=50 * seconds * len(tests),
             )
         answers: list[Answer | None] = [None] * len(tests)
         for block in re.split(r"^Test ", done.stdout, flags=re.MULTILINE)[1:]:

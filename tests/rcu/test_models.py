@@ -198,3 +198,40 @@ P0(int *a, int *b)
 exists (b=2 \\/ 0:v=3)"""
     verdict = rcu.judge(rcu.parse(text), "lkmm")
     assert (verdict.verdict, len(verdict.states)) == ("Never", 1)
+
+
+@pytest.mark.parametrize(("read", "verdict"), [("*x", "Sometimes"), ("READ_ONCE(*x)", "Never")])
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_section_does_not_bound_a_plain_read(when, read, verdict):
+    """Red where a plain read counts as ordered by the section and the grace period around it.
+
+    The kernel's model orders a plain write in that way, but a read only if it is marked.
+    """
+    before = f"""C before {{}}
+P0(int *x, int *y)
+{{ int a; rcu_read_lock(); WRITE_ONCE(*y, 2); a = {read}; rcu_read_unlock(); }}
+P1(int *x, int *y) {{ WRITE_ONCE(*x, 1); smp_mb(); WRITE_ONCE(*y, 3); }}
+P2(int *y) {{ int b; b = READ_ONCE(*y); synchronize_rcu(); WRITE_ONCE(*y, 1); }}
+exists (0:a=0 /\\ 2:b=3 /\\ y=2)"""
+    after = f"""C after {{}}
+P0(int *x, int *y)
+{{ int a; int b; rcu_read_lock(); a = {read}; b = READ_ONCE(*y); rcu_read_unlock(); }}
+P1(int *y, int *z) {{ WRITE_ONCE(*y, 1); synchronize_rcu(); WRITE_ONCE(*z, 1); }}
+P2(int *x, int *z) {{ int c; c = READ_ONCE(*z); smp_mb(); WRITE_ONCE(*x, 1); }}
+exists (0:a=1 /\\ 0:b=0 /\\ 2:c=1)"""
+    judged = rcu.judge({"before": before, "after": after}[when], "lkmm")
+    assert judged.verdict == verdict
+    assert ("data-race" in judged.flags) is (read == "*x")
+
+
+def test_what_the_fence_after_an_unlock_and_a_lock_orders_is_before_the_unlock():
+    """Red where the unlock itself is ordered, too: herd7 finds four executions, not three."""
+    text = """C handed-over
+{}
+P0(spinlock_t *l) { spin_lock(l); spin_unlock(l); }
+P1(int *x, spinlock_t *l) { spin_lock(l); smp_mb__after_unlock_lock(); WRITE_ONCE(*x, 1); }
+P2(int *x, spinlock_t *l)
+{ int a; int b; a = xchg_acquire(x, 1); if (a != 0) { b = spin_is_locked(l); } }
+exists (2:a=2)"""
+    verdict = rcu.judge(rcu.parse(text), "lkmm")
+    assert (verdict.positive, verdict.negative) == (0, 4)

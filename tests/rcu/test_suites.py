@@ -1,12 +1,13 @@
 """The two commands that compare with other checkers: suites of tests, and random tests."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from kit import rcu
 from tests.rcu import fuzz, suites
-from tests.rcu.reference import Answer, answer_of
+from tests.rcu.reference import Answer, Herd, answer_of
 
 TESTS = {
     "agrees.litmus": "C a {} P0(int *x) { WRITE_ONCE(*x, 1); } exists (x=1)",
@@ -119,3 +120,19 @@ def test_answers_have_one_form() -> None:
     verdict = rcu.judge("C a {p=x;} P0(int *x, int **p) { *x = 1; } exists (x=1 /\\ p=x)")
     state = (("p", "x"), ("x", "1"))
     assert answer_of(verdict) == Answer("Always", 1, 0, frozenset({state}), frozenset())
+
+
+@pytest.mark.skipif(os.name != "posix", reason="a script stands for the other checker")
+def test_one_test_that_takes_the_other_checker_too_long_costs_no_other(tmp_path: Path) -> None:
+    """herd7 bounds the time of each test itself, and says nothing of the one that it left."""
+    herd = tmp_path / "herd"
+    herd.write_text(
+        "#!/bin/sh\n"
+        'case "$*" in *"-timeout 7 "*) ;; *) exit 2 ;; esac\n'
+        'printf "Test n1 Allowed\\nStates 1\\n[x]=0;\\nOk\\nWitnesses\\n"\n'
+        'printf "Observation n1 Always 1 0\\n"\n'
+    )
+    herd.chmod(0o755)
+    answers = Herd(str(herd), tmp_path).judge(["C a {}", "C b {}"], seconds=7)
+    state = frozenset({(("x", "0"),)})
+    assert answers == [None, Answer("Always", 1, 0, state, frozenset())]
