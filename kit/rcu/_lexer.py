@@ -262,5 +262,7 @@ class Cursor:
             self.refuse(
                 self.peek, f"nested deeper than {self.limits.nesting} levels (Limits.nesting)"
             )
-        yield
-        self.depth -= 1
+        try:
+            yield
+        finally:
+            self.depth -= 1
