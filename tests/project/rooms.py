@@ -29,10 +29,18 @@ def arrows() -> set[tuple[str, str]]:
 
 
 def drawing() -> str:
-    """The rooms as a Mermaid diagram."""
-    lines = [f"    {upper} --> {lower}" for upper, lower in sorted(arrows())]
+    """The rooms as a Mermaid diagram, which draws them in the order in which it meets them."""
+    solid = arrows()
+
+    def height(room: str) -> int:
+        return 1 + max((height(lower) for upper, lower in solid if upper == room), default=-1)
+
+    rooms = sorted(BELOW, key=lambda room: (-height(room), room))
     doors = {(path.partition("/")[0], above) for path, rooms in DOORS.items() for above in rooms}
-    lines += [f"    {lower} -.-> {upper}" for lower, upper in sorted(doors)]
+    lines = [f"    {room}" for room in rooms]
+    for arrow, pairs in (("-->", solid), ("-.->", doors)):
+        pairs = sorted(pairs, key=lambda pair: [*map(rooms.index, pair)])
+        lines += [f"    {one} {arrow} {other}" for one, other in pairs]
     return "\n".join(["```mermaid", "flowchart TD", *lines, "```"]) + "\n"
 
 
