@@ -12,7 +12,7 @@ from kit.plots import _ticks as ticks
 from kit.plots import units
 from kit.plots._axes import LETTER, RIGHT, ROOM, Axes, source, width
 from kit.plots._plot import Plot
-from kit.plots.figures.aggregate_view import AggregateView, Row, aggregate_view
+from kit.plots.figures.aggregate_data import AggregateView, Row, aggregate_data
 from kit.plots.units import note, several
 
 __all__ = ["Aggregate", "aggregate"]
@@ -132,7 +132,7 @@ class Aggregate(Plot):
             raise TypeError(
                 f"aggregate() draws what kit.aggregate returns, or its table(); got {numbers!r}"
             )
-        self._data = aggregate_view(table)
+        self._data = aggregate_data(table)
 
     def _bin(self) -> AggregateView:
         return self._data

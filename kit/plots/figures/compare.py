@@ -15,8 +15,8 @@ from kit.plots import _ticks as ticks
 from kit.plots import units
 from kit.plots._axes import Axes, source, zoom_tools
 from kit.plots._plot import Plot, Window, events_frame
-from kit.plots.figures.compare_view import CompareView, Side, compare_view
-from kit.plots.figures.latency_view import PERCENTILES, levels, ordered_durations
+from kit.plots.figures.compare_data import CompareView, Side, compare_data
+from kit.plots.figures.latency_data import PERCENTILES, levels, ordered_durations
 from kit.plots.units import note, several
 
 if TYPE_CHECKING:
@@ -166,7 +166,7 @@ class Compare(Plot):
         self._windows["dur"].fit(grid.duration_range(low, high))
 
     def _bin(self) -> CompareView:
-        return compare_view(self._a, self._b, *self._windows["dur"].view, self._names, self._marked)
+        return compare_data(self._a, self._b, *self._windows["dur"].view, self._names, self._marked)
 
     def _heading(self) -> tuple[str, str]:
         view = self.view

@@ -13,7 +13,7 @@ from kit.plots import units
 from kit.plots._axes import Axes, source
 from kit.plots._plot import Plot, dispatch_frames
 from kit.plots._theme import color_of
-from kit.plots.figures.fanout_view import Cost, FanoutView, ProbeCost, fanout_view
+from kit.plots.figures.fanout_data import Cost, FanoutView, ProbeCost, fanout_data
 from kit.plots.units import note, several
 
 if TYPE_CHECKING:
@@ -161,7 +161,7 @@ class Fanout(Plot):
         axes.tips([bars, middles, ends], [("fan-out", "@x"), *_ROWS])
 
     def _load(self, *frames: Any) -> None:
-        self._data = fanout_view(*dispatch_frames(frames, "probe_calls", "fanout"))
+        self._data = fanout_data(*dispatch_frames(frames, "probe_calls", "fanout"))
 
     def _bin(self) -> FanoutView:
         return self._data

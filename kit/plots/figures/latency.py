@@ -16,10 +16,10 @@ from kit.plots._axes import Axes, source, zoom_tools
 from kit.plots._plot import Box, EventPlot, Window
 from kit.plots._selection import Brush, whole
 from kit.plots._theme import color_of
-from kit.plots.figures.latency_view import (
+from kit.plots.figures.latency_data import (
     PERCENTILES,
     LatencyView,
-    latency_view,
+    latency_data,
     levels,
     ordered_durations,
     tags,
@@ -178,7 +178,7 @@ class Latency(EventPlot):
 
     def _bin(self) -> LatencyView:
         selected = self._selected()
-        return latency_view(
+        return latency_data(
             self._ordered,
             *self._windows["dur"].view,
             levels=self._levels,

@@ -16,8 +16,8 @@ from kit.plots._axes import ROOM, Axes, source, zoom_tools
 from kit.plots._plot import Box, EventPlot, Window, in_view
 from kit.plots._selection import Brush, whole
 from kit.plots._theme import color_of
-from kit.plots.figures import latency_over_time_view as heat
-from kit.plots.figures.latency_over_time_view import HeatView, Pyramid, heat_view
+from kit.plots.figures import latency_over_time_data as heat
+from kit.plots.figures.latency_over_time_data import HeatView, Pyramid, heat_data
 from kit.plots.units import several
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ class LatencyOverTime(EventPlot):
         self._pyramid = Pyramid(table) if len(table) > heat.DENSE else None
 
     def _bin(self) -> HeatView:
-        return heat_view(
+        return heat_data(
             self._table,
             self._windows["time"].view,
             self._windows["dur"].view,

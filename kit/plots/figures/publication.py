@@ -12,18 +12,18 @@ from kit.plots import units
 from kit.plots._axes import ROOM, Axes, source, width, zoom_tools
 from kit.plots._events import thread_names
 from kit.plots._plot import Plot, Window, dispatch_frames, in_view
-from kit.plots.figures.publication_view import (
+from kit.plots.figures.publication_data import (
     NEWEST,
     PublicationView,
     Published,
-    publication_view,
+    publication_data,
     read,
 )
 from kit.plots.units import note, several
 
 if TYPE_CHECKING:
     from kit.plots._events import Floats, Ints
-    from kit.plots.figures.publication_view import Lane
+    from kit.plots.figures.publication_data import Lane
 
 __all__ = ["Publication", "arrange", "publication"]
 
@@ -147,7 +147,7 @@ class Publication(Plot):
         self._fit_time(self._data.origin, self._data.extent)
 
     def _bin(self) -> PublicationView:
-        return publication_view(self._data, self._windows["time"].view)
+        return publication_data(self._data, self._windows["time"].view)
 
     def _heading(self) -> tuple[str, str]:
         view = self.view

@@ -15,7 +15,7 @@ from kit.plots._axes import ROOM, Axes, source, zoom_tools
 from kit.plots._plot import Box, EventPlot, Window, in_view
 from kit.plots._selection import Brush
 from kit.plots._theme import color_of
-from kit.plots.figures.rate_view import OTHERS, RateView, rate_view, split
+from kit.plots.figures.rate_data import OTHERS, RateView, rate_data, split
 
 if TYPE_CHECKING:
     from kit.plots._events import Events
@@ -122,7 +122,7 @@ class Rate(EventPlot):
 
     def _bin(self) -> RateView:
         time = self._windows["time"].view
-        return rate_view(self._table, self._split, time, selected=self._selected())
+        return rate_data(self._table, self._split, time, selected=self._selected())
 
     def _brush(self, box: Box) -> Brush:
         return Brush(time=self._time_brushed(box))

@@ -15,7 +15,7 @@ from kit.plots._events import thread_names
 from kit.plots._plot import Box, EventPlot, Window, in_view
 from kit.plots._selection import Brush
 from kit.plots._theme import color_of
-from kit.plots.figures.timeline_view import TimelineView, lanes_of, timeline_view
+from kit.plots.figures.timeline_data import TimelineView, lanes_of, timeline_data
 from kit.plots.units import several
 
 if TYPE_CHECKING:
@@ -141,7 +141,7 @@ class Timeline(EventPlot):
 
     def _bin(self) -> TimelineView:
         time = self._windows["time"].view
-        return timeline_view(self._table, self._split, time, selected=self._selected())
+        return timeline_data(self._table, self._split, time, selected=self._selected())
 
     def _brush(self, box: Box) -> Brush:
         top = len(self.view.lanes) - 1

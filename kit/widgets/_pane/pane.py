@@ -25,6 +25,7 @@ import traitlets
 from bokeh.core.json_encoder import serialize_json
 from bokeh.document import Document
 from bokeh.document.events import ModelChangedEvent
+from bokeh.io.doc import _PATCHED_CURDOCS
 from bokeh.model import Model
 from bokeh.models import Range
 from bokeh.protocol.messages.patch_doc import patch_doc
@@ -314,9 +315,13 @@ class Pane(anywidget.AnyWidget):
         # has been applied.  Those that still wait to be sent are not.
         models = self._doc.models
         unsent = models._new_models.copy()
+        # A callback that raises would leave its document Bokeh's current one for good: whatever
+        # the notebook saves or shows by `bokeh.io` afterwards would be that one.
+        current = len(_PATCHED_CURDOCS)
         try:
             self._doc.apply_json_patch({"events": [event]}, setter=self)  # type: ignore[arg-type]
         finally:
+            del _PATCHED_CURDOCS[current:]
             models._new_models |= {model for model in unsent if model.document is self._doc}
 
     def _on_dark(self, change: Any) -> None:

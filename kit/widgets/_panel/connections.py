@@ -12,13 +12,13 @@ from kit.errors import KitError, NotConnectedError
 from kit.probes._trigger import Trigger
 from kit.probes.aggregates import Aggregate
 from kit.widgets._panel.options import ProbeOptions
-from kit.widgets._panel.palette import TOOLS, switch_off, switch_on
+from kit.widgets._panel.probe_choices import TOOLS, switch_off, switch_on
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from kit.core import Marker
-    from kit.widgets._panel.palette import ProbeChoice
+    from kit.widgets._panel.probe_choices import ProbeChoice
 
 __all__ = ["Connections", "Pair", "same"]
 
@@ -98,7 +98,7 @@ class Connections:
     Examples
     --------
     >>> import kit
-    >>> from kit.widgets._panel.palette import READY
+    >>> from kit.widgets._panel.probe_choices import READY
     >>> fill = kit.marker("connections.fill", qty=int)
     >>> connections = Connections()
     >>> connections.connect([(fill, READY[0])], "connect count")

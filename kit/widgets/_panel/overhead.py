@@ -14,7 +14,7 @@ from kit.core._marker import Marker
 from kit.core._registry import Registry
 from kit.probes.aggregates._aggregate import Aggregate
 from kit.probes.recorder._recorder import Recorder
-from kit.widgets._panel.palette import READY
+from kit.widgets._panel.probe_choices import READY
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -9,7 +9,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from kit.probes.recorder._recorder import Recorder
-from kit.widgets._panel.palette import ProbeChoice
+from kit.widgets._panel.probe_choices import ProbeChoice
 
 if TYPE_CHECKING:
     from collections.abc import Callable

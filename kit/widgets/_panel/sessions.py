@@ -19,7 +19,7 @@ from kit.probes._text import several
 from kit.probes.recorder._recorder import Recorder
 from kit.probes.sessions._making import session as new_session
 from kit.widgets._panel.options import EVENTS, ProbeOptions
-from kit.widgets._panel.palette import value_of
+from kit.widgets._panel.probe_choices import value_of
 from kit.widgets._panel.trigger_actions import event
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 """What a panel knows and can do, without a browser.
 
 `PanelState` is the model behind `kit.panel`: the reader's actions are its methods, and
-`kit.widgets._panel.page` turns it into what the page draws.  It is locked, since clicks, the
+`kit.widgets._panel.page.shown` turns it into what the page draws.  It is locked, since clicks, the
 refresh thread and cells reach it from different threads.
 """
 
@@ -17,12 +17,12 @@ from kit.probes._basic import Count, Print, Time
 from kit.probes._files import absolute
 from kit.probes.aggregates import Aggregate
 from kit.widgets import _kernel as kernel
-from kit.widgets._panel import palette as tools
+from kit.widgets._panel import probe_choices as tools
 from kit.widgets._panel.connections import Connections, Pair
 from kit.widgets._panel.listing import Listing, passes
 from kit.widgets._panel.options import SAMPLINGS, ConditionProblem, ProbeOptions, wrong
 from kit.widgets._panel.overhead import Costs, Rates, measure
-from kit.widgets._panel.palette import READY, ProbeChoice, own_functions
+from kit.widgets._panel.probe_choices import READY, ProbeChoice, own_functions
 from kit.widgets._panel.recording import PanelRecorder
 from kit.widgets._panel.sessions import Sessions
 from kit.widgets._panel.trigger_actions import TriggerActions
@@ -112,18 +112,18 @@ class PanelState:
         self.sessions = Sessions(self)
         count, *others = READY
         offered = (count, tools.aggregate(), tools.trigger(self.trigger_actions.make), *others)
-        self._palette: dict[str, ProbeChoice] = {
+        self._choices: dict[str, ProbeChoice] = {
             choice.key: choice for choice in (self.recording.choice, *offered)
         }
-        self._palette.update(self.own)
+        self._choices.update(self.own)
         self.tick()
 
     # What there is.
 
     @property
-    def palette(self) -> tuple[ProbeChoice, ...]:
+    def choices(self) -> tuple[ProbeChoice, ...]:
         """tuple of ProbeChoice : the probes that have a dot on every marker."""
-        return tuple(self._palette.values())
+        return tuple(self._choices.values())
 
     def markers(self) -> list[Marker]:
         """Return the markers that pattern and filter let through, in the order of the list."""
@@ -148,7 +148,7 @@ class PanelState:
             self._asked,
             id(self.costs),
             len(self.connections.parted),
-            tuple(self._palette.values()),
+            tuple(self._choices.values()),
         )
 
     def _any_on(self, wanted: str) -> bool:
@@ -171,12 +171,12 @@ class PanelState:
         name : str
             The marker's name.
         key : str
-            A choice of the palette, or a connection that somebody else made.
+            A choice of the panel, or a connection that somebody else made.
         """
         with self.lock:
             pair: Pair = (name, key)
             markers = self.listing.all()
-            marker, choice = markers.get(name), self._palette.get(key)
+            marker, choice = markers.get(name), self._choices.get(key)
             if key == "record":
                 self._resting.clear()
             if marker is None:
@@ -201,13 +201,13 @@ class PanelState:
         name : str
             The marker's name.
         key : str
-            A choice of the palette.
+            A choice of the panel.
         **asked
             ``when``, ``often``, ``value``, ``by``, ``action`` or ``once``, see `ProbeOptions`.
         """
         with self.lock:
             pair: Pair = (name, key)
-            marker, choice = self.listing.all().get(name), self._palette.get(key)
+            marker, choice = self.listing.all().get(name), self._choices.get(key)
             if marker is None or choice is None:
                 self.say(f"There is no marker {name} any more.", bad=True)
                 return
@@ -243,7 +243,7 @@ class PanelState:
 
     def _asked_for_all(self, key: str, markers: list[Marker]) -> list[tuple[Marker, ProbeChoice]]:
         """Ask what is asked of all, of those markers that have the fields for it."""
-        choice = self._palette[key]
+        choice = self._choices[key]
         fitting = [marker for marker in markers if not choice.misfit(marker)]
         if self.common == ProbeOptions():
             return [(marker, choice) for marker in fitting]
@@ -281,7 +281,7 @@ class PanelState:
             on = [name for name, key in self.connections.mine if key == "record"]
             markers = self.listing.all()
             self.recording = new
-            self._palette["record"] = new.choice
+            self._choices["record"] = new.choice
             for name in on:
                 pair = (name, "record")
                 if self._is_on(pair) and name in markers:
@@ -340,7 +340,7 @@ class PanelState:
             if key not in self.own:
                 self.say(f"There is no function {key.removeprefix('own:')} any more.", bad=True)
                 return
-            self._palette[key] = self.own[key]
+            self._choices[key] = self.own[key]
             if not self._is_on((name, key)):
                 self.toggle(name, key)
 
@@ -376,7 +376,7 @@ class PanelState:
         """
         with self.lock:
             choice = self.observing.choice
-            self._palette.setdefault(choice.key, choice)
+            self._choices.setdefault(choice.key, choice)
             if on:
                 self.connect_all(choice.key)
             else:
@@ -491,7 +491,7 @@ class PanelState:
         """Connect what the reader has connected to all to markers declared since."""
         new = self.listing.new()
         for key, wanted in self._followed.items():
-            choice = self._palette[key]
+            choice = self._choices[key]
             fitting = self._asked_for_all(key, [m for m in new if passes(m.name, wanted)])
             if fitting:
                 self._connect(fitting, f"connect {choice.label} to new ones")
@@ -503,12 +503,12 @@ class PanelState:
         self._looked = now
         self.own = own_functions(self._probes, kernel.namespace())
         for key, choice in self.own.items():
-            if key in self._palette and self._palette[key].function is not choice.function:
+            if key in self._choices and self._choices[key].function is not choice.function:
                 self._replace(choice)
 
     def _replace(self, choice: ProbeChoice) -> None:
         """Take a function that was defined anew, wherever the old one is connected."""
-        self._palette[choice.key] = choice
+        self._choices[choice.key] = choice
         for (name, key), old in list(self.connections.mine.items()):
             if key == choice.key and old.connected:
                 self.connections.replace((name, key), choice)
@@ -526,8 +526,8 @@ class PanelState:
             self.say(f"Not connected: {problems[0]}{more}.", bad=True)
 
     def _offered(self, key: str) -> ProbeChoice | None:
-        """Return a choice of the palette; say so where there is none of that key."""
-        choice = self._palette.get(key)
+        """Return a choice of the panel; say so where there is none of that key."""
+        choice = self._choices.get(key)
         if choice is None:
             self.say(f"There is no probe {key} any more.", bad=True)
         return choice

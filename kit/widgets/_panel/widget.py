@@ -21,7 +21,7 @@ from kit.widgets._bundle import script
 from kit.widgets._messages import VIEWS, WORDS, understood
 from kit.widgets._pane.flow_control import Flow
 from kit.widgets._panel.options import SAMPLINGS
-from kit.widgets._panel.page import show
+from kit.widgets._panel.page.shown import show
 from kit.widgets._panel.state import PanelState
 from kit.widgets._panel.tabs import TABS, Tabs
 from kit.widgets._refresh import Refresh
@@ -127,12 +127,23 @@ class _Page(anywidget.AnyWidget):
 
     _esm = script(
         "dom.js",
-        "_panel/options.js",
-        "_panel/rows.js",
-        "_panel/session.js",
-        "_panel/panel.js",
+        "_panel/page/answers.js",
+        "_panel/page/options.js",
+        "_panel/page/rows.js",
+        "_panel/page/header.js",
+        "_panel/page/legend.js",
+        "_panel/tabs/events.js",
+        "_panel/tabs/session.js",
+        "_panel/tabs/tabs.js",
+        "_panel/page/panel.js",
     )
-    _css = script("base.css", "_panel/panel.css")
+    _css = script(
+        "base.css",
+        "_panel/page/panel.css",
+        "_panel/tabs/latency.css",
+        "_panel/tabs/events.css",
+        "_panel/tabs/session.css",
+    )
     shown = traitlets.Unicode("{}", help="What to draw, as JSON.").tag(sync=True)
     panes = traitlets.Dict(help="Identifiers of the panes in each tab.").tag(sync=True)
 
@@ -162,7 +173,7 @@ class Panel:
         kernel.replace_in_cell(self)
         self.state = PanelState(pattern, probes, capacity=capacity, mode=mode)
         self._tabs = Tabs(self.state)
-        for offered in (*self.state.palette, self.state.observing.choice):
+        for offered in (*self.state.choices, self.state.observing.choice):
             theme.color_of(offered.label)  # probes come first, before markers take the best colours
         self._flow = Flow(interval=0.05, window=8)
         self._lock = new_lock(OUTER - 10, "a panel's lock")

@@ -10,7 +10,7 @@ import pytest
 
 import kit
 from kit.widgets._panel.options import ProbeOptions
-from kit.widgets._panel.page import dots, show
+from kit.widgets._panel.page.shown import dots, show
 from kit.widgets._panel.state import PanelState
 
 

@@ -144,7 +144,7 @@ def test_a_trigger_that_does_something_else_does_it_once(state, fill, query, fol
 
 
 def _own(seen):
-    from kit.widgets._panel.palette import ProbeChoice
+    from kit.widgets._panel.probe_choices import ProbeChoice
 
     def note(firing):
         seen.append(firing)

@@ -156,7 +156,7 @@ def test_functions_defined_in_the_notebook_can_be_chosen(state, fill, monkeypatc
     monkeypatch.setattr("kit.widgets._kernel.namespace", lambda: namespace)
     state.add_own(fill.name, "own:on_fill")
     assert labels(fill) == ["on_fill"]
-    assert "own:on_fill" in {choice.key for choice in state.palette}
+    assert "own:on_fill" in {choice.key for choice in state.choices}
 
 
 def test_a_function_defined_anew_takes_the_place_of_the_old_one(state, fill, monkeypatch):

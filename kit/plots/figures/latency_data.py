@@ -26,7 +26,7 @@ __all__ = [
     "Percentile",
     "Tag",
     "curve",
-    "latency_view",
+    "latency_data",
     "levels",
     "percentiles",
     "tags",
@@ -145,7 +145,7 @@ class LatencyView:
     dropped: int
 
 
-def latency_view(
+def latency_data(
     ordered: Ints,
     low: float,
     high: float,
@@ -175,7 +175,7 @@ def latency_view(
 
     Examples
     --------
-    >>> view = latency_view(np.array([10, 20, 30, 4000]), 1.0, 10_000.0)
+    >>> view = latency_data(np.array([10, 20, 30, 4000]), 1.0, 10_000.0)
     >>> int(view.counts.sum()), view.percentiles[-1].label, view.percentiles[-1].value
     (4, 'max', 4000)
     """

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kit.plots import _events as table
-from kit.plots.figures import timeline_view as timeline
-from kit.plots.figures.timeline_view import lanes_of, stack, timeline_view
+from kit.plots.figures import timeline_data as timeline
+from kit.plots.figures.timeline_data import lanes_of, stack, timeline_data
 from tests.plots import samples
 
 ROWS = st.lists(
@@ -23,7 +23,7 @@ TIME = st.tuples(st.floats(-1e4, 9e4), st.floats(400, 1e5)).map(lambda v: (v[0],
 def crowded(made, time, **options):
     """A view drawn as occupancy, however few events there are."""
     with mock.patch.object(timeline, "BARS", -1):
-        return timeline_view(made, lanes_of(made), time, **options)
+        return timeline_data(made, lanes_of(made), time, **options)
 
 
 def read(rows):
@@ -35,7 +35,7 @@ def read(rows):
 @given(rows=ROWS, time=TIME)
 def test_single_spans_are_exactly_those_that_reach_into_view(rows, time):
     made = read(rows)
-    view = timeline_view(made, lanes_of(made), time)
+    view = timeline_data(made, lanes_of(made), time)
     start, end = made.ts - made.origin, made.ts + made.dur - made.origin
     wanted = (start <= np.ceil(time[1])) & (end >= np.floor(time[0]))
     assert view.single
@@ -97,7 +97,7 @@ def test_lanes_keep_their_order_whatever_happens_first():
 def test_the_busiest_lanes_are_shown_and_the_others_counted():
     tids = [tid for tid in range(40) for _ in range(tid + 1)]
     made = table.events(samples.frame(range(len(tids)), [1] * len(tids), tid=tids), lanes="tid")
-    view = timeline_view(made, lanes_of(made), (0.0, 1e4))
+    view = timeline_data(made, lanes_of(made), (0.0, 1e4))
     assert view.lanes == tuple(str(tid) for tid in range(8, 40))
     assert view.hidden == 8
     assert view.hidden_events == sum(range(1, 9))
@@ -124,20 +124,20 @@ def test_failed_and_selected_events_are_counted_per_column():
 def test_many_spans_are_not_drawn_one_by_one():
     made = table.events(samples.events(20_000), lanes="tid")
     lanes = lanes_of(made)
-    assert not timeline_view(made, lanes, (0.0, 2e9)).single
-    near = timeline_view(made, lanes, (1e9, 1.1e9))
+    assert not timeline_data(made, lanes, (0.0, 2e9)).single
+    near = timeline_data(made, lanes, (1e9, 1.1e9))
     assert near.single
     assert 0 < len(near.events) <= timeline.BARS
 
 
 def test_events_without_a_duration_are_there_too():
     made = table.events(samples.frame([0, 50], [None, 10]), lanes="tid")
-    view = timeline_view(made, lanes_of(made), (0.0, 100.0))
+    view = timeline_data(made, lanes_of(made), (0.0, 100.0))
     assert len(view.events) == 2
 
 
 def test_an_empty_frame_has_no_lanes():
     made = table.events(samples.events(5).iloc[:0], lanes="tid")
-    view = timeline_view(made, lanes_of(made), (0.0, 1.0))
+    view = timeline_data(made, lanes_of(made), (0.0, 1.0))
     assert view.lanes == ()
     assert len(view.events) == 0

@@ -6,7 +6,7 @@ import pytest
 
 import kit
 from kit import plots
-from kit.plots.figures.aggregate_view import ROWS, aggregate_view
+from kit.plots.figures.aggregate_data import ROWS, aggregate_data
 from kit.testing import isolated
 
 
@@ -26,7 +26,7 @@ def test_counts_by_key_most_first(fill):
         for n in range(10):
             fill(n % 4, 1.0, "A")
         fill(1, 1.0, None)
-    view = aggregate_view(numbers.table())
+    view = aggregate_data(numbers.table())
     assert (view.kind, view.events, view.filtered, view.hidden) == ("counts", 9, 2, 0)
     assert [(row.key, row.stats.count) for row in view.rows] == [
         ("A, 0", 3),
@@ -42,7 +42,7 @@ def test_bars_of_a_log_histogram_stand_side_by_side_and_add_up(fill):
     with kit.aggregate(fill, "qty", histogram="log2", quantiles=(0.5, 0.99)) as numbers:
         for qty in (-3, 0, 1, 3, 3, 9, 2**70):
             fill(qty, 1.0, "A")
-    (row,) = (view := aggregate_view(numbers.table())).rows
+    (row,) = (view := aggregate_data(numbers.table())).rows
     assert sum(bar.count for bar in row.bars) == 7
     assert sum(bar.share for bar in row.bars) == pytest.approx(1)
     assert all(a.right == b.left for a, b in zip(row.bars[:-2], row.bars[1:-1], strict=True))
@@ -63,7 +63,7 @@ def test_bars_of_an_even_histogram_are_at_their_values(fill):
         for px in (-100.0, 0.0, 3.0, 9.0, 10.0, 4000.0):
             fill(1, px, "A")
         fill(1, 6.0, "B")
-    view = aggregate_view(numbers.table())
+    view = aggregate_data(numbers.table())
     one, other = view.rows
     assert [(bar.left, bar.right, bar.count) for bar in one.bars] == [
         (-2.5, 0, 1),
@@ -85,12 +85,12 @@ def test_ranges_are_logarithmic_where_values_span_much(fill):
     ):
         for n in range(1, 101):
             fill(n % 7, 10.0**n, "A")
-    (row,) = (view := aggregate_view(wide.table())).rows
+    (row,) = (view := aggregate_data(wide.table())).rows
     assert (view.kind, row.bars) == ("ranges", ())
     assert (row.low, row.high) == (pytest.approx(math.log2(10)), pytest.approx(math.log2(1e100)))
     assert row.low < row.marks[0][1] < row.marks[-1][1] <= row.high
     assert 3 <= len(view.ticks) <= 8
-    (row,) = aggregate_view(narrow.table()).rows
+    (row,) = aggregate_data(narrow.table()).rows
     assert (row.low, row.high, row.middle) == (0, 6, pytest.approx(row.stats.avg))
 
 
@@ -98,7 +98,7 @@ def test_durations_are_written_as_such():
     query = kit.span("drawn.query", sql=str)
     with kit.aggregate(query, "dur", histogram="log2") as took, query("x"):
         pass
-    view = aggregate_view(took.table())
+    view = aggregate_data(took.table())
     assert view.is_time
     assert "s" in view.number(1500)
     assert all(label.endswith("s") for label in view.ticks.values())
@@ -106,10 +106,10 @@ def test_durations_are_written_as_such():
 
 def test_events_without_a_number_and_none_at_all(fill):
     with kit.aggregate(fill, "px", by="sym", histogram="log2") as numbers:
-        empty = aggregate_view(numbers.table())
+        empty = aggregate_data(numbers.table())
         fill(1, None, "A")
     assert (empty.rows, empty.events, empty.hidden) == ((), 0, 0)
-    (row,) = aggregate_view(numbers.table()).rows
+    (row,) = aggregate_data(numbers.table()).rows
     assert (row.low, row.marks, row.bars) == (None, (), ())
     assert "1 without a number" in plots.aggregate(numbers)._told(row)
 
@@ -118,7 +118,7 @@ def test_very_many_keys_and_dropped_events_are_told(fill):
     with kit.aggregate(fill, by="qty", capacity=ROWS + 5) as numbers:
         for n in range(ROWS + 8):
             fill(n, 1.0, "A")
-    view = aggregate_view(numbers.table())
+    view = aggregate_data(numbers.table())
     assert (len(view.rows), view.hidden, view.dropped) == (ROWS, 5, 3)
     plot = plots.aggregate(numbers)
     assert "5 keys with fewer events not shown" in repr(plot)

@@ -16,14 +16,14 @@ from kit.probes._values import fields_text
 from kit.probes.aggregates import Aggregate
 from kit.widgets._panel.connections import same
 from kit.widgets._panel.options import SAMPLINGS, keys, numbers
-from kit.widgets._panel.palette import value_of
+from kit.widgets._panel.probe_choices import value_of
 from kit.widgets._panel.sessions import LATEST
 from kit.widgets._panel.trigger_actions import event
 
 if TYPE_CHECKING:
     from kit.core import Connection, Marker
     from kit.widgets._panel.connections import Closure
-    from kit.widgets._panel.palette import ProbeChoice
+    from kit.widgets._panel.probe_choices import ProbeChoice
     from kit.widgets._panel.state import PanelState
 
 
@@ -46,7 +46,7 @@ def dots(state: PanelState, marker: Marker) -> list[dict[str, Any]]:
     Returns
     -------
     list of dict
-        Of text and truth values, ready for JSON; first the palette in order, then what else the
+        Of text and truth values, ready for JSON; first the choices in order, then what else the
         program has connected.
     """
     # Most markers of a large program are quiet: what is said of them stays the same.
@@ -65,7 +65,7 @@ def _describe(state: PanelState, marker: Marker) -> list[dict[str, Any]]:
         if name == marker.name
     }
     described = []
-    for choice in state.palette:
+    for choice in state.choices:
         connection = state.connections.connection((marker.name, choice.key))
         key = choice.key
         if not connected(connection):
@@ -228,7 +228,7 @@ def show(state: PanelState, *, events: bool = True, session: bool = True) -> dic
             "filter": state.listing.filter,
             "rows": rows,
             "hidden": len(markers) - len(rows),
-            "palette": [_legend(state, choice, markers) for choice in state.palette],
+            "choices": [_legend(state, choice, markers) for choice in state.choices],
             "functions": [
                 {"key": key, "label": choice.label, "hint": choice.hint}
                 for key, choice in state.own.items()
@@ -325,7 +325,7 @@ def _overhead(state: PanelState, markers: list[Marker]) -> str:
 
 
 def _key_of(state: PanelState, marker: Marker, connection: Connection) -> str:
-    for choice in state.palette:
+    for choice in state.choices:
         if state.connections.connection((marker.name, choice.key)) is connection:
             return choice.key
     return ""

@@ -16,7 +16,7 @@ from kit.plots._events import natural
 if TYPE_CHECKING:
     from kit.plots._events import Bools, Events, Floats, Ints
 
-__all__ = ["Lane", "TimelineView", "lanes_of", "stack", "timeline_view"]
+__all__ = ["Lane", "TimelineView", "lanes_of", "stack", "timeline_data"]
 
 COLUMNS: Final = 320
 BARS: Final = 3_000
@@ -147,7 +147,7 @@ def _lane(table: Events, name: str, index: Ints) -> Lane:
     return Lane(name, index, ts, end, latest, owner, busy_from, busy_to, before.astype(np.int64))
 
 
-def timeline_view(
+def timeline_data(
     table: Events,
     lanes: tuple[Lane, ...],
     time: tuple[float, float],

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from kit.plots.figures.latency_view import (
+from kit.plots.figures.latency_data import (
     bar_edges,
     curve,
-    latency_view,
+    latency_data,
     ordered_durations,
     percentiles,
     tags,
@@ -21,7 +21,7 @@ VIEWS = st.tuples(st.floats(0.5, 1e9), st.floats(1.2, 1e6)).map(lambda v: (v[0],
 
 
 def view_of(durations, view=(0.5, 1e12), **options):
-    return latency_view(np.sort(np.array(durations, np.int64)), *view, **options)
+    return latency_data(np.sort(np.array(durations, np.int64)), *view, **options)
 
 
 @given(DURATIONS, VIEWS)
@@ -38,7 +38,7 @@ def test_the_selection_is_counted_in_the_same_bars(durations, view):
     chosen = np.sort(np.array(durations[::2], np.int64))
     made = view_of(durations, view, selected=chosen)
     assert (made.selected <= made.counts).all()
-    assert (made.selected == latency_view(chosen, *view).counts).all()
+    assert (made.selected == latency_data(chosen, *view).counts).all()
 
 
 @given(VIEWS)

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kit.plots.figures.latency_view import LEVELS, Levels, Percentile, curve, percentiles
+from kit.plots.figures.latency_data import LEVELS, Levels, Percentile, curve, percentiles
 
 if TYPE_CHECKING:
     from kit.plots._events import Floats, Ints
 
-__all__ = ["CompareView", "Side", "compare_view"]
+__all__ = ["CompareView", "Side", "compare_data"]
 
 POINTS = 160
 
@@ -32,7 +32,7 @@ class Side:
     total : int
         Events with a duration.
     curve_dur, curve_nines : array of float
-        Its distribution, see `kit.plots.figures.latency_view.curve`.
+        Its distribution, see `kit.plots.figures.latency_data.curve`.
     percentiles : tuple of Percentile
     """
 
@@ -75,7 +75,7 @@ class CompareView:
     levels: tuple[tuple[str, int], ...]
 
 
-def compare_view(
+def compare_data(
     a: Ints,
     b: Ints,
     low: float,
@@ -102,7 +102,7 @@ def compare_view(
     Examples
     --------
     >>> a = np.arange(1, 10_001) * 1_000
-    >>> view = compare_view(a, a * 2, 1, 1e9)
+    >>> view = compare_data(a, a * 2, 1, 1e9)
     >>> float(view.ratio.min()), float(view.ratio.max())
     (2.0, 2.0)
     """

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from kit.plots._axes import width
-from kit.plots.figures import publication_view as publication
+from kit.plots.figures import publication_data as publication
 from kit.plots.figures.publication import TIME_ROOM, arrange
-from kit.plots.figures.publication_view import NEWEST, publication_view, read
+from kit.plots.figures.publication_data import NEWEST, publication_data, read
 from tests.plots import samples
 
 FULL = (-1e6, 1e9)
@@ -38,7 +38,7 @@ def test_time_begins_with_whatever_came_first():
 
 
 def test_lanes_are_threads_and_bars_their_dispatches():
-    view = publication_view(read(*story()), FULL)
+    view = publication_data(read(*story()), FULL)
     assert [(lane.marker, lane.thread) for lane in view.lanes] == [("m", "7"), ("m", "8")]
     bars = zip(view.lane, view.start, view.end, view.generation, view.tone, strict=True)
     assert [tuple(int(n) for n in bar) for bar in bars] == [
@@ -59,7 +59,7 @@ def test_late_is_what_ends_after_the_grace_period(extra, late):
     dispatches.loc[1, "dur"] += extra
     data = read(dispatches, publications)
     assert data.late.tolist() == [False, late, False, False]
-    view = publication_view(data, FULL)
+    view = publication_data(data, FULL)
     assert view.late_total == int(late)
     assert [int(data.table.ts[i]) for i in view.late] == [90] * late
 
@@ -75,7 +75,7 @@ def test_a_grace_period_that_runs_or_was_not_needed_promises_nothing():
 def test_a_generation_is_newest_for_its_own_marker():
     dispatches = samples.dispatches([(0, 1, "a", 4, 1, 1), (5, 1, "b", 2, 1, 1)])
     publications = samples.publications([(3, "b", "connect", "p", 3, 0)])
-    view = publication_view(read(dispatches, publications), FULL)
+    view = publication_data(read(dispatches, publications), FULL)
     assert dict(zip([lane.marker for lane in view.lanes], view.tone.tolist(), strict=True)) == {
         "a": NEWEST,
         "b": 0,
@@ -92,7 +92,7 @@ def test_publications_reach_over_the_lanes_of_their_marker_only():
     publications = samples.publications(
         [(1, "b", "connect", "p", 2, 0), (2, "unused", "connect", "p", 1, 0)]
     )
-    view = publication_view(read(dispatches, publications), FULL)
+    view = publication_data(read(dispatches, publications), FULL)
     assert [lane.marker for lane in view.lanes] == ["a", "a", "b", "b"]
     assert view.first_lane.tolist() == [2, -1]
     assert view.last_lane.tolist() == [3, -1]
@@ -114,7 +114,7 @@ def many(number=20_000):
 @pytest.mark.parametrize("time", [(0.0, 1e9), (2e8, 5e8), (-1e9, 3e9)])
 def test_bars_joined_for_lack_of_room_stand_for_all_dispatches(time):
     data = many()
-    view = publication_view(data, time)
+    view = publication_data(data, time)
     assert not view.single
     assert view.counts.sum() == view.in_view
     assert len(view.start) <= 3 * (publication.COLUMNS + 2 + 8)
@@ -133,7 +133,7 @@ def _reaching(data, lane, time):
 def test_more_publications_than_pixels_do_not_make_more_bars():
     rows = [(n * 1_000, 10, "m", n, 1, 1) for n in range(20_000)]
     changes = [(n * 1_000 - 1, "m", "connect", "p", n, 0) for n in range(20_000)]
-    view = publication_view(read(samples.dispatches(rows), samples.publications(changes)), (0, 2e7))
+    view = publication_data(read(samples.dispatches(rows), samples.publications(changes)), (0, 2e7))
     assert len(view.start) <= 4 * publication.COLUMNS
     assert view.counts.sum() == 20_000
     assert len(view.lines) == publication.LINES
@@ -145,7 +145,7 @@ def test_with_too_many_lanes_those_that_changed_most_are_shown_in_their_order():
     changes = [
         (n, f"m{n:02}", "connect", "p", 2 + k, 0) for n in range(40) for k in range(1 + n % 3)
     ]
-    view = publication_view(read(samples.dispatches(rows), samples.publications(changes)), FULL)
+    view = publication_data(read(samples.dispatches(rows), samples.publications(changes)), FULL)
     names = [lane.marker for lane in view.lanes]
     assert len(names) == publication.LANES
     assert view.hidden == 40 - publication.LANES
@@ -155,7 +155,7 @@ def test_with_too_many_lanes_those_that_changed_most_are_shown_in_their_order():
 
 
 def test_nothing_recorded_is_a_view_too():
-    view = publication_view(read(samples.dispatches([]), samples.publications([])), (0.0, 1e9))
+    view = publication_data(read(samples.dispatches([]), samples.publications([])), (0.0, 1e9))
     assert view.lanes == ()
     assert view.total == 0
 

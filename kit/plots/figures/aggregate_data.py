@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from kit.probes.aggregates._buckets import Bucket
     from kit.probes.aggregates._cells import Stats
 
-__all__ = ["ROWS", "AggregateView", "Bar", "Row", "aggregate_view"]
+__all__ = ["ROWS", "AggregateView", "Bar", "Row", "aggregate_data"]
 
 ROWS: Final = 12
 """Keys with fewer events than so many others are left out, and counted."""
@@ -130,7 +130,7 @@ class AggregateView:
         return units.duration(value) if self.is_time else units.number(value)
 
 
-def aggregate_view(table: Table) -> AggregateView:
+def aggregate_data(table: Table) -> AggregateView:
     """Compute a plot of an aggregate.
 
     Parameters

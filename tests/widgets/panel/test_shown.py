@@ -7,7 +7,7 @@ import pytest
 import kit
 from kit.probes import Recorder
 from kit.widgets._panel.overhead import Costs
-from kit.widgets._panel.page import LATEST, MOST_ROWS, show
+from kit.widgets._panel.page.shown import LATEST, MOST_ROWS, show
 from kit.widgets._panel.state import PanelState
 
 
@@ -112,7 +112,7 @@ def test_every_probe_has_a_dot_and_what_is_on_is_on(state, fill):
 def test_the_same_probe_has_the_same_colour_everywhere(state, fill, commit):
     shown = show(state)
     colors = {dot_of(shown, m.name, "count")["color"] for m in (fill, commit)}
-    [legend] = [each for each in shown["palette"] if each["key"] == "count"]
+    [legend] = [each for each in shown["choices"] if each["key"] == "count"]
     assert colors == {legend["color"]}
     from kit.plots._theme import color_of
 
@@ -121,7 +121,7 @@ def test_the_same_probe_has_the_same_colour_everywhere(state, fill, commit):
 
 def test_the_legend_counts_markers(state, fill):
     state.toggle(fill.name, "count")
-    [legend] = [each for each in show(state)["palette"] if each["key"] == "count"]
+    [legend] = [each for each in show(state)["choices"] if each["key"] == "count"]
     assert (legend["on"], legend["of"]) == (1, 2)
 
 

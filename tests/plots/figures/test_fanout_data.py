@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kit.plots.figures.fanout_view import ROWS, fanout_view
+from kit.plots.figures.fanout_data import ROWS, fanout_data
 from tests.plots import samples
 
 
@@ -18,7 +18,7 @@ def test_every_probe_of_every_marker_has_its_cost():
         ]
     )
     dispatches = samples.dispatches([(0, 400, "a", 1, 2, 1), (1, 60, "b", 1, 1, 1)])
-    view = fanout_view(dispatches, calls)
+    view = fanout_data(dispatches, calls)
     told = [(p.marker, p.probe, p.position, p.errors, p.cost.calls) for p in view.probes]
     assert told == [
         ("a", "record", 1, 1, 3),
@@ -41,7 +41,7 @@ def test_calls_add_up():
             strict=True,
         )
     ]
-    view = fanout_view(samples.dispatches([]), samples.probe_calls(rows))
+    view = fanout_data(samples.dispatches([]), samples.probe_calls(rows))
     assert sum(p.cost.calls for p in view.probes) == view.calls == 5_000
     assert sum(p.cost.total for p in view.probes) == sum(r[0] for r in rows)
     for probe in view.probes:
@@ -52,17 +52,17 @@ def test_calls_add_up():
 
 def test_too_many_probes_leave_the_cheapest_out():
     rows = [(1_000 - n, "m", f"p{n:03}", n, None) for n in range(ROWS + 5)]
-    view = fanout_view(samples.dispatches([]), samples.probe_calls(rows))
+    view = fanout_data(samples.dispatches([]), samples.probe_calls(rows))
     assert len(view.probes) == ROWS
     assert view.hidden == 5
 
 
 def test_nothing_recorded_is_a_view_too():
-    view = fanout_view(samples.dispatches([]), samples.probe_calls([]))
+    view = fanout_data(samples.dispatches([]), samples.probe_calls([]))
     assert view.probes == view.fanouts == ()
     assert view.dispatches == view.calls == 0
 
 
 def test_a_missing_column_is_named():
     with pytest.raises(ValueError, match="needs a column 'probe'"):
-        fanout_view(samples.dispatches([]), samples.probe_calls([]).drop(columns="probe"))
+        fanout_data(samples.dispatches([]), samples.probe_calls([]).drop(columns="probe"))

@@ -4,7 +4,7 @@ import types
 import pytest
 
 import kit
-from kit.widgets._panel.palette import READY, own, own_functions
+from kit.widgets._panel.probe_choices import READY, own, own_functions
 
 
 @pytest.fixture

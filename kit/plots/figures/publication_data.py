@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from kit.plots._events import Bools, Events, Ints
 
-__all__ = ["NEWEST", "Lane", "PublicationView", "Published", "publication_view", "read"]
+__all__ = ["NEWEST", "Lane", "PublicationView", "Published", "publication_data", "read"]
 
 COLUMNS: Final = 400
 BARS: Final = 3_000
@@ -198,7 +198,7 @@ def read(dispatches: pd.DataFrame, publications: pd.DataFrame) -> Published:
     )
 
 
-def publication_view(data: Published, time: tuple[float, float]) -> PublicationView:
+def publication_data(data: Published, time: tuple[float, float]) -> PublicationView:
     """Compute a publication plot.
 
     Parameters

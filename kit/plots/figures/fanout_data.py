@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from kit.plots._events import Ints
 
-__all__ = ["Cost", "FanoutView", "ProbeCost", "fanout_view"]
+__all__ = ["Cost", "FanoutView", "ProbeCost", "fanout_data"]
 
 ROWS: Final = 40
 
@@ -80,7 +80,7 @@ class FanoutView:
     calls: int
 
 
-def fanout_view(dispatches: pd.DataFrame, probe_calls: pd.DataFrame) -> FanoutView:
+def fanout_data(dispatches: pd.DataFrame, probe_calls: pd.DataFrame) -> FanoutView:
     """Compute a fan-out plot.
 
     Parameters

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kit.plots import _events as table
-from kit.plots.figures import latency_over_time_view as heat
-from kit.plots.figures.latency_over_time_view import Pyramid, heat_view
+from kit.plots.figures import latency_over_time_data as heat
+from kit.plots.figures.latency_over_time_data import Pyramid, heat_data
 from tests.plots import samples
 
 ROWS = st.lists(st.tuples(st.integers(0, 10**7), st.integers(0, 10**9)), min_size=1, max_size=200)
@@ -28,7 +28,7 @@ def view_of(made, time, dur, mode, **options):
     points = 10**9 if mode == "points" else -1
     dense = -1 if mode == "pyramid" else 10**9
     with mock.patch.multiple(heat, POINTS=points, DENSE=dense):
-        return heat_view(made, time, dur, pyramid=pyramid, **options)
+        return heat_data(made, time, dur, pyramid=pyramid, **options)
 
 
 def columns_of(made, view):
@@ -108,7 +108,7 @@ def test_the_pyramid_counts_what_cells_count(monkeypatch):
     for time in ((-2e7, 2.02e9), (3e8, 1.4e9), (1.9e9, 3e9)):
         for dur in ((1e3, 1e9), (2e4, 2e5), (1e7, 1e8)):
             monkeypatch.setattr(heat, "DENSE", -1)
-            dense = heat_view(made, time, dur, pyramid=pyramid)
+            dense = heat_data(made, time, dur, pyramid=pyramid)
             direct = heat._cells(
                 made.dur,
                 np.searchsorted(made.ts, dense.time_edges + made.origin),
@@ -141,7 +141,7 @@ def test_the_picture_is_as_large_for_many_events_as_for_few(monkeypatch):
     sizes = set()
     for number in (5_000, 50_000):
         made = table.events(samples.events(number), spans_only=True)
-        view = heat_view(made, (-2e7, 2.02e9), (1e3, 1e8))
+        view = heat_data(made, (-2e7, 2.02e9), (1e3, 1e8))
         sizes.add(view.counts.shape)
         assert len(view.maxima) <= view.counts.shape[1] <= heat.COLUMNS + 2
     assert len(sizes) == 1
@@ -151,7 +151,7 @@ def test_zooming_in_makes_columns_narrower():
     made = table.events(samples.events(50_000), spans_only=True)
     widths = []
     for share in (1, 0.1, 0.01, 0.001):
-        view = heat_view(made, (1e9, 1e9 + 1e9 * share), (1e3, 1e9))
+        view = heat_data(made, (1e9, 1e9 + 1e9 * share), (1e3, 1e9))
         widths.append(int(view.time_edges[1] - view.time_edges[0]))
     assert widths == sorted(widths, reverse=True)
     assert len(set(widths)) == 4
@@ -159,7 +159,7 @@ def test_zooming_in_makes_columns_narrower():
 
 def test_an_empty_frame_has_an_empty_view():
     made = table.events(samples.events(10).iloc[:0], spans_only=True)
-    view = heat_view(made, (0.0, 1e9), (1e3, 1e9))
+    view = heat_data(made, (0.0, 1e9), (1e3, 1e9))
     assert view.single
     assert view.in_view == view.total == 0
     assert len(view.maxima) == 0

@@ -12,7 +12,7 @@ from kit.plots import _binning as grid
 if TYPE_CHECKING:
     from kit.plots._events import Bools, Events, Floats, Ints
 
-__all__ = ["OTHERS", "RateView", "Series", "rate_view", "split"]
+__all__ = ["OTHERS", "RateView", "Series", "rate_data", "split"]
 
 COLUMNS: Final = 240
 FEWEST: Final = 50
@@ -101,7 +101,7 @@ def split(table: Events) -> tuple[Series, ...]:
     return tuple(lines)
 
 
-def rate_view(
+def rate_data(
     table: Events,
     lines: tuple[Series, ...],
     time: tuple[float, float],

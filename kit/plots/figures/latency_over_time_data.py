@@ -19,7 +19,7 @@ from kit.plots import _binning as grid
 if TYPE_CHECKING:
     from kit.plots._events import Bools, Events, Floats, Ints
 
-__all__ = ["HeatView", "Pyramid", "heat_view"]
+__all__ = ["HeatView", "Pyramid", "heat_data"]
 
 COLUMNS: Final = 320
 ROWS: Final = 36
@@ -137,7 +137,7 @@ class Pyramid:
         return _float32(np.diff(np.diff(corners, axis=0), axis=1).T)
 
 
-def heat_view(
+def heat_data(
     table: Events,
     time: tuple[float, float],
     dur: tuple[float, float],

@@ -1,0 +1,99 @@
+"""A panel's tabs: one class and one module each, with its words, plots and what else it shows."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from kit.widgets._panel.tabs.aggregates import AggregatesTab
+from kit.widgets._panel.tabs.dispatches import FanoutTab, PublicationTab
+from kit.widgets._panel.tabs.events import EventsTab
+from kit.widgets._panel.tabs.latency import LatencyTab
+from kit.widgets._panel.tabs.session import SessionTab
+
+if TYPE_CHECKING:
+    from kit.plots._selection import Selection
+    from kit.widgets._panel.state import PanelState
+    from kit.widgets._panel.tabs.tab import Tab
+
+__all__ = ["TABS", "Tabs"]
+
+SHARE: Final = 0.05
+"""How much of the time the drawing thread may compute, so that the program keeps the rest."""
+
+SHORTEST: Final = 0.25
+"""Seconds between two updates at least."""
+
+TABS: Final[tuple[type[Tab], ...]] = (
+    EventsTab,
+    LatencyTab,
+    FanoutTab,
+    PublicationTab,
+    AggregatesTab,
+    SessionTab,
+)
+"""Every tab there is, in order."""
+
+
+class Tabs:
+    """The tabs of one panel, and which of them is in front."""
+
+    def __init__(self, state: PanelState) -> None:
+        self.all = tuple(tab(state) for tab in TABS)
+        self.current = self.all[0]
+        self._due = 0.0
+
+    def choose(self, key: str) -> None:
+        """Bring a tab to the front."""
+        self.current = next((tab for tab in self.all if tab.key == key), self.current)
+        self._due = 0.0
+
+    def refresh(self, now: float) -> bool:
+        """Bring the plots of the current tab up to date, if it is time.
+
+        Parameters
+        ----------
+        now : float
+            Seconds, as of ``time.monotonic``.
+
+        Returns
+        -------
+        bool
+            Whether there are new panes to show.
+        """
+        if now < self._due:
+            return False
+        begin = time.thread_time()
+        new = self.current.refresh()
+        if new is None:
+            return False
+        # Making a plot imports much, once; that says nothing of what an update costs.
+        spent = 0.0 if new else time.thread_time() - begin
+        self._due = now + max(SHORTEST, spent / SHARE)
+        return new
+
+    @property
+    def selection(self) -> Selection | None:
+        """Selection or None : what is brushed; None before there are plots to brush."""
+        return next((tab.selection for tab in self.all if tab.selection is not None), None)
+
+    @property
+    def panes(self) -> dict[str, list[str]]:
+        """dict of str to list of str : by tab, the identifiers of its panes."""
+        return {tab.key: [pane.model_id for _, pane in tab.shown] for tab in self.all if tab.shown}
+
+    def describe(self) -> dict[str, Any]:
+        """Return what the page shows of the tabs besides plots, ready for JSON."""
+        current, facts = self.current, ("key", "title", "hint", "body", "running")
+        return {
+            "tab": current.key,
+            "tabs": [{fact: getattr(tab, fact) for fact in facts} for tab in self.all],
+            "note": current.note,
+            "observed": current.observed,
+            "selection": len(current.selection) if current.selection else None,
+        }
+
+    def close(self) -> None:
+        """Free all plots."""
+        for tab in self.all:
+            tab.close()

@@ -1,0 +1,163 @@
+"""What all tabs of a panel share: their words, and plots that are kept up to date.
+
+Plots are made when they are first looked at.  While a program runs they show the newest events
+only, so that drawing costs the same however much has been recorded; when recording stops they show
+all of them.
+"""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar, Final
+
+from kit.widgets._pane.pane import Pane
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from kit.plots._plot import Plot
+    from kit.plots._selection import Selection
+    from kit.widgets._panel.recording import PanelRecorder
+    from kit.widgets._panel.state import PanelState
+
+__all__ = ["PAUSE", "FramePlots", "Tab", "nothing_recorded"]
+
+PAUSE: Final = 0.01
+"""Seconds between two plots, in which the program makes up for lost time."""
+
+
+class Tab(ABC):
+    """A tab of one panel.
+
+    Attributes
+    ----------
+    key, title, hint : str
+        What it is known by, what it is called, and what it shows.
+    body : str
+        What the page shows there besides plots: ``"events"``, ``"session"`` or nothing.
+    parts : tuple of str
+        What it shows of a session that was opened: attributes of `Opened`.
+    missing : str
+        What to say where an opened session has none of them.
+    running : bool
+        Whether its title has a mark, because something goes on by itself.
+    observed : bool or None
+        Whether dispatches are observed for it; None where there is nothing to observe.
+    shown : list of (Plot, Pane)
+        In order.
+    selection : Selection or None
+        What is brushed in its plots; None where nothing can be.
+    """
+
+    key: ClassVar[str]
+    title: ClassVar[str]
+    hint: ClassVar[str]
+    body: ClassVar[str] = ""
+    parts: ClassVar[tuple[str, ...]] = ()
+    missing: ClassVar[str] = ""
+
+    def __init__(self, state: PanelState) -> None:
+        self._state = state
+        self.shown: list[tuple[Plot, Pane]] = []
+        self.selection: Selection | None = None
+
+    @property
+    def running(self) -> bool:
+        """bool : whether something goes on by itself."""
+        return False
+
+    @property
+    def observed(self) -> bool | None:
+        """bool or None : whether dispatches are observed."""
+        return None
+
+    @property
+    def note(self) -> str:
+        """str : what to say above the plots, or instead of them."""
+        opened = self._state.sessions.opened
+        if opened is None:
+            return self._note()
+        there = not self.missing or any(len(getattr(opened, part)) for part in self.parts)
+        return f"Opened: {opened.title}{'' if there else f'; {self.missing}'}."
+
+    @abstractmethod
+    def _note(self) -> str:
+        """Say it of what is live."""
+
+    def refresh(self) -> bool | None:
+        """Bring the plots up to date.
+
+        Returns
+        -------
+        bool or None
+            Whether there are others than before; None if there was nothing to draw.
+        """
+        return None
+
+    def close(self) -> None:
+        """Free all plots."""
+        for _, pane in self.shown:
+            pane.close()
+        self.shown = []
+
+
+class FramePlots(Tab):
+    """A tab whose plots, functions of `kit.plots`, all draw the same frames."""
+
+    plots: ClassVar[tuple[str, ...]]
+    _drawn: object = None
+
+    @property
+    def _recording(self) -> PanelRecorder:
+        return self._state.recording
+
+    @abstractmethod
+    def _frames(self) -> tuple[pd.DataFrame, ...]:
+        """Return what to draw of what is live."""
+
+    def refresh(self) -> bool | None:
+        """Bring the plots up to date, if somebody sees them and there is something new."""
+        if self.shown and not any(pane.visible for _, pane in self.shown):
+            return None
+        version = self._version()
+        if version is None or (self.shown and version == self._drawn):
+            return None
+        new, opened = not self.shown, self._state.sessions.opened
+        live = opened is None
+        frames = self._frames() if live else [getattr(opened, part) for part in self.parts]
+        for plot, pane in self.shown:
+            with pane.changes():
+                plot.update(*frames)
+            time.sleep(PAUSE)
+        if new:
+            self.shown = [(plot, Pane(plot)) for plot in self._make(*frames)]
+        self._drawn = version
+        return new
+
+    def _version(self) -> object:
+        """Tell apart what would be drawn now and what was drawn before; None for nothing."""
+        opened = self._state.sessions.opened
+        if opened is not None:
+            return id(opened)
+        recording = self._recording
+        recorder = recording.recorder
+        count = len(recorder) + recorder.overwritten
+        # What was opened is not left standing where nothing is recorded.
+        if not count and not self.shown:
+            return None
+        return (id(recorder), count, recording.started, recording.stopped)
+
+    def _make(self, *frames: pd.DataFrame) -> list[Any]:
+        from kit import plots
+
+        return [getattr(plots, name)(*frames) for name in self.plots]
+
+
+def nothing_recorded(state: PanelState) -> str:
+    """Say why there is no event to show; empty if there is one."""
+    if len(state.recording.recorder):
+        return ""
+    if state.running:
+        return "Recording; nothing has been fired yet."
+    return "Nothing recorded yet: connect record to a marker, or press Start."
