@@ -104,6 +104,7 @@ class PanelState:
         self._asked = 0
         self.common = ProbeOptions()
         self.wrong: dict[Pair, ConditionProblem] = {}
+        self.chosen: tuple[str, ...] = ()
         self._resting: set[str] = set()
         self._followed: dict[str, str] = {}
         self._looked = -NAMESPACE_INTERVAL
@@ -129,6 +130,15 @@ class PanelState:
         """Return the markers that pattern and filter let through, in the order of the list."""
         with self.lock:
             return self.listing.shown()
+
+    def focus(self) -> frozenset[str] | None:
+        """Return the names of the markers that the tabs show; None while they show all."""
+        with self.lock:
+            if self.chosen:
+                return frozenset(self.chosen)
+            if not self.listing.filter.strip():
+                return None
+            return frozenset(marker.name for marker in self.listing.shown())
 
     @property
     def running(self) -> bool:
