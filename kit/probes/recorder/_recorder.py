@@ -226,25 +226,31 @@ class Recorder:
         MisfitWarning
             Once for each field with values that did not fit it, when all is done.
         """
-        self._end(at=at)
+        self._wind_up(self._disconnect(at), at)
         self._tell()
 
-    def _end(self, *, at: int | None = None) -> None:
-        """Do what `stop` does, and warn of nothing.
+    def _disconnect(self, at: int | None) -> bool:
+        """Begin to stop: disconnect it, which may be part of a batch.
 
-        Parameters
-        ----------
-        at : int, optional
-            As for `stop`.
+        Returns
+        -------
+        bool
+            Whether it was running.
         """
         try:
             handles = self._running.pop()
         except IndexError:
-            close(self)  # where it was stopped inside of a dispatch
-            return
+            return False
         if at is not None:
             self._windows = self._windows.stopped(at)
         disconnect(handles)
+        return True
+
+    def _wind_up(self, was_running: bool, at: int | None) -> None:
+        """Stop, once that it is disconnected has been published."""
+        if not was_running:
+            close(self)  # where it was stopped inside of a dispatch
+            return
         self._stopped = time.monotonic_ns() if at is None else at
         over = waited(self)
         if self._file is not None:

@@ -354,13 +354,16 @@ class Session:
                 self._write_the_last()
 
     def _stop_members(self, at: int | None) -> None:
-        for recorder in self.recorders.values():
-            recorder._end(at=at)
+        recorders = [*self.recorders.values()]
+        # In one update: each dispatch is seen by all of them, or by none.
         with batch():
+            running = [recorder._disconnect(at) for recorder in recorders]
             for counted in self.aggregates.values():
                 counted.stop()
             for armed in self.triggers.values():
                 armed.disarm()
+        for recorder, was_running in zip(recorders, running, strict=True):
+            recorder._wind_up(was_running, at)
 
     def join(self, timeout: float | None = None) -> bool:
         """Wait until it has ended, by a trigger, a limit or somebody else, and all is written.

@@ -51,6 +51,8 @@ def test_all_of_it_starts_stops_and_opens_again(fill: kit.Marker, tmp_path) -> N
         assert run.running
         for qty in range(10):
             fill(qty, "AB"[qty % 2])
+        running = fill.generation
+    assert fill.generation == running + 1
     fill(100, "after")
     assert (run.running, reject.armed, sizes.running, fill.fanout) == (False, False, False, 0)
     kept = opened(tmp_path / "run")
@@ -68,6 +70,30 @@ def test_all_of_it_starts_stops_and_opens_again(fill: kit.Marker, tmp_path) -> N
     assert (described["mode"], described["written"], described["lost"]) == ("overwrite", 9, {})
     assert "9 events" in repr(kept)
     assert "9 events written" in repr(run)
+
+
+def test_recorder_and_aggregate_see_the_same_events_while_others_fire(fill, tmp_path) -> None:
+    """Seen to fail when a session stopped its recorders before its aggregates."""
+    over = threading.Event()
+
+    def fire() -> None:
+        while not over.is_set():
+            fill(1, "A")
+
+    busy = threading.Thread(target=fire)
+    busy.start()
+    try:
+        for number in range(20):
+            run = kit.session(tmp_path / str(number))
+            events = run.record(fill, name="events")
+            counted = run.aggregate(fill, name="counts")
+            with run:
+                while not counted.count:
+                    time.sleep(0)
+            assert run.written["events"] + events.lost == counted.count
+    finally:
+        over.set()
+        busy.join()
 
 
 def test_rotation_holds_each_event_once(fill: kit.Marker, tmp_path) -> None:
@@ -109,15 +135,15 @@ def test_what_is_recorded_while_it_stops_is_in_its_files(
     """Seen to fail when its thread wrote the last file before the recorders were stopped."""
     run = kit.session(tmp_path / "run", every=0.01)
     run.record(fill)
-    end = Recorder._end
+    disconnect = Recorder._disconnect
 
-    def slowly(recorder, *, at=None) -> None:
+    def slowly(recorder, at) -> bool:
         run.join(0.3)  # as long as it likes, to write what it takes for the last file
         fill(7, "late")
-        end(recorder, at=at)
+        return disconnect(recorder, at)
 
     run.start()
-    monkeypatch.setattr(Recorder, "_end", slowly)
+    monkeypatch.setattr(Recorder, "_disconnect", slowly)
     run.stop()
     assert run.join(30)
     assert kit.open(tmp_path / "run").frame()["sym"].tolist() == ["late"]
