@@ -58,6 +58,8 @@ AnyProbe: TypeAlias = "Callable[..., object] | TimedProbe"
 
 def is_native(probe: object) -> TypeGuard[TimedProbe]:
     """Whether a probe is one of the kit's own."""
+    if type(probe) is FunctionType:
+        return False  # as most are; what is asked below takes its time to say no
     try:
         return hasattr(type(probe), "native") and hasattr(probe, "observer")
     except Exception:  # of its own `__getattr__`: it is nothing of the kit's
@@ -72,6 +74,8 @@ _COMPARED_BY_THE_INTERPRETER: Final = frozenset(
 def compares(probe: object) -> bool:
     """Whether it takes somebody's own ``__eq__`` to compare a probe."""
     kind = type(probe)
+    if kind is FunctionType:
+        return False
     if kind is MethodType:
         return compares(probe.__func__)  # type: ignore[attr-defined] # it is a method
     return kind not in _COMPARED_BY_THE_INTERPRETER and kind.__eq__ is not object.__eq__

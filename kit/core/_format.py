@@ -171,7 +171,7 @@ class Format(namedtuple("Format", ("fields", "is_span"), defaults=(False,))):  #
     @property
     def names(self) -> tuple[str, ...]:
         """The names of the fields, in order."""
-        return tuple(field.name for field in self.fields)
+        return tuple([field[0] for field in self.fields])
 
     def same_fields(self, other: Format) -> bool:
         """Whether both declare the same names and types in the same order."""

@@ -333,7 +333,7 @@ class Updater:
         at_once : bool
             Do not wait for the end of a batch.
         """
-        batch = None if at_once else self.batch
+        batch = self.batch if self.batches and not at_once else None
         if batch is not None and self.exclusively(lambda: batch.check(changes, self._planned)):
             batch.changes.extend(changes)
         else:
@@ -521,8 +521,6 @@ def _publish(plan: Plan, array: ProbeArray | None) -> ProbeArray | None:
         # that loads after it the new ones. Everything above must be visible first; with a global
         # interpreter lock, program order is enough for that.
         marker._array = array
-    # After the store, so that no dispatch that may have loaded the old array is missing.
-    cookie = grace.snapshot()
     # Not those for which a stub stood in the old array: they were told that they are gone.
     asked = gone if array is None or array.bare else (*gone, *plan.after)
     told = [
@@ -538,7 +536,8 @@ def _publish(plan: Plan, array: ProbeArray | None) -> ProbeArray | None:
     dispatches.settle()
     if old is not None and not neutralised:
         dispatches.retire(old.tally, ref(old))
-    _tell_observers(plan, told, when, cookie)
+    if told:
+        _tell_observers(plan, told, when)
     return old
 
 
@@ -556,10 +555,9 @@ def _tell_observers(
     plan: Plan,
     told: list[TimedProbe],
     when: int,
-    cookie: grace.Cookie,
 ) -> None:
-    if not told:
-        return
+    # After the store, so that no dispatch that may have loaded the old array is missing.
+    cookie = grace.snapshot()
     observers = {
         id(native.observer): native.observer for native in told if native.observer is not None
     }

@@ -226,8 +226,12 @@ class Recorder:
         MisfitWarning
             Once for each field with values that did not fit it, when all is done.
         """
-        self._wind_up(self._disconnect(at), at)
+        self._end(at=at)
         self._tell()
+
+    def _end(self, *, at: int | None = None) -> None:
+        """Do what `stop` does, and warn of nothing."""
+        self._wind_up(self._disconnect(at), at)
 
     def _disconnect(self, at: int | None) -> bool:
         """Begin to stop: disconnect it, which may be part of a batch.
