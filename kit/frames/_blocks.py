@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from kit.probes.captures._capture import ThreadEvents
     from kit.probes.recorder._c_store import BlockRows as ThreadRows
 
-__all__ = ["BlockRows"]
+__all__ = ["Blocks"]
 
 MISSING, MISFIT, CUT = 1, 2, 3
 """Notes on a value; from `CUT` on it is text that has to be looked at."""
@@ -38,7 +38,7 @@ Column = (
 Decoded = tuple[bytearray, bytearray | None, list[Column]]
 
 
-class BlockRows(Rows):
+class Blocks(Rows):
     """The events of all threads, as they lie in the recorder's blocks.
 
     Parameters

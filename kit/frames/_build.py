@@ -17,7 +17,7 @@ import pandas as pd
 from kit.core._publication.fork import undivided
 from kit.errors import NotConnectedError
 from kit.frames._attrs import capture_attrs, per_marker
-from kit.frames._blocks import BlockRows
+from kit.frames._blocks import Blocks
 from kit.frames._layout import layout
 from kit.frames._rows import fields as convert_fields
 from kit.frames._rows import pull
@@ -329,5 +329,5 @@ def _categories(capture: Capture, name: str, values: Iterable[str | None]) -> li
 def _pull(capture: Capture, codes: Sequence[int] | None) -> Rows:
     """Pull the events of some markers, or of all, out of a capture, whatever it is made of."""
     if capture.threads and all(hasattr(thread.rows, "blocks") for thread in capture.threads):
-        return BlockRows(capture.threads, codes)
+        return Blocks(capture.threads, codes)
     return pull(capture, codes)

@@ -21,7 +21,7 @@ from kit.probes.aggregates._buckets import checked
 from kit.probes.aggregates._buckets import histogram as understood
 from kit.probes.aggregates._cells import as_key, merge
 from kit.probes.aggregates._table import Table
-from kit.probes.aggregates._writer import Plan, State
+from kit.probes.aggregates._writer import Aggregated, Totals
 from kit.probes.filters._operands import known_names, operands
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from kit.probes.aggregates._buckets import Bucket
 
 if TYPE_CHECKING or dispatcher == "python":
-    new_state: Callable[[int], State] = State
+    new_state: Callable[[int], Totals] = Totals
 else:
     from kit.probes.aggregates._c_cells import new_state
 
@@ -62,9 +62,9 @@ class Aggregate:
         What makes the key.
     quantiles : tuple of float
         Which are shown.
-    plan : Plan
+    plan : Aggregated
         All of it, as the writers are made from it.
-    state : State
+    state : Totals
         What threads have counted, apart.
     observer : None
         It is a probe of the kit's own, and observes no dispatches.
@@ -98,7 +98,7 @@ class Aggregate:
         self.quantiles = quantiles
         self._types = self._check()
         is_whole = self._types[value] is not float if value is not None else True
-        self.plan = Plan(
+        self.plan = Aggregated(
             value,
             by,
             understood(histogram, is_whole) if value is not None else None,

@@ -14,23 +14,23 @@ from kit.core._dispatch.tally import Tally
 from kit.probes._values import number
 from kit.probes.aggregates._buckets import Linear, Log2, scale
 from kit.probes.aggregates._cells import Cell, as_key
-from kit.probes.aggregates._writer import State, key_of
+from kit.probes.aggregates._writer import Totals, key_of
 from kit.probes.filters._operands import MISSING, operands
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from kit.core._format import Format
-    from kit.probes.aggregates._writer import Plan
+    from kit.probes.aggregates._writer import Aggregated
 
-__all__ = ["AVAILABLE", "NativeState"]
+__all__ = ["AVAILABLE", "NativeTotals"]
 
 AVAILABLE: Final = hasattr(_c, "Adder")
 """Whether the machine has what it takes: integers of 128 bits."""
 
 
-class NativeState(State):
-    """Like `State`, and ``clear`` begins again in place.
+class NativeTotals(Totals):
+    """Like `Totals`, and ``clear`` begins again in place.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ class NativeState(State):
         self._tables = _c.Tables(capacity, as_key)
         self._adders: dict[str, list[_c.Adder]] = {}
 
-    def cleared(self) -> State:
+    def cleared(self) -> Totals:
         """Begin again at nothing."""
         self._tables.forget()
         for adders in self._adders.values():
@@ -73,7 +73,7 @@ class NativeState(State):
 
     def writer(
         self,
-        plan: Plan,
+        plan: Aggregated,
         name: str,
         format: Format,
         owner: Any,  # noqa: ARG002 - a state that begins again in place
@@ -105,7 +105,7 @@ def _even(kind: Linear) -> tuple[float, float, float, int, bool]:
     return low, high, step, kind.last, exact
 
 
-def _odd(plan: Plan) -> Callable[[Any], tuple[int, int]]:
+def _odd(plan: Aggregated) -> Callable[[Any], tuple[int, int]]:
     """Return what finds the buckets of a number that is beyond what C computes exactly."""
     scope: dict[str, Any] = {"frexp": math.frexp, "log": math.log}
     lines = ["bucket = sketched = 0"]
@@ -146,6 +146,6 @@ def _cell(numbers: tuple[Any, ...]) -> Cell:
     return cell
 
 
-def new_state(capacity: int) -> State:
+def new_state(capacity: int) -> Totals:
     """Return an empty state: in C where that is so built."""
-    return NativeState(capacity) if AVAILABLE else State(capacity)
+    return NativeTotals(capacity) if AVAILABLE else Totals(capacity)

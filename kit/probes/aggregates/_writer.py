@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from kit.core._format import FieldType, Format
     from kit.probes.aggregates._buckets import Histogram
 
-__all__ = ["Plan", "State", "key_of", "make_writer"]
+__all__ = ["Aggregated", "Totals", "key_of", "make_writer"]
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class Aggregated:
     """What is aggregated.
 
     Attributes
@@ -49,7 +49,7 @@ class Plan:
     capacity: int
 
 
-class State:
+class Totals:
     """What all threads have counted since the last ``clear``.
 
     A thread that ends leaves its table to the next one that begins, which counts on in it: so there
@@ -137,9 +137,9 @@ class State:
             del self.tables[ident]
             self._left.append(table)
 
-    def cleared(self) -> State:
+    def cleared(self) -> Totals:
         """Return an empty one; who has loaded this one finishes its event here."""
-        state = State(self.capacity)
+        state = Totals(self.capacity)
         state.dropped.update((name, Tally()) for name in self.dropped)
         state.failed.update((name, Tally()) for name in self.failed)
         return state
@@ -162,7 +162,7 @@ class State:
         return {name: tally.n for name, tally in self.dropped.copy().items()}
 
     def writer(
-        self, plan: Plan, name: str, format: Format, owner: Any
+        self, plan: Aggregated, name: str, format: Format, owner: Any
     ) -> Callable[[int, int, tuple[Any, ...]], None]:
         """Return what the dispatcher calls for the events of a marker; see `make_writer`."""
         self.dropped.setdefault(name, Tally())
@@ -171,19 +171,19 @@ class State:
 
 
 def make_writer(
-    plan: Plan, name: str, format: Format, state_of: Any
+    plan: Aggregated, name: str, format: Format, state_of: Any
 ) -> Callable[[int, int, tuple[Any, ...]], None]:
     """Return what the dispatcher calls for the events of a marker.
 
     Parameters
     ----------
-    plan : Plan
+    plan : Aggregated
     name : str
         The marker's name.
     format : Format
         Its fields. Those that it has not are missing.
     state_of : object
-        Has an attribute ``state``, the `State` to write to.
+        Has an attribute ``state``, the `Totals` to write to.
 
     Returns
     -------
@@ -239,7 +239,7 @@ def make_writer(
     return writer
 
 
-def key_of(plan: Plan, known: dict[str, Operand]) -> Callable[[Any], Any]:
+def key_of(plan: Aggregated, known: dict[str, Operand]) -> Callable[[Any], Any]:
     """Return what makes a key of unusual values plain, so that it is what a frame shows of them."""
     kinds = [KINDS[known[name].type] if name in known else "s" for name in plan.by]
     if len(kinds) == 1:
@@ -266,7 +266,7 @@ def _type(known: dict[str, Any], field: str | None) -> FieldType:
     return known[field].type if field in known else float
 
 
-def _adding(plan: Plan, declared: FieldType) -> tuple[list[str], list[str]]:
+def _adding(plan: Aggregated, declared: FieldType) -> tuple[list[str], list[str]]:
     """Write the lines that add a number, the declared type's way first.
 
     Returns
@@ -300,7 +300,7 @@ def _adding(plan: Plan, declared: FieldType) -> tuple[list[str], list[str]]:
     ]
 
 
-def _shared(plan: Plan, whole: bool) -> tuple[list[str], list[str]]:
+def _shared(plan: Aggregated, whole: bool) -> tuple[list[str], list[str]]:
     """Write what whole numbers and floats have in common: histogram, sketch, extremes."""
     new: list[str] = []
     stored: list[str] = []
@@ -325,14 +325,14 @@ def _shared(plan: Plan, whole: bool) -> tuple[list[str], list[str]]:
     return new, [*stored, "if x < cell.min: cell.min = x", "if x > cell.max: cell.max = x"]
 
 
-def _whole(plan: Plan) -> tuple[list[str], list[str]]:
+def _whole(plan: Aggregated) -> tuple[list[str], list[str]]:
     new, stored = _shared(plan, whole=True)
     new += ["total = cell.total + x", "squares = cell.squares + x * x", "wholes = cell.wholes + 1"]
     stored += ["cell.total = total", "cell.squares = squares", "cell.wholes = wholes"]
     return new, [*stored, "cell.count = count"]
 
 
-def _float(plan: Plan) -> tuple[list[str], list[str]]:
+def _float(plan: Aggregated) -> tuple[list[str], list[str]]:
     new = [
         "old = cell.high",
         "high = old + x",

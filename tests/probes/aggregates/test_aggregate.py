@@ -10,7 +10,7 @@ import kit
 from kit.frames._aggregates import buckets as buckets_frame
 from kit.probes.aggregates import _cells as cells
 from kit.probes.aggregates import _writer as writer
-from kit.probes.aggregates._writer import State
+from kit.probes.aggregates._writer import Totals
 from kit.testing import isolated
 
 
@@ -230,7 +230,7 @@ def test_a_child_process_begins_at_nothing(fill: kit.Marker) -> None:
 
 
 def test_two_threads_that_bring_one_key_take_one_place() -> None:
-    state = State(1)
+    state = Totals(1)
 
     class OtherThreadIsFaster(dict):
         def setdefault(self, key, default):
@@ -257,7 +257,7 @@ def test_without_a_global_lock_a_cell_has_one_of_its_own(
     for module in (cells, writer):
         monkeypatch.setattr(module, "unlocked", True)
     monkeypatch.setattr(cells, "inner_lock", lambda name: Noting())
-    monkeypatch.setattr(sys.modules["kit.probes.aggregates._aggregate"], "new_state", State)
+    monkeypatch.setattr(sys.modules["kit.probes.aggregates._aggregate"], "new_state", Totals)
     with (
         kit.aggregate(fill, "px", by="sym", histogram="log2") as numbers,
         kit.aggregate(fill, capacity=1, by="qty") as counts,

@@ -16,7 +16,7 @@ from kit.core._format import declare_format
 from kit.probes.aggregates._aggregate import new_state
 from kit.probes.aggregates._buckets import MOST_BUCKETS, histogram
 from kit.probes.aggregates._cells import merge
-from kit.probes.aggregates._writer import Plan, State
+from kit.probes.aggregates._writer import Aggregated, Totals
 from kit.testing import isolated
 
 pytestmark = pytest.mark.skipif(kit.dispatcher != "c", reason="there is one twin only")
@@ -29,14 +29,14 @@ SPAN = declare_format("m", None, FIELDS, is_span=True)
 class Owner:
     """What holds the state of a writer in Python."""
 
-    def __init__(self, plan: Plan) -> None:
-        self.state = State(plan.capacity)
+    def __init__(self, plan: Aggregated) -> None:
+        self.state = Totals(plan.capacity)
 
 
-def both(plan: Plan, events, format=PLAIN):
+def both(plan: Aggregated, events, format=PLAIN):
     """Give the same events to both; return what each has."""
     owner, native = Owner(plan), new_state(plan.capacity)
-    assert type(native) is not State
+    assert type(native) is not Totals
     twin = owner.state.writer(plan, "m", format, owner)
     write = native.writer(plan, "m", format, None)
     for values in events:
@@ -50,7 +50,7 @@ def both(plan: Plan, events, format=PLAIN):
     return owner.state, native
 
 
-def told(state: State, plan: Plan):
+def told(state: Totals, plan: Aggregated):
     cells: dict = {}
     for key, cell in state.cells():
         cells.setdefault(key, []).append(cell)
@@ -72,7 +72,7 @@ def exactly(stats):
     )
 
 
-def same(plan: Plan, events, format=PLAIN) -> None:
+def same(plan: Aggregated, events, format=PLAIN) -> None:
     python, native = both(plan, events, format)
     assert told(python, plan) == told(native, plan)
     assert (python.count, python.drops) == (native.count, native.drops)
@@ -109,7 +109,7 @@ histograms = st.one_of(
     st.sampled_from([(2**53, 2**53 + 10, 1), (2**60, 2**60 + 100, 3), (0.1, 0.7, 0.1)]),
 )
 plans = st.builds(
-    lambda by, asked, is_whole, error, capacity, value: Plan(
+    lambda by, asked, is_whole, error, capacity, value: Aggregated(
         value, by, histogram(asked, is_whole) if value else None, error if value else None, capacity
     ),
     st.sampled_from([(), ("key",), ("key", "other"), ("other", "marker", "nothing"), ("key", "n")]),
@@ -123,7 +123,7 @@ plans = st.builds(
 
 @settings(max_examples=400, deadline=None)
 @given(plans, st.lists(st.tuples(values, keys, values), max_size=60))
-def test_both_say_the_same_of_any_events(plan: Plan, events: list) -> None:
+def test_both_say_the_same_of_any_events(plan: Aggregated, events: list) -> None:
     """Red where a number is added in another order, rounded once more or once less, or put into
     another bucket; where a key is another; where the room for keys is."""
     same(plan, events)
@@ -140,8 +140,8 @@ def test_both_say_the_same_of_any_events(plan: Plan, events: list) -> None:
     ),
     st.sampled_from(["n", "dur", "error"]),
 )
-def test_both_say_the_same_of_spans(plan: Plan, events: list, value: str) -> None:
-    plan = Plan(value, (*plan.by, "error"), plan.histogram, plan.error, plan.capacity)
+def test_both_say_the_same_of_spans(plan: Aggregated, events: list, value: str) -> None:
+    plan = Aggregated(value, (*plan.by, "error"), plan.histogram, plan.error, plan.capacity)
     same(plan, events, SPAN)
 
 
@@ -160,7 +160,7 @@ def test_both_say_the_same_of_spans(plan: Plan, events: list, value: str) -> Non
 )
 def test_both_find_the_same_bucket_at_every_edge(asked, is_whole: bool) -> None:
     """Red where an edge is on another side, or a number is rounded before it is compared."""
-    plan = Plan("n", (), histogram(asked, is_whole), 0.01, 1)
+    plan = Aggregated("n", (), histogram(asked, is_whole), 0.01, 1)
     powers = [2.0**power for power in (*range(-40, -28), *range(-2, 3), *range(60, 68))]
     steps = [n / 10 for n in range(-2, 110)]
     if asked != "log2":
@@ -174,7 +174,7 @@ def test_both_find_the_same_bucket_at_every_edge(asked, is_whole: bool) -> None:
 
 
 def test_sums_of_squares_beyond_128_bits_stay_exact() -> None:
-    plan = Plan("n", (), None, None, 1)
+    plan = Aggregated("n", (), None, None, 1)
     numbers = [2**63 - 1, -(2**63), 2**62, 3] * 20
     _, native = both(plan, [(n, "", 0) for n in numbers])
     ((_, cell),) = native.cells()
@@ -183,7 +183,7 @@ def test_sums_of_squares_beyond_128_bits_stay_exact() -> None:
 
 
 def test_more_buckets_than_a_sketch_has() -> None:
-    plan = Plan("n", (), None, 0.001, 1)
+    plan = Aggregated("n", (), None, 0.001, 1)
     chance = random.Random(4)
     numbers = [math.exp(chance.uniform(-300, 300)) * chance.choice((1, -1)) for _ in range(30_000)]
     python, native = both(plan, [(n, "", 0) for n in numbers])
