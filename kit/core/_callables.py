@@ -57,7 +57,7 @@ AnyProbe: TypeAlias = "Callable[..., object] | TimedProbe"
 
 
 def is_native(probe: object) -> TypeGuard[TimedProbe]:
-    """Whether a probe is one of the kit's own."""
+    """Tell whether a probe is one of the kit's own."""
     if type(probe) is FunctionType:
         return False  # as most are; what is asked below takes its time to say no
     try:
@@ -72,7 +72,7 @@ _COMPARED_BY_THE_INTERPRETER: Final = frozenset(
 
 
 def compares(probe: object) -> bool:
-    """Whether it takes somebody's own ``__eq__`` to compare a probe."""
+    """Tell whether it takes somebody's own ``__eq__`` to compare a probe."""
     kind = type(probe)
     if kind is FunctionType:
         return False
@@ -82,7 +82,7 @@ def compares(probe: object) -> bool:
 
 
 def same_probe(one: object, other: object) -> bool:
-    """Whether two callables are one probe: identical, or equal, as methods made anew are.
+    """Tell whether two callables are one probe: identical, or equal, as methods made anew are.
 
     Where neither is compared by an ``__eq__`` of its own, no foreign code runs. What such an
     ``__eq__`` raises, or what it returns and has no truth, says that they are two.
@@ -221,7 +221,7 @@ def undone(result: object) -> str | None:
 
 
 def not_begun(result: object) -> bool:
-    """Whether something is a coroutine of which nothing has run."""
+    """Tell whether something is a coroutine of which nothing has run."""
     return (
         type(result) is CoroutineType
         and result.cr_frame is not None
@@ -230,7 +230,7 @@ def not_begun(result: object) -> bool:
 
 
 def only_here(result: object, callers: int = 1) -> bool:
-    """Whether nobody holds an object but a local variable of each of so many functions."""
+    """Tell whether nobody holds an object but a local variable of each of so many functions."""
     return getrefcount(result) <= _held + callers
 
 

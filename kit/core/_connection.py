@@ -296,7 +296,7 @@ class Connection:
         self._state = "disconnected"
 
     def _same_closure(self, probe: object, private: object) -> bool:
-        """Whether this is the closure (the same probe, private data identical)."""
+        """Tell whether this is the closure (the same probe, private data identical)."""
         return self.private is private and same_probe(self.probe, probe)
 
     def _note_returned(self, result: object) -> None:
@@ -324,12 +324,12 @@ class Connection:
 
 
 def is_pattern(name: str) -> bool:
-    """Whether a name holds a wildcard (``*``, ``?`` or ``[``)."""
+    """Tell whether a name holds a wildcard (``*``, ``?`` or ``[``)."""
     return any(character in name for character in "*?[")
 
 
 def matches(name: str, pattern: str) -> bool:
-    """Whether a marker's name matches a pattern, by the rules of the shell, case counting."""
+    """Tell whether a marker's name matches a pattern, by the rules of the shell, case counting."""
     from fnmatch import fnmatchcase  # only now: a program without patterns need not wait for it
 
     return fnmatchcase(name, pattern)

@@ -174,7 +174,7 @@ class Format(namedtuple("Format", ("fields", "is_span"), defaults=(False,))):  #
         return tuple([field[0] for field in self.fields])
 
     def same_fields(self, other: Format) -> bool:
-        """Whether both declare the same names and types in the same order."""
+        """Tell whether both declare the same names and types in the same order."""
         return self.fields == other.fields
 
     def bind(self, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> tuple[Any, ...]:

@@ -341,7 +341,7 @@ _HOLDERS: Final = (staticmethod, classmethod, property, partialmethod, cached_pr
 
 
 def no_value(value: object) -> bool:
-    """Whether something is part of a class, or a function, and so hardly the value of a field."""
+    """Tell whether something is part of a class, or a function: hardly the value of a field."""
     return type(value) is FunctionType or isinstance(value, _HOLDERS)
 
 
@@ -400,7 +400,7 @@ def _made_by(function: Any) -> Callable[[Any], Any] | None:
 
 
 def is_being_defined(function: Any, frame: FrameType) -> bool:
-    """Whether a frame is in the lines of a ``def``, at a decorator of it: not where it is used."""
+    """Tell whether a frame is in the lines of a ``def``, at a decorator of it: not where it is used."""
     while (inner := getattr(function, "__wrapped__", None)) is not None:
         function = inner
     code: CodeType | None = getattr(function, "__code__", None)

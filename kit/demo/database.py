@@ -86,7 +86,7 @@ class Queue:
 
 
 def gave_up(error: sqlite3.OperationalError) -> bool:
-    """Whether a statement failed because a lock could not be had in time, and may be tried again.
+    """Tell whether a statement failed for want of a lock, and may be tried again.
 
     Parameters
     ----------

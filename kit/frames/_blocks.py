@@ -220,7 +220,7 @@ def _present(marks: NDArray[np.uint8] | None) -> Any:
 
 
 def _is_plain(text: bytearray, marks: NDArray[np.uint8] | None) -> bool:
-    """Whether Arrow can hold text as it is."""
+    """Tell whether Arrow can hold text as it is."""
     # One byte is looked for much faster than three.
     marked = text.find(b"\\") >= 0 and text.find(_MARK) >= 0
     return not marked and (marks is None or not (marks >= CUT).any())

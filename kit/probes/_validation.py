@@ -153,7 +153,7 @@ def number_of(value: Any) -> Any:
 
 
 def _is_written(value: Any) -> bool:
-    """Whether `written` makes such a thing of a number; earlier files hold it as it was."""
+    """Tell whether `written` makes such a thing of a number; earlier files hold it as it was."""
     if type(value) is not dict:
         return _is_number(value)
     if value.keys() == {"float"}:

@@ -241,7 +241,7 @@ def number(value: Any) -> int | float | None:
 
 
 def fits(value: object, kind: type) -> bool:
-    """Whether a value is one that a field keeps, or a missing one.
+    """Tell whether a value is one that a field keeps, or a missing one.
 
     Examples
     --------

@@ -16,7 +16,7 @@ __all__ = ["Accounting", "begun"]
 
 
 def begun(call: object, error: BaseException) -> bool:
-    """Whether a function had begun when an exception came out of its call.
+    """Tell whether a function had begun when an exception came out of its call.
 
     The kit's own probes account for each event that they are called with, also where they fail.
     But a signal handler may raise before the first line of a function, and there may be no room on

@@ -111,7 +111,7 @@ class Dispatcher(Accounting):
         return None
 
     def __bool__(self) -> bool:
-        """Whether anything is connected: a guard for arguments that cost something."""
+        """Tell whether anything is connected: a guard for arguments that cost something."""
         return self._array is not None
 
     def _fire_at(self, ts: int, args: tuple[Any, ...]) -> None:  # noqa: C901 - as __call__

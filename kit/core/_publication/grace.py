@@ -79,7 +79,7 @@ class Reader:
         self.token: object = None
 
     def within(self, token: object) -> bool:
-        """Whether the dispatch of a token is still under way."""
+        """Tell whether the dispatch of a token is still under way."""
         return self.token is token
 
 

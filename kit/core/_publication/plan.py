@@ -93,13 +93,13 @@ class Compared:
                 return
 
     def same(self, one: AnyProbe, other: object) -> bool:
-        """Whether two are the same probe, or raise `NotComparedError`."""
+        """Tell whether two are the same probe, or raise `NotComparedError`."""
         if compares(one) or compares(other):
             return self.holds([one], other)
         return same_probe(one, other)
 
     def holds(self, probes: list[AnyProbe], probe: object) -> bool:
-        """Whether a probe is among others, or raise `NotComparedError`."""
+        """Tell whether a probe is among others, or raise `NotComparedError`."""
         if any(each is probe for each in probes):
             return True
         asked = [self._said.get((id(each), id(probe))) for each in probes]
@@ -206,7 +206,7 @@ class Plan:
         return before - after, after - before
 
     def holds(self, probe: object, private: object) -> bool:
-        """Whether a closure is to be in the array."""
+        """Tell whether a closure is to be in the array."""
         array = self.array
         asks = compares(probe)
         known = self.after is self.before and array is not None and not array.compares
@@ -308,7 +308,7 @@ class Add:
 
 
 def same_name(one: Connection | PatternConnection, other: Connection | PatternConnection) -> bool:
-    """Whether one takes the place of the other."""
+    """Tell whether one takes the place of the other."""
     if one.name is None or one.name != other.name:
         return False
     # A name that nobody chose holds together with the private data.

@@ -190,7 +190,7 @@ class CaptureFile:
             os.close(self._descriptor)  # type: ignore[arg-type] # it is not None
 
     def _has_descriptor(self) -> bool:
-        """Whether its descriptor is still its own: a program may close all, and open others."""
+        """Tell whether its descriptor is its own: a program may close all, and open others."""
         if self._descriptor is None:
             return False
         try:
@@ -326,7 +326,7 @@ class CaptureFile:
                 self._full = True
 
     def knows(self, code: int) -> bool:
-        """Whether the file says what a code means: if not, its events are lost."""
+        """Tell whether the file says what a code means: if not, its events are lost."""
         return code < self._declared
 
     def add(self, entry: dict[str, Any], markers: int = 0) -> bool:

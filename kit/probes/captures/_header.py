@@ -163,7 +163,7 @@ class OpenFile:
         return Live._make(LIVE.unpack(page.ljust(LIVE.size, b"\0")))
 
     def changed(self) -> bool:
-        """Whether what was read was being forgotten, or was closed and is not any more."""
+        """Tell whether what was read was being forgotten, or was closed and is not any more."""
         live = self._live()
         if os.fstat(self.number).st_size != self.size:
             return True  # it was finished

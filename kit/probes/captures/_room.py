@@ -274,7 +274,7 @@ class FileRoom(Store):
         return True
 
     def _is_cut(self) -> bool:
-        """Whether somebody has cut the file off; what was in the part that has gone is lost."""
+        """Tell whether somebody has cut the file off; what was in the part gone is lost."""
         if self._file is None:
             return False
         while (whole := self._file.whole) < self._whole:

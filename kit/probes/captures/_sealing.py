@@ -150,7 +150,7 @@ class _Sealing:
             pass
 
     def _look_at(self, sink: Sink) -> bool:
-        """Whether to look again."""
+        """Tell whether to look again."""
         file = sink.file
         if file is None or file.path is None or file.is_closed:
             return False

@@ -235,7 +235,7 @@ class Sink(ABC):
         return self._codes[key]
 
     def _fits(self, format: Format) -> bool:
-        """Whether there is room in an event for so many fields."""
+        """Tell whether there is room in an event for so many fields."""
         return format.arity + len(self.context) <= MOST_COLUMNS
 
     def native(self, marker: Marker, format: Format) -> Writer:
@@ -325,7 +325,7 @@ class Sink(ABC):
     def _was_called(
         self, marker: Marker, calls: list[tuple[int, int, Connection, int, str | None]]
     ) -> bool:
-        """Whether a dispatch called this probe, or would have, were it not writing already.
+        """Tell whether a dispatch called this probe, or would have, were it not writing already.
 
         When there is no memory to remove it, the array that named it as an observer is kept, with
         a stub in its place.

@@ -66,7 +66,7 @@ class StopWindows:
         return StopWindows((*earlier, (since, at)))
 
     def keeps(self, moment: int) -> bool:
-        """Whether an event that was completed at a moment is part of the recording."""
+        """Tell whether an event that was completed at a moment is part of the recording."""
         return not any(
             since < moment and (until is None or moment <= until) for since, until in self.windows
         )

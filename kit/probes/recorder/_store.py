@@ -273,7 +273,7 @@ class Store(ABC):
             self._left.popleft()  # where rows are left, it is put there again when they go
 
     def _is_empty(self, buffer: Buffer) -> bool:
-        """Whether no row of an ended thread is left."""
+        """Tell whether no row of an ended thread is left."""
         return not buffer.chunk.rows and not buffer.full
 
     def _move_observed(self, buffer: Buffer) -> None:
@@ -347,7 +347,7 @@ class Store(ABC):
             return dispatches, [row for each in buffers for row in each.calls.copy()]
 
     def _shown(self, piece: Piece) -> bool:
-        """Whether there is anything to say: of ended threads only where they count."""
+        """Tell whether there is anything to say: of ended threads only where they count."""
         return piece.buffer is not self.ended or bool(piece.lost or piece.overwritten)
 
     def overwritten(self) -> int:

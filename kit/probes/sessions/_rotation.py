@@ -53,7 +53,7 @@ class RotatingFiles:
         return self._finished.get(name, 0)
 
     def failed(self, name: str) -> bool:
-        """Whether the last try to begin a file for a recorder failed."""
+        """Tell whether the last try to begin a file for a recorder failed."""
         return name in self._failed
 
     def begin(self, name: str, recorder: Recorder) -> None:

@@ -460,7 +460,7 @@ class Session:
         return True  # the files are not complete, and do not say that they are
 
     def _is_time(self, due: float) -> bool:
-        """Whether to write: when that is due, a recorder is filling up, or it was stopped."""
+        """Tell whether to write: when that is due, a recorder is filling up, or it was stopped."""
         if time.monotonic() >= due or not self.running:
             return True
         return any(
@@ -567,7 +567,7 @@ class Session:
 
 
 def _may_wait() -> bool:
-    """Whether this thread may wait; at the interpreter's end the one it waits for runs no more."""
+    """Tell whether this thread may wait; at the interpreter's end no other thread runs."""
     try:
         grace.refuse_inside("writing a session")
     except WouldDeadlockError:

@@ -119,7 +119,7 @@ def _is_truth(node: Node) -> bool:
 
 
 def _is_number(node: Node) -> bool:
-    """Whether a part is no text, whatever the fields are."""
+    """Tell whether a part is no text, whatever the fields are."""
     match node:
         case Constant():
             return not isinstance(node.value, str)

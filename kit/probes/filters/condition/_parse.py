@@ -107,7 +107,7 @@ def tokens(text: str) -> list[Token]:
         if match is None:
             if text[at] in "'\"":
                 raise ConditionError("the text that begins here has no end", text, at)
-            raise ConditionError(f"{text[at]!r} means nothing in a condition", text, at)
+            raise ConditionError(f"{text[at]!r} cannot be part of a condition", text, at)
         kind, word = str(match.lastgroup), match.group()
         if kind == "number":
             found.append(Token(kind, at, word, _number(text, at, word)))
@@ -126,7 +126,7 @@ def tokens(text: str) -> list[Token]:
 
 
 def _follows_number(text: str, found: list[Token], at: int) -> bool:
-    """Whether nothing but space stands between a bare number and here."""
+    """Tell whether nothing but space stands between a bare number and here."""
     last = found[-1] if found else None
     if last is None or last.kind != "number":
         return False
@@ -486,7 +486,9 @@ class _Parser:
 
     def _limit(self, count: int, token: Token) -> None:
         if count > _LONGEST_CHAIN:
-            raise ConditionError(f"more than {_LONGEST_CHAIN} in a row", self.text, token.at)
+            raise ConditionError(
+                f"more than {_LONGEST_CHAIN} operators or signs in a row", self.text, token.at
+            )
 
     def _signed(self) -> Node:
         at, minus, signs = self.token.at, 0, 0

@@ -123,6 +123,6 @@ def _name(operand: Operand) -> tuple[str, Any]:
 
 
 def _is_simple(pattern: Node | None) -> bool:
-    """Whether a pattern has nothing but ``*`` and ``?``."""
+    """Tell whether a pattern has nothing but ``*`` and ``?``."""
     value = pattern.value if isinstance(pattern, Constant) else None
     return isinstance(value, str) and "[" not in value
