@@ -400,7 +400,7 @@ def _made_by(function: Any) -> Callable[[Any], Any] | None:
 
 
 def is_being_defined(function: Any, frame: FrameType) -> bool:
-    """Tell whether a frame is in the lines of a ``def``, at a decorator of it: not where it is used."""
+    """Tell whether a frame is in the lines of a ``def``, at one of its decorators."""
     while (inner := getattr(function, "__wrapped__", None)) is not None:
         function = inner
     code: CodeType | None = getattr(function, "__code__", None)
