@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["known", "meeting", "where"]
+__all__ = ["known", "meeting", "values", "where"]
 
 
 def where(frame: pd.DataFrame, condition: str) -> pd.DataFrame:
@@ -76,8 +76,14 @@ def meeting(frame: pd.DataFrame, parsed: Condition) -> tuple[NDArray[np.bool_], 
     met = parsed.function(fields)
     chosen = np.zeros(len(frame), np.bool_)
     unjudged = 0
-    lists = [_values(columns[name]()) for name in fields]
-    rows: Iterator[tuple[Any, ...]] = zip(*lists, strict=True) if lists else iter([()] * len(frame))
+    lists = [values(columns[name]()) for name in fields]
+    if not lists:  # what is so of one row is so of all
+        try:
+            chosen[:] = met(())
+        except Exception:  # noqa: BLE001 - as below
+            unjudged = len(frame)
+        return chosen, unjudged
+    rows: Iterator[tuple[Any, ...]] = zip(*lists, strict=True)
     for number, row in enumerate(rows):
         try:
             chosen[number] = met(row)
@@ -108,7 +114,7 @@ def _columns(frame: pd.DataFrame) -> dict[str, Any]:
     return found
 
 
-def _values(column: pd.Series[Any]) -> list[Any]:
+def values(column: pd.Series[Any]) -> list[Any]:
     """Return a column as Python's own objects, None where a value is missing."""
     if isinstance(column.dtype, np.dtype):
         values: list[Any] = column.tolist()

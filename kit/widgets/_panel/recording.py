@@ -61,7 +61,8 @@ class PanelRecorder:
     def __init__(
         self, kind: str, pattern: str, capacity: int, mode: str, *, dispatches: bool = False
     ) -> None:
-        self.recorder = Recorder(pattern, capacity, mode, (), dispatches)
+        self.context: tuple[str, ...] = ()
+        self.recorder = Recorder(pattern, capacity, mode, self.context, dispatches)
         recorder_probe = self.recorder.probe
         probe = _Labelled(kind, recorder_probe) if kind != "record" else recorder_probe
         self.choice = ProbeChoice(kind, kind, HINTS[kind], lambda: probe)

@@ -118,6 +118,7 @@ _ACTIONS: Final[dict[str, Any]] = {
     },
     "end-session": {},
     "leave": {},
+    **{name: said for tab in TABS for name, said in tab.actions.items()},
 }
 """What a reader can do, and what has to be said for it."""
 
@@ -132,6 +133,7 @@ class _Page(anywidget.AnyWidget):
         "_panel/page/rows.js",
         "_panel/page/header.js",
         "_panel/page/legend.js",
+        "_panel/page/detail.js",
         "_panel/tabs/events.js",
         "_panel/tabs/session.js",
         "_panel/tabs/tabs.js",
@@ -142,9 +144,11 @@ class _Page(anywidget.AnyWidget):
         "_panel/page/panel.css",
         "_panel/tabs/latency.css",
         "_panel/tabs/events.css",
+        "_panel/page/detail.css",
         "_panel/tabs/session.css",
     )
     shown = traitlets.Unicode("{}", help="What to draw, as JSON.").tag(sync=True)
+    rows = traitlets.Unicode("[]", help="The newest events as rows, as JSON.").tag(sync=True)
     panes = traitlets.Dict(help="Identifiers of the panes in each tab.").tag(sync=True)
 
 
@@ -351,6 +355,9 @@ class Panel:
                 **self._tabs.describe(),
                 "closed": self.state.closed,
             }
+            rows = json.dumps(self._tabs.current.rows())
+            if rows != self.widget.rows:
+                self.widget.rows = rows
             if shown == self._sent:
                 return
             self._sent = shown
@@ -382,6 +389,10 @@ class Panel:
     def _act(self, content: dict[str, Any]) -> None:
         state = self.state
         match content:
+            case {"action": name} if any(name in tab.actions for tab in TABS):
+                answer = self._tabs.act(content)
+                if answer is not None:
+                    self.widget.send(answer)
             case {"probe": probe}:
                 self._act_on_probe(content, content.get("marker", ""), probe)
             case {"folder": _} | {"action": "end-session" | "leave"}:

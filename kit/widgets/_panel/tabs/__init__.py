@@ -48,6 +48,12 @@ class Tabs:
         self.current = next((tab for tab in self.all if tab.key == key), self.current)
         self._due = 0.0
 
+    def act(self, content: dict[str, Any]) -> dict[str, Any] | None:
+        """Do what a page asks of a tab; return what to tell the page, if there is something."""
+        self._due = 0.0
+        wanted = content["action"]
+        return next(tab for tab in self.all if wanted in tab.actions).act(content)
+
     def refresh(self, now: float) -> bool:
         """Bring the plots of the current tab up to date, if it is time.
 
@@ -63,6 +69,7 @@ class Tabs:
         """
         if now < self._due:
             return False
+        self._tell_brush()
         begin = time.thread_time()
         new = self.current.refresh()
         if new is None:
@@ -71,6 +78,9 @@ class Tabs:
         spent = 0.0 if new else time.thread_time() - begin
         self._due = now + max(SHORTEST, spent / SHARE)
         return new
+
+    def _tell_brush(self) -> None:
+        self.current.brush = None if self.selection is None else self.selection.brush
 
     @property
     def selection(self) -> Selection | None:
@@ -90,6 +100,7 @@ class Tabs:
             "tabs": [{fact: getattr(tab, fact) for fact in facts} for tab in self.all],
             "note": current.note,
             "observed": current.observed,
+            "shows": current.described(),
             "selection": len(current.selection) if current.selection else None,
         }
 

@@ -5,7 +5,7 @@ class Tabs {
     this.model = model;
     this.act = act;
     this.tabs = new Map();
-    this.events = new Events();
+    this.events = new Events(model, act);
     this.session = new SessionTab(act);
     this.bar = h("div", { class: "kit-bar", role: "tablist", "aria-label": "views" });
     this.note = h("p", { class: "kit-empty", role: "note" });
@@ -49,7 +49,7 @@ class Tabs {
     set(this.observe, "aria-pressed", String(Boolean(shown.observed)));
     this.selection.hidden = shown.selection === null;
     put(this.selected, `selection: ${(shown.selection ?? 0).toLocaleString("en-US")} events → panel.selection `);
-    if (shown.latest) this.events.update(shown);
+    if (shown.printed) this.events.update(shown);
     this.session.update(shown.session);
     this.showPanes(shown.tab);
   }
@@ -79,6 +79,7 @@ class Tabs {
   }
 
   key(event) {
+    if (this.current === "events" && this.events.key(event)) return true;
     if (event.target.parentElement !== this.bar) return false;
     const keys = [...this.tabs.keys()];
     const at = keys.indexOf(event.target.dataset.tab);
@@ -113,6 +114,7 @@ class Tabs {
   }
 
   close() {
+    this.events.close();
     for (const tab of this.tabs.values()) this.remove(tab);
   }
 }
