@@ -4,6 +4,7 @@
 // it; scrolling, sorting or opening an event has Python hold still what is kept.
 
 const LINE = 22; // px
+const HEAD = 25;
 const BLOCK = 100;
 const TALLEST = 8_000_000; // px; browsers cannot scroll what is much taller
 
@@ -14,7 +15,7 @@ class Events {
     this.view = crypto.randomUUID?.() ?? Math.random().toString(36).slice(2);
     this.blocks = new Map();
     this.first = 0;
-    this.cursor = -1;
+    this.cursor = this.wanted = -1;
     this.shows = { table: 0, total: 0, heads: [], follow: true };
     this.printed = h("pre", { class: "kit-printed", "aria-label": "printed events", hidden: true });
 
@@ -43,7 +44,8 @@ class Events {
       this.ask({ held: false });
     });
     this.wrong = h("p", { class: "kit-wrong kit-bad", role: "alert", hidden: true });
-    const bar = h("div", { class: "kit-events-bar" }, this.when, this.only, this.says, this.again, this.follow);
+    const second = h("div", { class: "kit-events-bar" }, this.says, this.only, this.again, this.follow);
+    const bar = h("div", {}, this.when, this.wrong, second);
 
     this.heads = h("tr", { "aria-rowindex": "1" });
     this.body = h("tbody");
@@ -61,7 +63,7 @@ class Events {
     this.body.addEventListener("click", (event) => this.clicked(event));
     const show = (key) => this.ask({ key });
     this.detail = new EventDetail(show, () => this.ask({ key: "" }));
-    this.element = h("div", { class: "kit-latest" }, this.printed, bar, this.wrong, this.scroller, this.detail.element);
+    this.element = h("div", { class: "kit-latest" }, this.printed, bar, this.scroller, this.detail.element);
     this.observer = new ResizeObserver(() => this.draw());
     this.observer.observe(this.scroller);
     model.on("change:rows", () => this.live());
@@ -172,7 +174,7 @@ class Events {
   }
 
   get lines() {
-    return Math.max(1, Math.floor((this.scroller.clientHeight - LINE - 4) / LINE));
+    return Math.max(1, Math.floor((this.scroller.clientHeight - HEAD) / LINE));
   }
 
   get last() {
@@ -180,8 +182,9 @@ class Events {
   }
 
   draw() {
+    const { total, heads, table, follow, when } = this.shows;
+    this.scroller.hidden = !total && !when;
     if (!this.scroller.clientHeight) return;
-    const { total, heads, table, follow } = this.shows;
     // The frame and the heading do not scroll away.
     const tall = Math.min(TALLEST, (total - this.lines) * LINE);
     this.scaled = tall === TALLEST;
@@ -189,7 +192,6 @@ class Events {
     this.first = Math.min(this.first, this.last);
     const count = Math.min(this.lines, total - this.first);
     set(this.table, "aria-rowcount", total + 1);
-    this.scroller.hidden = !total && !this.shows.when;
     while (this.body.rows.length > Math.max(count, 0)) this.body.deleteRow(-1);
     for (let line = 0; line < count; line += 1) {
       const number = this.first + line;
@@ -213,6 +215,10 @@ class Events {
       });
     }
     const line = this.cursor - this.first;
+    if (this.wanted === this.cursor && this.body.rows[line]?.dataset.event) {
+      this.wanted = -1;
+      this.open(this.body.rows[line]);
+    }
     set(this.table, "aria-activedescendant", line >= 0 && line < count ? `kit-row-${this.view}-${line}` : null);
   }
 
@@ -290,8 +296,10 @@ class Events {
       if (event.key !== "Enter" && event.key !== " ") return false;
       const row = this.body.rows[this.cursor - this.first];
       if (row?.dataset.event) this.open(row);
+      else this.wanted = this.cursor; // its text is on the way
       return true;
     }
+    this.wanted = -1;
     if (!total) return true;
     this.hold();
     this.cursor = Math.max(0, Math.min(total - 1, wanted));
