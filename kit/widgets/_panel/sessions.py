@@ -38,7 +38,7 @@ __all__ = ["LATEST", "Opened", "Sessions", "apart", "open_saved", "together"]
 LATEST: Final = 40
 """How many events a panel's table holds."""
 
-_COMMON: Final = ("ts", "dur", "marker", "tid", "seq")
+_COMMON: Final = ("ts", "dur", "marker", "tid", "task", "seq")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

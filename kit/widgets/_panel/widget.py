@@ -135,6 +135,7 @@ class _Page(anywidget.AnyWidget):
         "_panel/page/legend.js",
         "_panel/page/detail.js",
         "_panel/tabs/events.js",
+        "_panel/tabs/timeline.js",
         "_panel/tabs/session.js",
         "_panel/tabs/tabs.js",
         "_panel/page/panel.js",
@@ -145,6 +146,7 @@ class _Page(anywidget.AnyWidget):
         "_panel/tabs/latency.css",
         "_panel/tabs/events.css",
         "_panel/page/detail.css",
+        "_panel/tabs/timeline.css",
         "_panel/tabs/session.css",
     )
     shown = traitlets.Unicode("{}", help="What to draw, as JSON.").tag(sync=True)
