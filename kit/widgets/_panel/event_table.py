@@ -155,27 +155,44 @@ class EventTable:
         codes, names = labels(self.frame, "marker")
         return tuple(names[code] for code in np.unique(codes).tolist())
 
-    def fields(self) -> list[str]:
+    def parts_of(self, focus: Collection[str] | None = None) -> list[pd.DataFrame]:
+        """Return the parts with events of some markers, or of all; only these events."""
+        if focus is None:
+            return list(self.parts)
+        kept = [part[part["marker"].isin(focus).to_numpy(np.bool_)] for part in self.parts]
+        return [part for part in kept if len(part)]
+
+    def fields(self, focus: Collection[str] | None = None) -> list[str]:
         """Return the columns that events have besides those that all have, and values in them."""
         return list(
             dict.fromkeys(
                 str(name)
-                for part in self.parts
+                for part in self.parts_of(focus)
                 for name in part.columns
                 if name not in COMMON and part[name].notna().any()
             )
         )
 
-    def chosen(self, condition: Condition | None = None, brush: Brush | None = None) -> Ints:
-        """Return the rows that meet a condition, and are brushed, by time.
+    def chosen(
+        self,
+        condition: Condition | None = None,
+        brush: Brush | None = None,
+        focus: Collection[str] | None = None,
+    ) -> Ints:
+        """Return the rows that meet a condition, are brushed and of some markers, by time.
 
         Parameters
         ----------
         condition : Condition, optional
             What a marker has no field for is missing.
         brush : Brush, optional
+        focus : collection of str, optional
+            Names of markers.
         """
         chosen = np.ones(len(self), np.bool_)
+        if focus is not None:
+            codes, names = labels(self.frame, "marker")
+            chosen &= np.array([name in focus for name in names] or [True], np.bool_)[codes]
         if brush is not None:
             chosen &= brush.mask(self.with_column(brush.lanes[0]) if brush.lanes else self.frame)
         if condition is not None:

@@ -195,9 +195,9 @@ class EventsTab(Tab):
             recorder = recording.recorder
             count = len(recorder) + recorder.overwritten
             kept: object = (id(recorder), recording.started, "held" if state.running else count)
-        of = (id(opened) if opened is not None else kept, focus, asked.again)
+        of = (id(opened) if opened is not None else kept, asked.again)
         brush = self.brush if asked.brushed else None
-        shows = (of, asked.when, asked.sort, brush)
+        shows = (of, focus, asked.when, asked.sort, brush)
         if shows == self._shows:
             return None
         table = self.view.table if of == self._of else None
@@ -207,10 +207,12 @@ class EventsTab(Tab):
             self.view = View()
         else:
             condition = Condition(asked.when) if asked.when else None
-            rows = table.chosen(condition, brush) if condition or brush else None
+            some = condition is not None or brush is not None or focus is not None
+            rows = table.chosen(condition, brush, focus) if some else None
             rows = table.order(asked.sort, rows)
             self._number += 1
-            heads = _heads(table.markers, table)
+            names = tuple(name for name in table.markers if focus is None or name in focus)
+            heads = _heads(names, table)
             self.view = View(self._number, len(rows), heads, [], table.origin, table, rows)
         self._of, self._shows = of, shows
         return False
@@ -273,7 +275,7 @@ class EventsTab(Tab):
             return f"newest on top{f', among the newest {LIVE:,} events' if some else ''}"
         table, state = view.table, self._state
         of = f"{units.count(view.total)} of " if view.total < len(table) else ""
-        newer = len(state.recording.recorder) - len(table) if state.focus() is None else 0
+        newer = len(state.recording.recorder) - len(table)
         live = state.running and state.sessions.opened is None and newer > 0
         newer_text = f", {units.count(newer)} newer" if live else ""
         return f"{of}{units.several(len(table), 'event')}{newer_text}"
@@ -309,7 +311,7 @@ class EventsTab(Tab):
 
 
 def look_through(state: PanelState, capture: Capture | None = None) -> EventTable:
-    """Return what was opened, or else what is kept, of the markers that the tabs show.
+    """Return what was opened, or else what is kept: the events of all markers.
 
     Parameters
     ----------
@@ -320,29 +322,21 @@ def look_through(state: PanelState, capture: Capture | None = None) -> EventTabl
     Returns
     -------
     EventTable
+        What encloses an event may be a span of a marker that is not shown.
     """
     from kit import frames
 
     with state.lock:
-        opened, focus = state.sessions.opened, state.focus()
+        opened = state.sessions.opened
         if opened is None and capture is None:
             capture = state.recording.capture()
     if opened is not None:
-        parts = [_of_markers(part, focus) for part in opened.parts]
-        return table_of(parts, opened.sources)
+        return table_of(opened.parts, opened.sources)
     assert capture is not None
-    infos = {info.name: info for info in capture.markers if focus is None or info.name in focus}
+    infos = {info.name: info for info in capture.markers}
     parts = [frames.events(capture, name) for name in infos]
     sources = {name: f"{info.module}:{info.line}" for name, info in infos.items()}
     return table_of(parts, sources, capture.started)
-
-
-def _of_markers(part: Any, focus: frozenset[str] | None) -> Any:
-    """Return the rows of some markers."""
-    if focus is None:
-        return part
-    kept = part[part["marker"].isin(focus)].reset_index(drop=True)
-    return kept.assign(marker=kept["marker"].cat.remove_unused_categories())
 
 
 def _is(met: Any, values: Iterable[Any]) -> bool:
@@ -358,9 +352,9 @@ def _heads(names: tuple[str, ...], what: EventTable | list[Event]) -> list[list[
     if len(names) != 1:
         return [time, ["marker", "marker"], took, thread, ["fields", "fields"]]
     if isinstance(what, EventTable):
-        fields = what.fields()
-        is_span = any("dur" in part for part in what.parts)
-        failed = "error" in what.frame and bool(what.frame["error"].notna().any())
+        fields, parts = what.fields(names), what.parts_of(names)
+        is_span = any("dur" in part and bool(part["dur"].notna().any()) for part in parts)
+        failed = any("error" in part and bool(part["error"].notna().any()) for part in parts)
     else:
         fields = list(dict.fromkeys(name for event in what for name in event.fields))
         is_span = any(event.dur is not None for event in what)

@@ -6,7 +6,7 @@ class TimelineTab {
     this.by = new Chooser("lanes", "what the lanes are of", (by) => this.ask({ by }));
     this.by.element.tabIndex = 0;
     const lanes = h("label", { class: "kit-word kit-lanes-of" }, "lanes by ", this.by.element);
-    const previous = this.button("previous", "◀ slower", "the next slower span in view (p)", { step: "previous" });
+    const previous = this.button("previous", "◀ previous", "the span in view that is the next slower one (p)", { step: "previous" });
     const next = this.button("next", "slowest ▶", "the slowest span in view, then the next one (n)", { step: "next" });
     this.next = next;
     this.follow = this.button("follow-timeline", "Follow", "show the newest events as they come", { held: false });

@@ -48,6 +48,9 @@ class TimelineTab(Tab):
         self.held = False
         self.table: EventTable | None = None
         self._drawn: object = None
+        self._source: object = None
+        self._count = -1
+        self._rows: Any = ()
         self._event: dict[str, Any] | None = None
         self._rank = ""
         self._offered: list[list[str]] = []
@@ -83,20 +86,31 @@ class TimelineTab(Tab):
             if "step" in content:
                 plot.step(_STEPS[content["step"]])
             if "key" in content:
-                plot.pick(None if self.table is None else self.table.find(content["key"]))
+                self._open(plot, content["key"])
             if content.get("held") is False:
                 plot.pick(None)
+
+    def _open(self, plot: Timeline, key: str) -> None:
+        """Pick an event by its key, and read it in full."""
+        table = self.table
+        row = None if table is None else table.find(key)
+        at = [] if row is None else (self._rows == row).nonzero()[0]
+        plot.pick(int(at[0]) if len(at) else None)
+        if table is not None and row is not None and not len(at):
+            # Of a marker that the plot does not show: nothing to pick, but it can be read.
+            live = self._state.sessions.opened is None
+            self._event = describe(table, row, code=live)
 
     def _picked(self) -> None:
         """Show in full what was picked; the picture holds still for it."""
         plot, table = self.plot, self.table
         row = None if plot is None else plot.picked
         self._event, self._rank = None, ""
-        if plot is None or table is None or row is None or row >= len(table):
+        if plot is None or table is None or row is None or row >= len(self._rows):
             return
         self.held = True
         live = self._state.sessions.opened is None
-        self._event = describe(table, row, code=live)
+        self._event = describe(table, int(self._rows[row]), code=live)
         found = plot.slowest()
         at = (found == row).nonzero()[0]
         if len(at):
@@ -115,27 +129,31 @@ class TimelineTab(Tab):
             count = len(recorder) + recorder.overwritten
         if opened is None and not count and not self.shown:
             return None
-        kept: object = (id(recorder), recording.started, (self.held and running) or count)
-        version = (id(opened) if opened is not None else kept, focus)
-        if (version, self.by) == self._drawn:
-            return None
-        if self.table is None or self._drawn is None or version != self._drawn[0]:  # type: ignore[index]
-            live = running and opened is None
-            self.table = look_through(state, recording.newest(LIVE) if live else None)
+        live = running and opened is None
+        source = (id(opened), 0) if opened is not None else (id(recorder), recording.started)
+        still = live and self.held and source == self._source
         table = self.table
-        self._offer(table)
-        frame = table.with_column(self.by)
+        if table is None or not (still or (source, count) == (self._source, self._count)):
+            table = look_through(state, recording.newest(LIVE) if live else None)
+            self._source, self._count = source, count
+        if table is self.table and (self.by, focus) == self._drawn:
+            return None
+        self._offer(table, focus)
+        frame, rows = table.with_column(self.by), table.chosen(focus=focus)
+        if len(rows) < len(frame):
+            frame = frame.iloc[rows].reset_index(drop=True)
         new = not self.shown
         if new:
+            self.table, self._rows = table, rows
             self._make(frame)
         else:
-            self._update(frame)
-        self._drawn = (version, self.by)
+            self._update(frame, table, rows)
+        self._drawn = (self.by, focus)
         return new
 
-    def _offer(self, table: EventTable) -> None:
+    def _offer(self, table: EventTable, focus: frozenset[str] | None) -> None:
         """See what lanes can be of."""
-        fields = [name for name in table.fields() if name not in ("task", *_COMMON)]
+        fields = [name for name in table.fields(focus) if name not in ("task", *_COMMON)]
         whole = [name for name in fields if not _is_float(table, name)]
         common = [name for name in _COMMON if name in table.frame]
         self._offered = [[name, _TITLES.get(name, name)] for name in (*common, *whole)]
@@ -151,17 +169,18 @@ class TimelineTab(Tab):
         self.shown = [(plot, Pane(plot))]
         self.selection = plot.selection
 
-    def _update(self, frame: Any) -> None:
+    def _update(self, frame: Any, table: EventTable, rows: Any) -> None:
         plot, pane = self.plot, self.shown[0][1]
         assert plot is not None
         with pane.changes():
+            self.table, self._rows = table, rows
             plot.brushes_lanes = self.by in _COMMON
             if plot.lanes != self.by:
                 plot.set_lanes(self.by, frame)
             else:
                 plot.update(frame)
-        if plot.picked is None:
-            self._event, self._rank = None, ""
+            if plot.picked is None:
+                self._event, self._rank = None, ""
 
     # What the page shows.
 
