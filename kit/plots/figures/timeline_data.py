@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kit.plots import _binning as grid
-from kit.plots._events import natural
+from kit.plots._events import MISSING_LANE, natural
 
 if TYPE_CHECKING:
     from kit.plots._events import Bools, Events, Floats, Ints
@@ -145,6 +145,8 @@ class TimelineView:
 def lanes_of(table: Events) -> tuple[Lane, ...]:
     """Split events by lane: the busiest first, those that are as busy in the order of their names.
 
+    Events that name no lane come last.
+
     Parameters
     ----------
     table : Events
@@ -161,7 +163,9 @@ def lanes_of(table: Events) -> tuple[Lane, ...]:
     groups = [order] if len(codes) == 1 else np.split(order, starts[1:])
     named = [(table.lanes[code], index) for code, index in zip(codes, groups, strict=True)]
     found = (_lane(table, name, index) for name, index in named)
-    return tuple(sorted(found, key=lambda lane: (-lane.busy, natural(lane.name))))
+    return tuple(
+        sorted(found, key=lambda lane: (lane.name == MISSING_LANE, -lane.busy, natural(lane.name)))
+    )
 
 
 def _lane(table: Events, name: str, index: Ints) -> Lane:

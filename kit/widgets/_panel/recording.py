@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from bisect import bisect_left
 from dataclasses import replace
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from kit.core.typing import TimedProbe
     from kit.probes.captures._capture import Capture
 
-__all__ = ["PanelRecorder"]
+__all__ = ["PanelRecorder", "context_now"]
 
 _STEP: Final = 20
 
@@ -42,6 +43,20 @@ class _Labelled:
         return self._probe.native(marker, format)
 
 
+def context_now() -> tuple[str, ...]:
+    """Return what a panel records with each event.
+
+    Where there are tasks, an event without its task says little of who did it.
+
+    Examples
+    --------
+    >>> import asyncio
+    >>> context_now()
+    ('task',)
+    """
+    return ("task",) if "asyncio" in sys.modules else ()
+
+
 class PanelRecorder:
     """What a panel has recorded, and since when.
 
@@ -56,12 +71,17 @@ class PanelRecorder:
         What the panel shows.
     capacity, mode, dispatches
         As for `kit.record`.
+
+    Attributes
+    ----------
+    context : tuple of str
+        What is recorded with each event: its ``task``, in a program that has asyncio.
     """
 
     def __init__(
         self, kind: str, pattern: str, capacity: int, mode: str, *, dispatches: bool = False
     ) -> None:
-        self.context: tuple[str, ...] = ()
+        self.context = context_now() if kind == "record" else ()
         self.recorder = Recorder(pattern, capacity, mode, self.context, dispatches)
         recorder_probe = self.recorder.probe
         probe = _Labelled(kind, recorder_probe) if kind != "record" else recorder_probe

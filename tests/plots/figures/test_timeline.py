@@ -122,7 +122,7 @@ def test_lanes_stay_where_they_are_while_events_arrive():
 def test_lanes_of_another_column(plot):
     frame = plot.frame.assign(task=["a", "b", "a", None])
     plot.set_lanes("task", frame)
-    assert plot.view.lanes == ("a", "(none)", "b")
+    assert plot.view.lanes == ("a", "b", "(none)")
     with pytest.raises(ValueError, match="needs a column 'nothing'"):
         plot.set_lanes("nothing")
     assert plot.lanes == "task"
