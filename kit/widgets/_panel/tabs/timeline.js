@@ -8,6 +8,7 @@ class TimelineTab {
     const lanes = h("label", { class: "kit-word kit-lanes-of" }, "lanes by ", this.by.element);
     const previous = this.button("previous", "◀ previous", "the span in view that is the next slower one (p)", { step: "previous" });
     const next = this.button("next", "slowest ▶", "the slowest span in view, then the next one (n)", { step: "next" });
+    this.steps = [previous, next];
     this.next = next;
     this.follow = this.button("follow-timeline", "Follow", "show the newest events as they come", { held: false });
     this.bar = h("div", { class: "kit-timeline-bar" }, lanes, h("span", { class: "kit-gap" }), previous, next, this.follow);
@@ -40,9 +41,10 @@ class TimelineTab {
     });
   }
 
-  update({ lanes, by, event, rank, follow, recording, room, down }) {
+  update({ lanes, by, event, rank, follow, recording, ready, room, down }) {
     this.by.update(lanes.length ? lanes : [["tid", "thread"]], by);
     this.follow.hidden = !recording || follow;
+    for (const step of this.steps) step.disabled = !ready;
     put(this.next, event ? "next ▶" : "slowest ▶");
     this.detail.update(event, rank);
     const more = room > 832;

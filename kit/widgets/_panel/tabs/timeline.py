@@ -131,7 +131,8 @@ class TimelineTab(Tab):
             return None
         live = running and opened is None
         source = (id(opened), 0) if opened is not None else (id(recorder), recording.started)
-        still = live and self.held and source == self._source
+        held = self.held
+        still = live and held and source == self._source
         table = self.table
         if table is None or not (still or (source, count) == (self._source, self._count)):
             table = look_through(state, recording.newest(LIVE) if live else None)
@@ -147,7 +148,12 @@ class TimelineTab(Tab):
             self.table, self._rows = table, rows
             self._make(frame)
         else:
-            self._update(frame, table, rows)
+            plot, pane = self.shown[0]
+            with pane.changes():
+                if live and self.held and not held:
+                    self._count = -1
+                    return None  # a span was picked meanwhile: what it is in stays
+                self._update(cast("Timeline", plot), frame, table, rows)
         self._drawn = (self.by, focus)
         return new
 
@@ -169,18 +175,15 @@ class TimelineTab(Tab):
         self.shown = [(plot, Pane(plot))]
         self.selection = plot.selection
 
-    def _update(self, frame: Any, table: EventTable, rows: Any) -> None:
-        plot, pane = self.plot, self.shown[0][1]
-        assert plot is not None
-        with pane.changes():
-            self.table, self._rows = table, rows
-            plot.brushes_lanes = self.by in _COMMON
-            if plot.lanes != self.by:
-                plot.set_lanes(self.by, frame)
-            else:
-                plot.update(frame)
-            if plot.picked is None:
-                self._event, self._rank = None, ""
+    def _update(self, plot: Timeline, frame: Any, table: EventTable, rows: Any) -> None:
+        self.table, self._rows = table, rows
+        plot.brushes_lanes = self.by in _COMMON
+        if plot.lanes != self.by:
+            plot.set_lanes(self.by, frame)
+        else:
+            plot.update(frame)
+        if plot.picked is None:
+            self._event, self._rank = None, ""
 
     # What the page shows.
 
@@ -194,6 +197,7 @@ class TimelineTab(Tab):
             "rank": self._rank,
             "follow": self._state.running and not self.held,
             "recording": self._state.running and self._state.sessions.opened is None,
+            "ready": plot is not None,
             "room": 0 if plot is None else plot.view.room,
             "down": 0 if plot is None else plot.scrolled,
         }
