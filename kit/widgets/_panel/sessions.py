@@ -71,6 +71,11 @@ class Opened:
     latest: list[list[str]]
     facts: list[list[str]]
 
+    @property
+    def names(self) -> list[str]:
+        """list of str : the markers that have events in it."""
+        return [str(name) for name in self.events["marker"].unique()]
+
 
 def open_saved(path: Path) -> Opened:
     """Open a session's folder, or a file that was saved.

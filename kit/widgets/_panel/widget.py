@@ -92,6 +92,12 @@ _KEEP: Final = Kind(
         and re.fullmatch(r"(discard|overwrite) [1-9][0-9]{0,8}", value) is not None
     ),
 )
+_NAMES: Final = Kind(
+    "a list of at most 1,000 texts",
+    lambda value: (
+        type(value) is list and len(value) <= 1_000 and all(WORDS.fits(each) for each in value)
+    ),
+)
 _ACTIONS: Final[dict[str, Any]] = {
     "toggle": _MARKER,
     "own": _MARKER,
@@ -109,6 +115,8 @@ _ACTIONS: Final[dict[str, Any]] = {
     },
     "keep": {"keep": _KEEP},
     "filter": {"text": WORDS},
+    "choose": {"names": _NAMES},
+    "split": {"by": WORDS},
     "tab": {"tab": choice(*[tab.key for tab in TABS])},
     "begin-session": {"folder": WORDS},
     "open": {"folder": WORDS},
@@ -129,10 +137,12 @@ class _Page(anywidget.AnyWidget):
         "dom.js",
         "_panel/page/answers.js",
         "_panel/page/options.js",
+        "_panel/page/choosing.js",
         "_panel/page/rows.js",
         "_panel/page/header.js",
         "_panel/page/legend.js",
         "_panel/tabs/events.js",
+        "_panel/tabs/latency.js",
         "_panel/tabs/session.js",
         "_panel/tabs/tabs.js",
         "_panel/page/panel.js",
@@ -140,6 +150,7 @@ class _Page(anywidget.AnyWidget):
     _css = script(
         "base.css",
         "_panel/page/panel.css",
+        "_panel/page/choosing.css",
         "_panel/tabs/latency.css",
         "_panel/tabs/events.css",
         "_panel/tabs/session.css",
@@ -393,6 +404,12 @@ class Panel:
                 state.keep(mode, int(capacity))
             case {"action": "filter", "text": text}:
                 state.set_filter(text)
+                self._tabs.hurry()
+            case {"action": "choose", "names": names}:
+                state.choose(names)
+                self._tabs.hurry()
+            case {"action": "split", "by": by}:
+                self._tabs.split(by)
             case {"action": "tab", "tab": tab}:
                 self._tabs.choose(tab)
             case {"action": "observe"}:

@@ -226,6 +226,7 @@ def show(state: PanelState, *, events: bool = True, session: bool = True) -> dic
             **_header(state, markers),
             "pattern": state.listing.pattern,
             "filter": state.listing.filter,
+            "chosen": list(state.chosen),
             "rows": rows,
             "hidden": len(markers) - len(rows),
             "choices": [_legend(state, choice, markers) for choice in state.choices],

@@ -46,7 +46,16 @@ class Tabs:
     def choose(self, key: str) -> None:
         """Bring a tab to the front."""
         self.current = next((tab for tab in self.all if tab.key == key), self.current)
+        self.hurry()
+
+    def hurry(self) -> None:
+        """Bring the plots up to date at the next look: the reader has asked for something."""
         self._due = 0.0
+
+    def split(self, by: str) -> None:
+        """Draw the current tab's plots by the values of a column; together for an empty name."""
+        self.current.split(by)
+        self.hurry()
 
     def refresh(self, now: float) -> bool:
         """Bring the plots of the current tab up to date, if it is time.
@@ -61,6 +70,7 @@ class Tabs:
         bool
             Whether there are new panes to show.
         """
+        self.current.look(now)
         if now < self._due:
             return False
         begin = time.thread_time()
@@ -90,6 +100,7 @@ class Tabs:
             "tabs": [{fact: getattr(tab, fact) for fact in facts} for tab in self.all],
             "note": current.note,
             "observed": current.observed,
+            **current.content(),
             "selection": len(current.selection) if current.selection else None,
         }
 

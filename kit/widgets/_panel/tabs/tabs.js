@@ -1,10 +1,12 @@
 // The bar of tabs, and what is under each.
 
 class Tabs {
-  constructor(model, act) {
+  constructor(model, act, choosing) {
     this.model = model;
     this.act = act;
     this.tabs = new Map();
+    this.chosen = new Chosen(choosing);
+    this.latency = new Latency(act, choosing);
     this.events = new Events();
     this.session = new SessionTab(act);
     this.bar = h("div", { class: "kit-bar", role: "tablist", "aria-label": "views" });
@@ -28,7 +30,8 @@ class Tabs {
     this.selection = h("p", { class: "kit-selection", hidden: true }, this.selected, clear);
     this.holder = h("div", { class: "kit-bodies" });
     const said = h("div", { class: "kit-said" }, this.note, this.observe, this.session.leave);
-    this.element = h("div", { class: "kit-tabs" }, this.bar, said, this.holder, this.selection);
+    const line = h("div", { class: "kit-bar-line" }, this.bar, this.chosen.element);
+    this.element = h("div", { class: "kit-tabs" }, line, said, this.holder, this.selection);
   }
 
   update(shown) {
@@ -49,7 +52,9 @@ class Tabs {
     set(this.observe, "aria-pressed", String(Boolean(shown.observed)));
     this.selection.hidden = shown.selection === null;
     put(this.selected, `selection: ${(shown.selection ?? 0).toLocaleString("en-US")} events → panel.selection `);
+    this.chosen.update(shown.chosen);
     if (shown.latest) this.events.update(shown);
+    if (shown.latency) this.latency.update(shown.latency);
     this.session.update(shown.session);
     this.showPanes(shown.tab);
   }
@@ -79,6 +84,7 @@ class Tabs {
   }
 
   key(event) {
+    if (this.latency.key(event)) return true;
     if (event.target.parentElement !== this.bar) return false;
     const keys = [...this.tabs.keys()];
     const at = keys.indexOf(event.target.dataset.tab);
