@@ -40,6 +40,9 @@ __all__ = ["Latency", "latency"]
 ABOVE_THE_CURVE = 17 / 35
 """The histogram's share of the height."""
 
+FOR_LEGEND = 70
+"""More height by default, in px, where each curve has its name and numbers above."""
+
 AROUND = 54
 """What the axis takes of the lower axes, in px."""
 
@@ -72,7 +75,7 @@ def latency(
     title : str, optional
         In place of the one that says what it shows.
     height : int, optional
-        px, at least 320, in place of 350.
+        px, at least 320, in place of 350, or of 420 with ``by``.
 
     Returns
     -------
@@ -105,13 +108,15 @@ class Latency(EventPlot):
     ) -> None:
         self._levels = levels(percentiles)
         self._split = by is not None
+        if self._split:
+            self.height += FOR_LEGEND
         super().__init__(frame, spans_only=True, by=by or "marker", **options)
 
     def _build(self) -> None:
         dur = self._windows["dur"] = Window()
         self._counts_range, self._nines_range = Range1d(start=0), Range1d(start=BOTTOM)
         tools = zoom_tools("width", select="width")
-        above = round(self.height * ABOVE_THE_CURVE)
+        above = round(self.height * ABOVE_THE_CURVE) + (FOR_LEGEND if self._split else 0) // 2
         self._frame = self.height - above - AROUND
         self._above = Axes(
             self._painter,

@@ -13,7 +13,7 @@ from kit.plots import _theme as theme
 from kit.plots import _ticks as ticks
 from kit.plots import units
 from kit.plots._axes import ROOM, Axes, source, zoom_tools
-from kit.plots._groups import groups
+from kit.plots._groups import OTHERS, groups
 from kit.plots._plot import Box, EventPlot, Window, in_view
 from kit.plots._selection import Brush, whole
 from kit.plots._theme import color_of
@@ -145,7 +145,7 @@ class LatencyOverTime(EventPlot):
         self._windows["dur"].fit(grid.duration_range(low, high))
         self._pyramid = Pyramid(table) if len(table) > heat.DENSE else None
         self._groups = groups(table) if self._split else ()
-        self._named = {each.name for each in self._groups}
+        self._named = {each.name for each in self._groups} - {OTHERS}
 
     def _bin(self) -> HeatView:
         return heat_data(

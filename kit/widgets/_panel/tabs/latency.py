@@ -104,7 +104,11 @@ class LatencyTab(FramePlots):
 
     def split(self, by: str) -> None:
         """Draw the plots by the values of a column; together for an empty name."""
-        self._by, self._drawn = by, None
+        self._by = by
+
+    def _version(self) -> object:
+        version = super()._version()
+        return None if version is None else (version, self._by)
 
     def _frames(self) -> tuple[pd.DataFrame, ...]:
         recording, chosen, running = self._recording, self._state.chosen, self._state.running

@@ -28,6 +28,9 @@ __all__ = ["PAUSE", "FramePlots", "Tab", "nothing_recorded", "only"]
 PAUSE: Final = 0.01
 """Seconds between two plots, in which the program makes up for lost time."""
 
+LINGER: Final = 10.0
+"""Seconds until a plot is freed that another replaced: a page may only now be loading it."""
+
 
 class Tab(ABC):
     """A tab of one panel.
@@ -129,7 +132,7 @@ class FramePlots(Tab):
 
     def __init__(self, state: PanelState) -> None:
         super().__init__(state)
-        self._gone: list[Pane] = []
+        self._gone: list[tuple[float, Pane]] = []
 
     @property
     def _recording(self) -> PanelRecorder:
@@ -143,7 +146,7 @@ class FramePlots(Tab):
         """Bring the plots up to date, if somebody sees them and there is something new."""
         if self.shown and not any(pane.visible for _, pane in self.shown):
             return None
-        self._close_gone()  # by now the page shows them no more
+        self._close_gone(time.monotonic() - LINGER)
         version = self._version()
         if version is None or (self.shown and version == self._drawn):
             return None
@@ -152,16 +155,15 @@ class FramePlots(Tab):
         frames = self._frames() if live else [getattr(opened, part) for part in self.parts]
         frames = [only(frame, names) for frame in frames]
         kind = self._look_at(*frames)
-        if self.shown and kind != self._kind:
-            self._gone = [pane for _, pane in self.shown]
-            self.shown = []
-        new = not self.shown
-        for plot, pane in self.shown:
-            with pane.changes():
-                plot.update(*self._drawn_by(plot, *frames))
-            time.sleep(PAUSE)
+        before, new = self.shown, not self.shown or kind != self._kind
         if new:
             self.shown = [(plot, Pane(plot)) for plot in self._make(*frames)]
+            self._gone += [(time.monotonic(), pane) for _, pane in before]
+        else:
+            for plot, pane in before:
+                with pane.changes():
+                    plot.update(*self._drawn_by(plot, *frames))
+                time.sleep(PAUSE)
         self._drawn, self._kind = version, kind
         return new
 
@@ -175,13 +177,14 @@ class FramePlots(Tab):
 
     def close(self) -> None:
         """Free all plots."""
-        self._close_gone()
+        self._close_gone(time.monotonic())
         super().close()
 
-    def _close_gone(self) -> None:
-        for pane in self._gone:
+    def _close_gone(self, before: float) -> None:
+        """Free the plots that others have replaced before a moment."""
+        for _, pane in (each for each in self._gone if each[0] <= before):
             pane.close()
-        self._gone = []
+        self._gone = [each for each in self._gone if each[0] > before]
 
     def _version(self) -> object:
         """Tell apart what would be drawn now and what was drawn before; None for nothing."""
