@@ -59,6 +59,8 @@ class Opened:
         The newest events, as text.
     facts : list of list of str
         What is in it: name, how much, what it is.
+    key : str
+        What it is called in the tab Captures: its path, or the number of a snapshot.
     """
 
     kept: Any
@@ -70,6 +72,7 @@ class Opened:
     aggregates: tuple[Table, ...]
     latest: list[list[str]]
     facts: list[list[str]]
+    key: str = ""
 
     @property
     def names(self) -> list[str]:
@@ -144,6 +147,7 @@ def open_saved(path: Path) -> Opened:
         tuple(aggregates.values()),
         latest(parts),
         facts,
+        str(path),
     )
 
 
@@ -347,7 +351,11 @@ class Sessions:
             except (KitError, OSError, ValueError, ImportError) as error:
                 self._refuse(str(error))
                 return
-            self._state.say(f"Opened: the tabs show {self.opened.title}.")
+            there, names = self.opened, self.opened.names
+            self._state.kept.was_opened(
+                absolute(self.folder), there.title, len(there.events), len(names)
+            )
+            self._state.say(f"Opened: the tabs show {there.title}.")
 
     def leave(self) -> None:
         """Show what is recorded again."""
@@ -445,7 +453,10 @@ class Sessions:
         """Say what a session is, or would be."""
         session = self.session
         if self.running and session is not None:
-            return f"Saving in {session.folder}; what is written is safe, whatever happens."
+            return (
+                f"Saving in {session.folder} what was connected when it began; what is written is "
+                "safe, whatever happens."
+            )
         if self.opened is not None:
             return f"Opened: {self.opened.title}. The other tabs show what it holds."
         if session is not None:

@@ -19,6 +19,7 @@ from kit.probes._text import several
 from kit.probes.aggregates import Aggregate
 from kit.widgets import _kernel as kernel
 from kit.widgets._panel import probe_choices as tools
+from kit.widgets._panel.captures import Captures
 from kit.widgets._panel.connections import Connections, Pair
 from kit.widgets._panel.listing import Listing, passes
 from kit.widgets._panel.options import SAMPLINGS, ConditionProblem, ProbeOptions, wrong
@@ -115,6 +116,7 @@ class PanelState:
         self.own: dict[str, ProbeChoice] = own_functions(self._probes, {})
         self.trigger_actions = TriggerActions(self)
         self.sessions = Sessions(self)
+        self.kept = Captures(self)
         count, *others = READY
         offered = (count, tools.aggregate(), tools.trigger(self.trigger_actions.make), *others)
         self._choices: dict[str, ProbeChoice] = {
@@ -417,6 +419,7 @@ class PanelState:
         """Forget what was recorded, and begin all counts again."""
         with self.lock:
             self._cleared += 1
+            said = self.kept.clear(self._clock())
             self.recording.clear()
             self.observing.clear()
             for connection in self.connections.mine.values():
@@ -424,11 +427,14 @@ class PanelState:
                     connection.probe.reset()
                 elif isinstance(connection.probe, Aggregate):
                     connection.probe.clear()
-            self.say("Cleared.")
+            self.say(said)
 
     def undo(self) -> None:
-        """Take the last connecting or disconnecting back."""
+        """Take the last connecting or disconnecting back; before it, a Clear of a moment ago."""
         with self.lock:
+            if self.kept.cleared is not None:
+                self.kept.bring_back()
+                return
             self._asked += 1
             self.wrong.clear()
             self.recording.resume()
@@ -497,6 +503,7 @@ class PanelState:
             if self.closed:
                 return
             now = self._clock()
+            self.kept.note(now)
             self._hear()
             self._follow()
             self.rates.note(now, {m.name: m.fired for m in self.listing.all().values() if m.fanout})

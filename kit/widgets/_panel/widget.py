@@ -117,6 +117,9 @@ _ACTIONS: Final[dict[str, Any]] = {
     "filter": {"text": WORDS},
     "choose": {"names": _NAMES},
     "split": {"by": WORDS},
+    "show-capture": {"key": WORDS},
+    "export": {"key": WORDS},
+    "compare": {"keys": _NAMES},
     "tab": {"tab": choice(*[tab.key for tab in TABS])},
     "begin-session": {"folder": WORDS},
     "open": {"folder": WORDS},
@@ -143,6 +146,7 @@ class _Page(anywidget.AnyWidget):
         "_panel/page/legend.js",
         "_panel/tabs/events.js",
         "_panel/tabs/latency.js",
+        "_panel/tabs/captures.js",
         "_panel/tabs/session.js",
         "_panel/tabs/tabs.js",
         "_panel/page/panel.js",
@@ -153,6 +157,7 @@ class _Page(anywidget.AnyWidget):
         "_panel/page/choosing.css",
         "_panel/tabs/latency.css",
         "_panel/tabs/events.css",
+        "_panel/tabs/captures.css",
         "_panel/tabs/session.css",
     )
     shown = traitlets.Unicode("{}", help="What to draw, as JSON.").tag(sync=True)
@@ -405,11 +410,8 @@ class Panel:
             case {"action": "filter", "text": text}:
                 state.set_filter(text)
                 self._tabs.hurry()
-            case {"action": "choose", "names": names}:
-                state.choose(names)
-                self._tabs.hurry()
-            case {"action": "split", "by": by}:
-                self._tabs.split(by)
+            case {"action": "choose" | "split" | "show-capture" | "export" | "compare"}:
+                self._act_on_view(content)
             case {"action": "tab", "tab": tab}:
                 self._tabs.choose(tab)
             case {"action": "observe"}:
@@ -434,6 +436,22 @@ class Panel:
                 state.ask(marker, probe, **_asked(content))
             case "ask":
                 state.ask_all(**_asked(content))
+
+    def _act_on_view(self, content: dict[str, Any]) -> None:
+        """Show something else in the tabs, or keep what is shown."""
+        state = self.state
+        match content:
+            case {"action": "choose", "names": names}:
+                state.choose(names)
+            case {"action": "split", "by": by}:
+                self._tabs.split(by)
+            case {"action": "show-capture", "key": key}:
+                state.kept.show(key)
+            case {"action": "export", "key": key}:
+                state.kept.export(key)
+            case {"action": "compare", "keys": keys}:
+                state.kept.compare(keys)
+        self._tabs.hurry()
 
     def _act_on_session(self, content: dict[str, Any]) -> None:
         sessions = self.state.sessions

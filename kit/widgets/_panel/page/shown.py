@@ -238,7 +238,7 @@ def show(state: PanelState, *, events: bool = True, session: bool = True) -> dic
             "actions": [list(each) for each in state.trigger_actions.options()],
             "all": _for_all(state),
             "keep": _keeping(state),
-            "undo": state.connections.undoable,
+            "undo": state.kept.undoable or state.connections.undoable,
             "session": state.sessions.shown(facts=session),
             "message": state.message,
         }

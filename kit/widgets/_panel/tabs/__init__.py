@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from kit.widgets._panel.tabs.aggregates import AggregatesTab
+from kit.widgets._panel.tabs.captures import CapturesTab
 from kit.widgets._panel.tabs.dispatches import FanoutTab, PublicationTab
 from kit.widgets._panel.tabs.events import EventsTab
 from kit.widgets._panel.tabs.latency import LatencyTab
@@ -30,6 +31,7 @@ TABS: Final[tuple[type[Tab], ...]] = (
     FanoutTab,
     PublicationTab,
     AggregatesTab,
+    CapturesTab,
     SessionTab,
 )
 """Every tab there is, in order."""

@@ -7,6 +7,7 @@ class Tabs {
     this.tabs = new Map();
     this.chosen = new Chosen(choosing);
     this.latency = new Latency(act, choosing);
+    this.captures = new Captures(act);
     this.events = new Events();
     this.session = new SessionTab(act);
     this.bar = h("div", { class: "kit-bar", role: "tablist", "aria-label": "views" });
@@ -54,6 +55,7 @@ class Tabs {
     put(this.selected, `selection: ${(shown.selection ?? 0).toLocaleString("en-US")} events → panel.selection `);
     this.chosen.update(shown.chosen);
     if (shown.latest) this.events.update(shown);
+    if (shown.captures) this.captures.update(shown.captures);
     if (shown.latency) this.latency.update(shown.latency);
     this.session.update(shown.session);
     this.showPanes(shown.tab);
