@@ -85,8 +85,8 @@ class Captures:
         clock = f"{datetime.fromtimestamp(time.time() + UNDO).astimezone():%H:%M:%S}"
         self.cleared = Cleared(capture, now + UNDO, clock, room)
         return (
-            f"Cleared {units.several(len(capture), 'event')}. It can be undone until {clock}, or "
-            f"until {room:,} new ones need the memory."
+            f"Clear can be undone until {clock}, or until {room:,} new events need the memory: "
+            f"{units.several(len(capture), 'event')} cleared."
         )
 
     @property

@@ -46,8 +46,8 @@ def test_clear_can_be_undone(state, query, clock):
     fire(query, 7)
     state.clear()
     text = state.message["text"]
-    assert text.startswith("Cleared 7 events. It can be undone until ")
-    assert "until 50 new ones need the memory" in text
+    assert text.startswith("Clear can be undone until ")
+    assert text.endswith("or until 50 new events need the memory: 7 events cleared.")
     assert state.kept.undoable.startswith("clear, until ")
     assert len(state.recording.recorder) == 0
     clock.now = 29.0

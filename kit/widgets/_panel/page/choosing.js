@@ -5,9 +5,13 @@ class Choosing {
     this.act = act;
     this.chosen = [];
     this.from = null;
+    this.marks = [];
   }
 
+  // What was sent a moment ago holds until Python says the same: a second click counts on it.
   update(chosen) {
+    if (this.sent && performance.now() < this.until && this.sent.join() !== chosen.join()) return;
+    this.sent = null;
     this.chosen = chosen;
   }
 
@@ -34,7 +38,10 @@ class Choosing {
   }
 
   send(names) {
+    this.chosen = this.sent = names;
+    this.until = performance.now() + 2000;
     this.act({ action: "choose", names });
+    for (const mark of this.marks) mark();
   }
 }
 

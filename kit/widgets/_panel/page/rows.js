@@ -44,7 +44,12 @@ class MarkerRow {
     this.more = h("div", { class: "kit-more", hidden: true, role: "group", "data-marker": name, "aria-label": `probes of ${name}` });
   }
 
+  mark() {
+    set(this.element, "aria-selected", String(this.list.choosing.has(this.name)));
+  }
+
   choose(event) {
+    this.element.focus({ preventScroll: true }); // a click with Shift does not
     this.list.choosing.choose(this.name, event, [...this.list.rows.keys()]);
   }
 
@@ -61,7 +66,7 @@ class MarkerRow {
 
   update(row) {
     this.row = row;
-    set(this.element, "aria-selected", String(this.list.choosing.has(this.name)));
+    this.mark();
     const skipped = row.skipped ? `\n${row.skipped} dispatches skipped: wrong arguments` : "";
     set(this.label, "title", `${row.name}  (${row.fields})\n${row.where}${skipped}\nclick: the tabs show only this one`);
     this.spark.update(row.spark, row.most);
@@ -171,6 +176,7 @@ class MarkerList {
   constructor(act, choosing) {
     this.act = act;
     this.choosing = choosing;
+    choosing.marks.push(() => this.rows.forEach((row) => row.mark()));
     this.rows = new Map();
     this.functions = [];
     this.often = [];

@@ -14,6 +14,7 @@ class Captures {
       class: "kit-button",
       type: "button",
       "data-action": "compare",
+      title: "choose two of them first",
       text: "Compare two",
       on: { click: () => act({ action: "compare", keys: this.ticked }) },
     });

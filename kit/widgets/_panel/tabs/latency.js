@@ -13,6 +13,7 @@ const COLUMNS = [
 class Latency {
   constructor(act, choosing) {
     this.choosing = choosing;
+    choosing.marks.push(() => this.mark());
     this.sort = { column: 1, down: true };
     this.rows = new Map();
     this.heads = COLUMNS.map(([text, title], column) => {
@@ -56,10 +57,16 @@ class Latency {
       const { of, texts } = line;
       [texts[0], texts[1], of, ...texts.slice(2)].forEach((text, index) => put(row.cells[index], text));
       set(row.element, "data-of", of);
-      set(row.element, "aria-selected", String(this.choosing.has(line.name)));
-      set(row.button, "aria-pressed", String(this.choosing.has(line.name)));
     }
+    this.mark();
     this.place();
+  }
+
+  mark() {
+    for (const [name, { element, button }] of this.rows) {
+      set(element, "aria-selected", String(this.choosing.has(name)));
+      set(button, "aria-pressed", String(this.choosing.has(name)));
+    }
   }
 
   add(name) {
