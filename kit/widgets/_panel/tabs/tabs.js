@@ -30,9 +30,8 @@ class Tabs {
     });
     this.selection = h("p", { class: "kit-selection", hidden: true }, this.selected, clear);
     this.holder = h("div", { class: "kit-bodies" });
-    const said = h("div", { class: "kit-said" }, this.note, this.observe, this.session.leave);
-    const line = h("div", { class: "kit-bar-line" }, this.bar, this.chosen.element);
-    this.element = h("div", { class: "kit-tabs" }, line, said, this.holder, this.selection);
+    const said = h("div", { class: "kit-said" }, this.note, this.observe, this.chosen.element, this.session.leave);
+    this.element = h("div", { class: "kit-tabs" }, this.bar, said, this.holder, this.selection);
   }
 
   update(shown) {
