@@ -1,4 +1,4 @@
-"""Frames → frames: latency, rates, pairing, fan-out, overlaps, what encloses, comparing two runs.
+"""Frames → frames: summaries, latency, rates, pairing, fan-out, overlaps, what encloses, comparing.
 
 Plain functions. Each takes events (or dispatches and probe calls) as `kit.frames` builds them, or
 filtered, or with further columns, and returns a frame. The same functions are offered as methods by
@@ -14,6 +14,7 @@ from kit.analysis._latency import QUANTILES, latency, outliers
 from kit.analysis._overlap import causes, overlaps
 from kit.analysis._pair import pair
 from kit.analysis._rate import rate
+from kit.analysis._summary import gaps, summary
 from kit.analysis._where import where
 
 __all__ = [
@@ -23,11 +24,13 @@ __all__ = [
     "dispatch_cost",
     "enclosing",
     "fanout",
+    "gaps",
     "latency",
     "outliers",
     "overlaps",
     "pair",
     "rate",
+    "summary",
     "where",
 ]
 

@@ -51,6 +51,14 @@ class Accessor:
         """Summarise durations; see `kit.analysis.latency`."""
         return analysis.latency(self._frame, by, column, quantiles)
 
+    def summary(self, by: By = "marker") -> pd.DataFrame:
+        """One row a marker: how many events, how often, how long; see `kit.analysis.summary`."""
+        return analysis.summary(self._frame, by)
+
+    def gaps(self, by: By = "marker") -> pd.DataFrame:
+        """From each event to the next one of its marker; see `kit.analysis.gaps`."""
+        return analysis.gaps(self._frame, by)
+
     def outliers(self, n: int = 10, column: str = "dur", by: By = None) -> pd.DataFrame:
         """The rows with the greatest durations; see `kit.analysis.outliers`."""
         return analysis.outliers(self._frame, n, column, by)

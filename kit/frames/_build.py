@@ -42,6 +42,7 @@ __all__ = [
     "probe_calls",
     "publications",
     "stored_events",
+    "timings",
 ]
 
 
@@ -103,6 +104,44 @@ def stored_events(capture: Capture) -> tuple[pd.DataFrame, Layout]:
     stored = [*laid_out.payload]
     columns = laid_out.columns(stored=True)
     return _events(capture, formats, laid_out, columns, stored, None), laid_out
+
+
+@undivided
+def timings(capture: Capture) -> pd.DataFrame:
+    """When all events were and how long they took, without their fields: cheap, never a clash.
+
+    Parameters
+    ----------
+    capture : Capture
+        From ``recorder.snapshot()``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row an event, sorted by ``ts`` (ns): ``ts``, ``dur`` and ``marker`` as in `events`.
+
+    Examples
+    --------
+    >>> import kit
+    >>> number, text = kit.marker("doc.timed.number", n=int), kit.marker("doc.timed.text", n=str)
+    >>> with kit.record("doc.timed.*") as recorder:
+    ...     number(1)
+    ...     text("one")
+    >>> timings(recorder.snapshot())["marker"].tolist()
+    ['doc.timed.number', 'doc.timed.text']
+    """
+    formats, rows = _formats(capture), _pull(capture, None)
+    spans = [
+        (positions, pick(0, "stamp"))
+        for code, positions, pick in rows.by_code(formats)
+        if formats[code][1].is_span
+    ]
+    arrays: dict[str, Any] = {
+        "ts": rows.sorted(rows.ts),
+        "dur": column("int", spans, len(rows)),
+        "marker": _coded([name for name, _ in formats], rows.sorted(rows.code)),
+    }
+    return pd.DataFrame(arrays, copy=False)
 
 
 @undivided

@@ -112,7 +112,7 @@ def events(
     lanes : str, optional
         The column whose values are lanes.
     by : str
-        The column whose values are in `Events.names`.
+        The column whose values are in `Events.names`; for ``"tid"`` the threads' names.
 
     Returns
     -------
@@ -144,6 +144,9 @@ def events(
     origin = int(ts.min()) if len(ts) else 0
     extent = int((ts + dur).max()) - origin if len(ts) else 0
     code, names = labels(frame, by)
+    if by == "tid":
+        known = thread_names(frame)
+        names = tuple(known.get(name, name) for name in names)
     lane, lane_names = labels(frame, lanes) if lanes is not None else (None, ())
     failed = frame["error"].notna().to_numpy(np.bool_) if "error" in frame.columns else None
     if failed is not None and not failed.any():

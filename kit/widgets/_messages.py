@@ -15,7 +15,14 @@ from kit.probes._validation import COUNT, FLAG, Kind, conform
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["EVENTS", "LONGEST", "VIEWS", "WORDS", "understood"]
+__all__ = [
+    "EVENTS",
+    "LONGEST",
+    "NAMES",
+    "VIEWS",
+    "WORDS",
+    "understood",
+]
 
 log = logging.getLogger(__name__)
 
@@ -27,6 +34,12 @@ _MOST_EVENTS: Final = 10_000
 WORDS: Final = Kind(
     f"text of at most {LONGEST:,} characters",
     lambda value: type(value) is str and len(value) <= LONGEST,
+)
+NAMES: Final = Kind(
+    "a list of at most 1,000 texts",
+    lambda value: (
+        type(value) is list and len(value) <= 1_000 and all(WORDS.fits(each) for each in value)
+    ),
 )
 EVENTS: Final = Kind(
     f"a list of at most {_MOST_EVENTS:,} mappings",

@@ -74,7 +74,7 @@ def take_panel(page: Page) -> None:
     connect(page, "db.commit", "time")
     connect(page, "orders.submit", "count")
     connect(page, "orders.fill", "count")
-    page.locator('.kit-row[data-marker="db.commit"] .kit-name').click()
+    page.locator('.kit-row[data-marker="db.commit"] .kit-twist').click()
     panel.get_by_role("tab", name="Latency").click()
     wait_for_python(page, "len(panel.frame()) > 2_000")
     expect(panel.locator('[data-ready="true"]').first).to_be_visible()

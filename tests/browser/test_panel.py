@@ -62,7 +62,7 @@ def panel(lab: Lab, page: Page) -> Locator:
 def test_probes_are_connected_and_disconnected_by_clicks(page: Page, panel: Locator) -> None:
     assert python(page, "submit.fanout") == 0
     expect(connected(page)).to_have_count(0)
-    row(page).locator(".kit-name").click()
+    row(page).locator(".kit-twist").click()
     for number, probe in enumerate(("record", "count", "time"), 1):
         dot(page, probe).click()
         expect(connected(page)).to_have_count(number)
@@ -129,7 +129,7 @@ def test_the_keyboard_does_it_too(page: Page, panel: Locator) -> None:
 
 
 def test_a_function_of_ones_own_is_offered(page: Page, panel: Locator) -> None:
-    row(page).locator(".kit-name").click()
+    row(page).locator(".kit-twist").click()
     page.get_by_label(f"connect a function of your own to {SUBMIT}").select_option("own:mine")
     wait_for_python(page, "[c.probe for c in submit.probes] == [mine]")
     expect(dot(page, "own:mine")).to_have_attribute("aria-checked", "true")
@@ -154,7 +154,7 @@ def test_a_page_that_is_loaded_again_is_live(lab: Lab, page: Page, panel: Locato
     page.goto(lab.address("panel.ipynb").replace("?reset", ""))
     expect(connected(page)).to_have_count(1)
     page.evaluate("() => jupyterapp.shell.currentWidget.sessionContext.ready")
-    row(page).locator(".kit-name").click()
+    row(page).locator(".kit-twist").click()
     wait_for_growth(page, "count")
     dot(page, "count").click()
     wait_for_python(page, "submit.fanout == 0")

@@ -39,7 +39,7 @@ def ask(page: Page, probe: str, condition: str) -> None:
 @pytest.fixture
 def panel(lab: Lab, page: Page) -> Locator:
     run_all(page, lab, lab.write("tools.ipynb", PROGRAM, "panel = kit.panel('shop.*'); panel"))
-    page.locator(f'.kit-row[data-marker="{FILL}"] .kit-name').click()
+    page.locator(f'.kit-row[data-marker="{FILL}"] .kit-twist').click()
     return page.locator(".kit-panel")
 
 

@@ -176,6 +176,8 @@ def framed(frame: "pd.DataFrame") -> None:
 def analysed(frame: "pd.DataFrame", other: "pd.DataFrame") -> None:
     for each in (
         analysis.latency(frame, by="marker"),
+        analysis.summary(frame),
+        analysis.gaps(frame),
         analysis.rate(frame, every="10ms"),
         analysis.pair(frame, "begin", "end", key="tid"),
         analysis.where(frame, "qty > 1"),

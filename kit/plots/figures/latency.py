@@ -12,13 +12,17 @@ from bokeh.models import Range1d
 from kit.plots import _binning as grid
 from kit.plots import _ticks as ticks
 from kit.plots import units
-from kit.plots._axes import Axes, source, zoom_tools
+from kit.plots._axes import ROOM, Axes, source, zoom_tools
+from kit.plots._axes import width as width_of
+from kit.plots._groups import OTHERS, groups
 from kit.plots._plot import Box, EventPlot, Window
 from kit.plots._selection import Brush, whole
 from kit.plots._theme import color_of
 from kit.plots.figures.latency_data import (
+    LINE,
     PERCENTILES,
     LatencyView,
+    Line,
     latency_data,
     levels,
     ordered_durations,
@@ -36,6 +40,9 @@ __all__ = ["Latency", "latency"]
 ABOVE_THE_CURVE = 17 / 35
 """The histogram's share of the height."""
 
+FOR_LEGEND = 70
+"""More height by default, in px, where each curve has its name and numbers above."""
+
 AROUND = 54
 """What the axis takes of the lower axes, in px."""
 
@@ -46,6 +53,7 @@ BOTTOM, ABOVE = -0.8, 0.9
 def latency(
     frame: Any,
     *,
+    by: str | None = None,
     percentiles: Sequence[float] = PERCENTILES,
     title: str | None = None,
     height: int | None = None,
@@ -59,12 +67,15 @@ def latency(
     ----------
     frame : pandas.DataFrame, or an object with ``frame()``
         Events, dispatches or probe calls; those without a duration are left out.
+    by : str, optional
+        The column that has a curve for each of its values, such as ``"marker"``, ``"tid"`` or a
+        field: the six with the most events, and one curve for the others.
     percentiles : sequence of float
         The shares whose durations are marked, between 0 and 1; the maximum is always there.
     title : str, optional
         In place of the one that says what it shows.
     height : int, optional
-        px, at least 320, in place of 350.
+        px, at least 320, in place of 350, or of 420 with ``by``.
 
     Returns
     -------
@@ -73,7 +84,7 @@ def latency(
     Raises
     ------
     ValueError
-        For a percentile or a height that cannot be.
+        When there is no such column, or for a percentile or a height that cannot be.
 
     Examples
     --------
@@ -82,7 +93,7 @@ def latency(
     >>> plot.view.total, plot.view.percentiles[-1].value
     (2, 2500)
     """
-    return Latency(frame, percentiles=percentiles, title=title, height=height)
+    return Latency(frame, by=by, percentiles=percentiles, title=title, height=height)
 
 
 class Latency(EventPlot):
@@ -92,15 +103,20 @@ class Latency(EventPlot):
     height = 350
     _lowest = 320  # lower, the texts at the percentiles are cut off
 
-    def __init__(self, frame: Any, *, percentiles: Sequence[float], **options: Any) -> None:
+    def __init__(
+        self, frame: Any, *, by: str | None, percentiles: Sequence[float], **options: Any
+    ) -> None:
         self._levels = levels(percentiles)
-        super().__init__(frame, spans_only=True, **options)
+        self._split = by is not None
+        if self._split:
+            self.height += FOR_LEGEND
+        super().__init__(frame, spans_only=True, by=by or "marker", **options)
 
     def _build(self) -> None:
         dur = self._windows["dur"] = Window()
         self._counts_range, self._nines_range = Range1d(start=0), Range1d(start=BOTTOM)
         tools = zoom_tools("width", select="width")
-        above = round(self.height * ABOVE_THE_CURVE)
+        above = round(self.height * ABOVE_THE_CURVE) + (FOR_LEGEND if self._split else 0) // 2
         self._frame = self.height - above - AROUND
         self._above = Axes(
             self._painter,
@@ -108,6 +124,7 @@ class Latency(EventPlot):
             x_range=dur.range,
             y_range=self._counts_range,
             x_log=True,
+            legend=ROOM if self._split else 0,
             tools=tools,
             description="Histogram of durations",
         )
@@ -153,6 +170,12 @@ class Latency(EventPlot):
         axes.x_axis(ticks.durations(), "duration")
         axes.corner("share that was faster")
         self._curve = source("dur", "nines")
+        self._lines, self._ends = source("xs", "ys", "color"), source("x", "y", "text", "color")
+        axes.draw.multi_line(
+            xs="xs", ys="ys", line_color="color", line_width=1.75, source=self._lines
+        )
+        near = {"x_offset": -5, "y_offset": -2, "text_align": "right", "text_baseline": "bottom"}
+        axes.text(self._ends, role=None, text_color="color", **near)
         line = {"mode": "before", "line_width": 1.5}
         curve = axes.draw.step(x="dur", y="nines", source=self._curve, **line)
         self._painter(curve.glyph, line_color="text")
@@ -173,6 +196,8 @@ class Latency(EventPlot):
 
     def _prepare(self, table: Events) -> None:
         self._ordered = ordered_durations(table.dur)
+        found = groups(table) if self._split else ()
+        self._groups = [(each.name, each.label, np.sort(table.dur[each.at])) for each in found]
         some = self._ordered if len(self._ordered) else (1_000, 10**9)
         self._windows["dur"].fit(grid.duration_range(int(some[0]), int(some[-1])))
 
@@ -184,6 +209,7 @@ class Latency(EventPlot):
             levels=self._levels,
             selected=None if selected is None else ordered_durations(self._table.dur, selected),
             dropped=self._table.dropped,
+            split=self._groups,
         )
 
     def _brush(self, box: Box) -> Brush:
@@ -209,8 +235,9 @@ class Latency(EventPlot):
     def _draw(self) -> None:
         super()._draw()
         view, names = self.view, self._table.names_used
-        self._above.say(*self._caption())
-        color = color_of(names[0]) if len(names) == 1 else self._painter.color("neutral")
+        self._above.say(*self._caption(), self._legend())
+        plain = len(names) != 1 or self._split
+        color = self._painter.color("neutral") if plain else color_of(names[0])
         self._bar_glyph.update(fill_color=color, line_color=color)
         kept = np.flatnonzero(view.counts)
         left, right = view.edges[:-1][kept], view.edges[1:][kept]
@@ -225,7 +252,17 @@ class Latency(EventPlot):
             ],
         }
         self._counts_range.end = grid.ceiling(1.04 * int(view.counts.max(initial=0)))
-        self._curve.data = {"dur": view.curve_dur, "nines": view.curve_nines}
+        whole = not view.lines
+        self._curve.data = {
+            "dur": view.curve_dur if whole else [],
+            "nines": view.curve_nines if whole else [],
+        }
+        self._lines.data = {
+            # Level to each duration and up at it, as the one curve is.
+            "xs": [np.repeat(line.dur, 2)[:-1] for line in view.lines],
+            "ys": [np.repeat(line.nines, 2)[1:] for line in view.lines],
+            "color": [self._color(line) for line in view.lines],
+        }
         self._nines_range.end = self._top + ABOVE
         self._below.y_names(ticks.shares(self._top), grid=True)
         self._draw_marks()
@@ -240,9 +277,43 @@ class Latency(EventPlot):
     def _widen(self) -> None:
         self._draw_marks()
 
+    def _color(self, line: Line) -> str:
+        return self._painter.color("muted") if line.name == OTHERS else color_of(line.name)
+
+    def _legend(self) -> list[tuple[str, str]]:
+        """What each curve is, with the percentiles that most readers ask for."""
+        return [
+            (" ".join((units.short(line.label, 24), *_told(line))), self._color(line))
+            for line in self.view.lines
+        ]
+
+    def _draw_ends(self) -> None:
+        """Name each curve where it ends; the busiest ones where names would cover each other."""
+        view, top = self.view, self._top + ABOVE
+        width = math.log(view.high / view.low)
+        placed: list[tuple[float, float, float]] = []
+        ends: list[tuple[Line, float, float, str]] = []
+        for line in view.lines:
+            last, text = line.percentiles[-1], units.short(line.label, 18)
+            x = math.log(max(last.value, 1) / view.low) / width * self._below.width
+            y = (last.nines - BOTTOM) / (top - BOTTOM) * self._frame
+            long = width_of(text)
+            clear = all(abs(y - b) > LINE or x < a - w or x - long > a for a, b, w in placed)
+            if clear and long < x <= self._below.width:
+                placed.append((x, y, long))
+                ends.append((line, float(max(last.value, 1)), last.nines, text))
+        self._ends.data = {
+            "x": [x for _, x, _, _ in ends],
+            "y": [y for _, _, y, _ in ends],
+            "text": [text for _, _, _, text in ends],
+            "color": [self._color(line) for line, _, _, _ in ends],
+        }
+
     def _draw_marks(self) -> None:
         view, top = self.view, self._top + ABOVE
-        shown = [p for p in view.percentiles if view.low <= max(p.value, 1) <= view.high]
+        self._draw_ends()
+        known = () if view.lines else view.percentiles
+        shown = [p for p in known if view.low <= max(p.value, 1) <= view.high]
         # Bokeh warns of integers that the browser cannot hold exactly.
         x = [float(max(p.value, 1)) for p in shown]
         width = math.log(view.high / view.low)
@@ -267,3 +338,10 @@ class Latency(EventPlot):
             "x_offset": [-5 if left else 5 for left in before],
             "y_offset": [-1 if left else 1 for left in before],
         }
+
+
+def _told(line: Line) -> list[str]:
+    """Median and p99 of a curve; the maximum, where there are too few events for p99."""
+    found = {each.label: units.duration(each.value) for each in line.percentiles}
+    last = "p99" if "p99" in found else "max"
+    return [f"{label} {found[label]}" for label in ("p50", last) if label in found]

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 __all__ = [
     "PERCENTILES",
     "LatencyView",
+    "Line",
     "Percentile",
     "Tag",
     "curve",
@@ -129,6 +130,8 @@ class LatencyView:
         Events in all, and out of view on either side.
     dropped : int
         Rows without a duration.
+    lines : tuple of Line
+        The curve of each group, where the events are split; else none.
     """
 
     low: float
@@ -143,6 +146,32 @@ class LatencyView:
     below: int
     above: int
     dropped: int
+    lines: tuple[Line, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Line:
+    """The curve of one group.
+
+    Attributes
+    ----------
+    name : str
+        A value of the column, or `kit.plots._groups.OTHERS`.
+    label : str
+        The name for a reader.
+    total : int
+        Its events.
+    dur, nines : array of float
+        As `LatencyView.curve_dur` and `curve_nines`, of its events alone.
+    percentiles : tuple of Percentile
+    """
+
+    name: str
+    label: str
+    total: int
+    dur: Floats
+    nines: Floats
+    percentiles: tuple[Percentile, ...]
 
 
 def latency_data(
@@ -153,6 +182,7 @@ def latency_data(
     levels: Levels = LEVELS,
     selected: Ints | None = None,
     dropped: int = 0,
+    split: Sequence[tuple[str, str, Ints]] = (),
 ) -> LatencyView:
     """Compute a latency plot.
 
@@ -168,6 +198,8 @@ def latency_data(
         Durations of the selection, ascending.
     dropped : int
         Rows without a duration.
+    split : sequence of (name, label, durations)
+        The groups whose curves are drawn, each with its durations, ascending.
 
     Returns
     -------
@@ -196,6 +228,10 @@ def latency_data(
         below=below,
         above=len(ordered) - below - int(counts.sum()),
         dropped=dropped,
+        lines=tuple(
+            Line(name, label, len(own), *curve(own, low, high), percentiles(own, levels))
+            for name, label, own in split
+        ),
     )
 
 

@@ -13,6 +13,7 @@ from kit.plots import _theme as theme
 from kit.plots import _ticks as ticks
 from kit.plots import units
 from kit.plots._axes import ROOM, Axes, source, zoom_tools
+from kit.plots._groups import OTHERS, groups
 from kit.plots._plot import Box, EventPlot, Window, in_view
 from kit.plots._selection import Brush, whole
 from kit.plots._theme import color_of
@@ -29,7 +30,11 @@ CLEAR = "#00000000"
 
 
 def latency_over_time(
-    frame: Any, *, title: str | None = None, height: int | None = None
+    frame: Any,
+    *,
+    by: str | None = None,
+    title: str | None = None,
+    height: int | None = None,
 ) -> LatencyOverTime:
     """Plot when things took how long: a heat map of time and log duration.
 
@@ -40,6 +45,9 @@ def latency_over_time(
     ----------
     frame : pandas.DataFrame, or an object with ``frame()``
         Events, dispatches or probe calls; those without a duration are left out.
+    by : str, optional
+        The column whose values have a colour each, such as ``"tid"`` or a field: single events
+        have it, and in a heat map the longest event of each value in every column of time.
     title : str, optional
         In place of the one that says what it shows.
     height : int, optional
@@ -56,7 +64,7 @@ def latency_over_time(
     >>> latency_over_time(frame).view.single
     True
     """
-    return LatencyOverTime(frame, spans_only=True, title=title, height=height)
+    return LatencyOverTime(frame, by=by, title=title, height=height)
 
 
 class LatencyOverTime(EventPlot):
@@ -64,6 +72,10 @@ class LatencyOverTime(EventPlot):
 
     view: HeatView
     height = 300
+
+    def __init__(self, frame: Any, *, by: str | None, **options: Any) -> None:
+        self._split = by is not None
+        super().__init__(frame, spans_only=True, by=by or "marker", **options)
 
     def _build(self) -> None:
         time = self._windows["time"] = Window(least=100.0)
@@ -114,11 +126,15 @@ class LatencyOverTime(EventPlot):
             size=5, fill_color="color", fill_alpha=0.75, source=self._points, **at
         )
         self._maxima, self._above = source(*columns), source(*columns)
-        maxima = axes.draw.scatter(size=3.5, source=self._maxima, **at)
+        color = {"fill_color": "color"} if self._split else {}
+        maxima = axes.draw.scatter(
+            size=4.5 if self._split else 3.5, source=self._maxima, **color, **at
+        )
         above = axes.draw.scatter(size=8, marker="triangle", source=self._above, **at)
-        self._painter(maxima.glyph, fill_color="text")
+        if not self._split:
+            self._painter(maxima.glyph, fill_color="text")
         self._painter(above.glyph, fill_color="text")
-        rows = [("duration", "@exact"), ("marker", "@marker"), ("at", "@at")]
+        rows = [("duration", "@exact"), (units.plain(self._by), "@marker"), ("at", "@at")]
         axes.tips([points], rows)
         axes.tips([maxima, above], [("longest here", "@exact"), *rows[1:]])
 
@@ -128,6 +144,8 @@ class LatencyOverTime(EventPlot):
             low, high = int(table.dur.min()), int(table.dur.max())
         self._windows["dur"].fit(grid.duration_range(low, high))
         self._pyramid = Pyramid(table) if len(table) > heat.DENSE else None
+        self._groups = groups(table) if self._split else ()
+        self._named = {each.name for each in self._groups} - {OTHERS}
 
     def _bin(self) -> HeatView:
         return heat_data(
@@ -136,6 +154,7 @@ class LatencyOverTime(EventPlot):
             self._windows["dur"].view,
             pyramid=self._pyramid,
             selected=self._selected(),
+            split=[each.at for each in self._groups],
         )
 
     def _brush(self, box: Box) -> Brush:
@@ -157,6 +176,7 @@ class LatencyOverTime(EventPlot):
             f"{units.count(view.longer)} above the view" if view.longer else "",
             f"{units.count(view.shorter)} below it" if view.shorter else "",
             dropped if view.dropped else "",
+            "" if view.single or not self._split else "dots: the longest of each in its column",
         )
 
     def _draw(self) -> None:
@@ -205,7 +225,7 @@ class LatencyOverTime(EventPlot):
         table = self._table
         ts, dur = table.ts[index] - table.origin, table.dur[index]
         names = [table.names[code] for code in table.code[index].tolist()]
-        colors = {name: color_of(name) for name in set(names)}
+        colors = {name: self._color(name) for name in set(names)}
         return {
             "x": ts.astype(np.float64),
             "y": np.maximum(dur, 1).astype(np.float64),
@@ -215,7 +235,17 @@ class LatencyOverTime(EventPlot):
             "exact": [units.exact(value) for value in dur.tolist()],
         }
 
+    def _color(self, name: str) -> str:
+        """The colour of a marker, or of a value that is drawn for itself."""
+        other = self._split and name not in self._named
+        return self._painter.color("muted") if other else color_of(name)
+
     def _legend(self, most: int) -> list[tuple[str, str]]:
+        own = [(units.short(each.label, 24), self._color(each.name)) for each in self._groups]
+        if self._split and self.view.single:
+            return own
+        if self._split:
+            return [(f"{several(most, 'event')} in a cell", self._painter.theme.density[-1]), *own]
         if self.view.single:
             codes = np.unique(self._table.code[self.view.points]).tolist()
             names = [self._table.names[code] for code in codes]

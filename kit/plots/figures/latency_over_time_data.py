@@ -17,6 +17,8 @@ import numpy.typing as npt
 from kit.plots import _binning as grid
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from kit.plots._events import Bools, Events, Floats, Ints
 
 __all__ = ["HeatView", "Pyramid", "heat_data"]
@@ -144,6 +146,7 @@ def heat_data(
     *,
     pyramid: Pyramid | None = None,
     selected: Bools | None = None,
+    split: Sequence[Ints] = (),
 ) -> HeatView:
     """Compute a plot of latency over time.
 
@@ -159,6 +162,8 @@ def heat_data(
         Used where very many events are in view.
     selected : array of bool, optional
         Which events of the table are selected.
+    split : sequence of array of int64
+        Positions in the table of the events of each group; then every group has maxima of its own.
 
     Returns
     -------
@@ -190,6 +195,8 @@ def heat_data(
         shown = np.maximum(table.dur[within], 1)
         shorter, longer = int(np.count_nonzero(shown < low)), int(np.count_nonzero(shown > high))
     column, longest = _maxima(table.dur, starts)
+    if split:
+        column, longest = _maxima_of(table, split, edges + table.origin)
     return HeatView(
         time=time,
         dur=dur,
@@ -281,6 +288,16 @@ def _maxima(dur: Ints, starts: Ints) -> tuple[Ints, Ints]:
         for start, end in zip(starts[filled].tolist(), starts[filled + 1].tolist(), strict=True)
     ]
     return filled, np.array(longest, np.int64)
+
+
+def _maxima_of(table: Events, split: Sequence[Ints], stamps: Ints) -> tuple[Ints, Ints]:
+    """Column and position of the longest event of each group in each column that has any."""
+    columns, longest = [], []
+    for at in split:
+        column, place = _maxima(table.dur[at], np.searchsorted(table.ts[at], stamps))
+        columns.append(column)
+        longest.append(at[place])
+    return np.concatenate(columns), np.concatenate(longest)
 
 
 def _float32(counts: Ints) -> npt.NDArray[np.float32]:

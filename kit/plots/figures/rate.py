@@ -12,10 +12,11 @@ from kit.plots import _binning as grid
 from kit.plots import _ticks as ticks
 from kit.plots import units
 from kit.plots._axes import ROOM, Axes, source, zoom_tools
+from kit.plots._groups import OTHERS
 from kit.plots._plot import Box, EventPlot, Window, in_view
 from kit.plots._selection import Brush
 from kit.plots._theme import color_of
-from kit.plots.figures.rate_data import OTHERS, RateView, rate_data, split
+from kit.plots.figures.rate_data import RateView, rate_data, split
 
 if TYPE_CHECKING:
     from kit.plots._events import Events

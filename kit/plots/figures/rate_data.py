@@ -8,21 +8,17 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from kit.plots import _binning as grid
+from kit.plots._groups import groups
 
 if TYPE_CHECKING:
     from kit.plots._events import Bools, Events, Floats, Ints
 
-__all__ = ["OTHERS", "RateView", "Series", "rate_data", "split"]
+__all__ = ["RateView", "Series", "rate_data", "split"]
 
 COLUMNS: Final = 240
 FEWEST: Final = 50
 PER_COLUMN: Final = 8
 """Fewer columns are made where they would hold fewer events than this, down to `FEWEST`."""
-
-LINES: Final = 6
-"""More markers than this are drawn as one line, the last."""
-
-OTHERS: Final = "others"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -87,18 +83,9 @@ def split(table: Events) -> tuple[Series, ...]:
     Returns
     -------
     tuple of Series
-        At most `LINES`, and one for the others.
+        As many as there are `kit.plots._groups.groups`.
     """
-    numbers = np.bincount(table.code, minlength=len(table.names))
-    busiest = [int(code) for code in np.argsort(-numbers, kind="stable") if numbers[code]]
-    if len(busiest) == 1:
-        return (Series(table.names[busiest[0]], 1, table.ts),)
-    alone = busiest if len(busiest) <= LINES + 1 else busiest[:LINES]
-    lines = [Series(table.names[code], 1, table.ts[table.code == code]) for code in alone]
-    rest = busiest[len(alone) :]
-    if rest:
-        lines.append(Series(OTHERS, len(rest), table.ts[np.isin(table.code, rest)]))
-    return tuple(lines)
+    return tuple(Series(each.name, each.values, table.ts[each.at]) for each in groups(table))
 
 
 def rate_data(

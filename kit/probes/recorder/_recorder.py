@@ -15,7 +15,7 @@ from kit.probes._files import absolute
 from kit.probes._handles import disconnect, filtered, patterns
 from kit.probes._values import whole
 from kit.probes.captures import _sealing as sealing
-from kit.probes.captures._capture import Capture, wall_offset
+from kit.probes.captures._capture import Capture, frames, wall_offset
 from kit.probes.captures._leftovers import remove_dead
 from kit.probes.recorder._forget import clear, forget_in_child
 from kit.probes.recorder._recorder_file import close, new_file, new_sink, note, waited
@@ -521,6 +521,27 @@ class Recorder:
             Once for each field with values that did not fit it.
         """
         return self.snapshot().frame(name)
+
+    def summary(self) -> pd.DataFrame:
+        """Return a row a marker: how many events, how often, how long; a notebook shows it, too.
+
+        Returns
+        -------
+        pandas.DataFrame
+            As from `kit.analysis.summary`, of all events, whatever their fields are.
+
+        Examples
+        --------
+        >>> import kit
+        >>> query = kit.span("recorded.summed")
+        >>> with kit.record("recorded.summed") as events:
+        ...     with query():
+        ...         pass
+        >>> events.summary()[["marker", "count", "of"]].values.tolist()
+        [['recorded.summed', 1, 'duration']]
+        """
+        frame: pd.DataFrame = frames("_build").timings(self.snapshot()).kit.summary()
+        return frame
 
     def dispatches(self) -> pd.DataFrame:
         """Return the dispatches as a frame; empty unless they were asked for."""

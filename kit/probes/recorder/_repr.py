@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from kit.probes._text import html_table
 from kit.probes._values import fields_text
 from kit.probes.captures._capture import missing_text
+from kit.probes.recorder._lines import lines
 
 if TYPE_CHECKING:
     from kit.probes.recorder._recorder import Recorder
@@ -38,7 +39,7 @@ def _missing(recorder: Recorder) -> str:
 
 
 def html(recorder: Recorder) -> str:
-    """Return it as a table in HTML."""
+    """Return it as tables in HTML: what it is and what is missing, then a line a marker."""
     kept = "the first" if recorder.mode == "discard" else "the newest"
     rows = [
         ("records", ", ".join(recorder.patterns)),
@@ -57,4 +58,4 @@ def html(recorder: Recorder) -> str:
         rows.append(("kept back", ", ".join(kept_back)))
     if recorder.path is not None:
         rows.append(("file", os.fspath(recorder.path)))
-    return html_table(rows)
+    return html_table(rows) + lines(recorder)

@@ -61,6 +61,8 @@ class Opened:
         By marker, ``module:line`` of its declaration.
     facts : list of list of str
         What is in it: name, how much, what it is.
+    key : str
+        What it is called in the tab Captures: its path, or the number of a snapshot.
     """
 
     kept: Any
@@ -73,6 +75,12 @@ class Opened:
     parts: list[pd.DataFrame]
     sources: dict[str, str]
     facts: list[list[str]]
+    key: str = ""
+
+    @property
+    def names(self) -> list[str]:
+        """list of str : the markers that have events in it."""
+        return [str(name) for name in self.events["marker"].unique()]
 
 
 def open_saved(path: Path) -> Opened:
@@ -149,6 +157,7 @@ def open_saved(path: Path) -> Opened:
         parts,
         sources,
         facts,
+        str(path),
     )
 
 
@@ -309,7 +318,11 @@ class Sessions:
             except (KitError, OSError, ValueError, ImportError) as error:
                 self._refuse(str(error))
                 return
-            self._state.say(f"Opened: the tabs show {self.opened.title}.")
+            there, names = self.opened, self.opened.names
+            self._state.kept.was_opened(
+                absolute(self.folder), there.title, len(there.events), len(names)
+            )
+            self._state.say(f"Opened: the tabs show {there.title}.")
 
     def leave(self) -> None:
         """Show what is recorded again."""
@@ -407,7 +420,10 @@ class Sessions:
         """Say what a session is, or would be."""
         session = self.session
         if self.running and session is not None:
-            return f"Saving in {session.folder}; what is written is safe, whatever happens."
+            return (
+                f"Saving in {session.folder} what was connected when it began; what is written is "
+                "safe, whatever happens."
+            )
         if self.opened is not None:
             return f"Opened: {self.opened.title}. The other tabs show what it holds."
         if session is not None:

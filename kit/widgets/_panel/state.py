@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Any
 from kit.core._publication.locks import OUTER, new_lock
 from kit.probes._basic import Count, Print, Time
 from kit.probes._files import absolute
+from kit.probes._text import several
 from kit.probes.aggregates import Aggregate
 from kit.widgets import _kernel as kernel
 from kit.widgets._panel import probe_choices as tools
+from kit.widgets._panel.captures import Captures
 from kit.widgets._panel.connections import Connections, Pair
 from kit.widgets._panel.listing import Listing, passes
 from kit.widgets._panel.options import SAMPLINGS, ConditionProblem, ProbeOptions, wrong
@@ -39,7 +41,10 @@ __all__ = ["PanelState"]
 OBSERVED = 20_000
 """How many dispatches of each thread are kept for fan-out and publication."""
 
-HELP = "Arrow keys move in the list, Space connects, Enter shows what a marker's probes have done."
+HELP = (
+    "Arrow keys move in the list, Space connects, Enter shows that marker alone in the tabs, "
+    "Escape all of them."
+)
 
 COMMON: Pair = ("", "")
 """Stands for what is asked of all, where a marker and a choice stand for what is asked of one."""
@@ -111,6 +116,7 @@ class PanelState:
         self.own: dict[str, ProbeChoice] = own_functions(self._probes, {})
         self.trigger_actions = TriggerActions(self)
         self.sessions = Sessions(self)
+        self.kept = Captures(self)
         count, *others = READY
         offered = (count, tools.aggregate(), tools.trigger(self.trigger_actions.make), *others)
         self._choices: dict[str, ProbeChoice] = {
@@ -134,11 +140,18 @@ class PanelState:
     def focus(self) -> frozenset[str] | None:
         """Return the names of the markers that the tabs show; None while they show all."""
         with self.lock:
-            if self.chosen:
-                return frozenset(self.chosen)
-            if not self.listing.filter.strip():
+            return frozenset(self.chosen) if self.chosen else self.filtered()
+
+    def filtered(self) -> frozenset[str] | None:
+        """Return the names that the filter lets through, opened ones too; None without a filter."""
+        with self.lock:
+            wanted, opened = self.listing.filter, self.sessions.opened
+            if not wanted.strip():
                 return None
-            return frozenset(marker.name for marker in self.listing.shown())
+            names = {marker.name for marker in self.listing.shown()}
+            if opened is not None:
+                names.update(name for name in opened.names if passes(name, wanted))
+            return frozenset(names)
 
     @property
     def running(self) -> bool:
@@ -172,6 +185,14 @@ class PanelState:
         """Show markers whose name contains a text, or matches it if it has wildcards."""
         with self.lock:
             self.listing.find(text)
+            self.chosen = tuple(name for name in self.chosen if passes(name, text))
+
+    def choose(self, names: Iterable[str]) -> None:
+        """Show these markers in the tabs; with none, all that the filter lets through."""
+        with self.lock:
+            self.chosen = tuple(dict.fromkeys(names))
+            few = self.chosen[0] if len(self.chosen) == 1 else several(len(self.chosen), "marker")
+            self.say(f"The tabs show {few if self.chosen else 'all markers'}.")
 
     def toggle(self, name: str, key: str) -> None:
         """Connect a probe to a marker, or disconnect it.
@@ -308,6 +329,8 @@ class PanelState:
         with self.lock:
             found: dict[int, Aggregate] = {}
             for marker in self.markers():
+                if self.chosen and marker.name not in self.chosen:
+                    continue
                 mine = self.connections.mine.get((marker.name, "aggregate"))
                 here = [*([mine] if mine is not None else []), *marker.probes]
                 for connection in here:
@@ -396,6 +419,7 @@ class PanelState:
         """Forget what was recorded, and begin all counts again."""
         with self.lock:
             self._cleared += 1
+            said = self.kept.clear(self._clock())
             self.recording.clear()
             self.observing.clear()
             for connection in self.connections.mine.values():
@@ -403,11 +427,14 @@ class PanelState:
                     connection.probe.reset()
                 elif isinstance(connection.probe, Aggregate):
                     connection.probe.clear()
-            self.say("Cleared.")
+            self.say(said)
 
     def undo(self) -> None:
-        """Take the last connecting or disconnecting back."""
+        """Take the last connecting or disconnecting back; before it, a Clear of a moment ago."""
         with self.lock:
+            if self.kept.cleared is not None:
+                self.kept.bring_back()
+                return
             self._asked += 1
             self.wrong.clear()
             self.recording.resume()
@@ -476,6 +503,7 @@ class PanelState:
             if self.closed:
                 return
             now = self._clock()
+            self.kept.note(now)
             self._hear()
             self._follow()
             self.rates.note(now, {m.name: m.fired for m in self.listing.all().values() if m.fanout})

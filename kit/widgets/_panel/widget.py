@@ -18,7 +18,7 @@ from kit.plots import _theme as theme
 from kit.probes._validation import FLAG, Kind, choice
 from kit.widgets import _kernel as kernel
 from kit.widgets._bundle import script
-from kit.widgets._messages import VIEWS, WORDS, understood
+from kit.widgets._messages import NAMES, VIEWS, WORDS, understood
 from kit.widgets._pane.flow_control import Flow
 from kit.widgets._panel.options import SAMPLINGS
 from kit.widgets._panel.page.shown import show
@@ -109,6 +109,7 @@ _ACTIONS: Final[dict[str, Any]] = {
     },
     "keep": {"keep": _KEEP},
     "filter": {"text": WORDS},
+    "choose": {"names": NAMES},
     "tab": {"tab": choice(*[tab.key for tab in TABS])},
     "begin-session": {"folder": WORDS},
     "open": {"folder": WORDS},
@@ -130,12 +131,15 @@ class _Page(anywidget.AnyWidget):
         "dom.js",
         "_panel/page/answers.js",
         "_panel/page/options.js",
+        "_panel/page/choosing.js",
         "_panel/page/rows.js",
         "_panel/page/header.js",
         "_panel/page/legend.js",
         "_panel/page/detail.js",
         "_panel/tabs/events.js",
+        "_panel/tabs/latency.js",
         "_panel/tabs/timeline.js",
+        "_panel/tabs/captures.js",
         "_panel/tabs/session.js",
         "_panel/tabs/tabs.js",
         "_panel/page/panel.js",
@@ -143,10 +147,12 @@ class _Page(anywidget.AnyWidget):
     _css = script(
         "base.css",
         "_panel/page/panel.css",
+        "_panel/page/choosing.css",
         "_panel/tabs/latency.css",
         "_panel/tabs/events.css",
         "_panel/page/detail.css",
         "_panel/tabs/timeline.css",
+        "_panel/tabs/captures.css",
         "_panel/tabs/session.css",
     )
     shown = traitlets.Unicode("{}", help="What to draw, as JSON.").tag(sync=True)
@@ -404,8 +410,8 @@ class Panel:
             case {"action": "keep", "keep": keep}:
                 mode, _, capacity = keep.partition(" ")
                 state.keep(mode, int(capacity))
-            case {"action": "filter", "text": text}:
-                state.set_filter(text)
+            case {"action": "filter" | "choose"}:
+                self._act_on_list(content)
             case {"action": "tab", "tab": tab}:
                 self._tabs.choose(tab)
             case {"action": "observe"}:
@@ -430,6 +436,13 @@ class Panel:
                 state.ask(marker, probe, **_asked(content))
             case "ask":
                 state.ask_all(**_asked(content))
+
+    def _act_on_list(self, content: dict[str, Any]) -> None:
+        if content["action"] == "filter":
+            self.state.set_filter(content["text"])
+        else:
+            self.state.choose(content["names"])
+        self._tabs.hurry()
 
     def _act_on_session(self, content: dict[str, Any]) -> None:
         sessions = self.state.sessions

@@ -7,8 +7,9 @@ from hypothesis import strategies as st
 
 from kit.plots import _binning as grid
 from kit.plots import _events as table
+from kit.plots._groups import MOST, OTHERS
 from kit.plots.figures import rate_data as rate
-from kit.plots.figures.rate_data import OTHERS, rate_data, split
+from kit.plots.figures.rate_data import rate_data, split
 from tests.plots import samples
 
 STAMPS = st.lists(st.integers(0, 10**6), min_size=1, max_size=200)
@@ -41,7 +42,7 @@ def test_the_busiest_come_first_and_the_rest_together():
 
 
 def test_one_marker_more_than_lines_is_no_other():
-    names = [f"m{n}" for n in range(rate.LINES + 1)]
+    names = [f"m{n}" for n in range(MOST + 1)]
     made = table.events(samples.frame(range(len(names)), marker=names))
     assert OTHERS not in [line.name for line in split(made)]
 

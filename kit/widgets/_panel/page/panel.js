@@ -12,8 +12,9 @@ function render({ model, el }) {
     say({ text: "The kernel has gone. Run the notebook again.", bad: true });
   const header = new Header(act);
   const legend = new Legend(act);
-  const list = new MarkerList(act);
-  const tabs = new Tabs(model, act);
+  const choosing = new Choosing(act);
+  const list = new MarkerList(act, choosing);
+  const tabs = new Tabs(model, act, choosing);
   const message = h("p", { class: "kit-message", role: "status", "aria-live": "polite" });
   const left = h("div", { class: "kit-left" }, legend.element, list.element);
   const body = h("div", { class: "kit-main" }, left, tabs.element);
@@ -30,6 +31,7 @@ function render({ model, el }) {
     if (!shown.tabs) return;
     root.dataset.state = shown.closed ? "closed" : shown.state;
     set(root, "inert", shown.closed ? "" : null);
+    choosing.update(shown.chosen);
     header.update(shown);
     legend.update(shown);
     list.update(shown);

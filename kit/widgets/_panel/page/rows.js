@@ -1,4 +1,5 @@
-// The list of markers.  One stop for the Tab key; arrows move inside it, Space switches, Enter opens.
+// The list of markers.  One stop for the Tab key; arrows move inside it, Space switches, Enter chooses
+// what the tabs show, and the twisty, to the left, opens.
 
 class MarkerRow {
   constructor(list, name) {
@@ -7,7 +8,17 @@ class MarkerRow {
     this.dots = new Map();
     this.details = new Map();
     this.open = false;
-    this.twist = h("span", { class: "kit-twist", "aria-hidden": "true", text: "▸" });
+    this.twist = h("button", {
+      class: "kit-twist",
+      type: "button",
+      tabindex: "-1",
+      "aria-label": `probes of ${name}`,
+      "aria-expanded": "false",
+      title: "what its probes have done, and what can be asked of them",
+      "data-marker": name,
+      text: "▸",
+      on: { click: () => this.expand() },
+    });
     // In a narrow list the beginning gives way: what tells names apart is at the end.
     const cut = name.lastIndexOf(".") + 1;
     this.label = h(
@@ -26,15 +37,26 @@ class MarkerRow {
       "data-marker": name,
       "aria-label": name,
       "aria-expanded": "false",
-      on: { click: (event) => event.target.closest("button") || this.expand() },
+      on: { click: (event) => event.target.closest("button") || this.choose(event) },
     });
-    this.element.append(this.twist, this.label, this.spark.element, this.rate, this.holder);
+    const twist = h("span", { role: "gridcell" }, this.twist);
+    this.element.append(twist, this.label, this.spark.element, this.rate, this.holder);
     this.more = h("div", { class: "kit-more", hidden: true, role: "group", "data-marker": name, "aria-label": `probes of ${name}` });
+  }
+
+  mark() {
+    set(this.element, "aria-selected", String(this.list.choosing.has(this.name)));
+  }
+
+  choose(event) {
+    this.element.focus({ preventScroll: true }); // a click with Shift does not
+    this.list.choosing.choose(this.name, event, [...this.list.rows.keys()]);
   }
 
   expand(open = !this.open) {
     this.open = open;
     set(this.element, "aria-expanded", String(open));
+    set(this.twist, "aria-expanded", String(open));
     this.more.hidden = !open;
     if (!open) return;
     this.updateDetails();
@@ -44,8 +66,9 @@ class MarkerRow {
 
   update(row) {
     this.row = row;
+    this.mark();
     const skipped = row.skipped ? `\n${row.skipped} dispatches skipped: wrong arguments` : "";
-    set(this.label, "title", `${row.name}  (${row.fields})\n${row.where}${skipped}`);
+    set(this.label, "title", `${row.name}  (${row.fields})\n${row.where}${skipped}\nclick: the tabs show only this one`);
     this.spark.update(row.spark, row.most);
     put(this.rate, row.rate);
     set(this.rate, "title", `fan-out ${row.fanout}; ${row.fired} dispatches so far`);
@@ -150,8 +173,10 @@ class Detail {
 }
 
 class MarkerList {
-  constructor(act) {
+  constructor(act, choosing) {
     this.act = act;
+    this.choosing = choosing;
+    choosing.marks.push(() => this.rows.forEach((row) => row.mark()));
     this.rows = new Map();
     this.functions = [];
     this.often = [];
@@ -160,6 +185,7 @@ class MarkerList {
       class: "kit-list",
       role: "treegrid",
       "aria-label": "markers",
+      "aria-multiselectable": "true",
       on: { focusin: (event) => this.hold(event.target) },
     });
     this.empty = h("p", { class: "kit-empty" });
@@ -220,37 +246,41 @@ class MarkerList {
   key(event) {
     const target = event.target;
     const row = this.rows.get(target.closest("[data-marker]")?.dataset.marker);
-    return Boolean(row && this.element.contains(target) && this.move(event.key, target, row));
+    return Boolean(row && this.element.contains(target) && this.move(event, target, row));
   }
 
-  move(key, target, row) {
+  move(event, target, row) {
+    const { key } = event;
     if (target.matches(".kit-when") && ["Home", "End", "Enter", "Escape"].includes(key)) {
       if (key === "Escape") row.details.get(target.closest(".kit-detail").dataset.probe).asking.restore();
       return false;
     }
     const dots = [...row.holder.children];
-    const inRow = target === row.element || dots.includes(target);
+    const inRow = target === row.element || target === row.twist || dots.includes(target);
     const at = dots.indexOf(target);
     switch (key) {
       case "ArrowDown":
       case "ArrowUp": {
         const stops = this.stops();
-        const here = stops.indexOf(at >= 0 ? row.element : target);
+        const here = stops.indexOf(inRow ? row.element : target);
         return this.focus(stops[here + (key === "ArrowDown" ? 1 : -1)]);
       }
       case "ArrowRight":
-        return inRow && this.focus(dots[at + 1]);
+        return inRow && this.focus(target === row.twist ? row.element : dots[at + 1]);
       case "ArrowLeft":
-        return inRow && this.focus(at > 0 ? dots[at - 1] : row.element);
+        return inRow && this.focus(target === row.element ? row.twist : at > 0 ? dots[at - 1] : row.element);
       case "Home":
         return this.focus(this.stops()[0]);
       case "End":
         return this.focus(this.stops().at(-1));
       case "Enter":
-        if (target.matches("select, input")) return false;
-        if (inRow) row.expand();
+        if (target.matches("select, input") || target === row.twist) return false;
+        if (target === row.element) row.choose({ ctrlKey: event.shiftKey });
+        else if (inRow) row.expand();
         else row.expand(false), this.focus(row.element);
         return true;
+      case "Escape":
+        return this.choosing.none();
       case " ":
         if (target !== row.element) return false; // a dot is a button, and knows what to do
         dots[0]?.click();

@@ -224,6 +224,7 @@ def show(state: PanelState, *, events: bool = True, session: bool = True) -> dic
             **_header(state, markers),
             "pattern": state.listing.pattern,
             "filter": state.listing.filter,
+            "chosen": list(state.chosen),
             "rows": rows,
             "hidden": len(markers) - len(rows),
             "choices": [_legend(state, choice, markers) for choice in state.choices],
@@ -235,7 +236,7 @@ def show(state: PanelState, *, events: bool = True, session: bool = True) -> dic
             "actions": [list(each) for each in state.trigger_actions.options()],
             "all": _for_all(state),
             "keep": _keeping(state),
-            "undo": state.connections.undoable,
+            "undo": state.kept.undoable or state.connections.undoable,
             "session": state.sessions.shown(facts=session),
             "message": state.message,
         }

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from kit.plots._plot import EventPlot
 from kit.widgets._panel.tabs.aggregates import AggregatesTab
+from kit.widgets._panel.tabs.captures import CapturesTab
 from kit.widgets._panel.tabs.dispatches import FanoutTab, PublicationTab
 from kit.widgets._panel.tabs.events import EventsTab
 from kit.widgets._panel.tabs.latency import LatencyTab
@@ -33,6 +34,7 @@ TABS: Final[tuple[type[Tab], ...]] = (
     FanoutTab,
     PublicationTab,
     AggregatesTab,
+    CapturesTab,
     SessionTab,
 )
 """Every tab there is, in order."""
@@ -51,11 +53,15 @@ class Tabs:
         """Bring a tab to the front; it shows the time that was in view in the one before."""
         self._time = _time_in_view(self.current) or self._time
         self.current = next((tab for tab in self.all if tab.key == key), self.current)
+        self.hurry()
+
+    def hurry(self) -> None:
+        """Bring the plots up to date at the next look: the reader has asked for something."""
         self._due = 0.0
 
     def act(self, content: dict[str, Any]) -> dict[str, Any] | None:
         """Do what a page asks of a tab; return what to tell the page, if there is something."""
-        self._due = 0.0
+        self.hurry()
         wanted = content["action"]
         return next(tab for tab in self.all if wanted in tab.actions).act(content)
 
@@ -72,6 +78,7 @@ class Tabs:
         bool
             Whether there are new panes to show.
         """
+        self.current.look(now)
         if now < self._due:
             return False
         self._tell_brush()

@@ -39,7 +39,7 @@ class AggregatesTab(Tab):
         if not found:
             return (
                 "Nothing aggregated yet: connect aggregate to a marker; "
-                "a click on the marker's name shows of which field, and by what."
+                "the triangle before its name shows of which field, and by what."
             )
         return f"{found - MOST:,} more: filter to see them." if found > MOST else ""
 

@@ -80,7 +80,7 @@ class Events {
   }
 
   // What Python says of the table; rows come by themselves.
-  update({ shows, printed }) {
+  update(shows, { printed }) {
     const before = this.shows;
     this.shows = shows;
     if (shows.table !== before.table) {

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from kit.widgets._pane.pane import Pane
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     import pandas as pd
 
     from kit.plots._plot import Plot
@@ -21,10 +23,13 @@ if TYPE_CHECKING:
     from kit.widgets._panel.recording import PanelRecorder
     from kit.widgets._panel.state import PanelState
 
-__all__ = ["PAUSE", "FramePlots", "Tab", "nothing_recorded"]
+__all__ = ["PAUSE", "FramePlots", "Tab", "nothing_recorded", "only"]
 
 PAUSE: Final = 0.01
 """Seconds between two plots, in which the program makes up for lost time."""
+
+LINGER: Final = 10.0
+"""Seconds until a plot is freed that another replaced: a page may only now be loading it."""
 
 
 class Tab(ABC):
@@ -91,6 +96,15 @@ class Tab(ABC):
     def _note(self) -> str:
         """Say it of what is live."""
 
+    def look(self, now: float) -> None:  # noqa: B027 - most tabs show nothing else
+        """Bring what it shows besides plots up to date; often called.
+
+        Parameters
+        ----------
+        now : float
+            Seconds, as of ``time.monotonic``.
+        """
+
     def refresh(self) -> bool | None:
         """Bring the plots up to date.
 
@@ -131,6 +145,11 @@ class FramePlots(Tab):
 
     plots: ClassVar[tuple[str, ...]]
     _drawn: object = None
+    _kind: object = None
+
+    def __init__(self, state: PanelState) -> None:
+        super().__init__(state)
+        self._gone: list[tuple[float, Pane]] = []
 
     @property
     def _recording(self) -> PanelRecorder:
@@ -144,38 +163,77 @@ class FramePlots(Tab):
         """Bring the plots up to date, if somebody sees them and there is something new."""
         if self.shown and not any(pane.visible for _, pane in self.shown):
             return None
+        self._close_gone(time.monotonic() - LINGER)
         version = self._version()
         if version is None or (self.shown and version == self._drawn):
             return None
-        new, opened = not self.shown, self._state.sessions.opened
+        opened, names = self._state.sessions.opened, self._state.focus()
         live = opened is None
         frames = self._frames() if live else [getattr(opened, part) for part in self.parts]
-        for plot, pane in self.shown:
-            with pane.changes():
-                plot.update(*frames)
-            time.sleep(PAUSE)
+        frames = [only(frame, names) for frame in frames]
+        kind = self._look_at(*frames)
+        before, new = self.shown, not self.shown or kind != self._kind
         if new:
             self.shown = [(plot, Pane(plot)) for plot in self._make(*frames)]
-        self._drawn = version
+            self._gone += [(time.monotonic(), pane) for _, pane in before]
+        else:
+            for plot, pane in before:
+                with pane.changes():
+                    plot.update(*self._drawn_by(plot, *frames))
+                time.sleep(PAUSE)
+        self._drawn, self._kind = version, kind
         return new
+
+    def _look_at(self, *frames: pd.DataFrame) -> object:  # noqa: ARG002 - most draw all alike
+        """Look at what is to be drawn; tell apart what needs other plots."""
+        return None
+
+    def _drawn_by(self, plot: Plot, *frames: pd.DataFrame) -> tuple[pd.DataFrame, ...]:  # noqa: ARG002
+        """Return what one of the plots draws of the frames."""
+        return frames
+
+    def close(self) -> None:
+        """Free all plots."""
+        self._close_gone(time.monotonic())
+        super().close()
+
+    def _close_gone(self, before: float) -> None:
+        """Free the plots that others have replaced before a moment."""
+        for _, pane in (each for each in self._gone if each[0] <= before):
+            pane.close()
+        self._gone = [each for each in self._gone if each[0] > before]
 
     def _version(self) -> object:
         """Tell apart what would be drawn now and what was drawn before; None for nothing."""
-        opened = self._state.sessions.opened
+        opened, names = self._state.sessions.opened, self._state.focus()
         if opened is not None:
-            return id(opened)
+            return (id(opened), names)
         recording = self._recording
         recorder = recording.recorder
         count = len(recorder) + recorder.overwritten
         # What was opened is not left standing where nothing is recorded.
         if not count and not self.shown:
             return None
-        return (id(recorder), count, recording.started, recording.stopped)
+        return (id(recorder), count, recording.started, recording.stopped, names)
 
     def _make(self, *frames: pd.DataFrame) -> list[Any]:
         from kit import plots
 
         return [getattr(plots, name)(*frames) for name in self.plots]
+
+
+def only(frame: pd.DataFrame, names: Collection[str] | None) -> pd.DataFrame:
+    """Keep the rows of some markers; all of them for None.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> only(pd.DataFrame({"ts": [1, 2], "marker": ["a", "b"]}), {"b"})["ts"].tolist()
+    [2]
+    """
+    if names is None or "marker" not in frame.columns:
+        return frame
+    return frame[frame["marker"].isin(names)].reset_index(drop=True)
 
 
 def nothing_recorded(state: PanelState) -> str:

@@ -1,12 +1,15 @@
 // The bar of tabs, and what is under each.
 
 class Tabs {
-  constructor(model, act) {
+  constructor(model, act, choosing) {
     this.model = model;
     this.act = act;
     this.tabs = new Map();
+    this.chosen = new Chosen(choosing);
     this.events = new Events(model, act);
+    this.latency = new Latency(act, choosing);
     this.timeline = new TimelineTab(act);
+    this.captures = new Captures(act);
     this.session = new SessionTab(act);
     this.bar = h("div", { class: "kit-bar", role: "tablist", "aria-label": "views" });
     this.note = h("p", { class: "kit-empty", role: "note" });
@@ -28,7 +31,7 @@ class Tabs {
     });
     this.selection = h("p", { class: "kit-selection", hidden: true }, this.selected, clear);
     this.holder = h("div", { class: "kit-bodies" });
-    const said = h("div", { class: "kit-said" }, this.note, this.observe, this.session.leave);
+    const said = h("div", { class: "kit-said" }, this.note, this.observe, this.chosen.element, this.session.leave);
     this.element = h("div", { class: "kit-tabs" }, this.bar, said, this.holder, this.selection);
   }
 
@@ -50,8 +53,8 @@ class Tabs {
     set(this.observe, "aria-pressed", String(Boolean(shown.observed)));
     this.selection.hidden = shown.selection === null;
     put(this.selected, `selection: ${(shown.selection ?? 0).toLocaleString("en-US")} events → panel.selection `);
-    if (shown.tab === "timeline") this.timeline.update(shown.shows);
-    if (shown.tab === "events") this.events.update(shown);
+    this.chosen.update(shown.chosen);
+    if (shown.shows) this[shown.tab].update(shown.shows, shown);
     this.session.update(shown.session);
     this.showPanes(shown.tab);
   }
@@ -82,8 +85,7 @@ class Tabs {
   }
 
   key(event) {
-    const own = { events: this.events, timeline: this.timeline }[this.current];
-    if (own?.key(event)) return true;
+    if (this[this.current]?.key?.(event)) return true;
     if (event.target.parentElement !== this.bar) return false;
     const keys = [...this.tabs.keys()];
     const at = keys.indexOf(event.target.dataset.tab);
