@@ -77,14 +77,11 @@ class Dot {
 
   toggle(act) {
     if (this.element.getAttribute("aria-disabled") === "true") return;
-    // The answer may have to wait for a running cell; until then the click shows as pending.
-    this.element.dataset.pending = "true";
     act({ action: "toggle", marker: this.marker, probe: this.element.dataset.probe });
   }
 
   update(dot) {
     const { element } = this;
-    delete element.dataset.pending;
     set(element, "data-probe", dot.key);
     set(element, "data-label", dot.label);
     set(element, "aria-checked", String(dot.on));

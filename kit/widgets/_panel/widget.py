@@ -15,11 +15,11 @@ from kit.core._marker import MarkerList
 from kit.core._publication.locks import OUTER, new_lock
 from kit.core._runtime import stays
 from kit.plots import _theme as theme
-from kit.probes._validation import FLAG, Kind, choice
+from kit.probes._validation import COUNT, FLAG, Kind, choice
 from kit.widgets import _kernel as kernel
 from kit.widgets._bundle import script
-from kit.widgets._messages import VIEWS, WORDS, understood
-from kit.widgets._pane.flow_control import Flow
+from kit.widgets._messages import VIEW, VIEWS, WORDS, understood
+from kit.widgets._pane.flow_control import MOST_VIEWS, Flow
 from kit.widgets._panel.options import SAMPLINGS
 from kit.widgets._panel.page.shown import show
 from kit.widgets._panel.state import PanelState
@@ -82,7 +82,10 @@ def panel(
     return Panel(pattern, probes, capacity=capacity, mode=mode)
 
 
-_MESSAGES: Final[dict[str, Any]] = {**VIEWS, "do": {}}
+BEAT: Final = 1.0
+"""Seconds between two signs of life; a page that hears none for 5 says that it is not live."""
+
+_MESSAGES: Final[dict[str, Any]] = {**VIEWS, "do": {"view?": VIEW, "ask?": COUNT}}
 _PROBE: Final = {"probe": WORDS}
 _MARKER: Final = {"marker": WORDS, **_PROBE}
 _KEEP: Final = Kind(
@@ -128,6 +131,7 @@ class _Page(anywidget.AnyWidget):
     _esm = script(
         "dom.js",
         "_panel/page/answers.js",
+        "_panel/page/pulse.js",
         "_panel/page/options.js",
         "_panel/page/rows.js",
         "_panel/page/header.js",
@@ -178,15 +182,19 @@ class Panel:
         self._flow = Flow(interval=0.05, window=8)
         self._lock = new_lock(OUTER - 10, "a panel's lock")
         self._sent: dict[str, Any] = {}
+        self._done: dict[str, int] = {}
         self.widget = _Page()
         self.widget.on_msg(self._on_message)
         kernel.answer_at_once(self.widget)
         # Drawing may take its time; the list goes on meanwhile.
         self._refresh = Refresh(self._update, 0.15, "kit-panel")
         self._drawing = Refresh(self._draw, 0.25, "kit-panel-plots")
+        # A thread of its own: neither a long cell nor a long drawing may hold a beat up.
+        self._beating = Refresh(self._beat, BEAT, "kit-panel-beat")
         self._push()
         self._refresh.start()
         self._drawing.start()
+        self._beating.start()
 
     # What it holds.
 
@@ -287,6 +295,7 @@ class Panel:
             return
         self._refresh.stop()
         self._drawing.stop()
+        self._beating.stop()
         self.state.close()
         self._tabs.close()
         self._push(at_once=True)
@@ -355,7 +364,14 @@ class Panel:
                 return
             self._sent = shown
             # One text, for the comm looks at every part of a nested state.
-            self.widget.shown = json.dumps({**shown, "number": self._flow.sent()})
+            sent = {"number": self._flow.sent(), "at": time.time()}
+            self.widget.shown = json.dumps({**shown, **sent})
+
+    def _beat(self) -> None:
+        """Tell the page that the kernel lives, and which clicks have been handled."""
+        with self._lock:
+            if self._flow.watched:
+                self.widget.send({"type": "beat", "done": self._done})
 
     # From the page to Python.
 
@@ -366,18 +382,30 @@ class Panel:
         if content["type"] != "do":
             with self._lock:
                 self._flow.told(content)
+            if content["type"] in ("joined", "shown"):
+                self._beating.soon()
             return
         if self.state.closed:
             return
         asked = understood(sent, _ACTIONS, "action")
-        if asked is None:
-            return
-        try:
-            self._act(asked)
-        except Exception as error:  # noqa: BLE001 - the reader sees it, and goes on
-            self.state.say(f"{type(error).__name__}: {error}", bad=True)
-        self._push(at_once=True)
-        self._drawing.soon()
+        if asked is not None:
+            try:
+                self._act(asked)
+            except Exception as error:  # noqa: BLE001 - the reader sees it, and goes on
+                self.state.say(f"{type(error).__name__}: {error}", bad=True)
+            self._push(at_once=True)
+            self._drawing.soon()
+        self._acknowledge(content)
+
+    def _acknowledge(self, content: dict[str, Any]) -> None:
+        """Tell the page that a click has been handled: until then it shows as pending."""
+        if "view" in content and "ask" in content:
+            with self._lock:
+                self._done.pop(content["view"], None)
+                self._done[content["view"]] = content["ask"]
+                while len(self._done) > MOST_VIEWS:
+                    del self._done[next(iter(self._done))]
+                self.widget.send({"type": "beat", "done": self._done})
 
     def _act(self, content: dict[str, Any]) -> None:
         state = self.state
