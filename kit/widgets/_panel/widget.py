@@ -359,6 +359,7 @@ class Panel:
                 **show(self.state, events=body == "events", session=body == "session"),
                 **self._tabs.describe(),
                 "closed": self.state.closed,
+                "id": self.widget.model_id,
             }
             if shown == self._sent:
                 return

@@ -7,7 +7,7 @@ function render({ model, el }) {
     "aria-label": "markers and probes",
   });
   const answers = new Answers(model, root);
-  const pulse = new Pulse(el, root, answers, (sentence) => show(sentence));
+  const pulse = new Pulse(root, answers, (sentence) => show(sentence));
   const act = (content) => pulse.ask(content);
   const header = new Header(act);
   const legend = new Legend(act);
@@ -56,7 +56,7 @@ function render({ model, el }) {
   model.on("msg:custom", ({ type, done }) => type === "beat" && pulse.beat(done));
   model.on("change:panes", () => tabs.showPanes(tabs.current));
   update();
-  pulse.look();
+  if (shown.id) pulse.follow(model.widget_manager, shown.id).catch(() => {}); // its beats tell it too
   answers.join(JSON.parse(model.get("shown")).number ?? 0);
 
   // JupyterLab takes keys before any element hears of them: here plain ones are ours, or "d d" in

@@ -6,8 +6,7 @@ const SLOW = 1500; // ms after which a click that was not handled says that the 
 const HELLO = 30000; // ms between two words of a view that is in sight
 
 class Pulse {
-  constructor(el, root, answers, changed) {
-    this.el = el;
+  constructor(root, answers, changed) {
     this.answers = answers;
     this.changed = changed;
     this.last = 0; // when there was a sign of life
@@ -20,10 +19,15 @@ class Pulse {
     // Whichever control was touched last is the one that asks.
     const touched = (event) => (this.control = event.composedPath()[0].closest?.("button, select, input"));
     for (const kind of ["click", "change", "input"]) root.addEventListener(kind, touched, true);
-    // The widget manager marks a view whose kernel was restarted, or that never had one.
-    this.observer = new MutationObserver(() => this.look());
-    this.observer.observe(el, { attributes: true, attributeFilter: ["class"] });
+    this.onLive = () => this.look();
     this.timer = setInterval(() => this.look(), 500);
+  }
+
+  // The widget manager knows at once where the kernel was restarted, or where there never was one.
+  async follow(manager, id) {
+    this.widget = await manager.get_model(id);
+    this.widget.on("comm_live_update", this.onLive);
+    this.look();
   }
 
   // Send what a reader asks for, and show the control as pending until it is done.
@@ -62,7 +66,7 @@ class Pulse {
   }
 
   gone() {
-    return this.lost || this.el.classList.contains("jupyter-widgets-disconnected");
+    return this.lost || this.widget?.comm_live === false;
   }
 
   look(refused = []) {
@@ -117,7 +121,7 @@ class Pulse {
     for (const { control } of this.waiting.values()) delete control?.dataset.pending;
     this.waiting.clear();
     clearInterval(this.timer);
-    this.observer.disconnect();
+    this.widget?.off("comm_live_update", this.onLive);
   }
 }
 
