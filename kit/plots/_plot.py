@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import html
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from bokeh.embed import file_html
 from bokeh.events import RangesUpdate, Reset
@@ -47,6 +47,7 @@ __all__ = [
 
 Displayable = Any
 _display: Callable[[Plot], Displayable] | None = None
+_made: Callable[[Plot], None] | None = None
 
 # The page of a plot that stands alone.
 _PAGE: Final = """
@@ -55,21 +56,26 @@ _PAGE: Final = """
 """
 
 
-def display_with(factory: Callable[[Plot], Displayable] | None) -> None:
+def display_with(
+    factory: Callable[[Plot], Displayable] | None, made: Callable[[Plot], None] | None = None
+) -> None:
     """Choose how plots show themselves in a notebook.
 
     Parameters
     ----------
     factory : callable or None
         Given a plot, returns an object with ``_repr_mimebundle_``: a live widget.  It is asked once
-        for each plot.  None shows plots as they are, without a kernel.
+        for each plot.  When the plot is closed ``let_go()`` is called, or ``close()`` where another
+        one takes its place.  None shows plots as they are, without a kernel.
+    made : callable, optional
+        Is told of each new plot.
 
     Examples
     --------
     >>> display_with(None)
     """
-    global _display
-    _display = factory
+    global _display, _made
+    _display, _made = factory, made
 
 
 HIGHEST: Final = 4_000
@@ -168,12 +174,26 @@ class Plot(ABC):
         What is brushed; None where nothing can be.
     height : int
         px.
+    closed : bool
+        Whether it keeps nothing but its picture.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from kit import plots
+    >>> with plots.rate(pd.DataFrame({"ts": [0, 10], "marker": "db.query"})) as plot:
+    ...     plot
+    <Rate: Events per bin · db.query; 2 events>
+    >>> plot.closed
+    True
     """
 
+    closed: bool = False
     figure: LayoutDOM
     view: Any = None
     selection: Selection | None = None
     height: int = 0
+    _captioned: tuple[str, str]
     _origin: int | None = None
     _lowest: int = 200
 
@@ -194,6 +214,8 @@ class Plot(ABC):
             self._build()
             self._load(*frames)
             self._refresh()
+        if _made is not None:
+            _made(self)
 
     @abstractmethod
     def _build(self) -> None:
@@ -217,6 +239,8 @@ class Plot(ABC):
 
     def _caption(self) -> tuple[str, str]:
         """Title and note, with the user's own title where there is one."""
+        if self.closed:
+            return self._captioned
         title, note = self._heading()
         return self._own_title or title, note
 
@@ -233,8 +257,48 @@ class Plot(ABC):
             The same kinds that the plot was made from.
         """
         with lock:
+            self._open()
             self._load(*frames)
             self._refresh()
+
+    def close(self) -> None:
+        """Forget the events; the picture stays, on the page too, and is computed anew no more.
+
+        Running a cell again closes the plots that it has made before.
+        """
+        with lock:
+            if self.closed:
+                return
+            caption = self._caption()
+            live = self._shown[1]
+            if live is not None:
+                live.let_go()
+            if self.selection is not None:
+                self.selection._leave(self)  # type: ignore[arg-type]
+            for model in self.figure.references():
+                model._event_callbacks.clear()
+                model._callbacks.clear()
+            kept = {name: getattr(self, name) for name in ("figure", "height", "view", "_painter")}
+            vars(self).clear()
+            vars(self).update(kept, closed=True, _captioned=caption, _shown=(None, None))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def _replaced(self) -> None:
+        """Close, and leave nothing on the page."""
+        live = self._shown[1]
+        if live is not None:
+            live.close()
+        self.close()
+
+    def _open(self) -> None:
+        """Refuse what needs the events of a plot that has none."""
+        if self.closed:
+            raise ValueError("this plot is closed: make another one of its frame")
 
     def zoom(self, **windows: tuple[float, float]) -> None:
         """Show a part of the axes.
@@ -251,6 +315,7 @@ class Plot(ABC):
             If the plot has no such axis, or the end does not lie after the start.
         """
         with lock:
+            self._open()
             for name, (start, end) in windows.items():
                 if name not in self._windows:
                     known = ", ".join(self._windows) or "none"
@@ -263,6 +328,7 @@ class Plot(ABC):
     def reset(self) -> None:
         """Show everything again."""
         with lock:
+            self._open()
             for window in self._windows.values():
                 window.show(*window.full)
             self._refresh_if_moved()
@@ -280,6 +346,7 @@ class Plot(ABC):
             If there is no theme of that name.
         """
         with lock:
+            self._open()
             self._painter.change(theme.named(name))
             self._draw()
 

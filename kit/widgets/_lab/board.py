@@ -76,7 +76,7 @@ class Board:
         start: str | Choices = "posted",
         models: Iterable[str | Model] = known.NAMES,
     ) -> None:
-        kernel.replace_in_cell(self)
+        kernel.replace_in_cell(self.close)
         chosen = case(transition)
         columns = tuple(known.get(each) for each in models)
         if not columns:
@@ -175,7 +175,7 @@ class Board:
     def close(self) -> None:
         """Take the board off the page."""
         self.closed = True
-        self.widget.close()
+        kernel.free(self.widget)
 
     def _change(self, view: View, words: str) -> None:
         self._before = table_of(self._view) if view.case is self._view.case else None

@@ -72,7 +72,7 @@ class Stepper:
     """
 
     def __init__(self, machine: Machine) -> None:
-        kernel.replace_in_cell(self)
+        kernel.replace_in_cell(self.close)
         self.machine = machine
         self.found: Exploration | None = None
         self.closed = False
@@ -147,7 +147,7 @@ class Stepper:
             return
         self.closed = True
         self.machine.unwatch(self._moved)
-        self.widget.close()
+        kernel.free(self.widget)
 
     # To the page and from it.
 

@@ -172,6 +172,15 @@ class Pane(anywidget.AnyWidget):
             self._stop_timer()
             self._changes = Changes()
             super().close()
+        self.layout.close()
+
+    def let_go(self) -> None:
+        """Free the document, and leave what the page shows; it is not live any more."""
+        if self.comm is not None:
+            with lock, self._lock:
+                self._send_changes()
+                self.send({"type": "closed"})
+            kernel.free(self, leave=True)
 
     # From Python to the browser.
 

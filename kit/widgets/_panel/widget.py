@@ -174,7 +174,7 @@ class Panel:
         mode: str,
     ) -> None:
         kernel.watch()
-        kernel.replace_in_cell(self)
+        kernel.replace_in_cell(self._replaced)
         self.state = PanelState(pattern, probes, capacity=capacity, mode=mode)
         self._tabs = Tabs(self.state)
         for offered in (*self.state.choices, self.state.observing.choice):
@@ -290,15 +290,28 @@ class Panel:
         self._do(self.state.undo)
 
     def close(self) -> None:
-        """Disconnect everything that the panel connected.  Frames stay readable."""
+        """Disconnect everything that the panel connected, and free its plots.
+
+        Frames stay readable, and so does what the page shows.
+        """
+        self._end(leave=True)
+
+    def _replaced(self) -> None:
+        """Close, and leave nothing on the page."""
+        self._end(leave=False)
+
+    def _end(self, *, leave: bool) -> None:
         if self.state.closed:
             return
         self._refresh.stop()
         self._drawing.stop()
         self._beating.stop()
         self.state.close()
-        self._tabs.close()
         self._push(at_once=True)
+        for pane in [pane for tab in self._tabs.all for _, pane in tab.shown] if leave else ():
+            pane.let_go()
+        self._tabs.close()
+        kernel.free(self.widget, leave=leave)
 
     def __enter__(self) -> Self:
         return self
@@ -326,7 +339,8 @@ class Panel:
         return f"<p>{html.escape(repr(self))}</p>{table}"
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        data, metadata = self.widget._repr_mimebundle_() or ({}, {})
+        closed = self.widget.comm is None
+        data, metadata = ({}, {}) if closed else self.widget._repr_mimebundle_() or ({}, {})
         return {**data, "text/plain": repr(self), "text/html": self._repr_html_()}, metadata
 
     # From Python to the page.
