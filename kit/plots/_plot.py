@@ -333,8 +333,13 @@ class Plot(ABC):
                 window.show(*window.full)
             self._refresh_if_moved()
 
+    @property
+    def theme(self) -> str:
+        """str : ``"light"`` or ``"dark"``, in Python and in what it writes; a page has its own."""
+        return self._painter.theme.name
+
     def set_theme(self, name: str) -> None:
-        """Change the colours, in place.
+        """Change the colours, in place; a notebook's page shows its own in any case.
 
         Parameters
         ----------

@@ -110,16 +110,20 @@ def test_a_cell_that_shows_what_another_made_closes_nothing(run: Run) -> None:
 def test_a_closed_plot_keeps_its_picture_on_the_page_and_forgets_its_events(run: Run) -> None:
     bokehjs()  # one for all
     before = comms()
-    events = frame(1_000)
-    known = weakref.ref(events)
-    with run("one", lambda: plots.rate(events)) as plot:
+    known = []
+
+    def cell() -> Any:
+        events = frame(1_000)
+        known.append(weakref.ref(events))
+        return plots.rate(events)
+
+    with run("one", cell) as plot:
         [pane] = [
             each for each in ipywidgets.widgets.widget._instances.values() if isinstance(each, Pane)
         ]
         comm = pane.comm
-    del events
     assert plot.closed
-    assert known() is None
+    assert known[0]() is None
     assert comms() == before
     # The page was told, and not to take the picture away.
     assert comm.custom()[-1][0] == {"type": "closed"}
@@ -140,6 +144,7 @@ def test_a_closed_panel_frees_its_comms_and_stays_to_be_read(run: Run) -> None:
         shown.start()
         with commit(1):
             pass
+        shown._drawing.stop()
         shown._tabs.choose("latency")
         shown._draw()
         sent = [shown.widget.comm, *(pane.comm for _, pane in shown._tabs.current.shown)]

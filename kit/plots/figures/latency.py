@@ -16,7 +16,6 @@ from kit.plots._axes import Axes, source, zoom_tools
 from kit.plots._event_plot import Box, EventPlot
 from kit.plots._plot import Window
 from kit.plots._selection import Brush, whole
-from kit.plots._theme import color_of
 from kit.plots.figures.latency_data import (
     PERCENTILES,
     LatencyView,
@@ -211,7 +210,7 @@ class Latency(EventPlot):
         super()._draw()
         view, names = self.view, self._table.names_used
         self._above.say(*self._caption())
-        color = color_of(names[0]) if len(names) == 1 else self._painter.color("neutral")
+        color = self._painter.of(names[0]) if len(names) == 1 else self._painter.color("neutral")
         self._bar_glyph.update(fill_color=color, line_color=color)
         kept = np.flatnonzero(view.counts)
         left, right = view.edges[:-1][kept], view.edges[1:][kept]

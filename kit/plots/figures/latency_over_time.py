@@ -16,7 +16,6 @@ from kit.plots._axes import ROOM, Axes, source, zoom_tools
 from kit.plots._event_plot import Box, EventPlot
 from kit.plots._plot import Window, in_view
 from kit.plots._selection import Brush, whole
-from kit.plots._theme import color_of
 from kit.plots.figures import latency_over_time_data as heat
 from kit.plots.figures.latency_over_time_data import HeatView, Pyramid, heat_data
 from kit.plots.units import several
@@ -206,7 +205,7 @@ class LatencyOverTime(EventPlot):
         table = self._table
         ts, dur = table.ts[index] - table.origin, table.dur[index]
         names = [table.names[code] for code in table.code[index].tolist()]
-        colors = {name: color_of(name) for name in set(names)}
+        colors = {name: self._painter.of(name) for name in set(names)}
         return {
             "x": ts.astype(np.float64),
             "y": np.maximum(dur, 1).astype(np.float64),
@@ -220,7 +219,7 @@ class LatencyOverTime(EventPlot):
         if self.view.single:
             codes = np.unique(self._table.code[self.view.points]).tolist()
             names = [self._table.names[code] for code in codes]
-            return [(units.short(name, 24), color_of(name)) for name in names[:6]]
+            return [(units.short(name, 24), self._painter.of(name)) for name in names[:6]]
         ramp = self._painter.theme.density
         marks = sorted({1, round(math.sqrt(most)), most})
         place = [round((len(ramp) - 1) * math.log(n) / math.log(max(most, 2))) for n in marks]

@@ -32,7 +32,6 @@ from bokeh.protocol.messages.patch_doc import patch_doc
 
 from kit.core._publication.locks import OUTER, new_lock
 from kit.core._runtime import stays
-from kit.plots import _theme as theme
 from kit.plots._selection import lock
 from kit.widgets import _kernel as kernel
 from kit.widgets._bundle import BokehJS, bokehjs, script
@@ -59,14 +58,15 @@ _MESSAGES: Final[dict[str, Any]] = {
 
 @runtime_checkable
 class Themed(Protocol):
-    """What a pane shows besides plain Bokeh models: a figure that can change its theme."""
+    """What a pane shows besides plain Bokeh models: a figure that pages show in their own theme."""
 
     @property
     def figure(self) -> Model:
         """The Bokeh model to show."""
 
-    def set_theme(self, name: str, /) -> None:
-        """Switch to the theme called "light" or "dark"."""
+    @property
+    def theme(self) -> str:
+        """In which colours it is painted: "light" or "dark", with twins for each of them."""
 
 
 class Pane(anywidget.AnyWidget):
@@ -95,11 +95,11 @@ class Pane(anywidget.AnyWidget):
     >>> pane.close()
     """
 
-    _esm = script("_pane/bokehjs.js", "_pane/outbox.js", "_pane/pane.js")
+    _esm = script("theme.js", "_pane/bokehjs.js", "_pane/outbox.js", "_pane/pane.js")
     _bokehjs = traitlets.Instance(BokehJS).tag(sync=True, **ipywidgets.widget_serialization)
     _document = traitlets.Unicode("").tag(sync=True)
     _sequence = traitlets.Int(0).tag(sync=True)
-    dark = traitlets.Bool(False, help="Whether the page is dark; the page says so.").tag(sync=True)
+    _theme = traitlets.Unicode("").tag(sync=True)
 
     def __init__(self, plot: Themed | Model, *, interval: float = 0.05, **traits: Any) -> None:
         kernel.watch()
@@ -114,13 +114,9 @@ class Pane(anywidget.AnyWidget):
         self._received: dict[str, int] = {}
         self._timer: threading.Timer | None = None
         self._doc = _document_of(self.model)
-        # What the last page said; a new pane starts with it, so that it need not flash.
-        dark = theme.current().name == "dark"
-        _set_theme(plot, dark=dark)
-        super().__init__(_bokehjs=bokehjs(), dark=dark, **traits)
+        super().__init__(_bokehjs=bokehjs(), **traits)
         self._doc.on_change_dispatch_to(self)
         self.on_msg(self._on_message)
-        self.observe(self._on_dark, "dark")
         kernel.answer_at_once(self)
 
     # ipywidgets has copies of its own.
@@ -214,6 +210,7 @@ class Pane(anywidget.AnyWidget):
                 "type": "patch",
                 "number": self._flow.sent(),
                 "origin": origin,
+                "theme": self._painted,
                 "content": message.content_json,
                 "ids": [buffer.id for buffer in message.buffers],
             }
@@ -260,7 +257,13 @@ class Pane(anywidget.AnyWidget):
             with lock, self._lock:
                 self._flow.restarted()
                 state["_document"], state["_sequence"] = self._current()
+                state["_theme"] = self._painted
         return state
+
+    @property
+    def _painted(self) -> str:
+        """The theme of the document's colours; none where the models are the user's own."""
+        return self.plot.theme if isinstance(self.plot, Themed) else ""
 
     def _current(self) -> tuple[str, int]:
         """Return the document as JSON and the number of the last update it includes."""
@@ -283,7 +286,9 @@ class Pane(anywidget.AnyWidget):
         elif kind == "document":
             with lock, self._lock:
                 document, number = self._current()
-                self.send({"type": "document", "number": number, "content": document})
+                theme = self._painted
+                content = {"number": number, "theme": theme, "content": document}
+                self.send({"type": "document", **content})
         elif kind == "problem":
             self.problem = content["text"]
             log.error("A plot could not be drawn: %s", self.problem)
@@ -332,11 +337,6 @@ class Pane(anywidget.AnyWidget):
         finally:
             del _PATCHED_CURDOCS[current:]
             models._new_models |= {model for model in unsent if model.document is self._doc}
-
-    def _on_dark(self, change: Any) -> None:
-        theme.use("dark" if change["new"] else "light")
-        with self.changes():
-            _set_theme(self.plot, dark=change["new"])
 
 
 def _model_of(plot: Themed | Model) -> Model:
@@ -390,8 +390,3 @@ def _unfix_ranges(part: Any) -> None:
     elif isinstance(part, list):
         for value in part:
             _unfix_ranges(value)
-
-
-def _set_theme(plot: Themed | Model, *, dark: bool) -> None:
-    if isinstance(plot, Themed):
-        plot.set_theme("dark" if dark else "light")

@@ -14,7 +14,6 @@ import traitlets
 from kit.core._marker import MarkerList
 from kit.core._publication.locks import OUTER, new_lock
 from kit.core._runtime import stays
-from kit.plots import _theme as theme
 from kit.probes._validation import COUNT, FLAG, Kind, choice
 from kit.widgets import _kernel as kernel
 from kit.widgets._bundle import script
@@ -130,6 +129,7 @@ class _Page(anywidget.AnyWidget):
 
     _esm = script(
         "dom.js",
+        "theme.js",
         "_panel/page/answers.js",
         "_panel/page/pulse.js",
         "_panel/page/options.js",
@@ -177,8 +177,6 @@ class Panel:
         kernel.replace_in_cell(self._replaced)
         self.state = PanelState(pattern, probes, capacity=capacity, mode=mode)
         self._tabs = Tabs(self.state)
-        for offered in (*self.state.choices, self.state.observing.choice):
-            theme.color_of(offered.label)  # probes come first, before markers take the best colours
         self._flow = Flow(interval=0.05, window=8)
         self._lock = new_lock(OUTER - 10, "a panel's lock")
         self._sent: dict[str, Any] = {}

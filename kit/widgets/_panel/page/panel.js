@@ -69,7 +69,10 @@ function render({ model, el }) {
   };
   window.addEventListener("keydown", keys, true);
 
+  const undo = followTheme(root, (dark) => (root.dataset.theme = dark ? "dark" : "light"));
+
   return () => {
+    undo();
     window.removeEventListener("keydown", keys, true);
     tabs.close();
     pulse.close();
