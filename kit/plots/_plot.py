@@ -11,6 +11,7 @@ import html
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Final
 
+from bokeh.core.property.descriptors import UnsetValueError
 from bokeh.embed import file_html
 from bokeh.events import RangesUpdate, Reset
 from bokeh.models import Range1d
@@ -20,6 +21,10 @@ from kit.core._runtime import stays
 from kit.plots import _binning as grid
 from kit.plots import _theme as theme
 from kit.plots import units
+from kit.plots._picture.png import png
+from kit.plots._picture.scene import scene
+from kit.plots._picture.showing import show
+from kit.plots._picture.svg import svg
 from kit.plots._selection import lock
 from kit.probes._files import absolute
 
@@ -32,6 +37,7 @@ if TYPE_CHECKING:
     from bokeh.models import LayoutDOM
 
     from kit.plots._axes import Axes
+    from kit.plots._picture.shapes import Scene
     from kit.plots._selection import Selection
 
 
@@ -71,6 +77,9 @@ def display_with(factory: Callable[[Plot], Displayable] | None) -> None:
     global _display
     _display = factory
 
+
+PICTURE, LEAST, MOST = 800, 500, 1_000
+"""Width of a picture in px; and at least and at most, where it is as wide as on the page."""
 
 HIGHEST: Final = 4_000
 """The largest height that a plot can have, in px."""
@@ -309,6 +318,86 @@ class Plot(ABC):
             absolute(path).write_text(page, encoding="utf-8")
         return page
 
+    def to_svg(self, path: str | Path | None = None) -> str:
+        """Draw a picture that scales: for papers, slides and pages.
+
+        Parameters
+        ----------
+        path : str or Path, optional
+            Where to write it.
+
+        Returns
+        -------
+        str
+            SVG of what is in view, in the colours of the plot; no browser is needed.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from kit import plots
+        >>> plot = plots.rate(pd.DataFrame({"ts": [0, 10], "marker": "db.query"}))
+        >>> plot.to_svg()[:4]
+        '<svg'
+        """
+        picture = svg(self._picture())
+        if path is not None:
+            absolute(path).write_text(picture, encoding="utf-8")
+        return picture
+
+    def to_png(self, path: str | Path | None = None) -> bytes:
+        """Draw a picture for where there is no SVG.
+
+        Parameters
+        ----------
+        path : str or Path, optional
+            Where to write it.
+
+        Returns
+        -------
+        bytes
+            PNG of what is in view, with twice as many pixels as the page has px.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from kit import plots
+        >>> plot = plots.rate(pd.DataFrame({"ts": [0, 10], "marker": "db.query"}))
+        >>> plot.to_png()[1:4]
+        b'PNG'
+        """
+        picture = png(self._picture())
+        if path is not None:
+            absolute(path).write_bytes(picture)
+        return picture
+
+    def _picture(self) -> Scene:
+        with lock:
+            title, note = self._caption()
+            # As wide as on the page, for texts are placed for that.
+            seen = max(map(_seen, self.figure.references()), default=0)
+            return scene(
+                self.figure,
+                width=min(max(seen or PICTURE, LEAST), MOST),
+                ground=self._painter.theme.surface,
+                title=title,
+                summary=f"{type(self).__name__}: {title}; {note}",
+            )
+
+    def show(self) -> Path:
+        """Open the plot in a browser: for scripts and plain shells.
+
+        Returns
+        -------
+        Path
+            The page, a new file among the temporary ones; it says where in the shell, too.
+
+        Raises
+        ------
+        OSError
+            If the page cannot be written.
+        """
+        return show(self.to_html(), type(self).__name__.lower())
+
     def __repr__(self) -> str:
         title, note = self._caption()
         return f"<{type(self).__name__}: {title}; {note}>"
@@ -382,6 +471,14 @@ class Plot(ABC):
 
         axes.figure.on_event(RangesUpdate, moved)
         axes.figure.on_event(Reset, reset)
+
+
+def _seen(part: Any) -> int:
+    """Tell how wide a page has said that a figure is, in px; 0 where none has."""
+    try:
+        return int(part.outer_width or 0)
+    except (AttributeError, UnsetValueError):
+        return 0
 
 
 def events_frame(events: Any) -> pd.DataFrame:
