@@ -199,6 +199,7 @@ class Plot(ABC):
         self._windows: dict[str, Window] = {}
         self._shown: tuple[Any, Any] = (None, None)
         self._drawn_for: object = None
+        self._drawings = 0
         with lock:
             self._build()
             self._load(*frames)
@@ -402,12 +403,28 @@ class Plot(ABC):
         title, note = self._caption()
         return f"<{type(self).__name__}: {title}; {note}>"
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Mapping[str, Any]:
+    @property
+    def drawn(self) -> tuple[object, ...]:
+        """tuple : what a picture of it depends on; it stays equal while nothing changes."""
+        return self._drawings, self._painter.theme.name, self._caption()
+
+    def _ipython_display_(self) -> None:
+        live = self._live()
+        if not hasattr(live, "_ipython_display_"):
+            raise NotImplementedError  # IPython asks for the bundle then
+        live._ipython_display_()
+
+    def _live(self) -> Any:
+        """Return what shows it live; None where nothing does."""
         factory = _display
-        if factory is not None:
-            if self._shown[0] is not factory:
-                self._shown = (factory, factory(self))
-            bundle = self._shown[1]._repr_mimebundle_(include=include, exclude=exclude)
+        if factory is not None and self._shown[0] is not factory:
+            self._shown = (factory, factory(self))
+        return None if factory is None else self._shown[1]
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Mapping[str, Any]:
+        live = self._live()
+        if live is not None:
+            bundle = live._repr_mimebundle_(include=include, exclude=exclude)
             return dict(bundle[0] if isinstance(bundle, tuple) else bundle)
         # In a frame of its own: the page may hold another version of BokehJS.
         title, page = html.escape(self._caption()[0]), html.escape(self.to_html())
@@ -418,6 +435,7 @@ class Plot(ABC):
         return {"text/plain": repr(self), "text/html": frame}
 
     def _refresh(self) -> None:
+        self._drawings += 1
         self.view = self._bin()
         self._drawn_for = self._where()
         self._draw()

@@ -7,9 +7,19 @@ import weakref
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ipywidgets import Widget
 
-__all__ = ["answer_at_once", "busy", "namespace", "replace_in_cell", "watch"]
+__all__ = [
+    "after_cells",
+    "answer_at_once",
+    "busy",
+    "in_notebook",
+    "namespace",
+    "replace_in_cell",
+    "watch",
+]
 
 _running = False
 _watched: Any = None
@@ -129,3 +139,37 @@ def replace_in_cell(new: Closable) -> None:
                 old.close()
         made = []
     _made[cell] = (run, [*made, weakref.ref(new)])
+
+
+_followed: dict[Callable[..., object], Any] = {}
+"""By callback: the shell that calls it."""
+
+
+def after_cells(callback: Callable[..., object]) -> None:
+    """Have a function called whenever a cell has ended; once, however often it is asked for.
+
+    Parameters
+    ----------
+    callback : callable
+        Takes whatever IPython passes.
+    """
+    shell = _shell()
+    if shell is not None and _followed.get(callback) is not shell:
+        _followed[callback] = shell
+        shell.events.register("post_run_cell", callback)
+
+
+def in_notebook() -> bool:
+    """Tell whether there is a kernel, so that outputs are kept and can be shown again.
+
+    Returns
+    -------
+    bool
+        False in a plain shell, IPython's too.
+
+    Examples
+    --------
+    >>> in_notebook()
+    False
+    """
+    return getattr(_shell(), "kernel", None) is not None

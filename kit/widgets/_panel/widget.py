@@ -6,6 +6,7 @@ import html
 import json
 import re
 import time
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import anywidget
@@ -25,6 +26,7 @@ from kit.widgets._panel.page.shown import show
 from kit.widgets._panel.state import PanelState
 from kit.widgets._panel.tabs import TABS, Tabs
 from kit.widgets._refresh import Refresh
+from kit.widgets._still import Still, key, pictures
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -82,6 +84,9 @@ def panel(
     return Panel(pattern, probes, capacity=capacity, mode=mode)
 
 
+STILL: Final = 60.0
+"""Seconds between two static pictures while nothing but events comes."""
+
 _MESSAGES: Final[dict[str, Any]] = {**VIEWS, "do": {}}
 _PROBE: Final = {"probe": WORDS}
 _MARKER: Final = {"marker": WORDS, **_PROBE}
@@ -127,6 +132,7 @@ class _Page(anywidget.AnyWidget):
 
     _esm = script(
         "dom.js",
+        "still.js",
         "_panel/page/answers.js",
         "_panel/page/options.js",
         "_panel/page/rows.js",
@@ -145,6 +151,7 @@ class _Page(anywidget.AnyWidget):
         "_panel/tabs/session.css",
     )
     shown = traitlets.Unicode("{}", help="What to draw, as JSON.").tag(sync=True)
+    still = traitlets.Unicode(help="The name of its static picture.").tag(sync=True)
     panes = traitlets.Dict(help="Identifiers of the panes in each tab.").tag(sync=True)
 
 
@@ -176,9 +183,11 @@ class Panel:
         for offered in (*self.state.choices, self.state.observing.choice):
             theme.color_of(offered.label)  # probes come first, before markers take the best colours
         self._flow = Flow(interval=0.05, window=8)
+        self._still_due = time.monotonic() + STILL
         self._lock = new_lock(OUTER - 10, "a panel's lock")
         self._sent: dict[str, Any] = {}
-        self.widget = _Page()
+        self.widget = _Page(still=key())
+        self._still = Still(self.widget.still, self._picture, self._pictured)
         self.widget.on_msg(self._on_message)
         kernel.answer_at_once(self.widget)
         # Drawing may take its time; the list goes on meanwhile.
@@ -215,6 +224,7 @@ class Panel:
     def stop(self) -> None:
         """Stop recording; what was recorded stays."""
         self._do(self.state.stop)
+        self._still_due = 0.0
 
     def clear(self) -> None:
         """Forget what was recorded."""
@@ -223,6 +233,7 @@ class Panel:
     def snapshot(self) -> Capture:
         """Freeze what is recorded now; it is kept in `captures` too."""
         capture = self.state.snapshot()
+        self._still_due = 0.0
         self._refresh.soon()
         return capture
 
@@ -288,6 +299,7 @@ class Panel:
         self._refresh.stop()
         self._drawing.stop()
         self.state.close()
+        self._still.refresh()  # while its plots are there
         self._tabs.close()
         self._push(at_once=True)
 
@@ -316,6 +328,21 @@ class Panel:
         table = MarkerList(self.state.markers())._repr_html_()
         return f"<p>{html.escape(repr(self))}</p>{table}"
 
+    def _ipython_display_(self) -> None:
+        data, metadata = self.widget._repr_mimebundle_() or ({}, {})
+        self._still.display({**data, "text/plain": repr(self)}, metadata)
+
+    def _picture(self) -> dict[str, Any]:
+        """Draw header, list and plots as they are now, for readers without a kernel."""
+        drawn = pictures([plot for plot, _ in self._tabs.current.shown])
+        when = f"{datetime.now():%Y-%m-%d %H:%M:%S}"  # noqa: DTZ005 - the reader's clock
+        said = f"<p>Not live: as it was at {when}. Run the cell to have it live.</p>"
+        page = f"{said}{self._repr_html_()}{drawn['text/html']}"
+        return {"text/plain": repr(self), **drawn, "text/html": page}
+
+    def _pictured(self) -> object:
+        return self._repr_html_(), [plot.drawn for plot, _ in self._tabs.current.shown]
+
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         data, metadata = self.widget._repr_mimebundle_() or ({}, {})
         return {**data, "text/plain": repr(self), "text/html": self._repr_html_()}, metadata
@@ -330,9 +357,14 @@ class Panel:
         self._push()
 
     def _draw(self) -> None:
-        """Bring the plots up to date; the drawing thread calls this."""
-        if not self._flow.visible:
-            return
+        """Bring the plots up to date, and now and then the static picture, on a thread."""
+        if self._flow.visible:
+            self._draw_tab()
+        if time.monotonic() >= self._still_due:
+            self._still_due = time.monotonic() + STILL
+            self._still.refresh()
+
+    def _draw_tab(self) -> None:
         try:
             if self._tabs.refresh(time.monotonic()):
                 self.widget.panes = self._tabs.panes
@@ -401,6 +433,8 @@ class Panel:
                 self._tabs.selection.clear()
             case {"action": "save" | "start" | "stop" | "clear" | "snapshot" | "undo" as name}:
                 getattr(state, name)()
+                if name in {"stop", "clear", "snapshot"}:
+                    self._still_due = 0.0
 
     def _act_on_probe(self, content: dict[str, Any], marker: str, probe: str) -> None:
         state = self.state

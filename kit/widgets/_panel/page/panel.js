@@ -52,7 +52,9 @@ function render({ model, el }) {
   };
   window.addEventListener("keydown", keys, true);
 
+  const showStill = hideStill(model);
   return () => {
+    showStill();
     window.removeEventListener("keydown", keys, true);
     tabs.close();
     answers.close();
