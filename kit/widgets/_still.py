@@ -94,7 +94,8 @@ class Still:
             raise NotImplementedError
         from IPython.display import display
 
-        display(data, metadata=metadata, raw=True)
+        # The words are with the picture, which is kept up to date.
+        display({**data, "text/plain": ""}, metadata=metadata, raw=True)
         self._drawn = self._state()
         self._sent = bundle = self.bundle()
         display(bundle, metadata=_sizes(bundle), raw=True, display_id=self.key)

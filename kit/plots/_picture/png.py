@@ -72,6 +72,10 @@ def png(scene: Scene, scale: int = SCALE) -> bytes:
             _write(pen, shape, scale)
     # Few colours make a small file; what is lost in heat maps is less than the eye can tell.
     small = image.quantize(256, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    # The ground stays what it is, or it would show on the page.
+    palette, ground = small.getpalette() or [], 3 * small.tobytes()[0]
+    palette[ground : ground + 3] = ImageColor.getrgb(scene.ground)[:3]
+    small.putpalette(palette)
     about = PngInfo()
     about.add_itxt("Title", scene.title)
     about.add_itxt("Description", scene.summary)

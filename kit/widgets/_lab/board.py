@@ -227,8 +227,7 @@ class Board:
         return f"{self.matrix._repr_html_()}<pre>{html.escape(self.text)}</pre>"
 
     def _ipython_display_(self) -> None:
-        data, metadata = self.widget._repr_mimebundle_() or ({}, {})
-        self._still.display({**data, "text/plain": repr(self)}, metadata)
+        self._still.display(*(self.widget._repr_mimebundle_() or ({}, {})))
 
     def _picture(self) -> dict[str, Any]:
         return {"text/plain": repr(self), "text/html": self._repr_html_()}

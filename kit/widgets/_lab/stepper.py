@@ -211,8 +211,7 @@ class Stepper:
         return f"{self.machine.state.svg()}<pre>{html.escape(str(self.machine))}</pre>"
 
     def _ipython_display_(self) -> None:
-        data, metadata = self.widget._repr_mimebundle_() or ({}, {})
-        self._still.display({**data, "text/plain": repr(self)}, metadata)
+        self._still.display(*(self.widget._repr_mimebundle_() or ({}, {})))
 
     def _picture(self) -> dict[str, Any]:
         return {"text/plain": repr(self), "text/html": self._repr_html_()}

@@ -329,8 +329,7 @@ class Panel:
         return f"<p>{html.escape(repr(self))}</p>{table}"
 
     def _ipython_display_(self) -> None:
-        data, metadata = self.widget._repr_mimebundle_() or ({}, {})
-        self._still.display({**data, "text/plain": repr(self)}, metadata)
+        self._still.display(*(self.widget._repr_mimebundle_() or ({}, {})))
 
     def _picture(self) -> dict[str, Any]:
         """Draw header, list and plots as they are now, for readers without a kernel."""
