@@ -11,16 +11,21 @@ import html
 from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from bokeh.core.property.descriptors import UnsetValueError
 from bokeh.embed import file_html
 from bokeh.events import RangesUpdate, Reset
-from bokeh.models import Range1d
 from bokeh.resources import INLINE
 
 from kit.core._runtime import stays
 from kit.plots import _binning as grid
 from kit.plots import _theme as theme
 from kit.plots import units
+from kit.plots._picture.png import png
+from kit.plots._picture.scene import scene
+from kit.plots._picture.showing import show
+from kit.plots._picture.svg import svg
 from kit.plots._selection import lock
+from kit.plots._window import Window
 from kit.probes._files import absolute
 
 if TYPE_CHECKING:
@@ -32,6 +37,7 @@ if TYPE_CHECKING:
     from bokeh.models import LayoutDOM
 
     from kit.plots._axes import Axes
+    from kit.plots._picture.shapes import Scene
     from kit.plots._selection import Selection
 
 
@@ -78,78 +84,11 @@ def display_with(
     _display, _made = factory, made
 
 
+PICTURE, LEAST, MOST = 800, 500, 1_000
+"""Width of a picture in px; and at least and at most, where it is as wide as on the page."""
+
 HIGHEST: Final = 4_000
 """The largest height that a plot can have, in px."""
-
-
-class Window:
-    """One axis that a reader can zoom.
-
-    Parameters
-    ----------
-    least : float, optional
-        The shortest stretch that can be zoomed to.
-
-    Attributes
-    ----------
-    range : bokeh.models.Range1d
-    full : tuple of float
-        All there is.
-    view : tuple of float
-        What is in view.
-
-    Examples
-    --------
-    >>> window = Window()
-    >>> window.fit((0.0, 10.0))
-    >>> window.seen(2.0, 3.0)
-    >>> window.fit((0.0, 20.0))
-    >>> window.view, window.range.reset_end
-    ((2.0, 3.0), 20.0)
-    """
-
-    def __init__(self, least: float | None = None) -> None:
-        self.full = self.view = self._known = (0.0, 1.0)
-        self.range = Range1d(start=0.0, end=1.0, min_interval=least)
-
-    @property
-    def zoomed(self) -> bool:
-        """Whether less, or something else, than all is in view."""
-        return self.view != self.full
-
-    def fit(self, full: tuple[float, float], shift: float = 0.0) -> None:
-        """Take note of how much there is now; follow it, unless the reader has zoomed.
-
-        Parameters
-        ----------
-        full : tuple of float
-        shift : float
-            How far what was in view has moved along the axis.
-        """
-        # A gesture under way has moved the range, but has not been announced yet.
-        if self._in_browser() != self._known:
-            self.seen(*self._in_browser())
-        low, high = self.view[0] + shift, self.view[1] + shift
-        gone = high <= full[0] or low >= full[1]
-        self.show(*(full if gone or not self.zoomed else (low, high)))
-        self.full = full
-        self.range.reset_start, self.range.reset_end = full
-
-    def _in_browser(self) -> tuple[float, float]:
-        start: Any = self.range.start
-        end: Any = self.range.end
-        return float(start), float(end)
-
-    def seen(self, start: float | None, end: float | None) -> None:
-        """Take note of what the browser shows."""
-        if start is not None and end is not None and start != end:
-            self.view = (min(start, end), max(start, end))
-
-    def show(self, start: float, end: float) -> None:
-        """Move the view."""
-        self.view = (start, end)
-        self.range.start, self.range.end = start, end
-        self._known = (start, end)
 
 
 class Plot(ABC):
@@ -210,6 +149,7 @@ class Plot(ABC):
         self._windows: dict[str, Window] = {}
         self._shown: tuple[Any, Any] = (None, None)
         self._drawn_for: object = None
+        self._drawings = 0
         with lock:
             self._build()
             self._load(*frames)
@@ -278,7 +218,10 @@ class Plot(ABC):
             for model in self.figure.references():
                 model._event_callbacks.clear()
                 model._callbacks.clear()
-            kept = {name: getattr(self, name) for name in ("figure", "height", "view", "_painter")}
+            kept = {
+                name: getattr(self, name)
+                for name in ("figure", "height", "view", "_painter", "_drawings")
+            }
             vars(self).clear()
             vars(self).update(kept, closed=True, _captioned=caption, _shown=(None, None))
 
@@ -381,16 +324,112 @@ class Plot(ABC):
             absolute(path).write_text(page, encoding="utf-8")
         return page
 
+    def to_svg(self, path: str | Path | None = None) -> str:
+        """Draw a picture that scales: for papers, slides and pages.
+
+        Parameters
+        ----------
+        path : str or Path, optional
+            Where to write it.
+
+        Returns
+        -------
+        str
+            SVG of what is in view, in the colours of the plot; no browser is needed.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from kit import plots
+        >>> plot = plots.rate(pd.DataFrame({"ts": [0, 10], "marker": "db.query"}))
+        >>> plot.to_svg()[:4]
+        '<svg'
+        """
+        picture = svg(self._picture())
+        if path is not None:
+            absolute(path).write_text(picture, encoding="utf-8")
+        return picture
+
+    def to_png(self, path: str | Path | None = None) -> bytes:
+        """Draw a picture for where there is no SVG.
+
+        Parameters
+        ----------
+        path : str or Path, optional
+            Where to write it.
+
+        Returns
+        -------
+        bytes
+            PNG of what is in view, with twice as many pixels as the page has px.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from kit import plots
+        >>> plot = plots.rate(pd.DataFrame({"ts": [0, 10], "marker": "db.query"}))
+        >>> plot.to_png()[1:4]
+        b'PNG'
+        """
+        picture = png(self._picture())
+        if path is not None:
+            absolute(path).write_bytes(picture)
+        return picture
+
+    def _picture(self) -> Scene:
+        with lock:
+            title, note = self._caption()
+            # As wide as on the page, for texts are placed for that.
+            seen = max(map(_seen, self.figure.references()), default=0)
+            return scene(
+                self.figure,
+                width=min(max(seen or PICTURE, LEAST), MOST),
+                ground=self._painter.theme.surface,
+                title=title,
+                summary=f"{type(self).__name__}: {title}; {note}",
+            )
+
+    def show(self) -> Path:
+        """Open the plot in a browser: for scripts and plain shells.
+
+        Returns
+        -------
+        Path
+            The page, a new file among the temporary ones; it says where in the shell, too.
+
+        Raises
+        ------
+        OSError
+            If the page cannot be written.
+        """
+        return show(self.to_html(), type(self).__name__.lower())
+
     def __repr__(self) -> str:
         title, note = self._caption()
         return f"<{type(self).__name__}: {title}; {note}>"
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Mapping[str, Any]:
+    @property
+    def drawn(self) -> tuple[object, ...]:
+        """tuple : what a picture of it depends on; it stays equal while nothing changes."""
+        return self._drawings, self._painter.theme.name, self._caption()
+
+    def _ipython_display_(self) -> None:
+        live = self._live()
+        if not hasattr(live, "_ipython_display_"):
+            raise NotImplementedError  # IPython asks for the bundle then
+        live._ipython_display_()
+
+    def _live(self) -> Any:
+        """Return what shows it live; None where nothing does."""
         factory = _display
-        if factory is not None:
-            if self._shown[0] is not factory:
-                self._shown = (factory, factory(self))
-            bundle = self._shown[1]._repr_mimebundle_(include=include, exclude=exclude)
+        if factory is not None and self._shown[0] is not factory:
+            self._shown = (factory, factory(self))
+        return None if factory is None else self._shown[1]
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Mapping[str, Any]:
+        live = self._live()
+        if live is not None:
+            bundle = live._repr_mimebundle_(include=include, exclude=exclude)
             return dict(bundle[0] if isinstance(bundle, tuple) else bundle)
         # In a frame of its own: the page may hold another version of BokehJS.
         title, page = html.escape(self._caption()[0]), html.escape(self.to_html())
@@ -401,6 +440,7 @@ class Plot(ABC):
         return {"text/plain": repr(self), "text/html": frame}
 
     def _refresh(self) -> None:
+        self._drawings += 1
         self.view = self._bin()
         self._drawn_for = self._where()
         self._draw()
@@ -454,6 +494,14 @@ class Plot(ABC):
 
         axes.figure.on_event(RangesUpdate, moved)
         axes.figure.on_event(Reset, reset)
+
+
+def _seen(part: Any) -> int:
+    """Tell how wide a page has said that a figure is, in px; 0 where none has."""
+    try:
+        return int(part.outer_width or 0)
+    except (AttributeError, UnsetValueError):
+        return 0
 
 
 def events_frame(events: Any) -> pd.DataFrame:

@@ -12,7 +12,16 @@ if TYPE_CHECKING:
 
     from ipywidgets import DOMWidget, Widget
 
-__all__ = ["answer_at_once", "busy", "free", "namespace", "replace_in_cell", "watch"]
+__all__ = [
+    "after_cells",
+    "answer_at_once",
+    "busy",
+    "free",
+    "in_notebook",
+    "namespace",
+    "replace_in_cell",
+    "watch",
+]
 
 _running = False
 _watched: Any = None
@@ -155,3 +164,37 @@ def replace_in_cell(close: Callable[[], None]) -> None:
                 _forget(old.__self__)  # type: ignore[attr-defined]
         made = []
     _made[cell] = (run, [*made, weakref.WeakMethod(close)])
+
+
+_followed: dict[Callable[..., object], Any] = {}
+"""By callback: the shell that calls it."""
+
+
+def after_cells(callback: Callable[..., object]) -> None:
+    """Have a function called whenever a cell has ended; once, however often it is asked for.
+
+    Parameters
+    ----------
+    callback : callable
+        Takes whatever IPython passes.
+    """
+    shell = _shell()
+    if shell is not None and _followed.get(callback) is not shell:
+        _followed[callback] = shell
+        shell.events.register("post_run_cell", callback)
+
+
+def in_notebook() -> bool:
+    """Tell whether there is a kernel, so that outputs are kept and can be shown again.
+
+    Returns
+    -------
+    bool
+        False in a plain shell, IPython's too.
+
+    Examples
+    --------
+    >>> in_notebook()
+    False
+    """
+    return getattr(_shell(), "kernel", None) is not None

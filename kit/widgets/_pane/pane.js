@@ -1,5 +1,5 @@
 // The browser's side of a pane (pane.py): draws a Bokeh document, applies the numbered patches that
-// Python sends, and sends back what the reader does.  One module with bokehjs.js and outbox.js.
+// Python sends, and sends back what the reader does.  One module with still.js, bokehjs.js and outbox.js.
 //
 // anywidget calls the exported function once for each widget in each page; its views share `shared`.
 
@@ -312,6 +312,7 @@ export default () => {
       shared.views.add(view);
       const undo = [followTheme(box, (dark) => view.follow(dark)), watchVisibility(view)];
       await shared.redraw(view);
+      if (view.ready) undo.push(hideStill(model));
       return () => {
         for (const action of undo) action();
         shared.views.delete(view);

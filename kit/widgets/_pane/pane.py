@@ -32,12 +32,14 @@ from bokeh.protocol.messages.patch_doc import patch_doc
 
 from kit.core._publication.locks import OUTER, new_lock
 from kit.core._runtime import stays
+from kit.plots._plot import Plot
 from kit.plots._selection import lock
 from kit.widgets import _kernel as kernel
 from kit.widgets._bundle import BokehJS, bokehjs, script
 from kit.widgets._messages import EVENTS, VIEWS, WORDS, understood
 from kit.widgets._pane.flow_control import MOST_VIEWS, Flow
 from kit.widgets._pane.patches import Changes
+from kit.widgets._still import Still, key, pictures
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -95,11 +97,12 @@ class Pane(anywidget.AnyWidget):
     >>> pane.close()
     """
 
-    _esm = script("theme.js", "_pane/bokehjs.js", "_pane/outbox.js", "_pane/pane.js")
+    _esm = script("still.js", "theme.js", "_pane/bokehjs.js", "_pane/outbox.js", "_pane/pane.js")
     _bokehjs = traitlets.Instance(BokehJS).tag(sync=True, **ipywidgets.widget_serialization)
     _document = traitlets.Unicode("").tag(sync=True)
     _sequence = traitlets.Int(0).tag(sync=True)
     _theme = traitlets.Unicode("").tag(sync=True)
+    still = traitlets.Unicode(help="The name of its static picture.").tag(sync=True)
 
     def __init__(self, plot: Themed | Model, *, interval: float = 0.05, **traits: Any) -> None:
         kernel.watch()
@@ -114,7 +117,8 @@ class Pane(anywidget.AnyWidget):
         self._received: dict[str, int] = {}
         self._timer: threading.Timer | None = None
         self._doc = _document_of(self.model)
-        super().__init__(_bokehjs=bokehjs(), **traits)
+        super().__init__(_bokehjs=bokehjs(), still=key(), **traits)
+        self._still = Still(self.still, self._picture, self._pictured)
         self._doc.on_change_dispatch_to(self)
         self.on_msg(self._on_message)
         kernel.answer_at_once(self)
@@ -127,6 +131,25 @@ class Pane(anywidget.AnyWidget):
         views = len(self._flow.views)
         state = "closed" if self.comm is None else f"{views} view{'' if views == 1 else 's'}"
         return f"<Pane of a {what}, {state}>"
+
+    # In a notebook without its kernel.
+
+    def _repr_mimebundle_(self, **options: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        data, metadata = super()._repr_mimebundle_(**options) or ({}, {})
+        return {**data, "text/plain": repr(self.plot)}, metadata
+
+    def _ipython_display_(self) -> None:
+        if not isinstance(self.plot, Plot):
+            raise NotImplementedError  # a plain Bokeh model: as widgets show themselves
+        self._still.display(*self._repr_mimebundle_())
+
+    def _picture(self) -> dict[str, Any]:
+        assert isinstance(self.plot, Plot)
+        return {"text/plain": repr(self.plot), **pictures([self.plot])}
+
+    def _pictured(self) -> object:
+        assert isinstance(self.plot, Plot)
+        return self.plot.drawn
 
     @property
     def visible(self) -> bool:

@@ -6,6 +6,7 @@ import html
 import json
 import re
 import time
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import anywidget
@@ -24,6 +25,7 @@ from kit.widgets._panel.page.shown import show
 from kit.widgets._panel.state import PanelState
 from kit.widgets._panel.tabs import TABS, Tabs
 from kit.widgets._refresh import Refresh
+from kit.widgets._still import Still, key, pictures
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -84,6 +86,9 @@ def panel(
 BEAT: Final = 1.0
 """Seconds between two signs of life; a page that hears none for 5 says that it is not live."""
 
+STILL: Final = 60.0
+"""Seconds between two static pictures while nothing but events comes."""
+
 _MESSAGES: Final[dict[str, Any]] = {**VIEWS, "do": {"view?": VIEW, "ask?": COUNT}}
 _PROBE: Final = {"probe": WORDS}
 _MARKER: Final = {"marker": WORDS, **_PROBE}
@@ -130,6 +135,7 @@ class _Page(anywidget.AnyWidget):
     _esm = script(
         "dom.js",
         "theme.js",
+        "still.js",
         "_panel/page/answers.js",
         "_panel/page/pulse.js",
         "_panel/page/options.js",
@@ -149,6 +155,7 @@ class _Page(anywidget.AnyWidget):
         "_panel/tabs/session.css",
     )
     shown = traitlets.Unicode("{}", help="What to draw, as JSON.").tag(sync=True)
+    still = traitlets.Unicode(help="The name of its static picture.").tag(sync=True)
     panes = traitlets.Dict(help="Identifiers of the panes in each tab.").tag(sync=True)
 
 
@@ -178,10 +185,12 @@ class Panel:
         self.state = PanelState(pattern, probes, capacity=capacity, mode=mode)
         self._tabs = Tabs(self.state)
         self._flow = Flow(interval=0.05, window=8)
+        self._still_due = time.monotonic() + STILL
         self._lock = new_lock(OUTER - 10, "a panel's lock")
         self._sent: dict[str, Any] = {}
         self._done: dict[str, int] = {}
-        self.widget = _Page()
+        self.widget = _Page(still=key())
+        self._still = Still(self.widget.still, self._picture, self._pictured)
         self.widget.on_msg(self._on_message)
         kernel.answer_at_once(self.widget)
         # Drawing may take its time; the list goes on meanwhile.
@@ -221,6 +230,7 @@ class Panel:
     def stop(self) -> None:
         """Stop recording; what was recorded stays."""
         self._do(self.state.stop)
+        self._still_due = 0.0
 
     def clear(self) -> None:
         """Forget what was recorded."""
@@ -229,6 +239,7 @@ class Panel:
     def snapshot(self) -> Capture:
         """Freeze what is recorded now; it is kept in `captures` too."""
         capture = self.state.snapshot()
+        self._still_due = 0.0
         self._refresh.soon()
         return capture
 
@@ -305,6 +316,7 @@ class Panel:
         self._drawing.stop()
         self._beating.stop()
         self.state.close()
+        self._still.refresh()  # while its plots are there
         self._push(at_once=True)
         for pane in [pane for tab in self._tabs.all for _, pane in tab.shown] if leave else ():
             pane.let_go()
@@ -336,6 +348,22 @@ class Panel:
         table = MarkerList(self.state.markers())._repr_html_()
         return f"<p>{html.escape(repr(self))}</p>{table}"
 
+    def _ipython_display_(self) -> None:
+        if self.widget.comm is None:
+            raise NotImplementedError  # closed: as where there are no widgets
+        self._still.display(*(self.widget._repr_mimebundle_() or ({}, {})))
+
+    def _picture(self) -> dict[str, Any]:
+        """Draw header, list and plots as they are now, for readers without a kernel."""
+        drawn = pictures([plot for plot, _ in self._tabs.current.shown])
+        when = f"{datetime.now():%Y-%m-%d %H:%M:%S}"  # noqa: DTZ005 - the reader's clock
+        said = f"<p>Not live: as it was at {when}. Run the cell to have it live.</p>"
+        page = f"{said}{self._repr_html_()}{drawn['text/html']}"
+        return {"text/plain": repr(self), **drawn, "text/html": page}
+
+    def _pictured(self) -> object:
+        return self._repr_html_(), [plot.drawn for plot, _ in self._tabs.current.shown]
+
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         closed = self.widget.comm is None
         data, metadata = ({}, {}) if closed else self.widget._repr_mimebundle_() or ({}, {})
@@ -351,9 +379,14 @@ class Panel:
         self._push()
 
     def _draw(self) -> None:
-        """Bring the plots up to date; the drawing thread calls this."""
-        if not self._flow.visible:
-            return
+        """Bring the plots up to date, and now and then the static picture, on a thread."""
+        if self._flow.visible:
+            self._draw_tab()
+        if time.monotonic() >= self._still_due:
+            self._still_due = time.monotonic() + STILL
+            self._still.refresh()
+
+    def _draw_tab(self) -> None:
         try:
             if self._tabs.refresh(time.monotonic()):
                 self.widget.panes = self._tabs.panes
@@ -442,6 +475,8 @@ class Panel:
                 self._tabs.selection.clear()
             case {"action": "save" | "start" | "stop" | "clear" | "snapshot" | "undo" as name}:
                 getattr(state, name)()
+                if name in {"stop", "clear", "snapshot"}:
+                    self._still_due = 0.0
 
     def _act_on_probe(self, content: dict[str, Any], marker: str, probe: str) -> None:
         state = self.state

@@ -69,10 +69,10 @@ function render({ model, el }) {
   };
   window.addEventListener("keydown", keys, true);
 
-  const undo = followTheme(root, (dark) => (root.dataset.theme = dark ? "dark" : "light"));
+  const undo = [hideStill(model), followTheme(root, (dark) => (root.dataset.theme = dark ? "dark" : "light"))];
 
   return () => {
-    undo();
+    for (const action of undo) action();
     window.removeEventListener("keydown", keys, true);
     tabs.close();
     pulse.close();
