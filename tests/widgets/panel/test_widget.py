@@ -218,13 +218,16 @@ def test_close_leaves_nothing_behind(shown, fill, commit, until):
     act(shown, "tab", tab="latency")
     until(lambda: shown.widget.panes)
     panes = [pane for tab in shown._tabs.all for _, pane in tab.shown]
+    comm = shown.widget.comm
     shown.close()
     assert (fill.fanout, commit.fanout) == (0, 0)
     assert threads() == []
     assert all(pane.comm is None for pane in panes)
     assert told(shown)["closed"]
     assert len(shown.frame()) == 1
-    act(shown, "toggle", marker=fill.name, probe="count")
+    assert shown.widget.comm is None
+    toggle = {"type": "do", "action": "toggle", "marker": fill.name, "probe": "count"}
+    comm.send_up(toggle)  # from a page that has not heard of it yet
     assert fill.fanout == 0
     shown.close()
 
