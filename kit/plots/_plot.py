@@ -9,21 +9,23 @@ from __future__ import annotations
 
 import html
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, Self
 
+from bokeh.core.property.descriptors import UnsetValueError
 from bokeh.embed import file_html
-from bokeh.events import DoubleTap, RangesUpdate, Reset, SelectionGeometry
-from bokeh.models import Node, Range1d
-from bokeh.models.annotations import BoxAnnotation
+from bokeh.events import RangesUpdate, Reset
 from bokeh.resources import INLINE
 
 from kit.core._runtime import stays
 from kit.plots import _binning as grid
-from kit.plots import _events as table
 from kit.plots import _theme as theme
 from kit.plots import units
-from kit.plots._selection import Brush, Selection, lock, whole
-from kit.plots._theme import color_of
+from kit.plots._picture.png import png
+from kit.plots._picture.scene import scene
+from kit.plots._picture.showing import show
+from kit.plots._picture.svg import svg
+from kit.plots._selection import lock
+from kit.plots._window import Window
 from kit.probes._files import absolute
 
 if TYPE_CHECKING:
@@ -35,12 +37,11 @@ if TYPE_CHECKING:
     from bokeh.models import LayoutDOM
 
     from kit.plots._axes import Axes
-    from kit.plots._events import Bools, Events
+    from kit.plots._picture.shapes import Scene
+    from kit.plots._selection import Selection
 
 
 __all__ = [
-    "Box",
-    "EventPlot",
     "Plot",
     "Window",
     "dispatch_frames",
@@ -52,6 +53,7 @@ __all__ = [
 
 Displayable = Any
 _display: Callable[[Plot], Displayable] | None = None
+_made: Callable[[Plot], None] | None = None
 
 # The page of a plot that stands alone.
 _PAGE: Final = """
@@ -60,95 +62,33 @@ _PAGE: Final = """
 """
 
 
-def display_with(factory: Callable[[Plot], Displayable] | None) -> None:
+def display_with(
+    factory: Callable[[Plot], Displayable] | None, made: Callable[[Plot], None] | None = None
+) -> None:
     """Choose how plots show themselves in a notebook.
 
     Parameters
     ----------
     factory : callable or None
         Given a plot, returns an object with ``_repr_mimebundle_``: a live widget.  It is asked once
-        for each plot.  None shows plots as they are, without a kernel.
+        for each plot.  When the plot is closed ``let_go()`` is called, or ``close()`` where another
+        one takes its place.  None shows plots as they are, without a kernel.
+    made : callable, optional
+        Is told of each new plot.
 
     Examples
     --------
     >>> display_with(None)
     """
-    global _display
-    _display = factory
+    global _display, _made
+    _display, _made = factory, made
 
+
+PICTURE, LEAST, MOST = 800, 500, 1_000
+"""Width of a picture in px; and at least and at most, where it is as wide as on the page."""
 
 HIGHEST: Final = 4_000
 """The largest height that a plot can have, in px."""
-
-
-class Window:
-    """One axis that a reader can zoom.
-
-    Parameters
-    ----------
-    least : float, optional
-        The shortest stretch that can be zoomed to.
-
-    Attributes
-    ----------
-    range : bokeh.models.Range1d
-    full : tuple of float
-        All there is.
-    view : tuple of float
-        What is in view.
-
-    Examples
-    --------
-    >>> window = Window()
-    >>> window.fit((0.0, 10.0))
-    >>> window.seen(2.0, 3.0)
-    >>> window.fit((0.0, 20.0))
-    >>> window.view, window.range.reset_end
-    ((2.0, 3.0), 20.0)
-    """
-
-    def __init__(self, least: float | None = None) -> None:
-        self.full = self.view = self._known = (0.0, 1.0)
-        self.range = Range1d(start=0.0, end=1.0, min_interval=least)
-
-    @property
-    def zoomed(self) -> bool:
-        """Whether less, or something else, than all is in view."""
-        return self.view != self.full
-
-    def fit(self, full: tuple[float, float], shift: float = 0.0) -> None:
-        """Take note of how much there is now; follow it, unless the reader has zoomed.
-
-        Parameters
-        ----------
-        full : tuple of float
-        shift : float
-            How far what was in view has moved along the axis.
-        """
-        # A gesture under way has moved the range, but has not been announced yet.
-        if self._in_browser() != self._known:
-            self.seen(*self._in_browser())
-        low, high = self.view[0] + shift, self.view[1] + shift
-        gone = high <= full[0] or low >= full[1]
-        self.show(*(full if gone or not self.zoomed else (low, high)))
-        self.full = full
-        self.range.reset_start, self.range.reset_end = full
-
-    def _in_browser(self) -> tuple[float, float]:
-        start: Any = self.range.start
-        end: Any = self.range.end
-        return float(start), float(end)
-
-    def seen(self, start: float | None, end: float | None) -> None:
-        """Take note of what the browser shows."""
-        if start is not None and end is not None and start != end:
-            self.view = (min(start, end), max(start, end))
-
-    def show(self, start: float, end: float) -> None:
-        """Move the view."""
-        self.view = (start, end)
-        self.range.start, self.range.end = start, end
-        self._known = (start, end)
 
 
 class Plot(ABC):
@@ -173,12 +113,26 @@ class Plot(ABC):
         What is brushed; None where nothing can be.
     height : int
         px.
+    closed : bool
+        Whether it keeps nothing but its picture.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from kit import plots
+    >>> with plots.rate(pd.DataFrame({"ts": [0, 10], "marker": "db.query"})) as plot:
+    ...     plot
+    <Rate: Events per bin · db.query; 2 events>
+    >>> plot.closed
+    True
     """
 
+    closed: bool = False
     figure: LayoutDOM
     view: Any = None
     selection: Selection | None = None
     height: int = 0
+    _captioned: tuple[str, str]
     _origin: int | None = None
     _lowest: int = 200
 
@@ -195,10 +149,13 @@ class Plot(ABC):
         self._windows: dict[str, Window] = {}
         self._shown: tuple[Any, Any] = (None, None)
         self._drawn_for: object = None
+        self._drawings = 0
         with lock:
             self._build()
             self._load(*frames)
             self._refresh()
+        if _made is not None:
+            _made(self)
 
     @abstractmethod
     def _build(self) -> None:
@@ -222,6 +179,8 @@ class Plot(ABC):
 
     def _caption(self) -> tuple[str, str]:
         """Title and note, with the user's own title where there is one."""
+        if self.closed:
+            return self._captioned
         title, note = self._heading()
         return self._own_title or title, note
 
@@ -238,8 +197,51 @@ class Plot(ABC):
             The same kinds that the plot was made from.
         """
         with lock:
+            self._open()
             self._load(*frames)
             self._refresh()
+
+    def close(self) -> None:
+        """Forget the events; the picture stays, on the page too, and is computed anew no more.
+
+        Running a cell again closes the plots that it has made before.
+        """
+        with lock:
+            if self.closed:
+                return
+            caption = self._caption()
+            live = self._shown[1]
+            if live is not None:
+                live.let_go()
+            if self.selection is not None:
+                self.selection._leave(self)  # type: ignore[arg-type]
+            for model in self.figure.references():
+                model._event_callbacks.clear()
+                model._callbacks.clear()
+            kept = {
+                name: getattr(self, name)
+                for name in ("figure", "height", "view", "_painter", "_drawings")
+            }
+            vars(self).clear()
+            vars(self).update(kept, closed=True, _captioned=caption, _shown=(None, None))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def _replaced(self) -> None:
+        """Close, and leave nothing on the page."""
+        live = self._shown[1]
+        if live is not None:
+            live.close()
+        self.close()
+
+    def _open(self) -> None:
+        """Refuse what needs the events of a plot that has none."""
+        if self.closed:
+            raise ValueError("this plot is closed: make another one of its frame")
 
     def zoom(self, **windows: tuple[float, float]) -> None:
         """Show a part of the axes.
@@ -256,6 +258,7 @@ class Plot(ABC):
             If the plot has no such axis, or the end does not lie after the start.
         """
         with lock:
+            self._open()
             for name, (start, end) in windows.items():
                 if name not in self._windows:
                     known = ", ".join(self._windows) or "none"
@@ -268,12 +271,18 @@ class Plot(ABC):
     def reset(self) -> None:
         """Show everything again."""
         with lock:
+            self._open()
             for window in self._windows.values():
                 window.show(*window.full)
             self._refresh_if_moved()
 
+    @property
+    def theme(self) -> str:
+        """str : ``"light"`` or ``"dark"``, in Python and in what it writes; a page has its own."""
+        return self._painter.theme.name
+
     def set_theme(self, name: str) -> None:
-        """Change the colours, in place.
+        """Change the colours, in place; a notebook's page shows its own in any case.
 
         Parameters
         ----------
@@ -285,6 +294,7 @@ class Plot(ABC):
             If there is no theme of that name.
         """
         with lock:
+            self._open()
             self._painter.change(theme.named(name))
             self._draw()
 
@@ -314,16 +324,112 @@ class Plot(ABC):
             absolute(path).write_text(page, encoding="utf-8")
         return page
 
+    def to_svg(self, path: str | Path | None = None) -> str:
+        """Draw a picture that scales: for papers, slides and pages.
+
+        Parameters
+        ----------
+        path : str or Path, optional
+            Where to write it.
+
+        Returns
+        -------
+        str
+            SVG of what is in view, in the colours of the plot; no browser is needed.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from kit import plots
+        >>> plot = plots.rate(pd.DataFrame({"ts": [0, 10], "marker": "db.query"}))
+        >>> plot.to_svg()[:4]
+        '<svg'
+        """
+        picture = svg(self._picture())
+        if path is not None:
+            absolute(path).write_text(picture, encoding="utf-8")
+        return picture
+
+    def to_png(self, path: str | Path | None = None) -> bytes:
+        """Draw a picture for where there is no SVG.
+
+        Parameters
+        ----------
+        path : str or Path, optional
+            Where to write it.
+
+        Returns
+        -------
+        bytes
+            PNG of what is in view, with twice as many pixels as the page has px.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from kit import plots
+        >>> plot = plots.rate(pd.DataFrame({"ts": [0, 10], "marker": "db.query"}))
+        >>> plot.to_png()[1:4]
+        b'PNG'
+        """
+        picture = png(self._picture())
+        if path is not None:
+            absolute(path).write_bytes(picture)
+        return picture
+
+    def _picture(self) -> Scene:
+        with lock:
+            title, note = self._caption()
+            # As wide as on the page, for texts are placed for that.
+            seen = max(map(_seen, self.figure.references()), default=0)
+            return scene(
+                self.figure,
+                width=min(max(seen or PICTURE, LEAST), MOST),
+                ground=self._painter.theme.surface,
+                title=title,
+                summary=f"{type(self).__name__}: {title}; {note}",
+            )
+
+    def show(self) -> Path:
+        """Open the plot in a browser: for scripts and plain shells.
+
+        Returns
+        -------
+        Path
+            The page, a new file among the temporary ones; it says where in the shell, too.
+
+        Raises
+        ------
+        OSError
+            If the page cannot be written.
+        """
+        return show(self.to_html(), type(self).__name__.lower())
+
     def __repr__(self) -> str:
         title, note = self._caption()
         return f"<{type(self).__name__}: {title}; {note}>"
 
-    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Mapping[str, Any]:
+    @property
+    def drawn(self) -> tuple[object, ...]:
+        """tuple : what a picture of it depends on; it stays equal while nothing changes."""
+        return self._drawings, self._painter.theme.name, self._caption()
+
+    def _ipython_display_(self) -> None:
+        live = self._live()
+        if not hasattr(live, "_ipython_display_"):
+            raise NotImplementedError  # IPython asks for the bundle then
+        live._ipython_display_()
+
+    def _live(self) -> Any:
+        """Return what shows it live; None where nothing does."""
         factory = _display
-        if factory is not None:
-            if self._shown[0] is not factory:
-                self._shown = (factory, factory(self))
-            bundle = self._shown[1]._repr_mimebundle_(include=include, exclude=exclude)
+        if factory is not None and self._shown[0] is not factory:
+            self._shown = (factory, factory(self))
+        return None if factory is None else self._shown[1]
+
+    def _repr_mimebundle_(self, include: Any = None, exclude: Any = None) -> Mapping[str, Any]:
+        live = self._live()
+        if live is not None:
+            bundle = live._repr_mimebundle_(include=include, exclude=exclude)
             return dict(bundle[0] if isinstance(bundle, tuple) else bundle)
         # In a frame of its own: the page may hold another version of BokehJS.
         title, page = html.escape(self._caption()[0]), html.escape(self.to_html())
@@ -334,6 +440,7 @@ class Plot(ABC):
         return {"text/plain": repr(self), "text/html": frame}
 
     def _refresh(self) -> None:
+        self._drawings += 1
         self.view = self._bin()
         self._drawn_for = self._where()
         self._draw()
@@ -389,168 +496,12 @@ class Plot(ABC):
         axes.figure.on_event(Reset, reset)
 
 
-class Box(NamedTuple):
-    """A rectangle on the axes, as a brush has drawn it.
-
-    Attributes
-    ----------
-    left, right, bottom, top : float
-        In the units of the axes.
-    """
-
-    left: float
-    right: float
-    bottom: float
-    top: float
-
-
-class EventPlot(Plot):
-    """A plot of an events frame.
-
-    Parameters
-    ----------
-    frame : pandas.DataFrame, or an object with ``frame()``
-        Events.
-    spans_only : bool
-        Leave out what has no duration.
-    lanes : str, optional
-        The column whose values are lanes.
-    by : str
-        The column whose values have a colour each.
-    title, height
-        As for every plot.
-
-    Attributes
-    ----------
-    frame : pandas.DataFrame
-        What is shown.
-    selection : Selection
-        What is brushed.
-    """
-
-    selection: Selection
-    frame: pd.DataFrame
-
-    def __init__(
-        self,
-        frame: Any,
-        *,
-        spans_only: bool = False,
-        lanes: str | None = None,
-        by: str = "marker",
-        title: str | None = None,
-        height: int | None = None,
-    ) -> None:
-        self._spans_only, self._lanes, self._by = spans_only, lanes, by
-        self._boxes: list[tuple[BoxAnnotation, dict[str, Any]]] = []
-        super().__init__(frame, title=title, height=height)
-
-    @abstractmethod
-    def _prepare(self, table: Events) -> None:
-        """Compute what depends on the events alone, and fit windows other than time."""
-
-    @abstractmethod
-    def _brush(self, box: Box) -> Brush:
-        """Say what a rectangle on the axes chooses."""
-
-    @abstractmethod
-    def _sides(self, brush: Brush) -> dict[str, float]:
-        """Say where a brush lies on the axes: some sides of a `Box`."""
-
-    def _load(self, *frames: Any) -> None:
-        (frame,) = frames
-        self.frame = events_frame(frame)
-        self._table = table.events(
-            self.frame, spans_only=self._spans_only, lanes=self._lanes, by=self._by
-        )
-        for name in self._table.names_used:
-            color_of(name)  # so that names take their colours in the same order in every plot
-        if self._origin is None:
-            self.use_selection(Selection(self.frame), refresh=False)
-        self._fit_time(self._table.origin, self._table.extent)
-        self._prepare(self._table)
-        self.selection._follow(self.frame)
-
-    def use_selection(self, selection: Selection, *, refresh: bool = True) -> None:
-        """Show another selection from now on; `kit.plots.link` calls this.
-
-        Parameters
-        ----------
-        selection : Selection
-        refresh : bool
-            Whether to draw it now.
-        """
-        before: Selection | None = getattr(self, "selection", None)
-        if before is not None:
-            before._leave(self)
-        self.selection = selection
-        selection._show_in(self)
-        if refresh:
-            self._refresh()
-
-    def brush_changed(self) -> None:
-        """Show what is brushed now."""
-        self._refresh()
-
-    def _selected(self) -> Bools | None:
-        mask = self.selection.mask(self.frame)
-        return None if mask is None else self._table.at(mask)
-
-    def _accept_brush(self, axes: Axes) -> None:
-        """Let events be brushed in axes, and show there what the brush chooses."""
-
-        def brushed(event: Event) -> None:
-            assert isinstance(event, SelectionGeometry)
-            geometry: Any = event.geometry
-            # The brush is being drawn, or was a shape that this plot does not offer.
-            if not event.final or geometry is None or geometry["type"] != "rect":
-                return
-            with lock:
-                x, y = (sorted((geometry[f"{axis}0"], geometry[f"{axis}1"])) for axis in "xy")
-                self.selection.set(self._brush(Box(*x, *y)))
-
-        def cleared(_event: Event) -> None:
-            self.selection.clear()
-
-        axes.figure.on_event(SelectionGeometry, brushed)
-        axes.figure.on_event(DoubleTap, cleared)
-        # Where a brush has no side, the box reaches to the edge of the frame.
-        edges: dict[str, Any] = {side: Node(target="frame", symbol=side) for side in Box._fields}
-        box = BoxAnnotation(visible=False, fill_alpha=0.08, line_alpha=0.9, **edges)
-        box.level = "underlay"
-        axes.figure.add_layout(axes.paint(box, fill_color="accent", line_color="accent"))
-        self._boxes.append((box, edges))
-
-    def _draw(self) -> None:
-        brush = self.selection.brush
-        sides = {} if brush is None else self._sides(brush)
-        for box, edges in self._boxes:
-            box.visible = bool(sides)
-            if sides:
-                box.update(**(edges | sides))
-
-    def _time_sides(self, brush: Brush) -> dict[str, float]:
-        if brush.time is None:
-            return {}
-        first, last = brush.time
-        return {"left": first - self._table.origin, "right": last - self._table.origin}
-
-    def _time_brushed(self, box: Box) -> tuple[int, int]:
-        first, last = whole(box.left, box.right)
-        return first + self._table.origin, last + self._table.origin
-
-    def _heading_for(self, what: str, *notes: str) -> tuple[str, str]:
-        """Title and note, with the marker's name and how many events are selected."""
-        names = self._table.names_used
-        title = names[0] if len(names) == 1 else units.several(len(names), self._by)
-        chosen = f"{len(self.selection):,} selected" if self.selection.active else ""
-        return f"{what} · {title}" if names else what, units.note(*notes, chosen)
-
-    def _nothing(self) -> str:
-        """Say what to do when there is nothing to draw."""
-        if self._table.frame_rows:
-            return "no event here has a duration: record a span"
-        return "nothing recorded yet: connect record to a marker"
+def _seen(part: Any) -> int:
+    """Tell how wide a page has said that a figure is, in px; 0 where none has."""
+    try:
+        return int(part.outer_width or 0)
+    except (AttributeError, UnsetValueError):
+        return 0
 
 
 def events_frame(events: Any) -> pd.DataFrame:

@@ -1,9 +1,12 @@
 """Colours: what each stands for, in a light and a dark theme, and one colour a name.
 
-Categories use the palette of Okabe and Ito, which people with any common colour blindness can tell
-apart.  Its vermilion is kept back as the accent (what is selected, what is newest), and red means
-one thing only: lost, failed or late.  Density is shown in cividis, more ink for more events on
-either ground.
+Categories use the hues of Okabe and Ito, which people with any common colour blindness can tell
+apart, each in a shade for either ground.  Their vermilion is kept back as the accent (what is
+selected, what is newest), and red means one thing only: lost, failed or late.  Density is shown in
+cividis, more ink for more events on either ground.
+
+Every light colour has its dark twin in `TWINS`, and none of them another meaning.  So a picture in
+one theme becomes one in the other when its colours are replaced: each page does that for itself.
 """
 
 from __future__ import annotations
@@ -16,23 +19,38 @@ from bokeh.model import Model
 from bokeh.palettes import Cividis256
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable, Sequence
 
-__all__ = ["CATEGORIES", "DARK", "LIGHT", "Painter", "Theme", "color_of", "current", "named", "use"]
+__all__ = [
+    "CATEGORIES",
+    "DARK",
+    "LIGHT",
+    "TWINS",
+    "Painter",
+    "Theme",
+    "color_of",
+    "current",
+    "named",
+    "probe_color_of",
+    "use",
+]
 
 Name = Literal["light", "dark"]
 M = TypeVar("M", bound=Model)
 
 CATEGORIES: Final = (
-    "#0072B2",  # blue
-    "#E69F00",  # orange
-    "#009E73",  # bluish green
-    "#CC79A7",  # reddish purple
-    "#56B4E9",  # sky blue
-    "#B8A800",  # yellow, darkened until it can be seen on white
-    "#8C8C8C",  # grey, for black, which cannot be seen on a dark ground
+    ("#0064A0", "#3D97DB"),  # blue
+    ("#B87500", "#E69F00"),  # orange
+    ("#00916A", "#1DB588"),  # bluish green
+    ("#C0608F", "#D88CB5"),  # reddish purple
+    ("#3392CC", "#7CCBF5"),  # sky blue
+    ("#8F8200", "#D6C735"),  # yellow
+    ("#7D7D7D", "#A0A0A0"),  # grey, for black, which cannot be seen on a dark ground
 )
-"""Colours of probes and markers, in the order in which names take them."""
+"""Colours of markers on a light and on a dark ground, in the order in which names take them."""
+
+ROUNDS: Final = (0.0, 0.3, 0.5, 0.63)
+"""How far names past the last category are from its first round: away from the ground."""
 
 FONT: Final = (
     "system-ui, -apple-system, 'Segoe UI', Helvetica, 'Liberation Sans', Arial, sans-serif"
@@ -90,7 +108,7 @@ LIGHT: Final = Theme(
     bad="#C1002F",
     calm="#6C8EAD",
     calm_other="#B9AD8A",
-    density=tuple(reversed(Cividis256[:232])),
+    density=tuple(reversed(Cividis256[:228])),
 )
 DARK: Final = Theme(
     name="dark",
@@ -107,21 +125,72 @@ DARK: Final = Theme(
     density=tuple(Cividis256[28:]),
 )
 
+
+def _mixed(color: str, level: int, share: float) -> str:
+    """Mix a colour with a grey."""
+    channels = (int(color[start : start + 2], 16) for start in (1, 3, 5))
+    return "#" + "".join(f"{round(each + (level - each) * share):02X}" for each in channels)
+
+
+def _rounds(pairs: Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    """Give colours in rounds, each of them further from its ground."""
+    known = tuple(pairs)
+    return tuple(
+        (_mixed(light, 0x20, share), _mixed(dark, 0xF0, share))
+        for share in ROUNDS
+        for light, dark in known
+    )
+
+
+MARKERS: Final = _rounds(CATEGORIES)
+PROBES: Final = _rounds((_mixed(a, 0x70, 0.3), _mixed(b, 0x90, 0.3)) for a, b in CATEGORIES)
+"""Calmer: what probes show is beside what markers show, never instead of it."""
+
+TWINS: Final[dict[str, str]] = {
+    **{getattr(LIGHT, role): getattr(DARK, role) for role in Theme.__slots__[1:-1]},
+    **dict(zip(LIGHT.density, DARK.density, strict=True)),
+    **dict(MARKERS),
+    **dict(PROBES),
+}
+"""The dark colour in place of each light one."""
+
 _lock = threading.Lock()
 _colors: dict[str, str] = {}
+_probe_colors: dict[str, str] = {}
 _current: Theme = LIGHT
 
 
 def color_of(name: str) -> str:
-    """Give the colour of a marker or probe: the same in every plot and list of this process.
+    """Give the colour of a marker on a light ground: the same in every plot of this process.
 
     Names take the colours in the order in which they first ask; past the last category they start
-    again, each round a shade away from the one before.
+    again, each round a shade away from the one before, and after some rounds from the beginning.
 
     Parameters
     ----------
     name : str
-        A marker's or probe's name.
+        A marker's name.
+
+    Returns
+    -------
+    str
+        ``#RRGGBB``; on a dark ground its twin is used, see `Painter.of`.
+
+    Examples
+    --------
+    >>> color_of("orders.fill") == color_of("orders.fill")
+    True
+    """
+    return _taken(name, _colors, MARKERS)
+
+
+def probe_color_of(name: str) -> str:
+    """Give the colour of a probe on a light ground, none of the best ones of markers.
+
+    Parameters
+    ----------
+    name : str
+        A probe's label.
 
     Returns
     -------
@@ -130,14 +199,17 @@ def color_of(name: str) -> str:
 
     Examples
     --------
-    >>> color_of("orders.fill") == color_of("orders.fill")
+    >>> probe_color_of("record") == probe_color_of("record")
     True
     """
+    return _taken(name, _probe_colors, PROBES)
+
+
+def _taken(name: str, taken: dict[str, str], colors: Sequence[tuple[str, str]]) -> str:
     with _lock:
-        if name not in _colors:
-            turn, index = divmod(len(_colors), len(CATEGORIES))
-            _colors[name] = _shade(CATEGORIES[index], turn)
-        return _colors[name]
+        if name not in taken:
+            taken[name] = colors[len(taken) % len(colors)][0]
+        return taken[name]
 
 
 def use(name: Name) -> Theme:
@@ -233,6 +305,17 @@ class Painter:
         """Give the colour of a role in the present theme."""
         return str(getattr(self.theme, role))
 
+    def of(self, name: str) -> str:
+        """Give the colour of a marker in the present theme."""
+        return self._twin(color_of(name))
+
+    def of_probe(self, name: str) -> str:
+        """Give the colour of a probe in the present theme."""
+        return self._twin(probe_color_of(name))
+
+    def _twin(self, color: str) -> str:
+        return color if self.theme is LIGHT else TWINS[color]
+
     def change(self, theme: Theme) -> None:
         """Paint everything again in another theme."""
         self.theme = theme
@@ -240,14 +323,3 @@ class Painter:
             setattr(model, property_name, self.color(role))
         for paint in self._others:
             paint(theme)
-
-
-def _shade(color: str, turn: int) -> str:
-    """Mix a colour with dark and light in turn, ever nearer to the middle."""
-    if turn == 0:
-        return color
-    toward = (0x20, 0xF0)[(turn - 1) % 2]
-    share = 0.4 / (1 + (turn - 1) // 2)
-    channels = (int(color[start : start + 2], 16) for start in (1, 3, 5))
-    mixed = (round(channel + (toward - channel) * share) for channel in channels)
-    return "#" + "".join(f"{channel:02X}" for channel in mixed)

@@ -2,6 +2,7 @@
 
 The browser moves an axis while a reader drags it, long before Python hears of it.  So ticks and
 their labels are made there, by the few lines of JavaScript below.  They follow `kit.plots.units`.
+Static pictures have them from `kit.plots._picture.ticks`: who changes one changes the other.
 """
 
 from __future__ import annotations
@@ -19,6 +20,9 @@ from bokeh.models import (
 )
 
 __all__ = [
+    "DURATION_LABELS",
+    "NUMBER_LABELS",
+    "TIME_LABELS",
     "durations",
     "exact_hover",
     "named",
@@ -41,7 +45,7 @@ const duration = (ns, digits) => {
 """
 
 # As many digits as it takes to tell neighbouring ticks apart.
-_DURATION_LABELS: Final = (
+DURATION_LABELS: Final = (
     _DURATION
     + """
 if (this.labels == null)
@@ -81,7 +85,7 @@ for (const [factors, every] of sets) {
 return [];
 """
 
-_TIME_LABELS: Final = """
+TIME_LABELS: Final = """
 if (this.labels == null) {
   const top = Math.max(...ticks.map(Math.abs));
   const [unit, size] = [["s", 1e9], ["ms", 1e6], ["µs", 1e3], ["ns", 1]]
@@ -95,7 +99,7 @@ if (this.labels == null) {
 return this.labels[index];
 """
 
-_NUMBER_LABELS: Final = """
+NUMBER_LABELS: Final = """
 const [unit, size] = [[" G", 1e9], [" M", 1e6], [" k", 1e3], ["", 1]]
   .find(([_, s]) => Math.abs(tick) >= s || s == 1);
 return Number((tick / size).toPrecision(6)).toLocaleString("en-US", {maximumFractionDigits: 6}) +
@@ -124,22 +128,22 @@ def durations(most: int = 8) -> tuple[Ticker, TickFormatter]:
     ticker : Ticker
     formatter : TickFormatter
     """
-    return _log(most, 1.0), CustomJSTickFormatter(code=_DURATION_LABELS)
+    return _log(most, 1.0), CustomJSTickFormatter(code=DURATION_LABELS)
 
 
 def ratios(most: int = 6) -> tuple[Ticker, TickFormatter]:
     """Ticks and labels of a log axis of factors, like 2×."""
-    return _log(most, 0.0), CustomJSTickFormatter(code=_NUMBER_LABELS, args={"suffix": "×"})
+    return _log(most, 0.0), CustomJSTickFormatter(code=NUMBER_LABELS, args={"suffix": "×"})
 
 
 def time(most: int = 7) -> tuple[Ticker, TickFormatter]:
     """Ticks and labels of a linear axis of time in ns; all labels have the same unit."""
-    return BasicTicker(desired_num_ticks=most), CustomJSTickFormatter(code=_TIME_LABELS)
+    return BasicTicker(desired_num_ticks=most), CustomJSTickFormatter(code=TIME_LABELS)
 
 
 def numbers(most: int = 4, suffix: str = "") -> tuple[Ticker, TickFormatter]:
     """Ticks and labels of a linear axis of counts or rates: 20 k, 1.5 M."""
-    formatter = CustomJSTickFormatter(code=_NUMBER_LABELS, args={"suffix": suffix})
+    formatter = CustomJSTickFormatter(code=NUMBER_LABELS, args={"suffix": suffix})
     # Counts have no halves.
     return BasicTicker(desired_num_ticks=most, min_interval=0 if suffix else 1), formatter
 

@@ -17,6 +17,8 @@ import anywidget
 import bokeh
 import traitlets
 
+from kit.plots._theme import TWINS
+
 __all__ = ["BokehJS", "bokehjs", "script"]
 
 
@@ -44,10 +46,11 @@ COMPONENTS = ("bokeh", "bokeh-gl", "bokeh-widgets")
 
 
 class BokehJS(anywidget.AnyWidget):
-    """Carries BokehJS to the page.  It shows nothing."""
+    """Carries BokehJS to the page, and what colours are called in the dark.  It shows nothing."""
 
     _esm = "export default {}"
     version = traitlets.Unicode(bokeh.__version__, read_only=True).tag(sync=True)
+    twins = traitlets.Dict(TWINS, read_only=True).tag(sync=True)
     code = traitlets.Bytes(read_only=True).tag(sync=True)
 
     @traitlets.default("code")

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import sys
+import threading
 import weakref
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ipywidgets import Widget
+    from collections.abc import Callable
 
-__all__ = ["answer_at_once", "busy", "namespace", "replace_in_cell", "watch"]
+    from ipywidgets import DOMWidget, Widget
+
+__all__ = [
+    "after_cells",
+    "answer_at_once",
+    "busy",
+    "free",
+    "in_notebook",
+    "namespace",
+    "replace_in_cell",
+    "watch",
+]
 
 _running = False
 _watched: Any = None
@@ -96,25 +108,47 @@ def answer_at_once(widget: Widget) -> None:
         comm._reply_subshell_for = lambda _data, default: default
 
 
-class Closable(Protocol):
-    """What a cell can make and replace."""
+def free(widget: DOMWidget, *, leave: bool = False) -> None:
+    """Close a widget, with the comm of its layout too.
 
-    def close(self) -> None:
-        """Free it."""
+    Parameters
+    ----------
+    widget : ipywidgets.DOMWidget
+    leave : bool
+        Leave it on the page as it is: without a word to the page, which would take it away.
+    """
+    both = (widget, widget.layout)
+    for each in both:
+        if leave and each.comm is not None:
+            each.comm.publish_msg = lambda *_, **__: None
+    for each in both:
+        each.close()
 
 
-_made: dict[str, tuple[str, list[weakref.ref[Closable]]]] = {}
-"""By cell: the run that made them, and what it made."""
+def _forget(value: object) -> None:
+    """Take what a cell has shown out of ``Out``, where IPython would keep it for good."""
+    names: dict[str, Any] = getattr(_shell(), "user_ns", {})
+    outputs: dict[int, object] = names.get("Out", {})
+    for number in [number for number, output in outputs.items() if output is value]:
+        del outputs[number]
+        names.pop(f"_{number}", None)
 
 
-def replace_in_cell(new: Closable) -> None:
+_made: dict[str, tuple[str, list[weakref.WeakMethod[Callable[[], None]]]]] = {}
+"""By cell: the run that made them, and how to close each."""
+
+
+def replace_in_cell(close: Callable[[], None]) -> None:
     """Close what earlier runs of this cell have made, so that running it again adds nothing.
 
     Parameters
     ----------
-    new : object with ``close()``
-        What this run makes.  Outside a notebook nothing is known of cells, and nothing is closed.
+    close : bound method
+        Closes what this run makes; its object is not kept alive.  Outside a notebook nothing is
+        known of cells, and nothing is closed.
     """
+    if threading.current_thread() is not threading.main_thread():
+        return  # made by no cell: the plots of a panel, for example
     shell = _shell()
     parent: dict[str, Any] = getattr(getattr(shell, "kernel", None), "get_parent", dict)()
     cell = parent.get("metadata", {}).get("cellId")
@@ -126,6 +160,41 @@ def replace_in_cell(new: Closable) -> None:
         for reference in made:
             old = reference()
             if old is not None:
-                old.close()
+                old()
+                _forget(old.__self__)  # type: ignore[attr-defined]
         made = []
-    _made[cell] = (run, [*made, weakref.ref(new)])
+    _made[cell] = (run, [*made, weakref.WeakMethod(close)])
+
+
+_followed: dict[Callable[..., object], Any] = {}
+"""By callback: the shell that calls it."""
+
+
+def after_cells(callback: Callable[..., object]) -> None:
+    """Have a function called whenever a cell has ended; once, however often it is asked for.
+
+    Parameters
+    ----------
+    callback : callable
+        Takes whatever IPython passes.
+    """
+    shell = _shell()
+    if shell is not None and _followed.get(callback) is not shell:
+        _followed[callback] = shell
+        shell.events.register("post_run_cell", callback)
+
+
+def in_notebook() -> bool:
+    """Tell whether there is a kernel, so that outputs are kept and can be shown again.
+
+    Returns
+    -------
+    bool
+        False in a plain shell, IPython's too.
+
+    Examples
+    --------
+    >>> in_notebook()
+    False
+    """
+    return getattr(_shell(), "kernel", None) is not None

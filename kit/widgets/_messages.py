@@ -19,6 +19,7 @@ __all__ = [
     "EVENTS",
     "LONGEST",
     "NAMES",
+    "VIEW",
     "VIEWS",
     "WORDS",
     "understood",
@@ -49,16 +50,16 @@ EVENTS: Final = Kind(
         and all(type(each) is dict for each in value)
     ),
 )
-_VIEW: Final = Kind(
+VIEW: Final = Kind(
     "the name of a view, of 1 to 100 characters",
     lambda value: type(value) is str and 0 < len(value) <= 100,
 )
 
 VIEWS: Final[dict[str, Any]] = {
-    "joined": {"view": _VIEW, "number": COUNT, "visible": FLAG},
-    "painted": {"view": _VIEW, "number": COUNT},
-    "shown": {"view": _VIEW, "visible": FLAG},
-    "left": {"view": _VIEW},
+    "joined": {"view": VIEW, "number": COUNT, "visible": FLAG},
+    "painted": {"view": VIEW, "number": COUNT},
+    "shown": {"view": VIEW, "visible": FLAG},
+    "left": {"view": VIEW},
 }
 """What views say of themselves, see `kit.widgets._pane.flow_control`."""
 

@@ -25,6 +25,12 @@ function set(element, name, value) {
   else if (element.getAttribute(name) !== String(value)) element.setAttribute(name, value);
 }
 
+// Give an element its colour: on a light ground and on a dark one, see base.css.
+function tint(element, [light, dark]) {
+  element.style.setProperty("--kit-light", light);
+  element.style.setProperty("--kit-dark", dark);
+}
+
 function svg(tag, props = {}) {
   const element = document.createElementNS("http://www.w3.org/2000/svg", tag);
   for (const [name, value] of Object.entries(props)) element.setAttribute(name, value);
@@ -77,20 +83,17 @@ class Dot {
 
   toggle(act) {
     if (this.element.getAttribute("aria-disabled") === "true") return;
-    // The answer may have to wait for a running cell; until then the click shows as pending.
-    this.element.dataset.pending = "true";
     act({ action: "toggle", marker: this.marker, probe: this.element.dataset.probe });
   }
 
   update(dot) {
     const { element } = this;
-    delete element.dataset.pending;
     set(element, "data-probe", dot.key);
     set(element, "data-label", dot.label);
     set(element, "aria-checked", String(dot.on));
     set(element, "aria-disabled", dot.misfit && !dot.on ? "true" : null);
     set(element, "data-errors", dot.errors ?? null);
-    element.style.setProperty("--kit-color", dot.color);
+    tint(element, dot.color);
     const does = dot.misfit || dot.hint;
     set(element, "aria-label", `${dot.label} on ${this.marker}`);
     const wrong = dot.error ? `\n${dot.errors} errors, the first: ${dot.error}` : "";

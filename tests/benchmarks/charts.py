@@ -16,7 +16,7 @@ from kit.plots._theme import CATEGORIES, Painter
 from tests.benchmarks.figures import FIGURES, written
 from tests.benchmarks.report import Results
 
-BLUE, ORANGE, GREEN, PINK, SKY, *_ = CATEGORIES
+BLUE, ORANGE, GREEN, PINK, SKY, *_ = (light for light, _ in CATEGORIES)
 ON_DARK = {BLUE: "#4FA8E0"}  # text in it could hardly be read
 COLORS = {"C": BLUE, "Python": ORANGE, "int": GREEN, "float": PINK, "str": SKY}
 COLORS |= {"off": GREEN, "one probe": PINK, "record": SKY}

@@ -232,6 +232,8 @@ _FAREWELLS = (
     # and a kernel's that is shut down when it has hardly begun.
     "KeyboardInterrupt",
     "RuntimeError: Event loop is closed",
+    # or while a cell runs.
+    "zmq.error.ZMQError: Socket operation on non-socket",
 )
 
 

@@ -14,6 +14,7 @@ from bokeh.server.server import Server
 
 from kit import plots
 from kit.plots import units
+from kit.plots._picture import ticks as twins
 from tests.browser import lab
 from tests.browser.conftest import MISSING, REQUIRED
 from tests.plots import samples
@@ -220,3 +221,38 @@ def test_gestures_in_a_browser_are_answered_once(page, served):
     page.wait_for_timeout(300)
     assert len(done) == 1
     assert plot._where() == whole
+
+
+# Of every axis: places and labels, as the browser makes them.
+AXES = """() => Bokeh.documents.flatMap((document) => [...document._all_models.values()])
+  .filter((model) => model.type === "Plot" || model.type === "Figure")
+  .flatMap((figure) => [[figure.below[0], figure.x_range], [figure.left[0], figure.y_range]])
+  .filter(([axis]) => axis?.visible)
+  .map(([axis, range]) => {
+    const ticks = axis.ticker.get_ticks(range.start, range.end, range, NaN).major;
+    return [axis.id, [...ticks], axis.formatter.doFormat(ticks, { loc: 0 }).map(String)];
+  })"""
+
+
+def test_a_picture_has_the_ticks_and_labels_of_the_page(page, tmp_path):
+    """Seen to fail with another factor in `_picture.ticks._SETS`, and with "ms" for "µs"."""
+    compared = 0
+    for number, plot in enumerate(every_plot(*nasty_frames("db.query"))):
+        plot.to_html(tmp_path / f"{number}.html")
+        page.goto((tmp_path / f"{number}.html").as_uri())
+        page.wait_for_function(READY)
+        models = {model.id: model for model in plot.figure.references()}
+        ranges = {
+            axis.id: range_
+            for figure in models.values()
+            if hasattr(figure, "x_range") and hasattr(figure, "below")
+            for axis, range_ in (*zip(figure.xaxis, [figure.x_range], strict=True),
+                                 *zip(figure.yaxis, [figure.y_range], strict=True))
+        }  # fmt: skip
+        for axis, places, labels in page.evaluate(AXES):
+            range_ = ranges[axis]
+            drawn = twins.places(models[axis].ticker, range_.start, range_.end)
+            assert drawn == pytest.approx(places)
+            assert twins.labels(models[axis].formatter, drawn) == labels
+            compared += len(places)
+    assert compared > 40

@@ -1,16 +1,22 @@
 """Colours."""
 
+import re
 import threading
 
 import pytest
+from bokeh.core.json_encoder import serialize_json
+from bokeh.document import Document
 from bokeh.models.annotations import Title
 
+from kit import plots
 from kit.plots import _theme as theme
+from tests.plots import samples
 
 
 @pytest.fixture(autouse=True)
 def fresh_names(monkeypatch):
     monkeypatch.setattr(theme, "_colors", {})
+    monkeypatch.setattr(theme, "_probe_colors", {})
 
 
 @pytest.fixture
@@ -79,10 +85,50 @@ def test_more_events_are_more_ink_and_one_event_shows(colors):
     assert steps == sorted(steps)
 
 
-def test_every_category_shows_on_both_grounds():
-    for color in theme.CATEGORIES:
-        for ground in (theme.LIGHT.surface, theme.DARK.surface):
-            assert contrast(color, ground) > 2
+GROUNDS = {"light": ("#FFFFFF", "#F5F5F5"), "dark": ("#111111", "#1E1E1E", "#212121")}
+"""Those of plots, of JupyterLab and of VS Code, with what is laid on them."""
+
+
+@pytest.mark.parametrize("color_of", [theme.color_of, theme.probe_color_of])
+def test_every_colour_that_is_handed_out_shows_on_every_ground(color_of):
+    """Seen to fail with Okabe and Ito's own orange and sky blue, which have 2.2 on white."""
+    for light in {color_of(f"name{n}") for n in range(100)}:
+        for ground in GROUNDS["light"]:
+            assert contrast(light, ground) >= 3, light
+        for ground in GROUNDS["dark"]:
+            assert contrast(theme.TWINS[light], ground) >= 3, theme.TWINS[light]
+
+
+def test_probes_never_take_the_best_colours():
+    probes = {theme.probe_color_of(f"probe{n}") for n in range(100)}
+    assert not probes & {theme.color_of(f"marker{n}") for n in range(100)}
+
+
+def test_every_colour_has_one_meaning_in_either_theme():
+    """Else a picture in one theme could not be turned into one in the other by its colours."""
+    roles = [getattr(theme.LIGHT, role) for role in theme.Theme.__slots__[1:-1]]
+    lights = [*roles, *(light for light, _ in (*theme.MARKERS, *theme.PROBES))]
+    darks = [theme.TWINS[light] for light in lights]
+    for colors, ramp in ((lights, theme.LIGHT.density), (darks, theme.DARK.density)):
+        assert len({*colors}) == len(colors)
+        assert not {*colors} & {*ramp}
+    # A ramp has neighbours of the same colour; their twins are neighbours.
+    for light, dark in zip(theme.LIGHT.density, theme.DARK.density, strict=True):
+        assert (
+            abs(theme.DARK.density.index(theme.TWINS[light]) - theme.DARK.density.index(dark)) < 3
+        )
+
+
+def test_what_a_plot_paints_has_a_twin():
+    events = samples.events(500)
+    for make in (plots.latency, plots.latency_over_time, plots.rate, plots.timeline):
+        document = Document()
+        document.add_root(make(events).figure)
+        text = serialize_json(document.to_json(deferred=False))
+        colors = set(re.findall(r"""["':](#[0-9A-Fa-f]{6})["';\\\\]""", text))
+        colors.discard("#1f77b4")  # Bokeh's own, of glyphs that nobody sees
+        assert len(colors) > 5
+        assert colors <= {*theme.TWINS}
 
 
 def test_a_theme_that_is_not_there_is_refused():

@@ -12,7 +12,6 @@ from kit.plots import _ticks as ticks
 from kit.plots import units
 from kit.plots._axes import Axes, source
 from kit.plots._plot import Plot, dispatch_frames
-from kit.plots._theme import color_of
 from kit.plots.figures.fanout_data import Cost, FanoutView, ProbeCost, fanout_data
 from kit.plots.units import note, several
 
@@ -218,7 +217,7 @@ class Fanout(Plot):
         self._cost_range.update(start=low, end=high)
         self._costs.data = {
             "y": [y for y, _ in rows],
-            "color": [color_of(row.probe) for _, row in rows],
+            "color": [self._painter.of_probe(row.probe) for _, row in rows],
             "marker": [row.marker for _, row in rows],
             "probe": [row.probe for _, row in rows],
             "position": [units.count(row.position) for _, row in rows],

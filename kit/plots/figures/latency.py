@@ -14,10 +14,10 @@ from kit.plots import _ticks as ticks
 from kit.plots import units
 from kit.plots._axes import ROOM, Axes, source, zoom_tools
 from kit.plots._axes import width as width_of
+from kit.plots._event_plot import Box, EventPlot
 from kit.plots._groups import OTHERS, groups
-from kit.plots._plot import Box, EventPlot, Window
+from kit.plots._plot import Window
 from kit.plots._selection import Brush, whole
-from kit.plots._theme import color_of
 from kit.plots.figures.latency_data import (
     LINE,
     PERCENTILES,
@@ -237,7 +237,7 @@ class Latency(EventPlot):
         view, names = self.view, self._table.names_used
         self._above.say(*self._caption(), self._legend())
         plain = len(names) != 1 or self._split
-        color = self._painter.color("neutral") if plain else color_of(names[0])
+        color = self._painter.color("neutral") if plain else self._painter.of(names[0])
         self._bar_glyph.update(fill_color=color, line_color=color)
         kept = np.flatnonzero(view.counts)
         left, right = view.edges[:-1][kept], view.edges[1:][kept]
@@ -278,7 +278,7 @@ class Latency(EventPlot):
         self._draw_marks()
 
     def _color(self, line: Line) -> str:
-        return self._painter.color("muted") if line.name == OTHERS else color_of(line.name)
+        return self._painter.color("muted") if line.name == OTHERS else self._painter.of(line.name)
 
     def _legend(self) -> list[tuple[str, str]]:
         """What each curve is, with the percentiles that most readers ask for."""

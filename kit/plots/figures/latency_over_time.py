@@ -13,10 +13,10 @@ from kit.plots import _theme as theme
 from kit.plots import _ticks as ticks
 from kit.plots import units
 from kit.plots._axes import ROOM, Axes, source, zoom_tools
+from kit.plots._event_plot import Box, EventPlot
 from kit.plots._groups import OTHERS, groups
-from kit.plots._plot import Box, EventPlot, Window, in_view
+from kit.plots._plot import Window, in_view
 from kit.plots._selection import Brush, whole
-from kit.plots._theme import color_of
 from kit.plots.figures import latency_over_time_data as heat
 from kit.plots.figures.latency_over_time_data import HeatView, Pyramid, heat_data
 from kit.plots.units import several
@@ -238,7 +238,7 @@ class LatencyOverTime(EventPlot):
     def _color(self, name: str) -> str:
         """The colour of a marker, or of a value that is drawn for itself."""
         other = self._split and name not in self._named
-        return self._painter.color("muted") if other else color_of(name)
+        return self._painter.color("muted") if other else self._painter.of(name)
 
     def _legend(self, most: int) -> list[tuple[str, str]]:
         own = [(units.short(each.label, 24), self._color(each.name)) for each in self._groups]
@@ -249,7 +249,7 @@ class LatencyOverTime(EventPlot):
         if self.view.single:
             codes = np.unique(self._table.code[self.view.points]).tolist()
             names = [self._table.names[code] for code in codes]
-            return [(units.short(name, 24), color_of(name)) for name in names[:6]]
+            return [(units.short(name, 24), self._painter.of(name)) for name in names[:6]]
         ramp = self._painter.theme.density
         marks = sorted({1, round(math.sqrt(most)), most})
         place = [round((len(ramp) - 1) * math.log(n) / math.log(max(most, 2))) for n in marks]

@@ -12,10 +12,10 @@ from kit.plots import _binning as grid
 from kit.plots import _ticks as ticks
 from kit.plots import units
 from kit.plots._axes import ROOM, Axes, source, zoom_tools
+from kit.plots._event_plot import Box, EventPlot
 from kit.plots._groups import OTHERS
-from kit.plots._plot import Box, EventPlot, Window, in_view
+from kit.plots._plot import Window, in_view
 from kit.plots._selection import Brush
-from kit.plots._theme import color_of
 from kit.plots.figures.rate_data import RateView, rate_data, split
 
 if TYPE_CHECKING:
@@ -168,7 +168,7 @@ class Rate(EventPlot):
         self._empty.text = self._nothing()
 
     def _color(self, name: str) -> str:
-        return self._painter.color("muted") if name == OTHERS else color_of(name)
+        return self._painter.color("muted") if name == OTHERS else self._painter.of(name)
 
     def _legend(self, colors: list[str]) -> list[tuple[str, str]]:
         view = self.view

@@ -13,10 +13,10 @@ from kit.plots import _theme as theme
 from kit.plots import _ticks as ticks
 from kit.plots import units
 from kit.plots._axes import MOST, ROOM, Axes, source, zoom_tools
+from kit.plots._event_plot import Box, EventPlot
 from kit.plots._events import thread_names
-from kit.plots._plot import Box, EventPlot, Window, in_view
+from kit.plots._plot import Window, in_view
 from kit.plots._selection import Brush, lock
-from kit.plots._theme import color_of
 from kit.plots.figures.timeline_data import (
     HIGHEST,
     PAD,
@@ -457,7 +457,7 @@ class Timeline(EventPlot):
         view, table, index = self.view, self._table, self.view.events
         ts, dur = table.ts[index] - table.origin, table.dur[index]
         names = [table.names[code] for code in table.code[index].tolist()]
-        colors = {name: color_of(name) for name in set(names)}
+        colors = {name: self._painter.of(name) for name in set(names)}
         failed = np.zeros(len(index), np.bool_) if table.failed is None else table.failed[index]
         selected = self._selected()
         chosen = np.zeros(len(index), np.bool_) if selected is None else selected[index]
@@ -550,7 +550,7 @@ class Timeline(EventPlot):
         most = MOST - 2
         chosen = np.sort(codes[np.argsort(-taken, kind="stable")[:most]]).tolist()
         names = (self._table.names[code] for code in chosen)
-        legend = [(units.short(name, 24), color_of(name)) for name in names]
+        legend = [(units.short(name, 24), self._painter.of(name)) for name in names]
         if len(codes) > most:
             legend.append((f"{len(codes) - most} more", CLEAR))
         failed = self._table.failed

@@ -291,7 +291,9 @@ function render({ model, el }) {
     if (code.key(event) || verdicts.key(event)) event.preventDefault();
   };
   window.addEventListener("keydown", keys, true);
+  const showStill = hideStill(model);
   return () => {
+    showStill();
     window.removeEventListener("keydown", keys, true);
     model.off("change:shown", update);
   };

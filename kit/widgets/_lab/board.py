@@ -18,6 +18,7 @@ from kit.widgets import _kernel as kernel
 from kit.widgets._bundle import script
 from kit.widgets._lab.board_view import KIT, View, describe, table_of
 from kit.widgets._messages import WORDS, understood
+from kit.widgets._still import Still, key
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -38,8 +39,9 @@ _MESSAGES: Final[dict[str, Any]] = {
 class _Page(anywidget.AnyWidget):
     """The board's widget: carries text to the page and clicks back."""
 
-    _esm = script("dom.js", "_lab/board.js")
+    _esm = script("dom.js", "still.js", "_lab/board.js")
     _css = script("base.css", "_lab/board.css")
+    still = traitlets.Unicode(help="The name of its static picture.").tag(sync=True)
     shown = traitlets.Unicode("{}", help="What to draw, as JSON.").tag(sync=True)
 
 
@@ -76,7 +78,7 @@ class Board:
         start: str | Choices = "posted",
         models: Iterable[str | Model] = known.NAMES,
     ) -> None:
-        kernel.replace_in_cell(self)
+        kernel.replace_in_cell(self.close)
         chosen = case(transition)
         columns = tuple(known.get(each) for each in models)
         if not columns:
@@ -93,7 +95,8 @@ class Board:
         )
         self._before: Matrix | None = None
         self.closed = False
-        self.widget = _Page()
+        self.widget = _Page(still=key())
+        self._still = Still(self.widget.still, self._picture, self.__repr__)
         self.widget.on_msg(self._on_message)
         self._look_at_the_worst()
         self._push("")
@@ -175,7 +178,7 @@ class Board:
     def close(self) -> None:
         """Take the board off the page."""
         self.closed = True
-        self.widget.close()
+        kernel.free(self.widget)
 
     def _change(self, view: View, words: str) -> None:
         self._before = table_of(self._view) if view.case is self._view.case else None
@@ -222,6 +225,12 @@ class Board:
     def _repr_html_(self) -> str:
         """The verdicts and the code, where there are no widgets."""
         return f"{self.matrix._repr_html_()}<pre>{html.escape(self.text)}</pre>"
+
+    def _ipython_display_(self) -> None:
+        self._still.display(*(self.widget._repr_mimebundle_() or ({}, {})))
+
+    def _picture(self) -> dict[str, Any]:
+        return {"text/plain": repr(self), "text/html": self._repr_html_()}
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         data, metadata = self.widget._repr_mimebundle_() or ({}, {})

@@ -285,7 +285,9 @@ function render({ model, el }) {
     event.preventDefault();
   };
   window.addEventListener("keydown", keys, true);
+  const showStill = hideStill(model);
   return () => {
+    showStill();
     window.removeEventListener("keydown", keys, true);
     model.off("change:shown", update);
   };

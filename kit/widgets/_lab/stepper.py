@@ -17,6 +17,7 @@ from kit.widgets import _kernel as kernel
 from kit.widgets._bundle import script
 from kit.widgets._lab.stepper_view import describe
 from kit.widgets._messages import WORDS, understood
+from kit.widgets._still import Still, key
 
 if TYPE_CHECKING:
     from kit.rcu.steps.explore import Exploration
@@ -38,8 +39,9 @@ _MESSAGES: Final[dict[str, Any]] = {
 class _Page(anywidget.AnyWidget):
     """The stepper's widget: carries text to the page and clicks back."""
 
-    _esm = script("dom.js", "_lab/stepper.js")
+    _esm = script("dom.js", "still.js", "_lab/stepper.js")
     _css = script("base.css", "_lab/stepper.css")
+    still = traitlets.Unicode(help="The name of its static picture.").tag(sync=True)
     shown = traitlets.Unicode("{}", help="What to draw, as JSON.").tag(sync=True)
 
 
@@ -72,13 +74,14 @@ class Stepper:
     """
 
     def __init__(self, machine: Machine) -> None:
-        kernel.replace_in_cell(self)
+        kernel.replace_in_cell(self.close)
         self.machine = machine
         self.found: Exploration | None = None
         self.closed = False
         self._lock = threading.RLock()
         self._quiet = False
-        self.widget = _Page()
+        self.widget = _Page(still=key())
+        self._still = Still(self.widget.still, self._picture, self.__repr__)
         self.widget.on_msg(self._on_message)
         machine.watch(self._moved)
         self._push("")
@@ -147,7 +150,7 @@ class Stepper:
             return
         self.closed = True
         self.machine.unwatch(self._moved)
-        self.widget.close()
+        kernel.free(self.widget)
 
     # To the page and from it.
 
@@ -206,6 +209,12 @@ class Stepper:
     def _repr_html_(self) -> str:
         """The state, where there are no widgets."""
         return f"{self.machine.state.svg()}<pre>{html.escape(str(self.machine))}</pre>"
+
+    def _ipython_display_(self) -> None:
+        self._still.display(*(self.widget._repr_mimebundle_() or ({}, {})))
+
+    def _picture(self) -> dict[str, Any]:
+        return {"text/plain": repr(self), "text/html": self._repr_html_()}
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         data, metadata = self.widget._repr_mimebundle_() or ({}, {})

@@ -15,6 +15,7 @@ from kit.plots import publication
 from kit.probes import record
 from kit.rcu.steps.catalogue import ALIASES, TRANSITIONS, machine
 from kit.widgets._pane.pane import Pane
+from kit.widgets._still import Still, pictures
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,6 +33,12 @@ PATIENCE: Final = 60.0
 """Seconds until a thread is taken to be lost."""
 
 _one_at_a_time = threading.Lock()
+
+
+_WORDS = (
+    "<p>the model of the same transition: a reader that began before the publication "
+    "keeps the old array, and the grace period waits for it</p>"
+)
 
 
 class _Gate:
@@ -101,11 +108,9 @@ class Watch:
     def widget(self) -> Any:
         """Both pictures, one above the other."""
         if self._widget is None:
-            words = (
-                "<p>the model of the same transition: a reader that began before the publication "
-                "keeps the old array, and the grace period waits for it</p>"
-            )
-            self._widget = ipywidgets.VBox([Pane(self.plot), ipywidgets.HTML(words + self.model)])
+            pane = Pane(self.plot)
+            self._still = Still(pane.still, self._picture, self.__repr__)
+            self._widget = ipywidgets.VBox([pane, ipywidgets.HTML(_WORDS + self.model)])
         return self._widget
 
     @property
@@ -140,6 +145,14 @@ class Watch:
     def _repr_html_(self) -> str:
         """The model's picture, where there are no widgets."""
         return self.model
+
+    def _ipython_display_(self) -> None:
+        live = self.widget._repr_mimebundle_()  # makes the picture, too
+        self._still.display(live, {})
+
+    def _picture(self) -> dict[str, Any]:
+        page = f"{pictures([self.plot])['text/html']}{_WORDS}{self.model}"
+        return {"text/plain": repr(self), "text/html": page}
 
     def _repr_mimebundle_(self, **_: Any) -> dict[str, Any]:
         data = self.widget._repr_mimebundle_()

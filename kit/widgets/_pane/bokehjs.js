@@ -14,7 +14,7 @@ async function loadBokeh(model) {
     throw error;
   }
   if (!present()) throw new Error(`BokehJS ${version} did not start`);
-  return present();
+  return { Bokeh: present(), twins: assets.get("twins") };
 }
 
 async function evaluate(code) {

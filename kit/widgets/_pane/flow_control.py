@@ -32,6 +32,10 @@ ABSENT = 10.0
 ABSENT_PATIENCE = 5.0
 """Seconds between updates to nobody; one goes out now and then, for a page may come back."""
 
+SILENT = 90.0
+"""Seconds without a word from a view after which it is not counted on; one in sight speaks up
+every 30."""
+
 MOST_VIEWS = 100
 """How many views are known; of more, those that were not heard of for longest are forgotten."""
 
@@ -42,6 +46,7 @@ class _View:
 
     visible: bool
     painted: int
+    heard: float = 0.0
 
 
 class Flow:
@@ -97,6 +102,12 @@ class Flow:
         """bool : whether a reader may be looking; true also before the first view has spoken."""
         return not self._views or any(view.visible for view in self._views.values())
 
+    @property
+    def watched(self) -> bool:
+        """bool : whether a view is in sight; while a cell runs none can say, and one may be."""
+        earliest = self._clock() - SILENT
+        return self._busy() or any(v.visible and v.heard >= earliest for v in self._views.values())
+
     def sent(self) -> int:
         """Note that an update leaves now.
 
@@ -133,6 +144,7 @@ class Flow:
         """Return what is known of a view, which is the last one that was heard of now."""
         known = self._views.pop(view, None) or _View(visible=True, painted=0)
         self._views[view] = known
+        known.heard = self._clock()
         while len(self._views) > MOST_VIEWS:
             del self._views[next(iter(self._views))]
         return known

@@ -1,5 +1,5 @@
 // The browser's side of a pane (pane.py): draws a Bokeh document, applies the numbered patches that
-// Python sends, and sends back what the reader does.  One module with bokehjs.js and outbox.js.
+// Python sends, and sends back what the reader does.  One module with still.js, bokehjs.js and outbox.js.
 //
 // anywidget calls the exported function once for each widget in each page; its views share `shared`.
 
@@ -8,10 +8,13 @@ const LOG_LIMIT = 8 << 20; // bytes of patches kept for views that are still to 
 // --- One view -------------------------------------------------------------------------------
 
 class View {
-  constructor(shared, model, Bokeh, box) {
+  constructor(shared, model, { Bokeh, twins }, box) {
     this.shared = shared;
     this.model = model;
     this.Bokeh = Bokeh;
+    this.twins = twins;
+    this.reversed = Object.fromEntries(Object.entries(twins).map(([light, dark]) => [dark, light]));
+    this.theme = "light"; // of the page, see follow
     this.box = box;
     this.id = crypto.randomUUID?.() ?? Math.random().toString(36).slice(2);
     this.sent = 0;
@@ -23,11 +26,36 @@ class View {
     this.outbox = new Outbox((events) => this.sendEvents(events), box);
   }
 
-  async draw({ number, content }) {
+  // The page has another theme: what is drawn is drawn in that one, whoever else sees it.
+  async follow(dark) {
+    const before = this.theme;
+    this.theme = dark ? "dark" : "light";
+    if (!this.ready || !this.model.get("_theme")) return;
+    const content = JSON.stringify(this.doc.to_json(), (_, value) => value?.to_base64?.() ?? value);
+    this.ready = false;
+    try {
+      await this.draw({ number: this.number, content, theme: before });
+      if (this.ready) this.shared.bring(this);
+    } catch (error) {
+      console.error(error);
+      this.shared.redraw(this);
+    }
+  }
+
+  // Text that holds colours of one theme, with those of this page's theme.
+  translated(text, theme) {
+    const twins = this.theme === "dark" ? this.twins : this.reversed;
+    if (!theme || theme === this.theme) return text;
+    const colors = /(["':])(#[0-9A-F]{6})(?=["';\\])/g;
+    return text.replace(colors, (_, before, color) => before + (twins[color] ?? color));
+  }
+
+  async draw({ number, content, theme }) {
     this.erase();
+    if (theme) this.box.style.background = ground(this.theme === "dark" ? this.twins["#FFFFFF"] : "#FFFFFF");
     const { Document } = this.Bokeh.require("document");
     const { add_document_standalone } = this.Bokeh.require("embed/standalone");
-    const doc = Document.from_json(JSON.parse(content));
+    const doc = Document.from_json(JSON.parse(this.translated(content, theme)));
     this.doc = doc;
     this.number = number;
     doc.on_change((change) => {
@@ -51,7 +79,7 @@ class View {
       if (message.origin === this.id) continue;
       const map = new Map();
       message.ids.forEach((id, i) => map.set(id, bytes(buffers[i])));
-      this.doc.apply_json_patch(JSON.parse(message.content), map);
+      this.doc.apply_json_patch(JSON.parse(this.translated(message.content, message.theme)), map);
     }
     return true;
   }
@@ -65,6 +93,7 @@ class View {
   }
 
   tell(type, content = {}) {
+    if (this.shared.closed) return;
     try {
       this.model.send({ type, view: this.id, ...content });
     } catch {
@@ -104,6 +133,11 @@ function letHesitate(view) {
   for (const child of view.child_views ?? []) letHesitate(child);
 }
 
+// Opaque, so that what is drawn can be read wherever it lies; JupyterLab's themes have their own.
+function ground(color) {
+  return document.body.dataset.jpThemeLight === undefined ? color : `var(--jp-layout-color0, ${color})`;
+}
+
 function bytes(view) {
   return view.buffer.slice(view.byteOffset, view.byteOffset + view.byteLength);
 }
@@ -126,8 +160,8 @@ class Shared {
     });
   }
 
-  setBase({ number, content }) {
-    this.base = content ? { number, content } : null;
+  setBase({ number, content, theme }) {
+    this.base = content ? { number, content, theme } : null;
     this.log = this.log.filter(({ message }) => message.number > number);
     this.size = this.log.reduce((sum, item) => sum + item.size, 0);
   }
@@ -138,7 +172,9 @@ class Shared {
   }
 
   receive(message, buffers) {
-    if (message.type === "document") {
+    if (message.type === "closed") {
+      this.closed = true; // nobody listens any more; the picture stays
+    } else if (message.type === "document") {
       this.setBase(message);
       this.asked?.resolve();
       this.asked = null;
@@ -191,7 +227,8 @@ class Shared {
   }
 
   asArrived() {
-    return { number: this.model.get("_sequence"), content: this.model.get("_document") };
+    const [number, content, theme] = ["_sequence", "_document", "_theme"].map((name) => this.model.get(name));
+    return { number, content, theme };
   }
 
   // Ask Python for the document.  Its answer may have to wait for a running cell.
@@ -233,22 +270,6 @@ function explain(box, title, error) {
   box.replaceChildren(note);
 }
 
-function followTheme(model) {
-  const isDark = () => {
-    const said = document.body.dataset.jpThemeLight; // JupyterLab and Notebook 7 say it
-    return said === undefined ? false : said === "false";
-  };
-  const tell = () => {
-    if (model.get("dark") === isDark()) return;
-    model.set("dark", isDark());
-    model.save_changes();
-  };
-  tell();
-  const observer = new MutationObserver(tell);
-  observer.observe(document.body, { attributes: true, attributeFilter: ["data-jp-theme-light"] });
-  return () => observer.disconnect();
-}
-
 function watchVisibility(view) {
   let inSight = true;
   const tell = () => {
@@ -280,17 +301,18 @@ export default () => {
       box.className = "kit-pane";
       box.style.width = "100%";
       el.append(box);
-      let Bokeh;
+      let loaded;
       try {
-        Bokeh = await loadBokeh(model);
+        loaded = await loadBokeh(model);
       } catch (error) {
         explain(box, "BokehJS could not be loaded", error);
         return undefined;
       }
-      const view = new View(shared, model, Bokeh, box);
+      const view = new View(shared, model, loaded, box);
       shared.views.add(view);
-      const undo = [followTheme(model), watchVisibility(view)];
+      const undo = [followTheme(box, (dark) => view.follow(dark)), watchVisibility(view)];
       await shared.redraw(view);
+      if (view.ready) undo.push(hideStill(model));
       return () => {
         for (const action of undo) action();
         shared.views.delete(view);

@@ -32,13 +32,14 @@ from bokeh.protocol.messages.patch_doc import patch_doc
 
 from kit.core._publication.locks import OUTER, new_lock
 from kit.core._runtime import stays
-from kit.plots import _theme as theme
+from kit.plots._plot import Plot
 from kit.plots._selection import lock
 from kit.widgets import _kernel as kernel
 from kit.widgets._bundle import BokehJS, bokehjs, script
 from kit.widgets._messages import EVENTS, VIEWS, WORDS, understood
 from kit.widgets._pane.flow_control import MOST_VIEWS, Flow
 from kit.widgets._pane.patches import Changes
+from kit.widgets._still import Still, key, pictures
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -59,14 +60,15 @@ _MESSAGES: Final[dict[str, Any]] = {
 
 @runtime_checkable
 class Themed(Protocol):
-    """What a pane shows besides plain Bokeh models: a figure that can change its theme."""
+    """What a pane shows besides plain Bokeh models: a figure that pages show in their own theme."""
 
     @property
     def figure(self) -> Model:
         """The Bokeh model to show."""
 
-    def set_theme(self, name: str, /) -> None:
-        """Switch to the theme called "light" or "dark"."""
+    @property
+    def theme(self) -> str:
+        """In which colours it is painted: "light" or "dark", with twins for each of them."""
 
 
 class Pane(anywidget.AnyWidget):
@@ -95,11 +97,12 @@ class Pane(anywidget.AnyWidget):
     >>> pane.close()
     """
 
-    _esm = script("_pane/bokehjs.js", "_pane/outbox.js", "_pane/pane.js")
+    _esm = script("still.js", "theme.js", "_pane/bokehjs.js", "_pane/outbox.js", "_pane/pane.js")
     _bokehjs = traitlets.Instance(BokehJS).tag(sync=True, **ipywidgets.widget_serialization)
     _document = traitlets.Unicode("").tag(sync=True)
     _sequence = traitlets.Int(0).tag(sync=True)
-    dark = traitlets.Bool(False, help="Whether the page is dark; the page says so.").tag(sync=True)
+    _theme = traitlets.Unicode("").tag(sync=True)
+    still = traitlets.Unicode(help="The name of its static picture.").tag(sync=True)
 
     def __init__(self, plot: Themed | Model, *, interval: float = 0.05, **traits: Any) -> None:
         kernel.watch()
@@ -114,13 +117,10 @@ class Pane(anywidget.AnyWidget):
         self._received: dict[str, int] = {}
         self._timer: threading.Timer | None = None
         self._doc = _document_of(self.model)
-        # What the last page said; a new pane starts with it, so that it need not flash.
-        dark = theme.current().name == "dark"
-        _set_theme(plot, dark=dark)
-        super().__init__(_bokehjs=bokehjs(), dark=dark, **traits)
+        super().__init__(_bokehjs=bokehjs(), still=key(), **traits)
+        self._still = Still(self.still, self._picture, self._pictured)
         self._doc.on_change_dispatch_to(self)
         self.on_msg(self._on_message)
-        self.observe(self._on_dark, "dark")
         kernel.answer_at_once(self)
 
     # ipywidgets has copies of its own.
@@ -131,6 +131,25 @@ class Pane(anywidget.AnyWidget):
         views = len(self._flow.views)
         state = "closed" if self.comm is None else f"{views} view{'' if views == 1 else 's'}"
         return f"<Pane of a {what}, {state}>"
+
+    # In a notebook without its kernel.
+
+    def _repr_mimebundle_(self, **options: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        data, metadata = super()._repr_mimebundle_(**options) or ({}, {})
+        return {**data, "text/plain": repr(self.plot)}, metadata
+
+    def _ipython_display_(self) -> None:
+        if not isinstance(self.plot, Plot):
+            raise NotImplementedError  # a plain Bokeh model: as widgets show themselves
+        self._still.display(*self._repr_mimebundle_())
+
+    def _picture(self) -> dict[str, Any]:
+        assert isinstance(self.plot, Plot)
+        return {"text/plain": repr(self.plot), **pictures([self.plot])}
+
+    def _pictured(self) -> object:
+        assert isinstance(self.plot, Plot)
+        return self.plot.drawn
 
     @property
     def visible(self) -> bool:
@@ -172,6 +191,15 @@ class Pane(anywidget.AnyWidget):
             self._stop_timer()
             self._changes = Changes()
             super().close()
+        self.layout.close()
+
+    def let_go(self) -> None:
+        """Free the document, and leave what the page shows; it is not live any more."""
+        if self.comm is not None:
+            with lock, self._lock:
+                self._send_changes()
+                self.send({"type": "closed"})
+            kernel.free(self, leave=True)
 
     # From Python to the browser.
 
@@ -205,6 +233,7 @@ class Pane(anywidget.AnyWidget):
                 "type": "patch",
                 "number": self._flow.sent(),
                 "origin": origin,
+                "theme": self._painted,
                 "content": message.content_json,
                 "ids": [buffer.id for buffer in message.buffers],
             }
@@ -251,7 +280,13 @@ class Pane(anywidget.AnyWidget):
             with lock, self._lock:
                 self._flow.restarted()
                 state["_document"], state["_sequence"] = self._current()
+                state["_theme"] = self._painted
         return state
+
+    @property
+    def _painted(self) -> str:
+        """The theme of the document's colours; none where the models are the user's own."""
+        return self.plot.theme if isinstance(self.plot, Themed) else ""
 
     def _current(self) -> tuple[str, int]:
         """Return the document as JSON and the number of the last update it includes."""
@@ -274,7 +309,9 @@ class Pane(anywidget.AnyWidget):
         elif kind == "document":
             with lock, self._lock:
                 document, number = self._current()
-                self.send({"type": "document", "number": number, "content": document})
+                theme = self._painted
+                content = {"number": number, "theme": theme, "content": document}
+                self.send({"type": "document", **content})
         elif kind == "problem":
             self.problem = content["text"]
             log.error("A plot could not be drawn: %s", self.problem)
@@ -323,11 +360,6 @@ class Pane(anywidget.AnyWidget):
         finally:
             del _PATCHED_CURDOCS[current:]
             models._new_models |= {model for model in unsent if model.document is self._doc}
-
-    def _on_dark(self, change: Any) -> None:
-        theme.use("dark" if change["new"] else "light")
-        with self.changes():
-            _set_theme(self.plot, dark=change["new"])
 
 
 def _model_of(plot: Themed | Model) -> Model:
@@ -381,8 +413,3 @@ def _unfix_ranges(part: Any) -> None:
     elif isinstance(part, list):
         for value in part:
             _unfix_ranges(value)
-
-
-def _set_theme(plot: Themed | Model, *, dark: bool) -> None:
-    if isinstance(plot, Themed):
-        plot.set_theme("dark" if dark else "light")

@@ -6,6 +6,7 @@ import html
 import json
 import re
 import time
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final, Self
 
 import anywidget
@@ -14,17 +15,17 @@ import traitlets
 from kit.core._marker import MarkerList
 from kit.core._publication.locks import OUTER, new_lock
 from kit.core._runtime import stays
-from kit.plots import _theme as theme
-from kit.probes._validation import FLAG, Kind, choice
+from kit.probes._validation import COUNT, FLAG, Kind, choice
 from kit.widgets import _kernel as kernel
 from kit.widgets._bundle import script
-from kit.widgets._messages import NAMES, VIEWS, WORDS, understood
-from kit.widgets._pane.flow_control import Flow
+from kit.widgets._messages import NAMES, VIEW, VIEWS, WORDS, understood
+from kit.widgets._pane.flow_control import MOST_VIEWS, Flow
 from kit.widgets._panel.options import SAMPLINGS
 from kit.widgets._panel.page.shown import show
 from kit.widgets._panel.state import PanelState
 from kit.widgets._panel.tabs import TABS, Tabs
 from kit.widgets._refresh import Refresh
+from kit.widgets._still import Still, key, pictures
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -82,7 +83,13 @@ def panel(
     return Panel(pattern, probes, capacity=capacity, mode=mode)
 
 
-_MESSAGES: Final[dict[str, Any]] = {**VIEWS, "do": {}}
+BEAT: Final = 1.0
+"""Seconds between two signs of life; a page that hears none for 5 says that it is not live."""
+
+STILL: Final = 60.0
+"""Seconds between two static pictures while nothing but events comes."""
+
+_MESSAGES: Final[dict[str, Any]] = {**VIEWS, "do": {"view?": VIEW, "ask?": COUNT}}
 _PROBE: Final = {"probe": WORDS}
 _MARKER: Final = {"marker": WORDS, **_PROBE}
 _KEEP: Final = Kind(
@@ -129,7 +136,10 @@ class _Page(anywidget.AnyWidget):
 
     _esm = script(
         "dom.js",
+        "theme.js",
+        "still.js",
         "_panel/page/answers.js",
+        "_panel/page/pulse.js",
         "_panel/page/options.js",
         "_panel/page/choosing.js",
         "_panel/page/rows.js",
@@ -157,6 +167,7 @@ class _Page(anywidget.AnyWidget):
     )
     shown = traitlets.Unicode("{}", help="What to draw, as JSON.").tag(sync=True)
     rows = traitlets.Unicode("[]", help="The newest events as rows, as JSON.").tag(sync=True)
+    still = traitlets.Unicode(help="The name of its static picture.").tag(sync=True)
     panes = traitlets.Dict(help="Identifiers of the panes in each tab.").tag(sync=True)
 
 
@@ -182,23 +193,27 @@ class Panel:
         mode: str,
     ) -> None:
         kernel.watch()
-        kernel.replace_in_cell(self)
+        kernel.replace_in_cell(self._replaced)
         self.state = PanelState(pattern, probes, capacity=capacity, mode=mode)
         self._tabs = Tabs(self.state)
-        for offered in (*self.state.choices, self.state.observing.choice):
-            theme.color_of(offered.label)  # probes come first, before markers take the best colours
         self._flow = Flow(interval=0.05, window=8)
+        self._still_due = time.monotonic() + STILL
         self._lock = new_lock(OUTER - 10, "a panel's lock")
         self._sent: dict[str, Any] = {}
-        self.widget = _Page()
+        self._done: dict[str, int] = {}
+        self.widget = _Page(still=key())
+        self._still = Still(self.widget.still, self._picture, self._pictured)
         self.widget.on_msg(self._on_message)
         kernel.answer_at_once(self.widget)
         # Drawing may take its time; the list goes on meanwhile.
         self._refresh = Refresh(self._update, 0.15, "kit-panel")
         self._drawing = Refresh(self._draw, 0.25, "kit-panel-plots")
+        # A thread of its own: neither a long cell nor a long drawing may hold a beat up.
+        self._beating = Refresh(self._beat, BEAT, "kit-panel-beat")
         self._push()
         self._refresh.start()
         self._drawing.start()
+        self._beating.start()
 
     # What it holds.
 
@@ -227,6 +242,7 @@ class Panel:
     def stop(self) -> None:
         """Stop recording; what was recorded stays."""
         self._do(self.state.stop)
+        self._still_due = 0.0
 
     def clear(self) -> None:
         """Forget what was recorded."""
@@ -235,6 +251,7 @@ class Panel:
     def snapshot(self) -> Capture:
         """Freeze what is recorded now; it is kept in `captures` too."""
         capture = self.state.snapshot()
+        self._still_due = 0.0
         self._refresh.soon()
         return capture
 
@@ -294,14 +311,29 @@ class Panel:
         self._do(self.state.undo)
 
     def close(self) -> None:
-        """Disconnect everything that the panel connected.  Frames stay readable."""
+        """Disconnect everything that the panel connected, and free its plots.
+
+        Frames stay readable, and so does what the page shows.
+        """
+        self._end(leave=True)
+
+    def _replaced(self) -> None:
+        """Close, and leave nothing on the page."""
+        self._end(leave=False)
+
+    def _end(self, *, leave: bool) -> None:
         if self.state.closed:
             return
         self._refresh.stop()
         self._drawing.stop()
+        self._beating.stop()
         self.state.close()
-        self._tabs.close()
+        self._still.refresh()  # while its plots are there
         self._push(at_once=True)
+        for pane in [pane for tab in self._tabs.all for _, pane in tab.shown] if leave else ():
+            pane.let_go()
+        self._tabs.close()
+        kernel.free(self.widget, leave=leave)
 
     def __enter__(self) -> Self:
         return self
@@ -328,8 +360,25 @@ class Panel:
         table = MarkerList(self.state.markers())._repr_html_()
         return f"<p>{html.escape(repr(self))}</p>{table}"
 
+    def _ipython_display_(self) -> None:
+        if self.widget.comm is None:
+            raise NotImplementedError  # closed: as where there are no widgets
+        self._still.display(*(self.widget._repr_mimebundle_() or ({}, {})))
+
+    def _picture(self) -> dict[str, Any]:
+        """Draw header, list and plots as they are now, for readers without a kernel."""
+        drawn = pictures([plot for plot, _ in self._tabs.current.shown])
+        when = f"{datetime.now():%Y-%m-%d %H:%M:%S}"  # noqa: DTZ005 - the reader's clock
+        said = f"<p>Not live: as it was at {when}. Run the cell to have it live.</p>"
+        page = f"{said}{self._repr_html_()}{drawn['text/html']}"
+        return {"text/plain": repr(self), **drawn, "text/html": page}
+
+    def _pictured(self) -> object:
+        return self._repr_html_(), [plot.drawn for plot, _ in self._tabs.current.shown]
+
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        data, metadata = self.widget._repr_mimebundle_() or ({}, {})
+        closed = self.widget.comm is None
+        data, metadata = ({}, {}) if closed else self.widget._repr_mimebundle_() or ({}, {})
         return {**data, "text/plain": repr(self), "text/html": self._repr_html_()}, metadata
 
     # From Python to the page.
@@ -342,9 +391,14 @@ class Panel:
         self._push()
 
     def _draw(self) -> None:
-        """Bring the plots up to date; the drawing thread calls this."""
-        if not self._flow.visible:
-            return
+        """Bring the plots up to date, and now and then the static picture, on a thread."""
+        if self._flow.visible:
+            self._draw_tab()
+        if time.monotonic() >= self._still_due:
+            self._still_due = time.monotonic() + STILL
+            self._still.refresh()
+
+    def _draw_tab(self) -> None:
         try:
             if self._tabs.refresh(time.monotonic()):
                 self.widget.panes = self._tabs.panes
@@ -362,6 +416,7 @@ class Panel:
                 **show(self.state, events=body == "events", session=body == "session"),
                 **self._tabs.describe(),
                 "closed": self.state.closed,
+                "id": self.widget.model_id,
             }
             rows = json.dumps(self._tabs.current.rows())
             if rows != self.widget.rows:
@@ -370,7 +425,14 @@ class Panel:
                 return
             self._sent = shown
             # One text, for the comm looks at every part of a nested state.
-            self.widget.shown = json.dumps({**shown, "number": self._flow.sent()})
+            sent = {"number": self._flow.sent(), "at": time.time()}
+            self.widget.shown = json.dumps({**shown, **sent})
+
+    def _beat(self) -> None:
+        """Tell the page that the kernel lives, and which clicks have been handled."""
+        with self._lock:
+            if self._flow.watched:
+                self.widget.send({"type": "beat", "done": self._done})
 
     # From the page to Python.
 
@@ -381,18 +443,30 @@ class Panel:
         if content["type"] != "do":
             with self._lock:
                 self._flow.told(content)
+            if content["type"] in ("joined", "shown"):
+                self._beating.soon()
             return
         if self.state.closed:
             return
         asked = understood(sent, _ACTIONS, "action")
-        if asked is None:
-            return
-        try:
-            self._act(asked)
-        except Exception as error:  # noqa: BLE001 - the reader sees it, and goes on
-            self.state.say(f"{type(error).__name__}: {error}", bad=True)
-        self._push(at_once=True)
-        self._drawing.soon()
+        if asked is not None:
+            try:
+                self._act(asked)
+            except Exception as error:  # noqa: BLE001 - the reader sees it, and goes on
+                self.state.say(f"{type(error).__name__}: {error}", bad=True)
+            self._push(at_once=True)
+            self._drawing.soon()
+        self._acknowledge(content)
+
+    def _acknowledge(self, content: dict[str, Any]) -> None:
+        """Tell the page that a click has been handled: until then it shows as pending."""
+        if "view" in content and "ask" in content:
+            with self._lock:
+                self._done.pop(content["view"], None)
+                self._done[content["view"]] = content["ask"]
+                while len(self._done) > MOST_VIEWS:
+                    del self._done[next(iter(self._done))]
+                self.widget.send({"type": "beat", "done": self._done})
 
     def _act(self, content: dict[str, Any]) -> None:
         state = self.state
@@ -407,9 +481,6 @@ class Panel:
                 self._act_on_session(content)
             case {"action": "ask"}:  # of all
                 state.ask_all(**_asked(content))
-            case {"action": "keep", "keep": keep}:
-                mode, _, capacity = keep.partition(" ")
-                state.keep(mode, int(capacity))
             case {"action": "filter" | "choose"}:
                 self._act_on_list(content)
             case {"action": "tab", "tab": tab}:
@@ -418,8 +489,19 @@ class Panel:
                 state.observe(not state.observed)
             case {"action": "deselect"} if self._tabs.selection is not None:
                 self._tabs.selection.clear()
+            case _:
+                self._act_on_recording(content)
+
+    def _act_on_recording(self, content: dict[str, Any]) -> None:
+        state = self.state
+        match content:
+            case {"action": "keep", "keep": keep}:
+                mode, _, capacity = keep.partition(" ")
+                state.keep(mode, int(capacity))
             case {"action": "save" | "start" | "stop" | "clear" | "snapshot" | "undo" as name}:
                 getattr(state, name)()
+                if name in {"stop", "clear", "snapshot"}:
+                    self._still_due = 0.0
 
     def _act_on_probe(self, content: dict[str, Any], marker: str, probe: str) -> None:
         state = self.state

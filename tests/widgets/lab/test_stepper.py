@@ -177,7 +177,7 @@ def test_a_running_cell_is_replaced_by_its_next_run(monkeypatch: pytest.MonkeyPa
     seen = []
     monkeypatch.setattr("kit.widgets._kernel.replace_in_cell", seen.append)
     stepper = rcu.stepper("0→1")
-    assert seen == [stepper]
+    assert seen == [stepper.close]
     assert "text/html" in stepper._repr_mimebundle_()[0]
     assert "step" not in repr(stepper).split("\n", 1)[1].split("memory")[0]
 

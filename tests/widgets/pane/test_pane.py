@@ -12,7 +12,6 @@ from bokeh.io import curdoc
 from bokeh.models import Button, ColumnDataSource, FixedTicker, Slider
 from bokeh.plotting import figure
 
-from kit.plots import _theme as theme
 from kit.widgets._bundle import bokehjs
 from kit.widgets._pane.pane import Pane
 from tests.widgets.page import FakeComm, FakeView, changed, happened
@@ -350,25 +349,18 @@ def test_callbacks_may_lock_what_a_thread_holds_while_it_changes_a_plot(pane, pl
 # The rest.
 
 
-def test_the_page_tells_the_theme():
-    themes = []
-
+def test_pages_are_told_which_theme_the_colours_are_of(plot):
     class Themed:
-        def __init__(self):
-            self.figure = figure()
+        figure = plot
+        theme = "dark"
 
-        def set_theme(self, name):
-            themes.append(name)
-
-    pane = Pane(Themed())
-    pane.set_state({"dark": True})
-    assert themes == ["light", "dark"]
-    try:
-        assert theme.current().name == "dark"
-        assert Pane(Themed()).dark
-        assert themes[-1] == "dark"
-    finally:
-        theme.use("light")
+    pane = Pane(Themed(), interval=0)
+    assert pane.get_state()["_theme"] == "dark"
+    FakeView(pane, "a").ask()
+    assert pane.comm.custom()[-1][0]["theme"] == "dark"
+    plot.title.text = "new"
+    assert pane.comm.patches()[-1]["theme"] == "dark"
+    assert Pane(figure()).get_state()["_theme"] == ""
 
 
 def test_problems_of_the_page_are_kept(pane, view, caplog):

@@ -111,12 +111,13 @@ def test_every_probe_has_a_dot_and_what_is_on_is_on(state, fill):
 
 def test_the_same_probe_has_the_same_colour_everywhere(state, fill, commit):
     shown = show(state)
-    colors = {dot_of(shown, m.name, "count")["color"] for m in (fill, commit)}
+    colors = [dot_of(shown, m.name, "count")["color"] for m in (fill, commit)]
     [legend] = [each for each in shown["choices"] if each["key"] == "count"]
-    assert colors == {legend["color"]}
-    from kit.plots._theme import color_of
+    assert colors == [legend["color"]] * 2
+    from kit.plots._theme import TWINS, probe_color_of
 
-    assert legend["color"] == color_of("count")
+    light = probe_color_of("count")
+    assert legend["color"] == [light, TWINS[light]]
 
 
 def test_the_legend_counts_markers(state, fill):

@@ -1,5 +1,6 @@
 """The panel as a widget: what reaches the page, what comes back, what is left behind."""
 
+import gc
 import json
 import threading
 from types import SimpleNamespace
@@ -122,10 +123,11 @@ def test_a_panel_without_threads_works_and_gets_them_later(fill, until, monkeypa
         act(shown, "toggle", marker=fill.name, probe="record")
         fill(1, 2.0)
         assert len(shown.snapshot()) == 1
-    assert len([each for each in caplog.records if "no thread" in each.message]) == 2
+    assert len([each for each in caplog.records if "no thread" in each.message]) == 3
     act(shown, "toggle", marker=fill.name, probe="record")
     shown.snapshot()
-    assert len(threads()) == 2
+    shown.widget.comm.send_up({"type": "shown", "view": "a", "visible": True})
+    assert len(threads()) == 3
     shown.close()
     until(lambda: not threads())
 
@@ -208,7 +210,7 @@ def test_fanout_and_publication_are_drawn_from_what_is_observed(shown, fill, unt
 
 
 def test_close_leaves_nothing_behind(shown, fill, commit, until):
-    until(lambda: len(threads()) == 2)
+    until(lambda: len(threads()) == 3)
     shown.start()
     act(shown, "connect-all", probe="count")
     with commit(1):
@@ -216,13 +218,16 @@ def test_close_leaves_nothing_behind(shown, fill, commit, until):
     act(shown, "tab", tab="latency")
     until(lambda: shown.widget.panes)
     panes = [pane for tab in shown._tabs.all for _, pane in tab.shown]
+    comm = shown.widget.comm
     shown.close()
     assert (fill.fanout, commit.fanout) == (0, 0)
     assert threads() == []
     assert all(pane.comm is None for pane in panes)
     assert told(shown)["closed"]
     assert len(shown.frame()) == 1
-    act(shown, "toggle", marker=fill.name, probe="count")
+    assert shown.widget.comm is None
+    toggle = {"type": "do", "action": "toggle", "marker": fill.name, "probe": "count"}
+    comm.send_up(toggle)  # from a page that has not heard of it yet
     assert fill.fanout == 0
     shown.close()
 
@@ -267,6 +272,70 @@ def test_running_a_cell_again_replaces_its_panel(fill, monkeypatch):
     assert [p.state.closed for p in (first, second, other, new)] == [True, True, False, False]
     for each in (other, new):
         each.close()
+
+
+def beats(shown):
+    return [content for content, _ in shown.widget.comm.custom() if content["type"] == "beat"]
+
+
+@pytest.fixture
+def still(shown, until):
+    """A panel that does nothing by itself."""
+    until(lambda: shown.state.costs is not None)
+    for thread in (shown._refresh, shown._drawing, shown._beating):
+        thread.stop()
+    return shown
+
+
+def test_a_beat_is_for_a_page_that_looks(still, monkeypatch):
+    """Seen to fail when beats went out whether or not a view was in sight."""
+    now = 1000.0
+    monkeypatch.setattr(still._flow, "_clock", lambda: now)
+    still._beat()
+    assert beats(still) == []  # no view, and no cell that would keep one from saying so
+    still.widget.comm.send_up({"type": "joined", "view": "a", "number": 1, "visible": True})
+    still._beat()
+    assert beats(still) == [{"type": "beat", "done": {}}]
+    still.widget.comm.send_up({"type": "shown", "view": "a", "visible": False})
+    still._beat()
+    assert len(beats(still)) == 1
+    monkeypatch.setattr(still._flow, "_busy", lambda: True)
+    still._beat()
+    assert len(beats(still)) == 2
+    monkeypatch.setattr(still._flow, "_busy", lambda: False)
+    still.widget.comm.send_up({"type": "shown", "view": "a", "visible": True})
+    now += 100  # a page that went without a word
+    still._beat()
+    assert len(beats(still)) == 2
+
+
+def test_beats_come_from_a_thread_while_the_cell_runs(fill, until, monkeypatch):
+    monkeypatch.setattr(kernel, "_running", True)
+    with panel("panel.orders.*") as shown:
+        until(lambda: len(beats(shown)) > 1)
+
+
+@pytest.mark.parametrize("action", ["toggle", "undo", "nothing of ours"])
+def test_a_click_is_acknowledged_after_what_it_did(still, fill, action):
+    """Seen to fail when only what was understood was acknowledged."""
+    act(still, action, marker=fill.name, probe="count", ask=3)
+    [*_, last] = [data for _, data, _ in still.widget.comm.sent]
+    assert last["content"] == {"type": "beat", "done": {"a": 3}}
+
+
+def test_a_beat_leaves_no_garbage(still):
+    still.widget.comm.send_up({"type": "joined", "view": "a", "number": 1, "visible": True})
+    still.widget.comm.publish_msg = lambda *_, **__: None
+    still._beat()
+    gc.collect()
+    gc.disable()
+    try:
+        before = gc.get_count()[0]
+        for _ in range(100):
+            still._beat()
+        assert gc.get_count()[0] - before < 50
+    finally:
+        gc.enable()
 
 
 def test_the_public_name():

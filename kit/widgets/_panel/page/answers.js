@@ -28,8 +28,13 @@ class Answers {
 
   look() {
     const visible = this.inSight && document.visibilityState !== "hidden";
-    if (visible !== this.visible) this.send({ type: "shown", visible });
+    if (visible === this.visible) return;
     this.visible = visible;
+    this.hello();
+  }
+
+  hello() {
+    this.send({ type: "shown", visible: this.visible });
   }
 
   // Say that somebody is there, who sees this update.  A page that was loaded again would hear
@@ -58,6 +63,6 @@ class Answers {
     clearTimeout(this.retry);
     this.observer.disconnect();
     document.removeEventListener("visibilitychange", this.onVisibility);
-    this.send({ type: "left" });
+    if (!this.closed) this.send({ type: "left" });
   }
 }

@@ -52,8 +52,14 @@ class Header {
     });
   }
 
+  // Say what is going on, or why that cannot be known.
+  say(shown, live, lastly) {
+    const doing = STATES[shown.state];
+    const words = { live: doing, busy: `${doing}, kernel busy`, gone: lastly };
+    put(this.state, shown.closed ? "closed" : words[live]);
+  }
+
   update(shown) {
-    put(this.state, shown.closed ? "closed" : STATES[shown.state]);
     for (const [key, element] of this.numbers) put(element, shown[key]);
     const lost = this.numbers.get("lost").parentElement;
     if (shown.late && !lost.classList.contains("kit-bad")) lost.classList.add("kit-once");

@@ -49,7 +49,7 @@ class Legend {
       }
       const every = choice.on > 0 && choice.on === choice.of;
       set(item, "aria-pressed", every ? "true" : choice.on ? "mixed" : "false");
-      item.style.setProperty("--kit-color", choice.color);
+      tint(item, choice.color);
       const does = every ? "disconnect from" : "connect to";
       set(item, "title", `${choice.label}: ${choice.hint}; ${does} all ${choice.of} markers shown (on: ${choice.on})`);
       set(item, "aria-label", `${choice.label}: ${does} all ${choice.of} markers shown`);

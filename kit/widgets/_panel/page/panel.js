@@ -7,9 +7,8 @@ function render({ model, el }) {
     "aria-label": "markers and probes",
   });
   const answers = new Answers(model, root);
-  const act = (content) =>
-    answers.send({ type: "do", ...content }) ||
-    say({ text: "The kernel has gone. Run the notebook again.", bad: true });
+  const pulse = new Pulse(root, answers, (sentence) => show(sentence));
+  const act = (content) => pulse.ask(content);
   const header = new Header(act);
   const legend = new Legend(act);
   const choosing = new Choosing(act);
@@ -26,22 +25,40 @@ function render({ model, el }) {
     message.classList.toggle("kit-bad", bad);
   };
 
+  // What can be told apart is said in the header; what to know about it, in the message.
+  let shown = {};
+  const show = (sentence) => {
+    const { state } = pulse;
+    root.dataset.live = state;
+    const still = shown.closed || state === "gone";
+    for (const part of [header.buttons, body]) set(part, "inert", still ? "" : null);
+    if (shown.tabs) header.say(shown, state, pulse.lastly(shown.at));
+    if (sentence ?? shown.message) say(sentence ?? shown.message);
+  };
   const update = () => {
-    const shown = JSON.parse(model.get("shown"));
+    shown = JSON.parse(model.get("shown"));
     if (!shown.tabs) return;
     root.dataset.state = shown.closed ? "closed" : shown.state;
-    set(root, "inert", shown.closed ? "" : null);
+    if (shown.closed) {
+      answers.closed = true;
+      pulse.close();
+    }
     choosing.update(shown.chosen);
     header.update(shown);
     legend.update(shown);
     list.update(shown);
     tabs.update(shown);
-    say(shown.message);
+    show(pulse.sentence);
     answers.painted(shown.number);
   };
-  model.on("change:shown", update);
+  model.on("change:shown", () => {
+    pulse.beat();
+    update();
+  });
+  model.on("msg:custom", ({ type, done }) => type === "beat" && pulse.beat(done));
   model.on("change:panes", () => tabs.showPanes(tabs.current));
   update();
+  if (shown.id) pulse.follow(model.widget_manager, shown.id).catch(() => {}); // its beats tell it too
   answers.join(JSON.parse(model.get("shown")).number ?? 0);
 
   // JupyterLab takes keys before any element hears of them: here plain ones are ours, or "d d" in
@@ -54,9 +71,13 @@ function render({ model, el }) {
   };
   window.addEventListener("keydown", keys, true);
 
+  const undo = [hideStill(model), followTheme(root, (dark) => (root.dataset.theme = dark ? "dark" : "light"))];
+
   return () => {
+    for (const action of undo) action();
     window.removeEventListener("keydown", keys, true);
     tabs.close();
+    pulse.close();
     answers.close();
   };
 }

@@ -119,7 +119,7 @@ def _dot(
         "key": key,
         "label": label,
         "hint": hint,
-        "color": theme.color_of(label),
+        "color": _shades(label),
         "on": connected(connection),
         "misfit": misfit,
     }
@@ -142,6 +142,12 @@ def _dot(
     if not connection.connected and connection.state.startswith("off"):
         dot["off"] = connection.state
     return dot
+
+
+def _shades(label: str) -> list[str]:
+    """Give a probe's colours on a light and on a dark ground."""
+    color = theme.probe_color_of(label)
+    return [color, theme.TWINS[color]]
 
 
 _REASONS: Final = {
@@ -334,7 +340,7 @@ def _legend(state: PanelState, choice: ProbeChoice, markers: list[Marker]) -> di
         "key": choice.key,
         "label": choice.label,
         "hint": choice.hint,
-        "color": theme.color_of(choice.label),
+        "color": _shades(choice.label),
         "on": len(on),
         "of": len(markers),
     }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from kit.plots._plot import EventPlot
+from kit.plots._event_plot import EventPlot
 from kit.widgets._panel.tabs.aggregates import AggregatesTab
 from kit.widgets._panel.tabs.captures import CapturesTab
 from kit.widgets._panel.tabs.dispatches import FanoutTab, PublicationTab

@@ -1,0 +1,1 @@
+"""Plots as static pictures, drawn in Python: no browser, no server, no network."""
