@@ -87,7 +87,7 @@ def test_bars_and_ticks_stand_where_the_axes_say():
     assert bar.style.fill == "#112233"
     assert bar.sides.tolist() == [[155, frame.top, 230, frame.bottom]]
     labels = {each.text: each.x for each in drawn.shapes if isinstance(each, Words)}
-    assert (labels["5"], labels["10"]) == (230, 380)
+    assert (labels["6"], labels["10"]) == (260, 380)
 
 
 def test_the_first_row_of_an_image_is_at_the_bottom_and_nothing_is_seen_through():
