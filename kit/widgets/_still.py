@@ -117,6 +117,11 @@ class Still:
             self._sent = bundle
             update_display(bundle, metadata=_sizes(bundle), raw=True, display_id=self.key)
 
+    def close(self) -> None:
+        """Leave the picture as it is from now on."""
+        self._sent = None
+        _shown.discard(self)
+
 
 def pictures(plots: Sequence[Plot]) -> dict[str, Any]:
     """Draw plots, one below the other.

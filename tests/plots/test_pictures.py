@@ -167,3 +167,18 @@ def test_numbers_take_as_few_letters_as_they_need():
         "12.3",
         "0.07",
     ]
+
+
+def test_nothing_and_one_event_have_a_picture():
+    others = samples.dispatches, samples.publications, samples.probe_calls
+    nothing = samples.events(1).iloc[:0], *(make([]) for make in others)
+    one = (
+        samples.events(1),
+        samples.dispatches([(0, 0, "a", 1, 0, 1)]),
+        samples.publications([(0, "a", "connect", "p", 1, None)]),
+        samples.probe_calls([(1, "a", "p", 0, None)]),
+    )
+    for frames in (nothing, one):
+        for plot in every_plot(*frames):
+            assert plot._caption()[0] in texts(plot.to_svg())
+            assert plot.to_png()[1:4] == b"PNG"

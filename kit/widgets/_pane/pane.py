@@ -190,6 +190,7 @@ class Pane(anywidget.AnyWidget):
             self._doc.remove_on_change(self)
             self._stop_timer()
             self._changes = Changes()
+            self._still.close()
             super().close()
         self.layout.close()
 

@@ -329,6 +329,7 @@ class Panel:
         self._beating.stop()
         self.state.close()
         self._still.refresh()  # while its plots are there
+        self._still.close()
         self._push(at_once=True)
         for pane in [pane for tab in self._tabs.all for _, pane in tab.shown] if leave else ():
             pane.let_go()
