@@ -82,6 +82,9 @@ def panel(
     return Panel(pattern, probes, capacity=capacity, mode=mode)
 
 
+LIST_SHARE: Final = 0.01
+"""Of a processor, which header and list take at most."""
+
 _MESSAGES: Final[dict[str, Any]] = {**VIEWS, "do": {}}
 _PROBE: Final = {"probe": WORDS}
 _MARKER: Final = {"marker": WORDS, **_PROBE}
@@ -182,7 +185,7 @@ class Panel:
         self.widget.on_msg(self._on_message)
         kernel.answer_at_once(self.widget)
         # Drawing may take its time; the list goes on meanwhile.
-        self._refresh = Refresh(self._update, 0.15, "kit-panel")
+        self._refresh = Refresh(self._update, 0.15, "kit-panel", LIST_SHARE)
         self._drawing = Refresh(self._draw, 0.25, "kit-panel-plots")
         self._push()
         self._refresh.start()

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["TABS", "Tabs"]
 
-SHARE: Final = 0.05
-"""How much of the time the drawing thread may compute, so that the program keeps the rest."""
+SHARE: Final = 0.018
+"""Of a processor, which drawing takes at most; with the list a panel takes less than 3 %."""
 
 SHORTEST: Final = 0.25
 """Seconds between two updates at least."""

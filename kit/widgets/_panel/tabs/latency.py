@@ -37,7 +37,9 @@ class LatencyTab(FramePlots):
 
     def _frames(self) -> tuple[pd.DataFrame, ...]:
         recording = self._recording
-        return (events(recording.newest(LIVE) if self._state.running else recording.capture()),)
+        if not self._state.running:
+            return (events(recording.capture()),)
+        return (events(recording.newest(LIVE)).tail(LIVE).reset_index(drop=True),)
 
     def _make(self, *frames: pd.DataFrame) -> list[Any]:
         made = super()._make(*frames)
