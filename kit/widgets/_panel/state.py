@@ -21,11 +21,12 @@ from kit.widgets._panel import probe_choices as tools
 from kit.widgets._panel.connections import Connections, Pair
 from kit.widgets._panel.listing import Listing, passes
 from kit.widgets._panel.options import SAMPLINGS, ConditionProblem, ProbeOptions, wrong
-from kit.widgets._panel.overhead import Costs, Rates, measure
+from kit.widgets._panel.overhead import OWN, Costs, Rates, measure
 from kit.widgets._panel.probe_choices import READY, ProbeChoice, own_functions
 from kit.widgets._panel.recording import PanelRecorder
 from kit.widgets._panel.sessions import Sessions
 from kit.widgets._panel.trigger_actions import TriggerActions
+from kit.widgets._refresh import spent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -478,7 +479,8 @@ class PanelState:
             now = self._clock()
             self._hear()
             self._follow()
-            self.rates.note(now, {m.name: m.fired for m in self.listing.all().values() if m.fanout})
+            fired = {m.name: m.fired for m in self.listing.all().values() if m.fanout}
+            self.rates.note(now, {OWN: spent(), **fired})
             self._look_for_functions()
             self._mark()
 

@@ -444,7 +444,8 @@ def test_the_newest_are_the_newest_of_all_threads(state, fill, cancel, count):
     found = sorted(row[0] for thread in capture.threads for row in thread.rows)
     assert found[-min(count, len(everything)) :] == everything[-count:]
     busiest = max(len(thread.rows) for thread in capture.threads)
-    assert busiest <= count and len(found) <= 3 * busiest
+    assert busiest <= count
+    assert len(found) <= 3 * busiest
     for thread in capture.threads:
         [whole] = [t for t in state.recording.capture().threads if t.tid == thread.tid]
         first = thread.first_seq - whole.first_seq
