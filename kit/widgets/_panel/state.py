@@ -99,6 +99,7 @@ class PanelState:
         self.described: dict[str, tuple[object, list[dict[str, Any]]]] = {}
         self.message: dict[str, Any] = {"text": HELP, "bad": False}
         self.closed = False
+        self.show_own = False
         self._probes = tuple(probes)
         self._clock = clock
         self._cleared = 0

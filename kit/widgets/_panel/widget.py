@@ -117,7 +117,17 @@ _ACTIONS: Final[dict[str, Any]] = {
     "open": {"folder": WORDS},
     **{
         name: {}
-        for name in ("observe", "save", "deselect", "start", "stop", "clear", "snapshot", "undo")
+        for name in (
+            "observe",
+            "own-threads",
+            "save",
+            "deselect",
+            "start",
+            "stop",
+            "clear",
+            "snapshot",
+            "undo",
+        )
     },
     "end-session": {},
     "leave": {},
@@ -400,6 +410,8 @@ class Panel:
                 self._tabs.choose(tab)
             case {"action": "observe"}:
                 state.observe(not state.observed)
+            case {"action": "own-threads"}:
+                self._tabs.toggle_own()
             case {"action": "deselect"} if self._tabs.selection is not None:
                 self._tabs.selection.clear()
             case {"action": "save" | "start" | "stop" | "clear" | "snapshot" | "undo" as name}:

@@ -283,3 +283,37 @@ def test_a_view_that_joins_is_sent_what_changes(shown, fill):
     shown.widget.comm.send_up({"type": "joined", "view": "b", "number": 1, "visible": True})
     assert shown._flow.views == ("a", "b")
     assert shown._flow.visible
+
+
+def test_what_the_kits_own_threads_did_is_hidden_until_somebody_asks(shown, commit, until):
+    """Seen to fail where the frames are drawn as they were recorded, and where a click redraws
+    nothing because no event is new.
+    """
+    shown.start()
+
+    def work():
+        for rows in range(3):
+            with commit(rows):
+                pass
+
+    for name in ("kit-panel-plots", "worker", "kit-pane"):
+        thread = threading.Thread(target=work, name=name)
+        thread.start()
+        thread.join()
+    assert told(shown)["own"] is None
+    act(shown, "tab", tab="latency")
+    until(lambda: told(shown)["own"])
+    assert told(shown)["own"] == {
+        "text": "6 events on the kit's own threads hidden",
+        "shown": False,
+    }
+    [(latency, _), *_] = shown._tabs.current.shown
+    assert latency.view.total == 3
+    act(shown, "own-threads")
+    until(lambda: latency.view.total == 9)
+    until(lambda: told(shown)["own"]["shown"])
+    assert told(shown)["own"]["text"] == "6 events on the kit's own threads shown"
+    assert len(shown.frame()) == 9
+    act(shown, "own-threads")
+    until(lambda: latency.view.total == 3)
+    shown.stop()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Final
 
+from kit.probes._text import several
 from kit.widgets._panel.tabs.aggregates import AggregatesTab
 from kit.widgets._panel.tabs.dispatches import FanoutTab, PublicationTab
 from kit.widgets._panel.tabs.events import EventsTab
@@ -39,6 +40,7 @@ class Tabs:
     """The tabs of one panel, and which of them is in front."""
 
     def __init__(self, state: PanelState) -> None:
+        self._state = state
         self.all = tuple(tab(state) for tab in TABS)
         self.current = self.all[0]
         self._due = 0.0
@@ -46,6 +48,11 @@ class Tabs:
     def choose(self, key: str) -> None:
         """Bring a tab to the front."""
         self.current = next((tab for tab in self.all if tab.key == key), self.current)
+        self._due = 0.0
+
+    def toggle_own(self) -> None:
+        """Show what the kit's own threads did, or hide it again; draw it at once."""
+        self._state.show_own = not self._state.show_own
         self._due = 0.0
 
     def refresh(self, now: float) -> bool:
@@ -90,8 +97,17 @@ class Tabs:
             "tabs": [{fact: getattr(tab, fact) for fact in facts} for tab in self.all],
             "note": current.note,
             "observed": current.observed,
+            "own": self._own(),
             "selection": len(current.selection) if current.selection else None,
         }
+
+    def _own(self) -> dict[str, Any] | None:
+        """Say what of the kit's own threads is left out of this tab; None where there is none."""
+        hidden, shown = self.current.hidden, self._state.show_own
+        if not hidden:
+            return None
+        what = f"{several(hidden, 'event')} on the kit's own threads"
+        return {"text": f"{what} {'shown' if shown else 'hidden'}", "shown": shown}
 
     def close(self) -> None:
         """Free all plots."""

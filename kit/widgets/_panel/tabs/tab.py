@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from kit.widgets._panel.recording import PanelRecorder
     from kit.widgets._panel.state import PanelState
 
-__all__ = ["PAUSE", "FramePlots", "Tab", "nothing_recorded"]
+__all__ = ["PAUSE", "FramePlots", "Tab", "nothing_recorded", "without_own"]
 
 PAUSE: Final = 0.01
 """Seconds between two plots, in which the program makes up for lost time."""
@@ -48,6 +48,8 @@ class Tab(ABC):
         In order.
     selection : Selection or None
         What is brushed in its plots; None where nothing can be.
+    hidden : int
+        How many rows of the kit's own threads are, or would be, left out.
     """
 
     key: ClassVar[str]
@@ -61,6 +63,7 @@ class Tab(ABC):
         self._state = state
         self.shown: list[tuple[Plot, Pane]] = []
         self.selection: Selection | None = None
+        self.hidden = 0
 
     @property
     def running(self) -> bool:
@@ -120,19 +123,22 @@ class FramePlots(Tab):
         """Bring the plots up to date, if somebody sees them and there is something new."""
         if self.shown and not any(pane.visible for _, pane in self.shown):
             return None
-        version = self._version()
-        if version is None or (self.shown and version == self._drawn):
+        version, show_own = self._version(), self._state.show_own
+        if version is None or (self.shown and (version, show_own) == self._drawn):
             return None
         new, opened = not self.shown, self._state.sessions.opened
         live = opened is None
         frames = self._frames() if live else [getattr(opened, part) for part in self.parts]
+        rest = [without_own(frame) for frame in frames]
+        self.hidden = len(frames[0]) - len(rest[0])
+        frames = frames if show_own else rest
         for plot, pane in self.shown:
             with pane.changes():
                 plot.update(*frames)
             time.sleep(PAUSE)
         if new:
             self.shown = [(plot, Pane(plot)) for plot in self._make(*frames)]
-        self._drawn = version
+        self._drawn = (version, show_own)
         return new
 
     def _version(self) -> object:
@@ -152,6 +158,39 @@ class FramePlots(Tab):
         from kit import plots
 
         return [getattr(plots, name)(*frames) for name in self.plots]
+
+
+def without_own(frame: pd.DataFrame) -> pd.DataFrame:
+    """Leave out what the threads of the kit did: the garbage collections of drawing, for example.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Events, dispatches or probe calls; publications, which are of the program's markers
+        whoever makes them, stay as they are.
+
+    Returns
+    -------
+    pandas.DataFrame
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> frame = pd.DataFrame({"ts": [1, 2], "tid": [7, 8]})
+    >>> frame.attrs["threads"] = {"7": "kit-panel-plots", "8": "worker"}
+    >>> without_own(frame)["ts"].tolist()
+    [2]
+    """
+    threads = frame.attrs.get("threads", {}).items()
+    own = [int(tid) for tid, names in threads if all(map(_is_own, names.split(", ")))]
+    if not own or "grace" in frame or "tid" not in frame:
+        return frame
+    mine = frame["tid"].isin(own)
+    return frame[~mine].reset_index(drop=True) if mine.any() else frame
+
+
+def _is_own(thread: str) -> bool:
+    return thread.startswith("kit-")
 
 
 def nothing_recorded(state: PanelState) -> str:
