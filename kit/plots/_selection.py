@@ -22,8 +22,8 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
+    from kit.plots._event_plot import EventPlot
     from kit.plots._events import Bools, Ints
-    from kit.plots._plot import EventPlot
 
 __all__ = ["Brush", "Selection", "link", "lock", "whole"]
 

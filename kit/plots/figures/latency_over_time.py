@@ -13,7 +13,8 @@ from kit.plots import _theme as theme
 from kit.plots import _ticks as ticks
 from kit.plots import units
 from kit.plots._axes import ROOM, Axes, source, zoom_tools
-from kit.plots._plot import Box, EventPlot, Window, in_view
+from kit.plots._event_plot import Box, EventPlot
+from kit.plots._plot import Window, in_view
 from kit.plots._selection import Brush, whole
 from kit.plots._theme import color_of
 from kit.plots.figures import latency_over_time_data as heat

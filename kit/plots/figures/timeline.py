@@ -11,8 +11,9 @@ from kit.plots import _theme as theme
 from kit.plots import _ticks as ticks
 from kit.plots import units
 from kit.plots._axes import MOST, ROOM, Axes, source, zoom_tools
+from kit.plots._event_plot import Box, EventPlot
 from kit.plots._events import thread_names
-from kit.plots._plot import Box, EventPlot, Window, in_view
+from kit.plots._plot import Window, in_view
 from kit.plots._selection import Brush
 from kit.plots._theme import color_of
 from kit.plots.figures.timeline_data import TimelineView, lanes_of, timeline_data
