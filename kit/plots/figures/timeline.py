@@ -84,6 +84,7 @@ class Timeline(EventPlot):
         )
         axes.x_axis(ticks.time(), "time since the first event", grid=True)
         axes.bare_y()
+        self._shade_gap(axes)
         self._build_cells(axes)
         self._build_bars(axes)
         self._empty = axes.empty()
@@ -174,6 +175,8 @@ class Timeline(EventPlot):
             in_view(view.in_view, view.total, "event"),
             f"{several(len(view.lanes), 'lane')} by {self._lanes}" if view.lanes else "",
             f"{hidden} not shown" if view.hidden else "",
+            self._unmeasured(),
+            self._not_kept(),
             "" if view.single or not view.total else "zoom in to see single spans",
         )
 

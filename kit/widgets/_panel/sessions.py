@@ -190,6 +190,9 @@ def together(parts: list[pd.DataFrame]) -> pd.DataFrame:
     whole = pd.concat(parts, ignore_index=True)
     whole = whole.sort_values("ts", kind="stable", ignore_index=True)
     whole.attrs["threads"] = _threads(parts)
+    whole.attrs["kept_from"] = {
+        tid: stamp for part in parts for tid, stamp in part.attrs.get("kept_from", {}).items()
+    }
     return whole
 
 

@@ -14,6 +14,7 @@ from kit.probes._basic import Count, Print, Time
 from kit.probes._trigger import Trigger
 from kit.probes._values import fields_text
 from kit.probes.aggregates import Aggregate
+from kit.probes.recorder._repr import held
 from kit.widgets._panel.connections import same
 from kit.widgets._panel.options import SAMPLINGS, keys, numbers
 from kit.widgets._panel.overhead import OWN
@@ -261,7 +262,7 @@ def _header(state: PanelState, markers: list[Marker]) -> dict[str, Any]:
     return {
         "state": "on" if state.running else stopped,
         "events": units.count(events),
-        "room": f"room for {recorder.capacity:,} events",
+        "room": held(recorder),
         "lost": units.count(lost),
         "late": lost > 0,
         "missing": _missing(state.observing.recorder.lost_dispatches),
