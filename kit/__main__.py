@@ -53,7 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m kit", description="Markers and probes.")
     parser.add_argument("--version", action="version", version=f"markers-kit {kit.__version__}")
-    commands = parser.add_subparsers(title="commands", metavar="command", required=True)
+    commands = parser.add_subparsers(title="commands", metavar="command")
+    parser.set_defaults(command=lambda _: print(parser.format_help(), end="") or 0)
 
     demo = commands.add_parser(
         "demo",

@@ -7,10 +7,9 @@ written with an exponent.  A tooltip adds the exact nanoseconds, see `exact`.
 from __future__ import annotations
 
 import math
-from numbers import Real
-from typing import Any, Final
+from typing import Final
 
-from kit.probes._text import several
+from kit.probes._text import MISSING, SCALES, digits, duration, known, rate, scaled, several
 
 __all__ = [
     "MISSING",
@@ -28,38 +27,10 @@ __all__ = [
     "short",
 ]
 
-MISSING: Final = "–"
-"""What stands where there is no number."""
-
-_UNITS: Final = (("s", 1e9), ("ms", 1e6), ("µs", 1e3), ("ns", 1.0))
-_SCALES: Final = (("G", 1e9), ("M", 1e6), ("k", 1e3), ("", 1.0))
 
 # BokehJS takes text between these as TeX, and fetches a typesetter from the network to show it.
 _TEX: Final = ("$$", r"\[", r"\(")
 _BREAK: Final = "\u2060"  # word joiner: no width, no line break
-
-
-def duration(ns: float | None) -> str:
-    """Write a duration for people.
-
-    Parameters
-    ----------
-    ns : int or float or None
-        Nanoseconds; None, NaN and ``pandas.NA`` are missing.
-
-    Returns
-    -------
-    str
-        At most three significant digits and a unit: ns, µs, ms or s.
-
-    Examples
-    --------
-    >>> duration(41_230), duration(999_960), duration(7), duration(3_661_000_000_000)
-    ('41.2 µs', '1 ms', '7 ns', '3,660 s')
-    """
-    if ns is None or not _known(ns):
-        return MISSING
-    return _scaled(float(ns), _UNITS, " ")
 
 
 def exact(ns: int | None) -> str:
@@ -70,7 +41,7 @@ def exact(ns: int | None) -> str:
     >>> exact(41_230), exact(41)
     ('41.2 µs (41,230 ns)', '41 ns')
     """
-    if ns is None or not _known(ns):
+    if ns is None or not known(ns):
         return MISSING
     return duration(ns) if abs(ns) < 1000 else f"{duration(ns)} ({ns:,} ns)"
 
@@ -98,20 +69,6 @@ def count(number: int) -> str:
     return f"{number:,}"
 
 
-def rate(per_second: float) -> str:
-    """Write events per second with at most three significant digits.
-
-    Examples
-    --------
-    >>> rate(98_214.0), rate(0.5)
-    ('98.2 k/s', '0.5/s')
-    """
-    if math.isnan(per_second):
-        return MISSING
-    text = _scaled(per_second, _SCALES, " ")
-    return f"{text.rstrip()}/s"
-
-
 def number(value: float | None) -> str:
     """Write a value of which nothing is known but that it is a number.
 
@@ -120,11 +77,11 @@ def number(value: float | None) -> str:
     >>> number(12.345), number(98_214), number(-0.5), number(None)
     ('12.3', '98.2 k', '-0.5', '–')
     """
-    if value is None or not _known(value):
+    if value is None or not known(value):
         return MISSING
     if abs(value) >= 1e15 or 0 < abs(value) < 1e-9:  # more digits than anybody can count
         return f"{value:.3g}" if abs(value) < 1e300 else ("∞" if value > 0 else "-∞")
-    return _scaled(float(value), _SCALES, " ").rstrip()
+    return scaled(float(value), SCALES, " ").rstrip()
 
 
 def percent(share: float) -> str:
@@ -135,7 +92,7 @@ def percent(share: float) -> str:
     >>> percent(0.634), percent(0.00041), percent(1.0)
     ('63.4 %', '0.041 %', '100 %')
     """
-    return MISSING if math.isnan(share) else f"{_digits(share * 100)} %"
+    return MISSING if math.isnan(share) else f"{digits(share * 100)} %"
 
 
 def ratio(factor: float) -> str:
@@ -151,7 +108,7 @@ def ratio(factor: float) -> str:
     # Four zeros in a row, on either side of the point, are for counting and not for reading.
     if 0 < factor < 0.001:
         return f"1/{ratio(1 / factor)}"
-    return f"{_scaled(factor, _SCALES, ' ').rstrip() if factor >= 1e5 else _digits(factor)}×"
+    return f"{scaled(factor, SCALES, ' ').rstrip() if factor >= 1e5 else digits(factor)}×"
 
 
 def plain(text: str) -> str:
@@ -194,33 +151,6 @@ def short(text: str, limit: int = 14) -> str:
         return text
     tail = (limit - 1) // 2
     return f"{text[: limit - 1 - tail]}…{text[len(text) - tail :]}"
-
-
-def _known(value: Any) -> bool:
-    """Tell whether this is a number; what a frame has where one is missing is none."""
-    return isinstance(value, Real) and not math.isnan(value)
-
-
-def _scaled(value: float, units: tuple[tuple[str, float], ...], gap: str) -> str:
-    if value < 0:
-        return f"-{_scaled(-value, units, gap)}"
-    for index, (unit, size) in enumerate(units):
-        # 999.96 µs rounds to 1,000 µs, which a reader would rather see as 1 ms.
-        if value >= size * 0.9995 or index == len(units) - 1:
-            return f"{_digits(value / size)}{gap}{unit}"
-    raise AssertionError("the last unit takes everything")
-
-
-def _digits(value: float) -> str:
-    """At most three significant digits, thousands separated, no trailing zeros."""
-    if value == 0:
-        return "0"
-    decimals = 2 - math.floor(math.log10(abs(value)))
-    rounded = round(value, decimals)
-    if abs(rounded) >= 10 ** (3 - decimals):  # 9.996 became 10.0: one digit fewer after the point
-        decimals -= 1
-    text = f"{rounded:,.{max(decimals, 0)}f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def note(*parts: str) -> str:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from kit.core._publication.locks import OUTER, new_lock
 from kit.probes._basic import Count, Print, Time
 from kit.probes._files import absolute
+from kit.probes._text import several
 from kit.probes.aggregates import Aggregate
 from kit.widgets import _kernel as kernel
 from kit.widgets._panel import probe_choices as tools
@@ -327,8 +328,8 @@ class PanelState:
             self._followed[key] = self.listing.filter
             self.listing.new()  # those that are there already are connected here
             wanted = self._asked_for_all(key, self.markers())
-            self.say(f"Connected {choice.label} to {len(wanted):,} markers.")
-            self._connect(wanted, f"connect {choice.label} to {len(wanted):,} markers")
+            self.say(f"Connected {choice.label} to {several(len(wanted), 'marker')}.")
+            self._connect(wanted, f"connect {choice.label} to {several(len(wanted), 'marker')}")
             self._mark()
 
     def disconnect_all(self, key: str) -> None:
@@ -340,7 +341,7 @@ class PanelState:
             self._followed.pop(key, None)
             pairs = [(marker.name, key) for marker in self.markers()]
             on = [pair for pair in pairs if self._is_on(pair)]
-            text = f"disconnect {choice.label} from {len(on):,} markers"
+            text = f"disconnect {choice.label} from {several(len(on), 'marker')}"
             self.connections.disconnect(on, self.listing.all(), text)
             self.say(f"{text.replace('disconnect', 'Disconnected', 1)}.")
             self._mark()
@@ -363,8 +364,8 @@ class PanelState:
             markers = self.listing.all()
             choice = self.recording.choice
             wanted = [(markers[name], choice) for name in sorted(names) if name in markers]
-            self.say(f"Recording {len(wanted):,} markers.")
-            self._connect(wanted, f"start recording {len(wanted):,} markers")
+            self.say(f"Recording {several(len(wanted), 'marker')}.")
+            self._connect(wanted, f"start recording {several(len(wanted), 'marker')}")
             self._resting = set()
             self._mark()
 
@@ -375,7 +376,7 @@ class PanelState:
             on = [pair for pair in pairs if self._is_on(pair)]
             self._followed.pop("record", None)
             self.connections.disconnect(
-                on, self.listing.all(), f"stop recording {len(on):,} markers"
+                on, self.listing.all(), f"stop recording {several(len(on), 'marker')}"
             )
             self._resting = {name for name, _ in on}
             self.say("Stopped. Start goes on with the same markers.")
@@ -423,7 +424,7 @@ class PanelState:
             capture = self.recording.capture()
             self.captures.append(capture)
             number = len(self.captures) - 1
-        self.say(f"{len(capture):,} events kept: panel.captures[{number}]")
+        self.say(f"{several(len(capture), 'event')} kept: panel.captures[{number}]")
         return capture
 
     def save(self, path: str | Path | None = None) -> Path:
@@ -446,7 +447,7 @@ class PanelState:
         target = absolute(path)
         capture = self.recording.capture()
         frames.save(capture, target)
-        self.say(f"{len(capture):,} events saved: {target}")
+        self.say(f"{several(len(capture), 'event')} saved: {target}")
         return target
 
     def frame(self, name: str | None = None) -> Any:

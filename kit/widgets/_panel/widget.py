@@ -15,10 +15,11 @@ from kit.core._marker import MarkerList
 from kit.core._publication.locks import OUTER, new_lock
 from kit.core._runtime import stays
 from kit.plots import _theme as theme
+from kit.probes._text import several
 from kit.probes._validation import FLAG, Kind, choice
 from kit.widgets import _kernel as kernel
 from kit.widgets._bundle import script
-from kit.widgets._messages import VIEWS, WORDS, understood
+from kit.widgets._messages import VIEWS, WORDS, sentence, understood
 from kit.widgets._pane.flow_control import Flow
 from kit.widgets._panel.options import SAMPLINGS
 from kit.widgets._panel.page.shown import show
@@ -318,10 +319,10 @@ class Panel:
         if self.state.closed:
             doing = "closed"
         lost = f", {recorder.lost:,} lost" if recorder.lost else ""
-        markers = f"{len(self.state.markers())} markers"
+        markers = several(len(self.state.markers()), "marker")
         misfits = sum(each.number for each in recorder._sink.misfits())
         lost += f", {misfits:,} values that did not fit" if misfits else ""
-        events = f"{len(recorder):,} events{lost}"
+        events = f"{several(len(recorder), 'event')}{lost}"
         return f"<Panel of {self.state.listing.pattern}: {markers}, {doing}, {events}>"
 
     def _repr_html_(self) -> str:
@@ -388,7 +389,7 @@ class Panel:
         try:
             self._act(asked)
         except Exception as error:  # noqa: BLE001 - the reader sees it, and goes on
-            self.state.say(f"{type(error).__name__}: {error}", bad=True)
+            self.state.say(sentence(error), bad=True)
         self._push(at_once=True)
         self._drawing.soon()
 
