@@ -99,7 +99,10 @@ def sentence(error: Exception) -> str:
         if isinstance(error, FileNotFoundError):
             return f"There is no file or folder {error.filename}."
         return f"{error.filename}: {error.strerror[:1].lower()}{error.strerror[1:]}."
-    if isinstance(error, (KitError, OSError, ImportError)) or type(error) in (TypeError, ValueError):
+    if isinstance(error, (KitError, OSError, ImportError)) or type(error) in (
+        TypeError,
+        ValueError,
+    ):
         return str(error)
     return f"{type(error).__name__}: {error}"
 

@@ -122,7 +122,9 @@ def open_saved(path: Path) -> Opened:
     facts = []
     for name, each in found.items():
         names = {marker for part in each for marker in part["marker"].astype(str).unique()}
-        facts.append([name, f"{sum(map(len, each)):,} events", f"record on {several(len(names), 'marker')}"])
+        facts.append(
+            [name, f"{sum(map(len, each)):,} events", f"record on {several(len(names), 'marker')}"]
+        )
     facts += [
         [name, f"{table.count:,} events", f"aggregate of {table.title}"]
         for name, table in aggregates.items()
