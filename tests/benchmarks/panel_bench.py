@@ -66,6 +66,16 @@ def program():
         due = max(due + {PACE}, end)
         time.sleep(due - end)
 
+def begin():
+    global since
+    took.clear(), used.clear()
+    since = collections[0], spent(), time.monotonic()
+
+def seen():
+    seconds = time.monotonic() - since[2]
+    own, often = (spent() - since[1]) / 1e9 / seconds, (collections[0] - since[0]) / seconds
+    return median(took), sum(took) / len(took), len(took), median(used), own, often
+
 def median(times):
     return sorted(times)[len(times) // 2]
 
