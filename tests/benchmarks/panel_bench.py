@@ -108,14 +108,9 @@ class Round(NamedTuple):
 
 def measure(page: Page, seconds: float) -> Round:
     """Let the program run."""
-    python(
-        page, "took.clear(); used.clear(); collections[0] = 0; since = spent(), time.monotonic()"
-    )
+    python(page, "begin()")
     page.wait_for_timeout(1000 * seconds)
-    own = "(spent() - since[0]) / 1e9 / (time.monotonic() - since[1])"
-    often = "collections[0] / (time.monotonic() - since[1])"
-    times = "median(took), sum(took) / len(took), len(took), median(used)"
-    return Round(*python(page, f"({times}, {own}, {often})"))  # type: ignore[misc]
+    return Round(*python(page, "seen()"))  # type: ignore[misc]
 
 
 def compare(page: Page, lab: Lab, seconds: float, rounds: int) -> bool:
