@@ -151,8 +151,8 @@ def compare(page: Page, lab: Lab, seconds: float, rounds: int) -> bool:
     print(f"it takes {share:.1%} of the program's time at this rate")
     pairs = [p.used / r.used for p, r in zip(found["panel"], found["record"], strict=True)]
     print(f"processor time over record: {statistics.median(pairs):.3f}, median of {rounds} pairs")
-    own = statistics.median(each.own for each in found["panel"])
-    often = statistics.median(each.collections for each in found["panel"])
+    own = statistics.fmean(each.own for each in found["panel"])
+    often = statistics.fmean(each.collections for each in found["panel"])
     print(f"the panel's threads: {own:.1%} of a processor, {often:.1f} collections a second")
     most = max(updates)
     print(
