@@ -92,10 +92,14 @@ def sentence(error: Exception) -> str:
     'There is no file or folder runs/monday.'
     >>> sentence(PermissionError(13, "Permission denied", "/root/run"))
     '/root/run: permission denied.'
+    >>> sentence(OSError(28, "No space left on device"))
+    'No space left on device.'
     >>> sentence(KeyError("qty"))
     "KeyError: 'qty'"
     """
-    if isinstance(error, OSError) and error.strerror and error.filename is not None:
+    if isinstance(error, OSError) and error.strerror:
+        if error.filename is None:
+            return f"{error.strerror}."
         if isinstance(error, FileNotFoundError):
             return f"There is no file or folder {error.filename}."
         return f"{error.filename}: {error.strerror[:1].lower()}{error.strerror[1:]}."

@@ -334,7 +334,7 @@ def test_a_snapshot_stays_as_it_was(state, fill):
     fill(2, 2.0)
     assert len(capture) == 1
     assert state.captures == [capture]
-    assert "1 events" in state.message["text"]
+    assert "1 event kept" in state.message["text"]
     assert len(state.frame()) == 2
 
 

@@ -1,5 +1,6 @@
 """The panel as a widget: what reaches the page, what comes back, what is left behind."""
 
+import errno
 import json
 import threading
 from types import SimpleNamespace
@@ -86,12 +87,12 @@ def test_every_button_does_what_it_says(shown, fill, tmp_path, monkeypatch):
 
 def test_what_goes_wrong_is_said_and_the_panel_goes_on(shown, fill, monkeypatch):
     def full_disk(*args):
-        raise OSError("no space left on device")
+        raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(shown.state, "save", full_disk)
     act(shown, "save")
     message = told(shown)["message"]
-    assert message == {"text": "OSError: no space left on device", "bad": True}
+    assert message == {"text": "No space left on device.", "bad": True}
     act(shown, "toggle", marker=fill.name, probe="count")
     assert fill.fanout == 1
 
@@ -302,7 +303,7 @@ def test_what_the_kits_own_threads_did_is_hidden_until_somebody_asks(shown, comm
         thread.join()
     assert told(shown)["own"] is None
     act(shown, "tab", tab="latency")
-    until(lambda: told(shown)["own"])
+    until(lambda: told(shown)["own"] and shown._tabs.current.shown)
     assert told(shown)["own"] == {
         "text": "6 events on the kit's own threads hidden",
         "shown": False,
