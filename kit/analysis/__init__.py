@@ -1,4 +1,4 @@
-"""Frames → frames: latency, rates, pairing, fan-out, overlaps, comparing two runs.
+"""Frames → frames: latency, rates, pairing, fan-out, overlaps, what encloses, comparing two runs.
 
 Plain functions. Each takes events (or dispatches and probe calls) as `kit.frames` builds them, or
 filtered, or with further columns, and returns a frame. The same functions are offered as methods by
@@ -8,6 +8,7 @@ filtered, or with further columns, and returns a frame. The same functions are o
 from __future__ import annotations
 
 from kit.analysis._compare import compare
+from kit.analysis._enclosing import enclosing
 from kit.analysis._fanout import dispatch_cost, fanout
 from kit.analysis._latency import QUANTILES, latency, outliers
 from kit.analysis._overlap import causes, overlaps
@@ -21,6 +22,7 @@ __all__ = [
     "causes",
     "compare",
     "dispatch_cost",
+    "enclosing",
     "fanout",
     "latency",
     "outliers",

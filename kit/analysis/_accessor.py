@@ -7,7 +7,7 @@ its first argument.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from kit import analysis
 from kit.analysis._latency import QUANTILES
@@ -68,6 +68,10 @@ class Accessor:
     ) -> pd.DataFrame:
         """How far other events overlap each span; see `kit.analysis.overlaps`."""
         return analysis.overlaps(self._frame, others, what)
+
+    def enclosing(self, index: Any) -> pd.DataFrame:
+        """The spans that one event happened inside of; see `kit.analysis.enclosing`."""
+        return analysis.enclosing(self._frame, index)
 
     def causes(self, others: pd.DataFrame) -> pd.DataFrame:
         """What overlaps each span the longest; see `kit.analysis.causes`."""

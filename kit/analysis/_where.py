@@ -13,7 +13,9 @@ from kit.probes.filters.condition import Condition
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["where"]
+    from numpy.typing import NDArray
+
+__all__ = ["known", "meeting", "values", "where"]
 
 
 def where(frame: pd.DataFrame, condition: str) -> pd.DataFrame:
@@ -47,23 +49,58 @@ def where(frame: pd.DataFrame, condition: str) -> pd.DataFrame:
     [0]
     """
     parsed = Condition(condition)
+    parsed.check(_columns(frame), "the frame")
+    chosen, unjudged = meeting(frame, parsed)
+    result = frame[chosen].reset_index(drop=True)
+    if unjudged:
+        result.attrs = {**result.attrs, "unjudged": unjudged}
+    return result
+
+
+def meeting(frame: pd.DataFrame, parsed: Condition) -> tuple[NDArray[np.bool_], int]:
+    """Tell which rows meet a condition, and how many could not be judged.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+    parsed : Condition
+        A name in it that the frame has not is missing in every row.
+
+    Returns
+    -------
+    chosen : numpy.ndarray of bool
+    unjudged : int
+    """
     columns = _columns(frame)
-    parsed.check(columns, "the frame")
-    fields = list(parsed.names)
+    fields = [name for name in parsed.names if name in columns]
     met = parsed.function(fields)
     chosen = np.zeros(len(frame), np.bool_)
     unjudged = 0
-    lists = [_values(columns[name]()) for name in fields]
-    rows: Iterator[tuple[Any, ...]] = zip(*lists, strict=True) if lists else iter([()] * len(frame))
+    lists = [values(columns[name]()) for name in fields]
+    if not lists:  # what is so of one row is so of all
+        try:
+            chosen[:] = met(())
+        except Exception:  # noqa: BLE001 - as below
+            unjudged = len(frame)
+        return chosen, unjudged
+    rows: Iterator[tuple[Any, ...]] = zip(*lists, strict=True)
     for number, row in enumerate(rows):
         try:
             chosen[number] = met(row)
         except Exception:  # noqa: BLE001 - whatever the values' own operators raise
             unjudged += 1
-    result = frame[chosen].reset_index(drop=True)
-    if unjudged:
-        result.attrs = {**result.attrs, "unjudged": unjudged}
-    return result
+    return chosen, unjudged
+
+
+def known(frame: pd.DataFrame) -> list[str]:
+    """Return the names that a condition on a frame can have.
+
+    Examples
+    --------
+    >>> known(pd.DataFrame({"ts": [1], "ts_": [2.0]}))
+    ['ts', 'ts_']
+    """
+    return list(_columns(frame))
 
 
 def _columns(frame: pd.DataFrame) -> dict[str, Any]:
@@ -77,7 +114,7 @@ def _columns(frame: pd.DataFrame) -> dict[str, Any]:
     return found
 
 
-def _values(column: pd.Series[Any]) -> list[Any]:
+def values(column: pd.Series[Any]) -> list[Any]:
     """Return a column as Python's own objects, None where a value is missing."""
     if isinstance(column.dtype, np.dtype):
         values: list[Any] = column.tolist()

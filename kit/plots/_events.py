@@ -15,7 +15,16 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     import pandas as pd
 
-__all__ = ["Events", "column", "events", "labels", "natural", "optional", "thread_names"]
+__all__ = [
+    "MISSING_LANE",
+    "Events",
+    "column",
+    "events",
+    "labels",
+    "natural",
+    "optional",
+    "thread_names",
+]
 
 Ints: TypeAlias = npt.NDArray[np.int64]
 Floats: TypeAlias = npt.NDArray[np.float64]

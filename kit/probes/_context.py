@@ -50,9 +50,12 @@ class Context(NamedTuple):
 
 def task_name() -> str | None:
     """Return the name of the running asyncio task, or None."""
-    # A program that has not imported asyncio has no tasks, nor has one that is importing it.
-    current_task = getattr(sys.modules.get("asyncio"), "current_task", None)
-    if current_task is None:
+    # A program that has not imported asyncio has no tasks, nor has one that is importing it; most
+    # threads run no loop, which is quickly seen.
+    asyncio = sys.modules.get("asyncio")
+    running_loop = getattr(asyncio, "_get_running_loop", None)
+    current_task = getattr(asyncio, "current_task", None)
+    if running_loop is None or current_task is None or running_loop() is None:
         return None
     try:
         task = current_task()

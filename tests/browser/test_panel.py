@@ -1,5 +1,8 @@
 """The panel on a running program: clicks connect and disconnect, and everything shown follows."""
 
+import re
+from collections.abc import Callable
+
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
@@ -184,3 +187,61 @@ def test_a_kernel_that_ended_is_said_and_not_an_error(page: Page, panel: Locator
     expect(panel.locator(".kit-message")).to_contain_text("kernel has gone")
     page.evaluate("() => document.dispatchEvent(new Event('visibilitychange'))")
     quiet(page)
+
+
+def test_the_slowest_commit_and_what_it_is_about(
+    page: Page, panel: Locator, shot: Callable[[str], None]
+) -> None:
+    panel.locator('[data-action="start"]').click()
+    wait_for_python(page, "len(panel.frame('db.commit')) > 300")
+    grid = panel.locator(".kit-events")
+    rows, event = grid.locator("tbody tr"), panel.locator('[data-tab="events"] .kit-event')
+    expect(rows.first).to_have_attribute("data-event", re.compile(r"^\d+:\d+$"))  # it follows
+
+    grid.locator('[data-sort="dur"]').click()
+    expect(rows.first).to_have_attribute("data-event", re.compile(r"^r\d+$"))  # it holds still
+    kept = python(page, "panel._tabs.current.view.total")
+    expect(grid).to_have_attribute("aria-rowcount", str(kept + 1))
+    rows.filter(has_text="db.sync").first.click()
+    expect(event.locator(".kit-detail-marker")).to_have_text("db.sync")
+    event.locator(".kit-around-span", has_text="db.commit").click()
+    expect(event.locator(".kit-detail-marker")).to_have_text("db.commit")
+    expect(event.locator(".kit-detail-where")).to_have_text(
+        re.compile(r"^kit\.demo\.database:\d+$")
+    )
+    expect(event.locator(".kit-detail-source")).to_contain_text('kit.span("db.commit"')
+    shot("panel-events")
+
+    # Rows come as they are needed, by mouse or keys; a condition leaves some.
+    panel.locator(".kit-scroller").evaluate("element => (element.scrollTop = 1e9)")
+    expect(rows.last).to_have_attribute("aria-rowindex", str(kept + 1))
+    expect(rows.last).to_have_attribute("data-event", re.compile(r"^r\d+$"))
+    grid.focus()
+    page.keyboard.press("Home")
+    page.keyboard.press("ArrowDown")
+    expect(rows.nth(1)).to_have_attribute("aria-selected", "true")
+    condition = panel.get_by_label("condition for the events shown")
+    condition.fill("marker == 'db.commit' and duur > 1 ms")
+    condition.press("Enter")
+    expect(panel.locator(".kit-latest .kit-wrong")).to_contain_text("did you mean 'dur'")
+    condition.fill("marker == 'db.commit'")
+    condition.press("Enter")
+    expect(panel.locator(".kit-events-bar .kit-word")).to_contain_text(" of ")
+    expect(rows.first).to_contain_text("db.commit")
+
+    # On the timeline keys go from one slow span to the next.
+    panel.get_by_role("tab", name="Timeline").click()
+    body = panel.locator('.kit-body[data-tab="timeline"]')
+    expect(
+        body.locator('.kit-pane [data-ready="true"], .kit-pane[data-ready="true"]').first
+    ).to_be_visible()
+    body.locator('[data-action="next"]').click()
+    rank = body.locator(".kit-detail-rank")
+    expect(rank).to_have_text(re.compile(r"^slowest of [\d,]+ in view$"))
+    page.keyboard.press("n")
+    expect(rank).to_have_text(re.compile(r"^2nd slowest of [\d,]+ in view$"))
+    page.keyboard.press("p")
+    expect(rank).to_have_text(re.compile(r"^slowest of"))
+    body.locator('[data-asks="lanes"]').select_option("marker")
+    wait_for_python(page, "panel._tabs.current.plot.lanes == 'marker'")
+    shot("panel-timeline")

@@ -49,6 +49,7 @@ def test_a_method_takes_what_its_function_takes(name):
         ("check", ("events",)),
         ("overlaps", (frames.events(RECORDED), "count")),
         ("causes", (frames.events(RECORDED),)),
+        ("enclosing", (0,)),
         ("fanout", (frames.probe_calls(RECORDED),)),
         ("dispatch_cost", ()),
         ("save", ("run.parquet",)),

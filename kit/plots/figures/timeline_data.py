@@ -11,18 +11,37 @@ import numpy as np
 import numpy.typing as npt
 
 from kit.plots import _binning as grid
-from kit.plots._events import natural
+from kit.plots._events import MISSING_LANE, natural
 
 if TYPE_CHECKING:
     from kit.plots._events import Bools, Events, Floats, Ints
 
-__all__ = ["Lane", "TimelineView", "lanes_of", "stack", "timeline_data"]
+__all__ = [
+    "HIGHEST",
+    "PAD",
+    "Lane",
+    "TimelineView",
+    "lanes_of",
+    "slowest",
+    "stack",
+    "timeline_data",
+]
 
 COLUMNS: Final = 320
 BARS: Final = 3_000
 """Up to so many events in view are drawn one by one."""
 
-LANES: Final = 32
+ROW: Final = 20
+"""Height of a row of a lane in px."""
+
+PAD: Final = 3
+"""px above the rows of a lane, and below."""
+
+DEEPEST: Final = 5
+"""So many rows have their full height; in lanes that have more, rows are lower."""
+
+HIGHEST: Final = 832
+"""px of lanes that are in view at once; the others can be scrolled to."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -44,6 +63,10 @@ class Lane:
         The stretches of time covered by at least one span, ascending and apart, ns.
     busy_before : array of int64
         How long the lane was busy before each stretch, ns.
+    busy : int
+        How long it was busy in all, ns.
+    depth : int
+        How many of its spans overlap at most: its rows.
     """
 
     name: str
@@ -55,6 +78,13 @@ class Lane:
     busy_from: Ints
     busy_to: Ints
     busy_before: Ints
+    busy: int
+    depth: int
+
+    @property
+    def height(self) -> int:
+        """int : px."""
+        return ROW * min(self.depth, DEEPEST) + 2 * PAD
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -67,14 +97,18 @@ class TimelineView:
         What is in view, in ns from the origin.
     lanes : tuple of str
         Top to bottom.
+    top, height : array of int64
+        Where each of these lanes is, in px from the upper edge of the first lane of all.
+    room : int
+        How high all lanes are together, px.
     hidden : int
-        Lanes left out, and `hidden_events` the events in them.
+        Lanes out of view, and `hidden_events` the events in them.
     single : bool
         Whether events are drawn one by one.
     events : array of int64
         Single events: positions in the table, in the order of the lanes.
     event_lane, level, levels : array of int64
-        Lane of each single event, and its place among those that overlap it: `level` of `levels`.
+        Lane of each single event, and its row: `level` of the lane's `levels`.
     edges : array of int64, shape (columns + 1,)
         In ns from the origin.
     busy : array of float32, shape (lanes, columns)
@@ -88,6 +122,9 @@ class TimelineView:
 
     time: tuple[float, float]
     lanes: tuple[str, ...]
+    top: Ints
+    height: Ints
+    room: int
     hidden: int
     hidden_events: int
     single: bool
@@ -106,9 +143,9 @@ class TimelineView:
 
 
 def lanes_of(table: Events) -> tuple[Lane, ...]:
-    """Split events by lane, in the order of their names.
+    """Split events by lane: the busiest first, those that are as busy in the order of their names.
 
-    Any order that depends on the events would change while they arrive.
+    Events that name no lane come last.
 
     Parameters
     ----------
@@ -125,9 +162,9 @@ def lanes_of(table: Events) -> tuple[Lane, ...]:
     codes, starts = np.unique(table.lane[order], return_index=True)
     groups = [order] if len(codes) == 1 else np.split(order, starts[1:])
     named = [(table.lanes[code], index) for code, index in zip(codes, groups, strict=True)]
+    found = (_lane(table, name, index) for name, index in named)
     return tuple(
-        _lane(table, name, index)
-        for name, index in sorted(named, key=lambda lane: natural(lane[0]))
+        sorted(found, key=lambda lane: (lane.name == MISSING_LANE, -lane.busy, natural(lane.name)))
     )
 
 
@@ -144,7 +181,18 @@ def _lane(table: Events, name: str, index: Ints) -> Lane:
     last = np.flatnonzero(first)[1:] - 1
     busy_to = ends[np.append(last, len(starts) - 1)] if len(starts) else ends
     before = np.concatenate(([0], np.cumsum(busy_to - busy_from)[:-1]))[: len(busy_from)]
-    return Lane(name, index, ts, end, latest, owner, busy_from, busy_to, before.astype(np.int64))
+    whole = int((busy_to - busy_from).sum())
+    known = (latest, owner, busy_from, busy_to, before.astype(np.int64), whole)
+    return Lane(name, index, ts, end, *known, _depth(ts, end))
+
+
+def _depth(start: Ints, end: Ints) -> int:
+    """Tell how many spans overlap at most; what lasts no time takes a row, too."""
+    if not len(start):
+        return 1
+    # Of equal stamps, ends come before starts: spans that touch share a row, as in `stack`.
+    ended = np.searchsorted(np.sort(np.maximum(end, start + 1)), start, side="right")
+    return int((np.arange(1, len(start) + 1) - ended).max())
 
 
 def timeline_data(
@@ -152,6 +200,7 @@ def timeline_data(
     lanes: tuple[Lane, ...],
     time: tuple[float, float],
     *,
+    rows: tuple[float, float] = (0, HIGHEST),
     selected: Bools | None = None,
 ) -> TimelineView:
     """Compute a timeline.
@@ -164,6 +213,8 @@ def timeline_data(
         From `lanes_of`.
     time : tuple of float
         What is in view, in ns from the origin.
+    rows : tuple of float
+        Which lanes are in view: those that reach between these, in px from the top.
     selected : array of bool, optional
         Which events of the table are selected.
 
@@ -171,11 +222,11 @@ def timeline_data(
     -------
     TimelineView
     """
-    shown = lanes
-    if len(lanes) > LANES:
-        # The busiest lanes, still in the order of their names.
-        busiest = sorted(range(len(lanes)), key=lambda i: -len(lanes[i].ts))[:LANES]
-        shown = tuple(lanes[i] for i in sorted(busiest))
+    height = np.array([lane.height for lane in lanes], np.int64)
+    below = np.cumsum(height)
+    top = below - height
+    reached = np.flatnonzero((below > rows[0]) & (top < rows[1]))
+    shown = tuple(lanes[i] for i in reached.tolist())
     edges = grid.time_edges(*time, COLUMNS)
     stamps = edges + table.origin
     shape = (len(shown), len(edges) - 1)
@@ -195,6 +246,9 @@ def timeline_data(
     return TimelineView(
         time=time,
         lanes=tuple(lane.name for lane in shown),
+        top=top[reached],
+        height=height[reached],
+        room=int(height.sum()),
         hidden=len(lanes) - len(shown),
         hidden_events=len(table) - sum(len(lane.ts) for lane in shown),
         single=bars is not None,
@@ -222,7 +276,7 @@ def _bars(lanes: tuple[Lane, ...], low: int, high: int) -> tuple[Ints, Ints, Int
     if sum(map(len, found)) > BARS:
         return None
     places = [stack(lane.ts[f], lane.end[f]) for lane, f in zip(lanes, found, strict=True)]
-    levels = [np.full(len(p), p.max() + 1 if len(p) else 1) for p in places]
+    levels = [np.full(len(p), lane.depth) for lane, p in zip(lanes, places, strict=True)]
     index = [lane.index[f] for lane, f in zip(lanes, found, strict=True)]
     empty = [np.empty(0, np.int64)]  # so that there is something to join without lanes
     return (
@@ -266,6 +320,28 @@ def stack(start: Ints, end: Ints) -> Ints:
         place[i] = taken
         heapq.heappush(running, (int(end[i]), taken))
     return place
+
+
+def slowest(table: Events, time: tuple[float, float]) -> Ints:
+    """Return the spans that reach into a stretch of time, the slowest first.
+
+    Parameters
+    ----------
+    table : Events
+    time : tuple of float
+        In ns from the origin.
+
+    Returns
+    -------
+    array of int64
+        Positions in the table.
+    """
+    start, end = table.ts - table.origin, table.ts + table.dur - table.origin
+    found = (start <= time[1]) & (end >= time[0])
+    if table.spans is not None:
+        found &= table.spans
+    places = np.flatnonzero(found)
+    return places[np.argsort(-table.dur[places], kind="stable")]
 
 
 def _overlapping(lane: Lane, low: int, high: int) -> Ints:

@@ -15,6 +15,7 @@ from kit.core._registry import Registry
 from kit.probes.aggregates._aggregate import Aggregate
 from kit.probes.recorder._recorder import Recorder
 from kit.widgets._panel.probe_choices import READY
+from kit.widgets._panel.recording import context_now
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -169,7 +170,7 @@ def measure() -> Costs:
     fields = {"number": int, "ratio": float, "text": str}
     marker = registry.declare(Marker, "cost", None, fields, sys._getframe())
     events = _FIRES * _ROUNDS
-    recorder = Recorder("cost", events, "discard", (), dispatches=False)
+    recorder = Recorder("cost", events, "discard", context_now(), dispatches=False)
     observer = Recorder("cost", events, "overwrite", (), dispatches=True)
     probes: dict[str, list[Any]] = {"off": [], "one": [_nothing], "two": [_nothing, _nothing_else]}
     probes |= {choice.key: [choice.make()] for choice in READY}

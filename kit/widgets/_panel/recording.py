@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from dataclasses import replace
 from operator import itemgetter
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from kit.core.typing import TimedProbe
     from kit.probes.captures._capture import Capture, Row
 
-__all__ = ["PanelRecorder"]
+__all__ = ["PanelRecorder", "context_now"]
 
 HINTS: Final = {
     "record": "keeps every event, for plots and frames",
@@ -43,6 +44,20 @@ class _Labelled:
         return self._probe.native(marker, format)
 
 
+def context_now() -> tuple[str, ...]:
+    """Return what a panel records with each event.
+
+    Where there are tasks, an event without its task says little of who did it.
+
+    Examples
+    --------
+    >>> import asyncio
+    >>> context_now()
+    ('task',)
+    """
+    return ("task",) if "asyncio" in sys.modules else ()
+
+
 class PanelRecorder:
     """What a panel has recorded, and since when.
 
@@ -57,12 +72,18 @@ class PanelRecorder:
         What the panel shows.
     capacity, mode, dispatches
         As for `kit.record`.
+
+    Attributes
+    ----------
+    context : tuple of str
+        What is recorded with each event: its ``task``, in a program that has asyncio.
     """
 
     def __init__(
         self, kind: str, pattern: str, capacity: int, mode: str, *, dispatches: bool = False
     ) -> None:
-        self.recorder = Recorder(pattern, capacity, mode, (), dispatches)
+        self.context = context_now() if kind == "record" else ()
+        self.recorder = Recorder(pattern, capacity, mode, self.context, dispatches)
         recorder_probe = self.recorder.probe
         probe = _Labelled(kind, recorder_probe) if kind != "record" else recorder_probe
         self.choice = ProbeChoice(kind, kind, HINTS[kind], lambda: probe)

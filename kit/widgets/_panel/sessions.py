@@ -34,12 +34,12 @@ if TYPE_CHECKING:
     from kit.widgets._panel.state import PanelState
 
 
-__all__ = ["LATEST", "Opened", "Sessions", "apart", "latest", "open_saved", "together"]
+__all__ = ["LATEST", "Opened", "Sessions", "apart", "open_saved", "together"]
 
 LATEST: Final = 40
 """How many events a panel's table holds."""
 
-_COMMON: Final = ("ts", "dur", "marker", "tid", "seq")
+_COMMON: Final = ("ts", "dur", "marker", "tid", "task", "seq")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,8 +56,10 @@ class Opened:
         Of all recorders; with the columns that all have, where their fields clash.
     dispatches, probe_calls, publications : pandas.DataFrame
     aggregates : tuple of Table
-    latest : list of list of str
-        The newest events, as text.
+    parts : list of pandas.DataFrame
+        The events with all their fields, apart where these clash.
+    sources : dict of str to str
+        By marker, ``module:line`` of its declaration.
     facts : list of list of str
         What is in it: name, how much, what it is.
     """
@@ -69,7 +71,8 @@ class Opened:
     probe_calls: pd.DataFrame
     publications: pd.DataFrame
     aggregates: tuple[Table, ...]
-    latest: list[list[str]]
+    parts: list[pd.DataFrame]
+    sources: dict[str, str]
     facts: list[list[str]]
 
 
@@ -98,9 +101,15 @@ def open_saved(path: Path) -> Opened:
     recorders: dict[str, dict[str, str]] = {"": {}}
     if is_session:
         recorders = {name: {"recorder": name} for name, files in kept.files.items() if files}
+    markers = {name: kept.markers(**of) for name, of in recorders.items()}
     found = {
-        name: apart(partial(kept.events, **of), list(kept.markers(**of)["marker"].astype(str)))
+        name: apart(partial(kept.events, **of), list(markers[name]["marker"].astype(str)))
         for name, of in recorders.items()
+    }
+    sources = {
+        str(row.marker): f"{row.module}:{row.line}"
+        for each in markers.values()
+        for row in each.itertuples()
     }
     parts = [part for each in found.values() for part in each]
     # What is shown where there is no recorder, and so no file of events.
@@ -140,7 +149,8 @@ def open_saved(path: Path) -> Opened:
         observed["probe_calls"],
         observed["publications"],
         tuple(aggregates.values()),
-        latest(parts),
+        parts,
+        sources,
         facts,
     )
 
@@ -199,53 +209,10 @@ def together(parts: list[pd.DataFrame]) -> pd.DataFrame:
     return whole
 
 
-def latest(parts: Sequence[pd.DataFrame]) -> list[list[str]]:
-    """Describe the newest events of frames, the newest first.
-
-    Parameters
-    ----------
-    parts : sequence of pandas.DataFrame
-
-    Returns
-    -------
-    list of [time, marker, thread, duration, fields]
-        All text; the time in seconds since the first event.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> latest([pd.DataFrame({"ts": [0, 5_000], "dur": 1, "marker": "a", "tid": 7, "qty": 3})])
-    [['0.000005', 'a', '7', '1 ns', 'qty=3'], ['0.000000', 'a', '7', '1 ns', 'qty=3']]
-    """
-    origin = min((int(part["ts"].iloc[0]) for part in parts if len(part)), default=0)
-    found = [row for part in parts for row in part.tail(LATEST).to_dict("records")]
-    found.sort(key=lambda row: row["ts"], reverse=True)
-    threads = _threads(parts)
-    return [_described(row, origin, threads) for row in found[:LATEST]]
-
-
 def _threads(parts: Sequence[pd.DataFrame]) -> dict[str, str]:
     """Return the names of threads."""
     found = (part.attrs.get("threads", {}).items() for part in parts)
     return {str(tid): units.short(str(name), 18) for each in found for tid, name in each}
-
-
-def _described(row: dict[Any, Any], origin: int, threads: dict[str, str]) -> list[str]:
-    import pandas as pd
-
-    took = row.get("dur")
-    fields = {name: value for name, value in row.items() if name not in _COMMON}
-    return [
-        f"{(row['ts'] - origin) / 1e9:,.6f}",
-        str(row["marker"]),
-        threads.get(str(row.get("tid", "")), str(row.get("tid", ""))),
-        "" if took is None or pd.isna(took) else units.duration(int(took)),
-        " ".join(
-            f"{name}={units.short(str(value), 80)}"
-            for name, value in fields.items()
-            if not pd.isna(value)
-        ),
-    ]
 
 
 _LONGEST_WAIT: Final = 60.0

@@ -132,6 +132,7 @@ _ACTIONS: Final[dict[str, Any]] = {
     },
     "end-session": {},
     "leave": {},
+    **{name: said for tab in TABS for name, said in tab.actions.items()},
 }
 """What a reader can do, and what has to be said for it."""
 
@@ -146,7 +147,9 @@ class _Page(anywidget.AnyWidget):
         "_panel/page/rows.js",
         "_panel/page/header.js",
         "_panel/page/legend.js",
+        "_panel/page/detail.js",
         "_panel/tabs/events.js",
+        "_panel/tabs/timeline.js",
         "_panel/tabs/session.js",
         "_panel/tabs/tabs.js",
         "_panel/page/panel.js",
@@ -156,9 +159,12 @@ class _Page(anywidget.AnyWidget):
         "_panel/page/panel.css",
         "_panel/tabs/latency.css",
         "_panel/tabs/events.css",
+        "_panel/page/detail.css",
+        "_panel/tabs/timeline.css",
         "_panel/tabs/session.css",
     )
     shown = traitlets.Unicode("{}", help="What to draw, as JSON.").tag(sync=True)
+    rows = traitlets.Unicode("[]", help="The newest events as rows, as JSON.").tag(sync=True)
     panes = traitlets.Dict(help="Identifiers of the panes in each tab.").tag(sync=True)
 
 
@@ -365,6 +371,9 @@ class Panel:
                 **self._tabs.describe(),
                 "closed": self.state.closed,
             }
+            rows = json.dumps(self._tabs.current.rows())
+            if rows != self.widget.rows:
+                self.widget.rows = rows
             if shown == self._sent:
                 return
             self._sent = shown
@@ -396,6 +405,10 @@ class Panel:
     def _act(self, content: dict[str, Any]) -> None:
         state = self.state
         match content:
+            case {"action": name} if any(name in tab.actions for tab in TABS):
+                answer = self._tabs.act(content)
+                if answer is not None:
+                    self.widget.send(answer)
             case {"probe": probe}:
                 self._act_on_probe(content, content.get("marker", ""), probe)
             case {"folder": _} | {"action": "end-session" | "leave"}:
@@ -409,14 +422,18 @@ class Panel:
                 state.set_filter(text)
             case {"action": "tab", "tab": tab}:
                 self._tabs.choose(tab)
-            case {"action": "observe"}:
-                state.observe(not state.observed)
-            case {"action": "own-threads"}:
-                self._tabs.toggle_own()
+            case {"action": "observe" | "own-threads" as name}:
+                self._switch(name)
             case {"action": "deselect"} if self._tabs.selection is not None:
                 self._tabs.selection.clear()
             case {"action": "save" | "start" | "stop" | "clear" | "snapshot" | "undo" as name}:
                 getattr(state, name)()
+
+    def _switch(self, name: str) -> None:
+        if name == "own-threads":
+            self._tabs.toggle_own()
+        else:
+            self.state.observe(not self.state.observed)
 
     def _act_on_probe(self, content: dict[str, Any], marker: str, probe: str) -> None:
         state = self.state

@@ -88,20 +88,43 @@ def test_inner_spans_lie_below_outer_ones():
     assert stack(np.array([0, 0, 2, 50]), np.array([10, 100, 4, 60])).tolist() == [1, 0, 2, 1]
 
 
-def test_lanes_keep_their_order_whatever_happens_first():
-    made = samples.frame(range(4), [1] * 4, tid=[10, 9, 100, 9])
+def test_the_busiest_lanes_come_first_and_equals_by_name():
+    made = samples.frame([0, 1, 2, 3, 9], [5, 1, 1, 1, 1], tid=[200, 10, 9, 100, 9])
     names = [lane.name for lane in lanes_of(table.events(made, lanes="tid"))]
-    assert names == ["9", "10", "100"]
+    assert names == ["200", "9", "10", "100"]
 
 
-def test_the_busiest_lanes_are_shown_and_the_others_counted():
+def test_every_lane_can_be_scrolled_to():
     tids = [tid for tid in range(40) for _ in range(tid + 1)]
     made = table.events(samples.frame(range(len(tids)), [1] * len(tids), tid=tids), lanes="tid")
-    view = timeline_data(made, lanes_of(made), (0.0, 1e4))
-    assert view.lanes == tuple(str(tid) for tid in range(8, 40))
-    assert view.hidden == 8
+    lanes = lanes_of(made)
+    view = timeline_data(made, lanes, (0.0, 1e4))
+    assert view.lanes == tuple(str(tid) for tid in range(39, 7, -1))
+    assert (view.hidden, view.room) == (8, 40 * 26)
     assert view.hidden_events == sum(range(1, 9))
     assert len(view.events) + view.hidden_events == len(made)
+    seen = set()
+    for down in range(0, view.room, 100):
+        further = timeline_data(made, lanes, (0.0, 1e4), rows=(down, down + 100))
+        seen |= set(further.lanes)
+        assert (further.top < down + 100).all()
+        assert (further.top + further.height > down).all()
+    assert len(seen) == 40
+
+
+@settings(max_examples=40)
+@given(ROWS)
+def test_a_lane_has_as_many_rows_as_its_spans_need(rows):
+    made = read(rows)
+    for lane in lanes_of(made):
+        assert stack(lane.ts, lane.end).max() < lane.depth <= len(lane.ts)
+
+
+def test_the_slowest_in_view_come_first():
+    made = table.events(samples.frame([0, 10, 20, 900], [50, 5, 70, 500], tid=1), lanes="tid")
+    assert timeline.slowest(made, (0.0, 100.0)).tolist() == [2, 0, 1]
+    made = table.events(samples.frame([0, 10], [None, 5]), lanes="tid")
+    assert timeline.slowest(made, (0.0, 100.0)).tolist() == [1]
 
 
 def test_a_span_that_fills_the_view_is_seen_everywhere():

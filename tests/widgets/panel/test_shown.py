@@ -7,7 +7,7 @@ import pytest
 import kit
 from kit.probes import Recorder
 from kit.widgets._panel.overhead import Costs
-from kit.widgets._panel.page.shown import LATEST, MOST_ROWS, show
+from kit.widgets._panel.page.shown import MOST_ROWS, show
 from kit.widgets._panel.state import PanelState
 
 
@@ -50,7 +50,7 @@ def test_all_of_it_is_json(state, fill, commit):
 def test_before_anything_was_recorded(state):
     shown = show(state)
     assert (shown["state"], shown["events"], shown["lost"]) == ("none", "0", "0")
-    assert shown["latest"] == []
+    assert shown["printed"] == []
 
 
 def test_numbers_are_set_for_reading(state, fill):
@@ -178,66 +178,6 @@ def test_what_does_not_fit_says_why(fill):
     state = PanelState("show.orders.*", probes=[lambda one: None])
     [dot] = [d for d in row_of(show(state), fill.name)["dots"] if d["key"].startswith("own:")]
     assert "(qty, px, sym)" in dot["misfit"]
-
-
-def test_the_newest_events_come_first(state, fill, commit):
-    state.start()
-    for number in range(3 * LATEST):
-        fill(number, 0.5, "ACME")
-    with commit(7):
-        pass
-    latest = show(state)["latest"]
-    assert len(latest) == LATEST
-    time, name, thread, took, fields = latest[0]
-    assert (name, fields) == (commit.name, "rows=7")
-    assert took.endswith("s")
-    assert thread == "MainThread"
-    assert float(time) >= 0
-    assert latest[1][4] == f"qty={3 * LATEST - 1} px=0.5 sym=ACME"
-    assert "latest" not in show(state, events=False)
-
-
-def test_a_span_that_failed_says_how(state, commit):
-    state.start()
-    with pytest.raises(KeyError), commit(1):
-        raise KeyError("x")
-    assert show(state)["latest"][0][4] == "rows=1 KeyError"
-
-
-class Unpleasant:
-    def __repr__(self):
-        raise RuntimeError("never look at me")
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        ("<script>alert(1)</script>", "sym=<script>alert(1)</script>"),
-        ("two\nlines\x00", "sym=two lines "),
-        ("x" * 1000, f"sym={'x' * 80}…"),
-        (Unpleasant(), "sym=<does not fit>" if kit.dispatcher == "c" else "sym=<Unpleasant>"),
-    ],
-)
-def test_text_of_programs_stays_text(state, fill, value, text):
-    state.start()
-    fill(1, 2.0, value)
-    assert show(state)["latest"][0][4].endswith(text)
-
-
-@pytest.mark.parametrize(
-    ("number", "text"),
-    [
-        (0.1, "px=0.1"),
-        (1e-7, "px=0.0000001"),
-        (123456789.0, "px=123,456,789"),
-        (float("nan"), "px=nan"),
-        (float("inf"), "px=inf"),
-    ],
-)
-def test_numbers_have_no_exponents(state, fill, number, text):
-    state.start()
-    fill(1, number, "")
-    assert text in show(state)["latest"][0][4].split()
 
 
 def test_printed_lines_are_shown(state, fill):

@@ -166,7 +166,7 @@ def test_plots_appear_in_their_tab(shown, commit, until):
             pass
     act(shown, "tab", tab="latency")
     until(lambda: shown.widget.panes.get("latency"))
-    assert len(shown.widget.panes["latency"]) == 3
+    assert len(shown.widget.panes["latency"]) == 2
     assert list(shown.widget.panes) == ["latency"]
 
 

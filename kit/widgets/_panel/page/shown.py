@@ -195,8 +195,6 @@ KEEPING: Final = (
 )
 """Which events can be kept: modes and capacities of a recorder."""
 
-_LONGEST: Final = 80
-
 
 def show(state: PanelState, *, events: bool = True, session: bool = True) -> dict[str, Any]:
     """Describe a panel.
@@ -205,7 +203,7 @@ def show(state: PanelState, *, events: bool = True, session: bool = True) -> dic
     ----------
     state : PanelState
     events : bool
-        Include the newest events.
+        Include what was printed.
     session : bool
         Include what is in the session.
 
@@ -244,8 +242,6 @@ def show(state: PanelState, *, events: bool = True, session: bool = True) -> dic
             "message": state.message,
         }
         if events:
-            opened = state.sessions.opened
-            shown["latest"] = latest(state) if opened is None else opened.latest
             shown["printed"] = _printed(state)
     return shown
 
@@ -386,40 +382,7 @@ def _is_span(marker: Marker) -> bool:
     return marker.format is not None and marker.format.is_span
 
 
-# The events.
-
-
-def latest(state: PanelState) -> list[list[str]]:
-    """Describe the newest events, the newest first.
-
-    Returns
-    -------
-    list of [time, marker, thread, duration, fields]
-        All text; the time in seconds since recording began.
-    """
-    capture = state.recording.newest(LATEST)
-    rows = [(row, thread.name) for thread in capture.threads for row in thread.rows]
-    rows.sort(key=lambda item: item[0][0], reverse=True)
-    described = []
-    for row, thread_name in rows[:LATEST]:
-        ts, code, args = row[:3]
-        info = capture.markers[code]
-        took, error = ("", None)
-        if info.format.is_span:
-            took, error, args = units.duration(args[0]), args[1], args[2:]
-        fields = " ".join(
-            f"{name}={_value(value)}" for name, value in zip(info.format.names, args, strict=False)
-        )
-        described.append(
-            [
-                f"{(ts - capture.started) / 1e9:,.6f}",
-                info.name,
-                units.short(thread_name, 18),
-                took,
-                f"{fields} {error}" if error else fields,
-            ]
-        )
-    return described
+# What was printed.
 
 
 def _printed(state: PanelState) -> list[str]:
@@ -428,23 +391,3 @@ def _printed(state: PanelState) -> list[str]:
         if isinstance(connection.probe, Print):
             lines += [units.plain(line) for line in list(connection.probe.lines)[-LATEST:]]
     return lines[-LATEST:]
-
-
-def _value(value: object) -> str:
-    if isinstance(value, float):
-        return _number(value)
-    if value is ...:
-        return "<does not fit>"  # the recorder in C keeps no objects
-    try:
-        text = units.plain(value if isinstance(value, str) else repr(value))
-    except Exception:  # noqa: BLE001 - whatever a program's object does when it is looked at
-        text = f"<{type(value).__name__}>"
-    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
-
-
-def _number(value: float) -> str:
-    """Write a recorded number in full, but never with an exponent."""
-    text = f"{value:.6g}"
-    if "e" in text:
-        text = f"{value:,.0f}" if abs(value) >= 1 else f"{value:.12f}".rstrip("0").rstrip(".")
-    return text

@@ -26,7 +26,7 @@ class LatencyTab(FramePlots):
     key, title = "latency", "Latency"
     hint = "how long the recorded spans took, when, and on which thread"
     parts = ("events",)
-    plots = ("latency", "latency_over_time", "timeline")
+    plots = ("latency", "latency_over_time")
 
     def _note(self) -> str:
         state = self._state

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from kit.plots._plot import Plot
-    from kit.plots._selection import Selection
+    from kit.plots._selection import Brush, Selection
     from kit.widgets._panel.recording import PanelRecorder
     from kit.widgets._panel.state import PanelState
 
@@ -38,6 +38,8 @@ class Tab(ABC):
         What the page shows there besides plots: ``"events"``, ``"session"`` or nothing.
     parts : tuple of str
         What it shows of a session that was opened: attributes of `Opened`.
+    actions : dict
+        What a reader can do there, and what has to be said for it; see `act`.
     missing : str
         What to say where an opened session has none of them.
     running : bool
@@ -50,6 +52,8 @@ class Tab(ABC):
         What is brushed in its plots; None where nothing can be.
     hidden : int
         How many rows of the kit's own threads are, or would be, left out.
+    brush : Brush or None
+        What is brushed, in whichever tab.
     """
 
     key: ClassVar[str]
@@ -57,6 +61,7 @@ class Tab(ABC):
     hint: ClassVar[str]
     body: ClassVar[str] = ""
     parts: ClassVar[tuple[str, ...]] = ()
+    actions: ClassVar[dict[str, Any]] = {}
     missing: ClassVar[str] = ""
 
     def __init__(self, state: PanelState) -> None:
@@ -64,6 +69,7 @@ class Tab(ABC):
         self.shown: list[tuple[Plot, Pane]] = []
         self.selection: Selection | None = None
         self.hidden = 0
+        self.brush: Brush | None = None
 
     @property
     def running(self) -> bool:
@@ -97,6 +103,24 @@ class Tab(ABC):
             Whether there are others than before; None if there was nothing to draw.
         """
         return None
+
+    def act(self, content: dict[str, Any]) -> dict[str, Any] | None:  # noqa: ARG002
+        """Do what a page asks, one of `actions`.
+
+        Returns
+        -------
+        dict or None
+            What to tell the page.
+        """
+        return None
+
+    def described(self) -> dict[str, Any] | None:
+        """Describe what the page shows of it besides plots, ready for JSON."""
+        return None
+
+    def rows(self) -> list[list[str]]:
+        """Return rows of text that come too often to be a part of what is described."""
+        return []
 
     def close(self) -> None:
         """Free all plots."""

@@ -5,7 +5,8 @@ class Tabs {
     this.model = model;
     this.act = act;
     this.tabs = new Map();
-    this.events = new Events();
+    this.events = new Events(model, act);
+    this.timeline = new TimelineTab(act);
     this.session = new SessionTab(act);
     this.bar = h("div", { class: "kit-bar", role: "tablist", "aria-label": "views" });
     this.note = h("p", { class: "kit-empty", role: "note" });
@@ -63,7 +64,8 @@ class Tabs {
     }
     this.selection.hidden = shown.selection === null;
     put(this.selected, `selection: ${(shown.selection ?? 0).toLocaleString("en-US")} events → panel.selection `);
-    if (shown.latest) this.events.update(shown);
+    if (shown.tab === "timeline") this.timeline.update(shown.shows);
+    if (shown.tab === "events") this.events.update(shown);
     this.session.update(shown.session);
     this.showPanes(shown.tab);
   }
@@ -81,6 +83,7 @@ class Tabs {
     });
     const body = h("div", { class: "kit-body", role: "tabpanel", "data-tab": key, "aria-label": title, hidden: true });
     if (content) body.append(this[content].element);
+    if (content === "timeline") this.timeline.keysIn(body);
     const tab = { button, body, wanted: [], views: [] };
     this.tabs.set(key, tab);
     this.bar.append(button);
@@ -93,6 +96,8 @@ class Tabs {
   }
 
   key(event) {
+    const own = { events: this.events, timeline: this.timeline }[this.current];
+    if (own?.key(event)) return true;
     if (event.target.parentElement !== this.bar) return false;
     const keys = [...this.tabs.keys()];
     const at = keys.indexOf(event.target.dataset.tab);
@@ -127,6 +132,7 @@ class Tabs {
   }
 
   close() {
+    this.events.close();
     for (const tab of this.tabs.values()) this.remove(tab);
   }
 }
