@@ -41,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(arguments)
     try:
-        return int(options.command(options))
+        return int(options.command(options) or 0)
     except KeyboardInterrupt:
         return _complain("interrupted", code=130)
     except BrokenPipeError:
@@ -53,7 +53,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m kit", description="Markers and probes.")
     parser.add_argument("--version", action="version", version=f"markers-kit {kit.__version__}")
-    commands = parser.add_subparsers(title="commands", metavar="command", required=True)
+    commands = parser.add_subparsers(title="commands", metavar="command")
+    parser.set_defaults(command=lambda _: parser.print_help())
 
     demo = commands.add_parser(
         "demo",

@@ -65,10 +65,14 @@ def test_help_names_the_commands():
     assert all(name in done.stdout for name in ("demo", "lab", "markers"))
 
 
+def test_no_command_is_answered_with_help(capsys):
+    assert command.main([]) == 0
+    assert "run the order book" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ([], "command"),
         (["dance"], "dance"),
         (["demo", "--seconds", "soon"], "'soon' is not a number"),
         (["demo", "--seconds", "0"], "0 is not above 0"),

@@ -14,6 +14,7 @@ from kit.analysis._latency import QUANTILES, latency, outliers
 from kit.analysis._overlap import causes, overlaps
 from kit.analysis._pair import pair
 from kit.analysis._rate import rate
+from kit.analysis._readable import readable
 from kit.analysis._summary import gaps, summary
 from kit.analysis._where import where
 
@@ -30,6 +31,7 @@ __all__ = [
     "overlaps",
     "pair",
     "rate",
+    "readable",
     "summary",
     "where",
 ]

@@ -110,6 +110,10 @@ class Accessor:
         """The rows that meet a condition; see `kit.analysis.where`."""
         return analysis.where(self._frame, condition)
 
+    def readable(self, columns: By = None) -> pd.DataFrame:
+        """Durations as people read them; see `kit.analysis.readable`."""
+        return analysis.readable(self._frame, columns)
+
     def thread_names(self) -> dict[int, str]:
         """The names of the threads by tid; see `kit.frames.thread_names`."""
         return attributes.thread_names(self._frame)

@@ -9,6 +9,7 @@ import pandas as pd
 
 from kit.analysis._groups import By, Groups, group, names, numbers, refuse_taken, require, stack
 from kit.analysis._latency import QUANTILES, quantiles_of
+from kit.analysis._readable import durations
 from kit.frames._schema import CATEGORIES
 
 if TYPE_CHECKING:
@@ -105,4 +106,5 @@ def compare(
         "count_a": counts[rows, 0],
         "count_b": counts[rows, 1],
     }
-    return pd.DataFrame(columns, index=pd.RangeIndex(len(rows)))
+    compared = pd.DataFrame(columns, index=pd.RangeIndex(len(rows)))
+    return durations(compared, ("a", "b", "diff")) if column == "dur" else compared

@@ -8,6 +8,7 @@ import numpy as np
 
 from kit.analysis._groups import group, numbers, require
 from kit.analysis._latency import latency, quantiles_of
+from kit.analysis._readable import durations
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,7 +70,7 @@ def fanout(dispatches: pd.DataFrame, probe_calls: pd.DataFrame) -> pd.DataFrame:
     for name in ("p50", "p99", "max"):
         result[name] = statistics[name]
     result["share"] = np.divide(total, whole, out=np.full(len(groups), np.nan), where=whole > 0)
-    return result
+    return durations(result, ("total", "mean", "p50", "p99", "max"))
 
 
 def dispatch_cost(dispatches: pd.DataFrame) -> pd.DataFrame:

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from kit.analysis._groups import By, Groups, group, names, numbers, refuse_taken, require
+from kit.analysis._readable import durations
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -98,7 +99,8 @@ def latency(
     columns = quantiles_of(values, groups, quantiles)
     result = groups.keys(frame, keys)
     refuse_taken(keys, columns, "latency")
-    return pd.DataFrame({**{name: result[name] for name in keys}, **columns})
+    summary = pd.DataFrame({**{name: result[name] for name in keys}, **columns})
+    return durations(summary, list(columns)[1:]) if column == "dur" else summary
 
 
 def quantiles_of(

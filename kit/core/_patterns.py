@@ -163,5 +163,5 @@ class PatternConnection(Sequence[Connection]):
         state = "" if self.active else ", disconnected"
         return (
             f"<PatternConnection {self.label} on {self.pattern}: "
-            f"{len(self)} markers, {self.calls:,} calls{state}>"
+            f"{len(self)} marker{'' if len(self) == 1 else 's'}, {self.calls:,} calls{state}>"
         )

@@ -15,6 +15,8 @@ key                             value
 ``threads``                     thread names by ``str(tid)``; the operating system may give a
                                 tid again, then the names are joined by commas
 ``lost``, ``overwritten``       events that are not in the frame, by ``str(tid)`` and marker
+``kept_from``                   by ``str(tid)``, where older events gave way to newer ones: the
+                                stamp of the first that is kept, in order of completion
 ``filtered``                    events that were kept back, by marker and reason
 ``skipped``                     by marker, events that arose while the recorder was writing another
                                 on that thread: a garbage collection, a signal, a ``__del__``
@@ -41,9 +43,9 @@ from kit.frames._values import name_text
 from kit.probes._validation import COUNT, COUNTS, PLAIN, STAMP, TEXT, TID, Maybe
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
-    from kit.probes.captures._capture import Capture
+    from kit.probes.captures._capture import Capture, Row
 
 __all__ = ["ATTRS", "capture_attrs", "per_marker", "thread_names", "wall_time"]
 
@@ -61,6 +63,7 @@ ATTRS: Final[dict[Any, Any]] = {
     "threads?": {TID: TEXT},
     "lost?": {TEXT: COUNTS},
     "overwritten?": {TEXT: COUNTS},
+    "kept_from?": {TID: STAMP},
     "filtered?": {TEXT: COUNTS},
     "skipped?": COUNTS,
     "failed?": COUNTS,
@@ -95,6 +98,11 @@ def capture_attrs(capture: Capture) -> dict[Any, Any]:
             of_thread = total.setdefault(tid, {})
             for name, count in zip(name_text(counts), counts.values(), strict=True):
                 of_thread[name] = of_thread.get(name, 0) + count
+    kept_from: dict[str, int] = {}
+    for thread in capture.threads:
+        if any(thread.overwritten.values()) and len(thread.rows):
+            tid, first = str(thread.tid), _first_stamp(thread.rows)
+            kept_from[tid] = max(first, kept_from.get(tid, first))
     if capture.lost_elsewhere:
         lost.setdefault("*", {})["*"] = capture.lost_elsewhere
     return {
@@ -111,12 +119,20 @@ def capture_attrs(capture: Capture) -> dict[Any, Any]:
         "threads": {tid: ", ".join(seen) for tid, seen in names.items()},
         "lost": {tid: counts for tid, counts in lost.items() if any(counts.values())},
         "overwritten": {tid: counts for tid, counts in overwritten.items() if any(counts.values())},
+        **({"kept_from": kept_from} if kept_from else {}),
         "filtered": dict(zip(shown, capture.filtered.values(), strict=True)),
         "skipped": _by_name(capture.skipped),
         "failed": _by_name(capture.failed),
         "lost_dispatches": capture.lost_dispatches,
         **({"damaged": capture.damaged} if capture.damaged else {}),
     }
+
+
+def _first_stamp(rows: Sequence[Row]) -> int:
+    blocks = getattr(rows, "blocks", None)
+    # Of blocks no row is made into an object.
+    stamp: int = rows[0][0] if blocks is None else memoryview(blocks.stamps()[0]).cast("q")[0]
+    return stamp
 
 
 def _by_name(counts: dict[str, int]) -> dict[str, int]:

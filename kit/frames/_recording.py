@@ -24,6 +24,7 @@ from kit.frames._schema import (
     kind_of,
 )
 from kit.frames._values import column
+from kit.probes._text import several
 from kit.probes.captures._capture import missing_text
 
 if TYPE_CHECKING:
@@ -104,7 +105,8 @@ class Recording:
     def __repr__(self) -> str:
         counts = (self.lost, self.overwritten, self.skipped, self.lost_dispatches, self.failed)
         missing = missing_text(*counts, _total(self.stored, "misfits"))
-        return f"<Recording: {len(self):,} events of {len(self.names)} markers{missing}>"
+        what = f"{several(len(self), 'event')} of {several(len(self.names), 'marker')}"
+        return f"<Recording: {what}{missing}>"
 
     def events(self, name: str | None = None) -> pd.DataFrame:
         """The events of one marker, or of all.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 from bokeh.events import DoubleTap, SelectionGeometry
 from bokeh.models import Node
 from bokeh.models.annotations import BoxAnnotation
@@ -79,6 +80,7 @@ class EventPlot(Plot):
     ) -> None:
         self._spans_only, self._lanes, self._by = spans_only, lanes, by
         self._boxes: list[tuple[BoxAnnotation, dict[str, Any]]] = []
+        self._gaps: list[BoxAnnotation] = []
         super().__init__(frame, title=title, height=height)
 
     @abstractmethod
@@ -105,6 +107,8 @@ class EventPlot(Plot):
             self.use_selection(Selection(self.frame), refresh=False)
         self._fit_time(self._table.origin, self._table.extent)
         self._prepare(self._table)
+        for gap in self._gaps:
+            gap.update(visible=self._kept_from > 0, right=float(self._kept_from))
         self.selection._follow(self.frame)
 
     def use_selection(self, selection: Selection, *, refresh: bool = True) -> None:
@@ -156,6 +160,43 @@ class EventPlot(Plot):
         box.level = "underlay"
         axes.figure.add_layout(axes.paint(box, fill_color="accent", line_color="accent"))
         self._boxes.append((box, edges))
+
+    @property
+    def _kept_from(self) -> int:
+        """Since when all events of all threads are there, in ns from the origin; 0 for always.
+
+        A flight recorder keeps the newest events of each thread: of a busy one from later on.
+        """
+        since = max(self.frame.attrs.get("kept_from", {}).values(), default=self._table.origin)
+        return min(max(since - self._table.origin, 0), self._table.extent)
+
+    def _shade_gap(self, axes: Axes) -> None:
+        """Shade the time of which some threads' events gave way to newer ones."""
+        sides: dict[str, Any] = {side: Node(target="frame", symbol=side) for side in Box._fields}
+        gap = BoxAnnotation(visible=False, line_color=None, fill_alpha=0.14, **sides)
+        gap.update(level="underlay", hatch_pattern="/", hatch_alpha=0.25)
+        axes.figure.add_layout(axes.paint(gap, fill_color="muted", hatch_color="muted"))
+        self._gaps.append(gap)
+
+    def _not_kept(self) -> str:
+        """Say of which time events are not there; empty if all are."""
+        since = self._kept_from
+        return f"before {units.duration(since)} not all threads' events are kept" if since else ""
+
+    def _unmeasured(self, drawn: str = "") -> str:
+        """Say how many spans took no time, or less than none; empty if all took some.
+
+        Parameters
+        ----------
+        drawn : str
+            How the plot shows them.
+        """
+        dur, spans = self._table.dur, self._table.spans
+        nothing = dur == 0 if spans is None else (dur == 0) & spans
+        none, less = int(np.count_nonzero(nothing)), int(np.count_nonzero(dur < 0))
+        said = [f"{units.several(none, 'event')} took no measurable time"] if none else []
+        said += [f"{units.several(less, 'event')} took less than nothing"] if less else []
+        return " and ".join(said) + (drawn if said else "")
 
     def _draw(self) -> None:
         brush = self.selection.brush

@@ -33,11 +33,15 @@ __all__ = [
     "time",
 ]
 
+# Ticks are round in seconds, however many there are.
+_SECONDS: Final = 'const units = [["s", 1e9], ["ms", 1e6], ["µs", 1e3], ["ns", 1]];'
+_HOURS: Final = _SECONDS.replace("[[", '[["h", 3.6e12], ["min", 6e10], [')
+
 _DURATION: Final = """
 const duration = (ns, digits) => {
   if (!isFinite(ns)) return "–";
   if (ns < 0) return "-" + duration(-ns, digits);
-  for (const [unit, size] of [["s", 1e9], ["ms", 1e6], ["µs", 1e3], ["ns", 1]])
+  for (const [unit, size] of units)
     if (ns >= size * 0.9995 || size == 1)
       return Number((ns / size).toPrecision(digits))
         .toLocaleString("en-US", {maximumFractionDigits: 9}) + " " + unit;
@@ -46,7 +50,8 @@ const duration = (ns, digits) => {
 
 # As many digits as it takes to tell neighbouring ticks apart.
 DURATION_LABELS: Final = (
-    _DURATION
+    _SECONDS
+    + _DURATION
     + """
 if (this.labels == null)
   for (let digits = 3; digits < 16; digits++) {
@@ -107,7 +112,8 @@ return Number((tick / size).toPrecision(6)).toLocaleString("en-US", {maximumFrac
 """
 
 _EXACT: Final = (
-    _DURATION
+    _HOURS
+    + _DURATION
     + """
 return duration(value, 3) +
   (Math.abs(value) < 1000 ? "" : " (" + Math.round(value).toLocaleString("en-US") + " ns)");
@@ -186,7 +192,7 @@ def exact_hover() -> CustomJSHover:
 
 def rounded_hover() -> CustomJSHover:
     """Formatter of durations in tooltips where the pointer is, which is not exact."""
-    return CustomJSHover(code=_DURATION + "return duration(value, 3);")
+    return CustomJSHover(code=_HOURS + _DURATION + "return duration(value, 3);")
 
 
 def _log(most: int, least: float) -> CustomJSTicker:

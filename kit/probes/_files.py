@@ -213,6 +213,8 @@ def make_folder(path: Path) -> None:
         path.mkdir(mode=0o700)
         path.chmod(0o700)  # whatever the umask takes away
     except FileNotFoundError:
+        if path.parent.is_dir():
+            raise  # where nothing can be made, as in /proc
         make_folder(path.parent)
         make_folder(path)
     except FileExistsError:

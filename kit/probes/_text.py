@@ -26,7 +26,14 @@ __all__ = [
 MISSING: Final = "–"
 """What stands where there is no number."""
 
-UNITS: Final = (("s", 1e9), ("ms", 1e6), ("µs", 1e3), ("ns", 1.0))
+UNITS: Final = (
+    ("h", 3.6e12),
+    ("min", 6e10),
+    ("s", 1e9),
+    ("ms", 1e6),
+    ("µs", 1e3),
+    ("ns", 1.0),
+)
 SCALES: Final = (("G", 1e9), ("M", 1e6), ("k", 1e3), ("", 1.0))
 
 
@@ -83,12 +90,12 @@ def duration(ns: float | None) -> str:
     Returns
     -------
     str
-        At most three significant digits and a unit: ns, µs, ms or s.
+        At most three significant digits and a unit: ns, µs, ms, s, min or h.
 
     Examples
     --------
     >>> duration(41_230), duration(999_960), duration(7), duration(3_661_000_000_000)
-    ('41.2 µs', '1 ms', '7 ns', '3,660 s')
+    ('41.2 µs', '1 ms', '7 ns', '1.02 h')
     """
     if ns is None or not known(ns):
         return MISSING

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, Final
 
+from kit.errors import KitError
 from kit.probes._validation import COUNT, FLAG, Kind, conform
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ __all__ = [
     "VIEW",
     "VIEWS",
     "WORDS",
+    "sentence",
     "understood",
 ]
 
@@ -94,6 +96,34 @@ def understood(
     except ValueError as error:
         log.warning("A message from a page was refused: %s", error)
         return None
+
+
+def sentence(error: Exception) -> str:
+    """Say what went wrong, for a reader who does not know the numbers of an operating system.
+
+    Examples
+    --------
+    >>> sentence(FileNotFoundError(2, "No such file or directory", "runs/monday"))
+    'There is no file or folder runs/monday.'
+    >>> sentence(PermissionError(13, "Permission denied", "/root/run"))
+    '/root/run: permission denied.'
+    >>> sentence(OSError(28, "No space left on device"))
+    'No space left on device.'
+    >>> sentence(KeyError("qty"))
+    "KeyError: 'qty'"
+    """
+    if isinstance(error, OSError) and error.strerror:
+        if error.filename is None:
+            return f"{error.strerror}."
+        if isinstance(error, FileNotFoundError):
+            return f"There is no file or folder {error.filename}."
+        return f"{error.filename}: {error.strerror[:1].lower()}{error.strerror[1:]}."
+    if isinstance(error, (KitError, OSError, ImportError)) or type(error) in (
+        TypeError,
+        ValueError,
+    ):
+        return str(error)
+    return f"{type(error).__name__}: {error}"
 
 
 def _is_key(value: object, schemas: Mapping[str, Any]) -> bool:

@@ -48,7 +48,7 @@ def test_a_handle_shows_its_state(unique):
     kit.marker(unique("a"))
     handle = kit.connect(unique("*"), print, "data", name="mine")
     assert (handle.name, handle.label, handle.private) == ("mine", "mine", "data")
-    assert repr(handle) == f"<PatternConnection mine on {unique('*')}: 1 markers, 0 calls>"
+    assert repr(handle) == f"<PatternConnection mine on {unique('*')}: 1 marker, 0 calls>"
     handle.disconnect()
     assert repr(handle).endswith("0 calls, disconnected>")
 

@@ -15,6 +15,7 @@ from kit.frames._build import stored_events
 from kit.frames._schema import ACTIONS, CATEGORIES, CONTEXT, DTYPES, FRAMES, check, kind_of
 from kit.frames._values import escape, unescape
 from kit.probes import _context as context
+from kit.testing import isolated
 
 from .captures import capture, captures, info, thread
 
@@ -336,6 +337,7 @@ def test_attrs_tell_what_is_not_in_the_frame():
     assert frames.dispatches(made).attrs["lost_dispatches"] == 6
     assert attrs["lost"] == {"4": {"m": 7, "n": 0}}
     assert attrs["overwritten"] == {"4": {"m": 1}}
+    assert attrs["kept_from"] == {"4": 1}
     assert attrs["threads"] == {"4": "a, b", "5": "c"}
     assert frames.thread_names(frame) == {4: "a, b", 5: "c"}
     assert (attrs["capacity"], attrs["mode"], attrs["stopped"]) == (9, "overwrite", 8)
@@ -398,3 +400,29 @@ def test_dtypes_are_the_declared_ones():
         "label": "category",
     }
     assert DTYPES["str"].storage == "pyarrow"
+
+
+def test_a_flight_recorders_frame_says_since_when_each_thread_is_whole():
+    """Seen to fail where threads are in it whose events have not given way to newer ones."""
+    with isolated():
+        tick = kit.marker("frames.kept", n=int)
+
+        over = threading.Barrier(3)  # while one is there, no other can have its tid
+
+        def fire(count: int) -> None:
+            for n in range(count):
+                tick(n)
+            over.wait()
+
+        with kit.record("frames.kept", capacity=100, mode="overwrite") as events:
+            threads = [threading.Thread(target=fire, args=(count,)) for count in (1000, 1, 500)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+        frame = events.frame()
+        first = frame.groupby("tid")["ts"].min()
+        assert len(first) == 3
+        gave_way = frame.attrs["overwritten"]
+        assert gave_way
+        assert frame.attrs["kept_from"] == {tid: first[int(tid)] for tid in gave_way}

@@ -122,7 +122,7 @@ def test_lost_and_overwritten_come_back(tmp_path):
     kept = frames.open(frames.save(capture([info("a")], *threads, **missing), tmp_path / "x"))
     assert (kept.lost, kept.overwritten, kept.skipped, kept.lost_dispatches) == (1000, 5, 4, 1200)
     assert repr(kept) == (
-        "<Recording: 0 events of 1 markers, 1,000 lost, 5 overwritten, 4 skipped, "
+        "<Recording: 0 events of 1 marker, 1,000 lost, 5 overwritten, 4 skipped, "
         "1,200 dispatches lost>"
     )
     assert kept.events().attrs["skipped"] == missing["skipped"]

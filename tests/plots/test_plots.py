@@ -4,6 +4,7 @@ import math
 import re
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from bokeh.models import HoverTool, Label
 from bokeh.models.annotations import Title
@@ -372,3 +373,41 @@ def test_an_aggregate_tells_fewer_numbers_where_there_is_no_room():
         assert "max 9" in text
         assert "p99" in text
     assert seen == [True, False, False]
+
+
+def odd_durations() -> pd.DataFrame:
+    dur = [0, 0, 5, -7, 100, 0]
+    return pd.DataFrame({"ts": range(0, 600, 100), "dur": dur, "marker": "a", "tid": 1})
+
+
+@pytest.mark.parametrize(
+    ("make", "drawn"),
+    [(plots.latency, True), (plots.latency_over_time, True), (plots.timeline, False)],
+)
+def test_spans_that_took_nothing_or_less_are_named(make, drawn):
+    """Seen to fail where they are drawn at 1 ns without a word."""
+    said = "3 events took no measurable time and 1 event took less than nothing"
+    note = make(odd_durations())._heading()[1]
+    assert said + (", drawn at 1 ns" if drawn else "") in note
+    usual = odd_durations().assign(dur=[3, 1, 5, 7, 100, 2])
+    assert "took" not in make(usual)._heading()[1]
+
+
+def test_the_first_bar_begins_with_what_is_in_it():
+    assert plots.latency(odd_durations())._bars.data["of"][0] == "-7 ns – 2 ns"
+
+
+@pytest.mark.parametrize("make", [plots.latency_over_time, plots.rate, plots.timeline])
+def test_a_time_that_not_all_threads_have_kept_is_shaded(make):
+    """Seen to fail where the threads of a flight recorder are drawn as if all had begun at once."""
+    frame = pd.DataFrame({"ts": range(0, 6000, 1000), "dur": 7, "marker": "a", "tid": 1})
+    plot = make(frame)
+    assert [gap.visible for gap in plot._gaps] == [False]
+    assert "kept" not in plot._heading()[1]
+    frame.attrs["kept_from"] = {"1": -5, "2": 2500}
+    plot.update(frame)
+    [gap] = plot._gaps
+    assert (gap.visible, gap.right) == (True, 2500.0)
+    assert "before 2.5 µs not all threads' events are kept" in plot._heading()[1]
+    plot.update(frame.tail(2))
+    assert not gap.visible

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from kit.plots import units
 
-SIZES = {"ns": 1, "µs": 1e3, "ms": 1e6, "s": 1e9}
+SIZES = {"ns": 1, "µs": 1e3, "ms": 1e6, "s": 1e9, "min": 6e10, "h": 3.6e12}
 
 
 @given(st.integers(0, 10**16))
@@ -25,7 +25,7 @@ def test_a_duration_has_three_digits_and_no_exponent(ns):
 @given(st.integers(1_000, 10**12))
 def test_the_unit_is_the_largest_that_keeps_a_digit_before_the_point(ns):
     number, unit = units.duration(ns).split(" ")
-    assert 1 <= float(number.replace(",", "")) < 1000 or unit == "s"
+    assert 1 <= float(number.replace(",", "")) < 1000 or unit == "h"
 
 
 @pytest.mark.parametrize(
@@ -38,6 +38,9 @@ def test_the_unit_is_the_largest_that_keeps_a_digit_before_the_point(ns):
         (9_996, "10 µs"),
         (123_456, "123 µs"),
         (-41_230, "-41.2 µs"),
+        (59_000_000_000, "59 s"),
+        (90_000_000_000, "1.5 min"),
+        (-5_400_000_000_000, "-1.5 h"),
         (0.5, "0.5 ns"),
         (None, "–"),
         (math.nan, "–"),

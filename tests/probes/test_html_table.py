@@ -18,14 +18,14 @@ def test_a_recorder_says_what_it_holds_and_what_is_missing(tmp_path) -> None:
                 tick(n)
             html = events._repr_html_()
         assert "running" in html
-        assert "3, room for the first 3" in html
+        assert "3 of 3 events" in html
         assert "2 lost" in html
         assert "2 by condition" in html
         assert "&lt;b&gt;.kit" in html
         assert "<b>" not in html
         with kit.record("facts.*", mode="overwrite") as flight:
             html = flight._repr_html_()
-        assert "0, room for the newest 1,000,000" in html
+        assert "0 events, keeps at least the newest 1,000,000" in html
         assert '<td style="text-align:left">none</td>' in html
 
 

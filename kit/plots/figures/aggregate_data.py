@@ -170,9 +170,12 @@ def aggregate_data(table: Table) -> AggregateView:
 class _Axis:
     """Where values are."""
 
-    def __init__(self, log: bool, lowest: float, write: Callable[[float], str]) -> None:
+    def __init__(
+        self, log: bool, lowest: float, write: Callable[[float], str], zero: bool = False
+    ) -> None:
         self.log = log
         self.lowest = lowest  # of a logarithm: smaller values are there
+        self.zero = zero  # whether zero is there, and from the next power of two on the others
         self.write = write
 
     def place(self, value: float) -> float:
@@ -186,6 +189,8 @@ class _Axis:
         low, high = extent
         if not self.log:
             return {tick: self.write(tick) for tick in _steps(low, high)}
+        nothing = {self.lowest: self.write(0)} if self.zero else {}
+        low = self.lowest + 1 if self.zero else low
         ten = math.log2(10)
         first, last = math.ceil(low / ten - 1e-9), math.floor(high / ten + 1e-9)
         every = max(1, math.ceil((last - first + 1) / TICKS))
@@ -195,7 +200,7 @@ class _Axis:
             each = max(1, math.ceil((high - low) / TICKS))
             twos = range(math.ceil(low), math.floor(high) + 1, each)
             ticks = {float(power): self.write(2.0**power) for power in twos if power < 1000}
-        return ticks
+        return nothing | ticks
 
 
 def _axis(table: Table, stats: list[Stats], write: Callable[[float], str]) -> _Axis:
@@ -207,8 +212,11 @@ def _axis(table: Table, stats: list[Stats], write: Callable[[float], str]) -> _A
             for bucket, count in each.buckets.items()
             if count and abs(bucket) < 10**6
         ]
-        lowest = max(int(min(used, default=1)) - 1, kind.lowest - 1)
-        return _Axis(True, float(lowest), write)
+        above = [bucket for bucket in used if bucket > kind.lowest]
+        zero = len(above) < len(used)
+        # Zero has no logarithm: it stands beside the least of the others, however far it is.
+        lowest = int(min(above, default=kind.lowest + 1)) - (2 if zero else 1)
+        return _Axis(True, float(max(lowest, kind.lowest - 1)), write, zero)
     lows = [each.min for each in stats if each.min is not None]
     highs = [each.max for each in stats if each.max is not None]
     log = kind is None and bool(lows) and min(lows) > 0 and max(highs) / min(lows) > 50
@@ -249,6 +257,10 @@ def _bars(table: Table, found: Iterable[Bucket], axis: _Axis) -> Iterable[Bar]:
             right, what = left + wide, f"from {axis.write(bucket.low)}"
         else:
             left, right = axis.place(bucket.low), axis.place(bucket.high)
+            if axis.zero and bucket.low == 0:
+                right = left + 1
+            elif axis.zero and right <= axis.lowest + 1:
+                continue  # empty, and between zero and the least of the others
             what = f"{axis.write(bucket.low)} to {axis.write(bucket.high)}"
         share = bucket.count / total if total else 0.0
         yield Bar(left, right, bucket.count, share, what, under or over)

@@ -229,6 +229,7 @@ class Latency(EventPlot):
             "Latency",
             several(view.total, "event"),
             *(f"{units.count(n)} out of view, {side}" for n, side in away if n),
+            self._unmeasured(", drawn at 1 ns"),
             dropped if view.dropped else "",
         )
 
@@ -241,13 +242,14 @@ class Latency(EventPlot):
         self._bar_glyph.update(fill_color=color, line_color=color)
         kept = np.flatnonzero(view.counts)
         left, right = view.edges[:-1][kept], view.edges[1:][kept]
+        below = min(int(self._ordered[0]), 0) if len(self._ordered) else 0
         self._bars.data = {
             "left": left.astype(np.float64),
             "right": right.astype(np.float64),
             "count": view.counts[kept],
             "selected": np.where(view.selected[kept] > 0, view.selected[kept], np.nan),
             "of": [
-                f"{units.duration(a)} – {units.duration(b)}"
+                f"{units.duration(a if a > 1 else below)} – {units.duration(b)}"
                 for a, b in zip(left.tolist(), right.tolist(), strict=True)
             ],
         }

@@ -92,6 +92,7 @@ class LatencyOverTime(EventPlot):
         )
         axes.x_axis(ticks.time(), "time since the first event")
         axes.y_axis(ticks.durations(8))
+        self._shade_gap(axes)
         self._build_cells(axes)
         self._build_points(axes)
         self._empty = axes.empty()
@@ -175,6 +176,8 @@ class LatencyOverTime(EventPlot):
             in_view(view.in_view, view.total, "event"),
             f"{units.count(view.longer)} above the view" if view.longer else "",
             f"{units.count(view.shorter)} below it" if view.shorter else "",
+            self._unmeasured(", drawn at 1 ns"),
+            self._not_kept(),
             dropped if view.dropped else "",
             "" if view.single or not self._split else "dots: the longest of each in its column",
         )

@@ -83,6 +83,7 @@ class Rate(EventPlot):
         )
         axes.x_axis(ticks.time(), "time since the first event")
         axes.y_axis(ticks.numbers(4, suffix="/s"))
+        self._shade_gap(axes)
         self._lines = source("xs", "ys", "color")
         axes.draw.multi_line(
             xs="xs", ys="ys", line_color="color", line_width=1.5, source=self._lines
@@ -137,6 +138,7 @@ class Rate(EventPlot):
             "Rate",
             in_view(view.in_view, view.total, "event"),
             f"counted per {units.duration(view.width)}" if view.total else "",
+            self._not_kept(),
             "the last column, not complete, is left out" if view.unfinished else "",
         )
 

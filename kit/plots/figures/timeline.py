@@ -122,6 +122,7 @@ class Timeline(EventPlot):
         )
         axes.x_axis(ticks.time(), "time since the first event", grid=True)
         axes.bare_y()
+        self._shade_gap(axes)
         self._picks: list[Callable[[], None]] = []
         self._build_cells(axes)
         self._build_bars(axes)
@@ -411,6 +412,8 @@ class Timeline(EventPlot):
             in_view(view.in_view, view.total, "event"),
             f"{several(len(view.lanes), 'lane')} by {self._lanes}" if view.lanes else "",
             more if view.hidden else "",
+            self._unmeasured(),
+            self._not_kept(),
             "" if view.single or not view.total else "zoom in to see single spans",
         )
 

@@ -8,6 +8,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any, Final
 
 from kit.core._format import Label
+from kit.probes._text import duration
 from kit.probes._validation import (
     COUNT,
     COUNTS,
@@ -40,7 +41,7 @@ from kit.probes.aggregates._cells import Stats, as_key
 from kit.probes.captures._capture import frames
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     import pandas as pd
 
@@ -163,9 +164,15 @@ class Table:
         rows = []
         for key, stats in shown:
             pairs = zip(self.columns(), self.numbers(stats), strict=True)
-            texts = [_number(number) for name, number in pairs if name in names]
+            texts = [self._said(name, number) for name, number in pairs if name in names]
             rows.append([*(_text(part) for part in key), *texts])
         return names, rows
+
+    def _said(self, name: str, number: float | None) -> str:
+        """Write a number of a row; durations as people read them, which `frame` has exactly."""
+        if self.value != "dur" or number is None or name in _NO_DURATIONS:
+            return _number(number)
+        return duration(number)
 
     def _notes(self) -> list[str]:
         notes = []
@@ -191,6 +198,9 @@ class Table:
                 pairs = zip(self.by, key, strict=True)
                 yield ", ".join(f"{name} = {_text(part)}" for name, part in pairs), found
 
+    def _drawn(self, found: list[Bucket]) -> list[str]:
+        return _drawn(found, duration if self.value == "dur" else _edge)
+
     def __str__(self) -> str:
         names, rows = self._cells()
         lines = [self.title]
@@ -206,7 +216,7 @@ class Table:
         if notes := self._notes():
             lines.append("; ".join(notes))
         for title, found in self._histograms():
-            lines += ["", *([title] if title else []), *_drawn(found)]
+            lines += ["", *([title] if title else []), *self._drawn(found)]
         return "\n".join(lines)
 
     __repr__ = __str__
@@ -224,7 +234,7 @@ class Table:
         body = "".join(f"<tr>{cells(row, 'td')}</tr>" for row in rows)
         notes = "; ".join([*([] if self.rows else ["no events yet"]), *self._notes()])
         bars = "".join(
-            f"<p>{escape(title)}</p><pre>{escape(chr(10).join(_drawn(found)))}</pre>"
+            f"<p>{escape(title)}</p><pre>{escape(chr(10).join(self._drawn(found)))}</pre>"
             for title, found in self._histograms()
         )
         return (
@@ -235,14 +245,21 @@ class Table:
         )
 
 
+_NO_DURATIONS: Final = ("count", "missing", "variance", "rate")
+
+
 def quantile_name(share: float) -> str:
     """Return the name of a quantile's column, such as ``p99.9``."""
     return f"p{100 * share:.12g}"
 
 
-def _drawn(found: list[Bucket]) -> list[str]:
+def _drawn(found: list[Bucket], write: Callable[[float], str]) -> list[str]:
     """Draw a histogram as lines of text."""
-    labels = [f"[{_edge(each.low)}, {_edge(each.high)})" for each in found]
+    edges = [
+        ["..." if math.isinf(edge) else write(edge) for edge in (each.low, each.high)]
+        for each in found
+    ]
+    labels = [f"[{low}, {high})" for low, high in edges]
     counts = [f"{each.count:,}" for each in found]
     most = max(each.count for each in found)
     label_width, count_width = max(map(len, labels)), max(map(len, counts))
@@ -255,8 +272,6 @@ def _drawn(found: list[Bucket]) -> list[str]:
 
 def _edge(value: float) -> str:
     """Write the edge of a bucket: powers of two as 1K, 1M, 1G."""
-    if math.isinf(value):
-        return "..."
     if type(value) is int and value >= 1024:
         for power, letter in ((60, "E"), (50, "P"), (40, "T"), (30, "G"), (20, "M"), (10, "K")):
             if value % (1 << power) == 0:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from kit.core._publication.fork import import_room
+from kit.probes._text import several
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -199,8 +200,8 @@ class Capture:
         skipped, failed = sum(self.skipped.values()), sum(self.failed.values())
         missing = missing_text(self.lost, self.overwritten, skipped, self.lost_dispatches, failed)
         return (
-            f"<Capture: {len(self):,} events of {len(self.markers)} markers "
-            f"on {len(self.threads)} threads{missing}>"
+            f"<Capture: {several(len(self), 'event')} of {several(len(self.markers), 'marker')} "
+            f"on {several(len(self.threads), 'thread')}{missing}>"
         )
 
 

@@ -14,7 +14,7 @@ from kit.probes.recorder._lines import lines
 if TYPE_CHECKING:
     from kit.probes.recorder._recorder import Recorder
 
-__all__ = ["html", "text"]
+__all__ = ["held", "html", "text"]
 
 
 def text(recorder: Recorder) -> str:
@@ -23,8 +23,19 @@ def text(recorder: Recorder) -> str:
     where = "" if recorder.path is None else f", in {os.fspath(recorder.path)}"
     return (
         f"<Recorder of {', '.join(recorder.patterns)}: {state}, "
-        f"{len(recorder):,} of {recorder.capacity:,} events{_missing(recorder)}{where}>"
+        f"{held(recorder)}{_missing(recorder)}{where}>"
     )
+
+
+def held(recorder: Recorder) -> str:
+    """Say how many events it holds, and how many it keeps.
+
+    A flight recorder keeps the newest events of each thread, and so more than it was asked for.
+    """
+    held, room = f"{len(recorder):,}", f"{recorder.capacity:,}"
+    if recorder.mode == "discard":
+        return f"{held} of {room} events"
+    return f"{held} events, keeps at least the newest {room}"
 
 
 def _missing(recorder: Recorder) -> str:
@@ -40,11 +51,10 @@ def _missing(recorder: Recorder) -> str:
 
 def html(recorder: Recorder) -> str:
     """Return it as tables in HTML: what it is and what is missing, then a line a marker."""
-    kept = "the first" if recorder.mode == "discard" else "the newest"
     rows = [
         ("records", ", ".join(recorder.patterns)),
         ("state", "running" if recorder.running else "stopped"),
-        ("events", f"{len(recorder):,}, room for {kept} {recorder.capacity:,}"),
+        ("events", held(recorder)),
         ("missing", _missing(recorder).removeprefix(", ") or "none"),
     ]
     misfits = recorder._sink.misfits()

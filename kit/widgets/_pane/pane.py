@@ -39,12 +39,14 @@ from kit.widgets._bundle import BokehJS, bokehjs, script
 from kit.widgets._messages import EVENTS, VIEWS, WORDS, understood
 from kit.widgets._pane.flow_control import MOST_VIEWS, Flow
 from kit.widgets._pane.patches import Changes
+from kit.widgets._refresh import metered
 from kit.widgets._still import Still, key, pictures
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from bokeh.document.events import DocumentPatchedEvent
+    from bokeh.document.models import DocumentModelManager
 
 __all__ = ["Pane"]
 
@@ -170,14 +172,10 @@ class Pane(anywidget.AnyWidget):
         with lock:
             with self._lock:
                 self._nesting += 1
-            # Bokeh looks through the whole document after each change of what refers to what;
-            # once is enough.  (Its context manager would not let go after an exception.)
-            frozen = self._doc.models.freeze()
-            frozen.__enter__()
             try:
-                yield
+                with _looked_through_once(self._doc.models):
+                    yield
             finally:
-                frozen.__exit__(None, None, None)
                 with self._lock:
                     self._nesting -= 1
                     self._flush()
@@ -257,7 +255,7 @@ class Pane(anywidget.AnyWidget):
             self._timer = None
 
     def _on_timer(self) -> None:
-        with lock, self._lock:
+        with metered(), lock, self._lock:
             self._timer = None
             self._flush()
 
@@ -361,6 +359,34 @@ class Pane(anywidget.AnyWidget):
         finally:
             del _PATCHED_CURDOCS[current:]
             models._new_models |= {model for model in unsent if model.document is self._doc}
+
+
+@contextmanager
+def _looked_through_once(models: DocumentModelManager) -> Iterator[None]:
+    """Have Bokeh look through a document once after many changes, or not at all.
+
+    It does so after each change of what refers to what.  Its own way to put that off looks in any
+    case, which takes longer than drawing where only numbers have changed.
+    """
+    stale = False
+
+    def note() -> None:
+        nonlocal stale
+        stale = True
+
+    own: dict[str, Any] = vars(models)
+    outer = own.get("invalidate")
+    models._push_freeze()
+    own["invalidate"] = note
+    try:
+        yield
+    finally:
+        del own["invalidate"]
+        if outer is not None:
+            own["invalidate"] = outer
+        models._freeze_count -= 1
+        if stale:
+            models.invalidate()
 
 
 def _model_of(plot: Themed | Model) -> Model:

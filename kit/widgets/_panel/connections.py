@@ -123,6 +123,11 @@ class Connections:
         """Return the panel's connection of a choice to a marker, also one that was switched off."""
         return self.mine.get(pair)
 
+    def kept_back(self, key: str) -> int:
+        """Return how many events the panel's connections of a choice have kept back."""
+        mine = [each for (_, of), each in self.mine.items() if of == key and each._filter]
+        return sum(sum(each.filtered_by.values()) for each in mine)
+
     def asked_of(self, pair: Pair) -> ProbeOptions:
         """Return what was asked of a choice on a marker."""
         return self.asked.get(pair) or ProbeOptions()

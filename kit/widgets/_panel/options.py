@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
 from kit.errors import ConditionError
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from kit.core import Marker
+    from kit.core._format import Format
 
 __all__ = [
     "EVENTS",
@@ -154,12 +156,7 @@ def numbers(marker: Marker) -> list[str]:
     >>> numbers(kit.span("asked.fill", qty=int, px=float, sym=str)), numbers(kit.marker("asked.no"))
     (['dur', 'px', 'qty'], [])
     """
-    if marker.format is None:
-        return []
-    known = operands(marker.name, marker.format)
-    found = [name for name in marker.format.names if known[name].type in (int, float, bool)]
-    found.sort(key=lambda name: known[name].type is not float)
-    return ["dur", *found] if marker.format.is_span else found
+    return [] if marker.format is None else [*_choices(marker.format)[0]]
 
 
 def keys(marker: Marker) -> list[str]:
@@ -171,10 +168,19 @@ def keys(marker: Marker) -> list[str]:
     >>> keys(kit.marker("asked.sold", qty=int, sym=str))
     ['sym', 'qty', 'thread', 'task', 'cpu', 'function']
     """
-    if marker.format is None:
-        return [*_CONTEXT_KEYS]
-    known = operands(marker.name, marker.format)
-    text = [name for name in marker.format.names if known[name].type not in (int, float, bool)]
-    whole = [name for name in marker.format.names if known[name].type in (int, bool)]
-    own = [*text, *whole]
-    return [*own, *(name for name in _CONTEXT_KEYS if name not in own)]
+    return [*(_CONTEXT_KEYS if marker.format is None else _choices(marker.format)[1])]
+
+
+@lru_cache(1000)
+def _choices(format: Format) -> tuple[list[str], list[str]]:
+    """Return of which fields there can be a sum, and what a key can be made of.
+
+    It is asked for in every row of every update.
+    """
+    known = operands("", format)
+    counted = [name for name in format.names if known[name].type in (int, float, bool)]
+    counted.sort(key=lambda name: known[name].type is not float)
+    text = [name for name in format.names if name not in counted]
+    whole = [name for name in format.names if known[name].type in (int, bool)]
+    others = [name for name in _CONTEXT_KEYS if name not in (*text, *whole)]
+    return ["dur", *counted] if format.is_span else counted, [*text, *whole, *others]

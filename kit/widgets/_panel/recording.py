@@ -4,24 +4,25 @@ from __future__ import annotations
 
 import sys
 import time
-from bisect import bisect_left
 from dataclasses import replace
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
 
 from kit.probes.recorder._recorder import Recorder
 from kit.widgets._panel.probe_choices import ProbeChoice
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
 
     from kit.core import Format, Marker
     from kit.core.typing import TimedProbe
-    from kit.probes.captures._capture import Capture
+    from kit.probes.captures._capture import Capture, Row
 
 __all__ = ["PanelRecorder", "context_now"]
-
-_STEP: Final = 20
 
 HINTS: Final = {
     "record": "keeps every event, for plots and frames",
@@ -129,31 +130,35 @@ class PanelRecorder:
         return self._timed(self.recorder._frozen(at=at))
 
     def newest(self, count: int) -> Capture:
-        """Return about as many of the newest events, of all threads together.
+        """Return the newest events of all threads together, and no event as an object.
 
         Parameters
         ----------
         count : int
-            How many events; up to `_STEP` more of each thread come with them.
+            How many events.
 
         Returns
         -------
         Capture
-            Everything, if there is no more than that.
+            Those and, of threads that are not the busiest, some older ones.
         """
         capture = self._timed(self.recorder._newest(count))
         if len(capture) <= count:
             return capture
         # Busy threads have more of the newest than idle ones: a point in time divides them all.
-        stamps = sorted(row[0] for thread in capture.threads for row in thread.rows[::_STEP])
-        cut = stamps[-min(len(stamps), 1 + count // _STEP)]
-        threads = []
-        for thread in capture.threads:
-            first = _STEP * bisect_left(thread.rows[::_STEP], cut, key=itemgetter(0))
-            rows = thread.rows[first:]
-            threads.append(replace(thread, rows=rows, first_seq=thread.first_seq + first))
-        return replace(capture, threads=tuple(threads))
+        stamps = [_stamps(thread.rows) for thread in capture.threads]
+        cut = np.partition(np.concatenate(stamps), -count)[-count]
+        most = max(int(np.count_nonzero(each >= cut)) for each in stamps)
+        return self._timed(self.recorder._newest(most))
 
     def _timed(self, capture: Capture) -> Capture:
         started = capture.started if self.started is None else self.started
         return replace(capture, started=started, stopped=self.stopped)
+
+
+def _stamps(rows: Sequence[Row]) -> NDArray[np.int64]:
+    """Return the time stamps of a thread's rows."""
+    if isinstance(rows, list):
+        return np.fromiter(map(itemgetter(0), rows), np.int64, len(rows))
+    blocks: Any = rows
+    return np.frombuffer(blocks.blocks.stamps()[0], np.int64)

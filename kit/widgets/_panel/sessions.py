@@ -18,6 +18,7 @@ from kit.probes._files import absolute
 from kit.probes._text import several
 from kit.probes.recorder._recorder import Recorder
 from kit.probes.sessions._making import session as new_session
+from kit.widgets._messages import sentence
 from kit.widgets._panel.options import EVENTS, ProbeOptions
 from kit.widgets._panel.probe_choices import value_of
 from kit.widgets._panel.trigger_actions import event
@@ -138,7 +139,9 @@ def open_saved(path: Path) -> Opened:
     facts = []
     for name, each in found.items():
         names = {marker for part in each for marker in part["marker"].astype(str).unique()}
-        facts.append([name, f"{sum(map(len, each)):,} events", f"record on {len(names):,} markers"])
+        facts.append(
+            [name, f"{sum(map(len, each)):,} events", f"record on {several(len(names), 'marker')}"]
+        )
     facts += [
         [name, f"{table.count:,} events", f"aggregate of {table.title}"]
         for name, table in aggregates.items()
@@ -209,6 +212,9 @@ def together(parts: list[pd.DataFrame]) -> pd.DataFrame:
     whole = pd.concat(parts, ignore_index=True)
     whole = whole.sort_values("ts", kind="stable", ignore_index=True)
     whole.attrs["threads"] = _threads(parts)
+    whole.attrs["kept_from"] = {
+        tid: stamp for part in parts for tid, stamp in part.attrs.get("kept_from", {}).items()
+    }
     return whole
 
 
@@ -284,7 +290,7 @@ class Sessions:
             made = self._made()
             made.start()
         except (KitError, OSError, TypeError, ValueError, ImportError) as error:
-            self._refuse(str(error))
+            self._refuse(sentence(error))
             return
         self.session, self._over = made, False
         self._state.say(f"Session: what is connected is saved in {made.folder} from now on.")
@@ -316,7 +322,7 @@ class Sessions:
             try:
                 self.opened = open_saved(absolute(self.folder))
             except (KitError, OSError, ValueError, ImportError) as error:
-                self._refuse(str(error))
+                self._refuse(sentence(error))
                 return
             there, names = self.opened, self.opened.names
             self._state.kept.was_opened(

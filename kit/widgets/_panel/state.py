@@ -23,11 +23,12 @@ from kit.widgets._panel.captures import Captures
 from kit.widgets._panel.connections import Connections, Pair
 from kit.widgets._panel.listing import Listing, passes
 from kit.widgets._panel.options import SAMPLINGS, ConditionProblem, ProbeOptions, wrong
-from kit.widgets._panel.overhead import Costs, Rates, measure
+from kit.widgets._panel.overhead import OWN, Costs, Rates, measure
 from kit.widgets._panel.probe_choices import READY, ProbeChoice, own_functions
 from kit.widgets._panel.recording import PanelRecorder
 from kit.widgets._panel.sessions import Sessions
 from kit.widgets._panel.trigger_actions import TriggerActions
+from kit.widgets._refresh import spent
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -103,6 +104,7 @@ class PanelState:
         self.described: dict[str, tuple[object, list[dict[str, Any]]]] = {}
         self.message: dict[str, Any] = {"text": HELP, "bad": False}
         self.closed = False
+        self.show_own = False
         self._probes = tuple(probes)
         self._clock = clock
         self._cleared = 0
@@ -348,8 +350,8 @@ class PanelState:
             self._followed[key] = self.listing.filter
             self.listing.new()  # those that are there already are connected here
             wanted = self._asked_for_all(key, self.markers())
-            self.say(f"Connected {choice.label} to {len(wanted):,} markers.")
-            self._connect(wanted, f"connect {choice.label} to {len(wanted):,} markers")
+            self.say(f"Connected {choice.label} to {several(len(wanted), 'marker')}.")
+            self._connect(wanted, f"connect {choice.label} to {several(len(wanted), 'marker')}")
             self._mark()
 
     def disconnect_all(self, key: str) -> None:
@@ -361,7 +363,7 @@ class PanelState:
             self._followed.pop(key, None)
             pairs = [(marker.name, key) for marker in self.markers()]
             on = [pair for pair in pairs if self._is_on(pair)]
-            text = f"disconnect {choice.label} from {len(on):,} markers"
+            text = f"disconnect {choice.label} from {several(len(on), 'marker')}"
             self.connections.disconnect(on, self.listing.all(), text)
             self.say(f"{text.replace('disconnect', 'Disconnected', 1)}.")
             self._mark()
@@ -384,8 +386,8 @@ class PanelState:
             markers = self.listing.all()
             choice = self.recording.choice
             wanted = [(markers[name], choice) for name in sorted(names) if name in markers]
-            self.say(f"Recording {len(wanted):,} markers.")
-            self._connect(wanted, f"start recording {len(wanted):,} markers")
+            self.say(f"Recording {several(len(wanted), 'marker')}.")
+            self._connect(wanted, f"start recording {several(len(wanted), 'marker')}")
             self._resting = set()
             self._mark()
 
@@ -396,7 +398,7 @@ class PanelState:
             on = [pair for pair in pairs if self._is_on(pair)]
             self._followed.pop("record", None)
             self.connections.disconnect(
-                on, self.listing.all(), f"stop recording {len(on):,} markers"
+                on, self.listing.all(), f"stop recording {several(len(on), 'marker')}"
             )
             self._resting = {name for name, _ in on}
             self.say("Stopped. Start goes on with the same markers.")
@@ -448,7 +450,7 @@ class PanelState:
             capture = self.recording.capture()
             self.captures.append(capture)
             number = len(self.captures) - 1
-        self.say(f"{len(capture):,} events kept: panel.captures[{number}]")
+        self.say(f"{several(len(capture), 'event')} kept: panel.captures[{number}]")
         return capture
 
     def save(self, path: str | Path | None = None) -> Path:
@@ -471,7 +473,7 @@ class PanelState:
         target = absolute(path)
         capture = self.recording.capture()
         frames.save(capture, target)
-        self.say(f"{len(capture):,} events saved: {target}")
+        self.say(f"{several(len(capture), 'event')} saved: {target}")
         return target
 
     def frame(self, name: str | None = None) -> Any:
@@ -506,7 +508,8 @@ class PanelState:
             self.kept.note(now)
             self._hear()
             self._follow()
-            self.rates.note(now, {m.name: m.fired for m in self.listing.all().values() if m.fanout})
+            fired = {m.name: m.fired for m in self.listing.all().values() if m.fanout}
+            self.rates.note(now, {OWN: spent(), **fired})
             self._look_for_functions()
             self._mark()
 

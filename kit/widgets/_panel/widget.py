@@ -15,10 +15,11 @@ import traitlets
 from kit.core._marker import MarkerList
 from kit.core._publication.locks import OUTER, new_lock
 from kit.core._runtime import stays
+from kit.probes._text import several
 from kit.probes._validation import COUNT, FLAG, Kind, choice
 from kit.widgets import _kernel as kernel
 from kit.widgets._bundle import script
-from kit.widgets._messages import NAMES, VIEW, VIEWS, WORDS, understood
+from kit.widgets._messages import NAMES, VIEW, VIEWS, WORDS, sentence, understood
 from kit.widgets._pane.flow_control import MOST_VIEWS, Flow
 from kit.widgets._panel.options import SAMPLINGS
 from kit.widgets._panel.page.shown import show
@@ -83,6 +84,9 @@ def panel(
     return Panel(pattern, probes, capacity=capacity, mode=mode)
 
 
+LIST_SHARE: Final = 0.01
+"""Of a processor, which header and list take at most."""
+
 BEAT: Final = 1.0
 """Seconds between two signs of life; a page that hears none for 5 says that it is not live."""
 
@@ -122,7 +126,17 @@ _ACTIONS: Final[dict[str, Any]] = {
     "open": {"folder": WORDS},
     **{
         name: {}
-        for name in ("observe", "save", "deselect", "start", "stop", "clear", "snapshot", "undo")
+        for name in (
+            "observe",
+            "own-threads",
+            "save",
+            "deselect",
+            "start",
+            "stop",
+            "clear",
+            "snapshot",
+            "undo",
+        )
     },
     "end-session": {},
     "leave": {},
@@ -206,7 +220,7 @@ class Panel:
         self.widget.on_msg(self._on_message)
         kernel.answer_at_once(self.widget)
         # Drawing may take its time; the list goes on meanwhile.
-        self._refresh = Refresh(self._update, 0.15, "kit-panel")
+        self._refresh = Refresh(self._update, 0.15, "kit-panel", LIST_SHARE)
         self._drawing = Refresh(self._draw, 0.25, "kit-panel-plots")
         # A thread of its own: neither a long cell nor a long drawing may hold a beat up.
         self._beating = Refresh(self._beat, BEAT, "kit-panel-beat")
@@ -350,10 +364,10 @@ class Panel:
         if self.state.closed:
             doing = "closed"
         lost = f", {recorder.lost:,} lost" if recorder.lost else ""
-        markers = f"{len(self.state.markers())} markers"
+        markers = several(len(self.state.markers()), "marker")
         misfits = sum(each.number for each in recorder._sink.misfits())
         lost += f", {misfits:,} values that did not fit" if misfits else ""
-        events = f"{len(recorder):,} events{lost}"
+        events = f"{several(len(recorder), 'event')}{lost}"
         return f"<Panel of {self.state.listing.pattern}: {markers}, {doing}, {events}>"
 
     def _repr_html_(self) -> str:
@@ -454,7 +468,7 @@ class Panel:
             try:
                 self._act(asked)
             except Exception as error:  # noqa: BLE001 - the reader sees it, and goes on
-                self.state.say(f"{type(error).__name__}: {error}", bad=True)
+                self.state.say(sentence(error), bad=True)
             self._push(at_once=True)
             self._drawing.soon()
         self._acknowledge(content)
@@ -486,8 +500,8 @@ class Panel:
                 self._act_on_list(content)
             case {"action": "tab", "tab": tab}:
                 self._tabs.choose(tab)
-            case {"action": "observe"}:
-                state.observe(not state.observed)
+            case {"action": "observe" | "own-threads" as name}:
+                self._switch(name)
             case {"action": "deselect"} if self._tabs.selection is not None:
                 self._tabs.selection.clear()
             case _:
@@ -503,6 +517,12 @@ class Panel:
                 getattr(state, name)()
                 if name in {"stop", "clear", "snapshot"}:
                     self._still_due = 0.0
+
+    def _switch(self, name: str) -> None:
+        if name == "own-threads":
+            self._tabs.toggle_own()
+        else:
+            self.state.observe(not self.state.observed)
 
     def _act_on_probe(self, content: dict[str, Any], marker: str, probe: str) -> None:
         state = self.state

@@ -144,3 +144,18 @@ def test_a_plot_follows_its_aggregate_and_refuses_what_is_none(fill):
         plots.aggregate([1, 2])
     with pytest.raises(TypeError, match="returns, or its table"):
         plots.aggregate(numbers.frame())
+
+
+@pytest.mark.parametrize("field", ["qty", "px"])
+def test_zero_is_called_zero_and_stands_beside_the_least_of_the_others(field):
+    """Seen to fail where the axis goes down to the least that a histogram tells from zero."""
+    sold = kit.marker("plots.aggregate.zero", qty=int, px=float)
+    with kit.aggregate(sold, field, histogram="log2") as sizes:
+        for value in (0, 5, 100):
+            sold(value, float(value))
+    view = aggregate_data(sizes.table())
+    [row] = view.rows
+    assert list(view.ticks.items())[:2] == [(1.0, "0"), (2.0, "4")]
+    assert row.low == view.extent[0] == 1.0
+    assert [(bar.left, bar.right) for bar in row.bars if bar.count] == [(1, 2), (2, 3), (6, 7)]
+    assert sum(bar.share for bar in row.bars) == 1

@@ -393,3 +393,38 @@ def test_a_figure_in_anothers_document_is_refused(plot):
     document.add_root(figure())
     with pytest.raises(ValueError, match="other figures"):
         Pane(plot)
+
+
+def test_bokeh_looks_through_a_document_only_where_references_changed(
+    pane, plot, source, view, monkeypatch
+):
+    """Seen to fail where changes() freezes the document as Bokeh does: it looks in any case."""
+    looked = []
+    recompute = pane._doc.models.recompute
+    monkeypatch.setattr(pane._doc.models, "recompute", lambda: looked.append(recompute()))
+    with pane.changes(), pane.changes():
+        source.data = {"x": [5.0], "y": [6.0]}
+        plot.title.text = "other numbers"
+    assert not looked
+    with pane.changes():
+        with pane.changes():
+            plot.xaxis[0].ticker = FixedTicker(ticks=[1, 2], name="ticker")
+        plot.yaxis[0].ticker = FixedTicker(ticks=[3], name="other")
+        assert not looked
+    assert len(looked) == 1
+    view.catch_up()
+    plot.xaxis[0].ticker.ticks = [7]
+    view.catch_up()
+    assert view.model("ticker").ticks == [7]
+    assert view.model("other").ticks == [3]
+
+    def fail():
+        with pane.changes():
+            plot.xaxis[0].ticker = FixedTicker(ticks=[8], name="third")
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
+    assert len(looked) == 2
+    view.catch_up()
+    assert view.model("third").ticks == [8]

@@ -77,10 +77,20 @@ def test_lost_events_are_marked(fill):
 def test_what_else_is_missing_is_told(state, monkeypatch):
     monkeypatch.setattr(Recorder, "skipped", property(lambda _: 1200))
     monkeypatch.setattr(Recorder, "lost_dispatches", property(lambda _: 3))
-    assert show(state)["missing"] == (
-        "; 1,200 more arose while another was being written"
-        "; 3 dispatches found no room among those observed"
-    )
+    monkeypatch.setattr(Recorder, "failed", property(lambda _: 2))
+    shown = show(state)
+    assert (shown["skipped"], shown["failed"], shown["filtered"]) == ("1,200", "2", "")
+    assert shown["missing"] == "; 3 dispatches found no room among those observed"
+
+
+def test_what_a_condition_keeps_back_is_counted_in_the_header(state, fill):
+    """Seen to fail where the header asks the recorder, which has no handles of its own here."""
+    state.ask(fill.name, "record", when="qty > 1")
+    state.start()
+    for qty in range(1200):
+        fill(qty, 2.0, "ACME")
+    shown = show(state)
+    assert (shown["events"], shown["filtered"]) == ("1,198", "2")
 
 
 def test_values_that_did_not_fit_are_in_the_header_and_nobody_warns(state, fill):
@@ -185,8 +195,9 @@ def test_a_long_list_says_how_much_is_hidden():
     assert (len(shown["rows"]), shown["hidden"]) == (MOST_ROWS, 7)
 
 
-def test_the_overhead_is_rate_times_cost(state, fill):
+def test_the_overhead_is_rate_times_cost(state, fill, monkeypatch):
     clock = [0.0]
+    monkeypatch.setattr("kit.widgets._panel.state.spent", lambda: 0)
     state = PanelState("show.orders.*", clock=lambda: clock[0])
     state.costs = Costs(dispatch=600.0, probes={"count": 400.0})
     state.toggle(fill.name, "count")
@@ -196,7 +207,24 @@ def test_the_overhead_is_rate_times_cost(state, fill):
         for _ in range(100):
             fill(1, 1.0, "")
     # 100 events a second, 1 µs each, are a ten thousandth of a core.
-    assert show(state)["overhead"] == "0.01 %"
+    shown = show(state)
+    assert shown["overhead"] == "0.01 %"
+    assert shown["costs"] == "dispatch 0.01 %, estimated; panel 0 %, measured"
+    state.close()
+
+
+def test_the_overhead_counts_the_panels_own_threads(fill, monkeypatch):
+    """Seen to fail where the header adds nothing to what dispatches cost."""
+    clock, taken = [0.0], [0]
+    monkeypatch.setattr("kit.widgets._panel.state.spent", lambda: taken[0])
+    state = PanelState("show.orders.*", clock=lambda: clock[0])
+    state.costs = Costs(dispatch=600.0, probes={"count": 400.0})
+    for second in range(4):
+        clock[0], taken[0] = float(second), 12_500_000 * second
+        state.tick()
+    shown = show(state)
+    assert shown["overhead"] == "1.2 %"
+    assert shown["costs"] == "dispatch 0 %, estimated; panel 1.2 %, measured"
     state.close()
 
 

@@ -1,5 +1,6 @@
 """The panel as a widget: what reaches the page, what comes back, what is left behind."""
 
+import errno
 import gc
 import json
 import threading
@@ -87,12 +88,12 @@ def test_every_button_does_what_it_says(shown, fill, tmp_path, monkeypatch):
 
 def test_what_goes_wrong_is_said_and_the_panel_goes_on(shown, fill, monkeypatch):
     def full_disk(*args):
-        raise OSError("no space left on device")
+        raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(shown.state, "save", full_disk)
     act(shown, "save")
     message = told(shown)["message"]
-    assert message == {"text": "OSError: no space left on device", "bad": True}
+    assert message == {"text": "No space left on device.", "bad": True}
     act(shown, "toggle", marker=fill.name, probe="count")
     assert fill.fanout == 1
 
@@ -352,3 +353,37 @@ def test_a_view_that_joins_is_sent_what_changes(shown, fill):
     shown.widget.comm.send_up({"type": "joined", "view": "b", "number": 1, "visible": True})
     assert shown._flow.views == ("a", "b")
     assert shown._flow.visible
+
+
+def test_what_the_kits_own_threads_did_is_hidden_until_somebody_asks(shown, commit, until):
+    """Seen to fail where the frames are drawn as they were recorded, and where a click redraws
+    nothing because no event is new.
+    """
+    shown.start()
+
+    def work():
+        for rows in range(3):
+            with commit(rows):
+                pass
+
+    for name in ("kit-panel-plots", "worker", "kit-pane"):
+        thread = threading.Thread(target=work, name=name)
+        thread.start()
+        thread.join()
+    assert told(shown)["own"] is None
+    act(shown, "tab", tab="latency")
+    until(lambda: told(shown)["own"] and shown._tabs.current.shown)
+    assert told(shown)["own"] == {
+        "text": "6 events on the kit's own threads hidden",
+        "shown": False,
+    }
+    [(latency, _), *_] = shown._tabs.current.shown
+    assert latency.view.total == 3
+    act(shown, "own-threads")
+    until(lambda: latency.view.total == 9)
+    until(lambda: told(shown)["own"]["shown"])
+    assert told(shown)["own"]["text"] == "6 events on the kit's own threads shown"
+    assert len(shown.frame()) == 9
+    act(shown, "own-threads")
+    until(lambda: latency.view.total == 3)
+    shown.stop()

@@ -4,8 +4,11 @@ const NUMBERS = [
   ["events", "events", "events recorded and kept"],
   ["lost", "lost", "events that found no room"],
   ["misfits", "did not fit", "values that did not fit their field and are missing"],
+  ["skipped", "skipped", "events that arose while another was being written: in a garbage collection, a signal handler"],
+  ["failed", "failed", "events that could not be recorded: no memory, or a signal handler that raised"],
+  ["filtered", "kept back", "events that conditions and sampling kept from being recorded"],
   ["rate", "", "dispatches a second of the markers shown"],
-  ["overhead", "overhead", "share of one core that dispatching to these probes takes, estimated"],
+  ["overhead", "overhead", "share of one core that these probes and the panel take"],
   ["throttled", "throttled", "calls that were left out because the probe's budget was used up"],
 ];
 const STATES = { on: "recording", off: "stopped", none: "not recording" };
@@ -72,9 +75,10 @@ class Header {
     set(this.run, "data-action", on ? "stop" : "start");
     set(this.run, "title", on ? "stop recording; what was recorded stays" : "record the markers shown");
     put(this.run, on ? "Stop" : "Start");
-    this.numbers.get("throttled").parentElement.hidden = !shown.throttled;
+    for (const key of ["misfits", "skipped", "failed", "filtered", "throttled"])
+      this.numbers.get(key).parentElement.hidden = !shown[key];
+    set(this.numbers.get("overhead").parentElement, "title", `share of one core: ${shown.costs}`);
     const misfits = this.numbers.get("misfits").parentElement;
-    misfits.hidden = !shown.misfits;
     set(misfits, "title", `values that did not fit their field and are missing: ${shown.fields}`);
     this.keep.update(shown.keep.choices, shown.keep.now);
     this.undo.disabled = !shown.undo;

@@ -50,9 +50,10 @@ class Legend {
       const every = choice.on > 0 && choice.on === choice.of;
       set(item, "aria-pressed", every ? "true" : choice.on ? "mixed" : "false");
       tint(item, choice.color);
+      const all = choice.of === 1 ? "the marker" : `all ${choice.of} markers`;
       const does = every ? "disconnect from" : "connect to";
-      set(item, "title", `${choice.label}: ${choice.hint}; ${does} all ${choice.of} markers shown (on: ${choice.on})`);
-      set(item, "aria-label", `${choice.label}: ${does} all ${choice.of} markers shown`);
+      set(item, "title", `${choice.label}: ${choice.hint}; ${does} ${all} shown (on: ${choice.on})`);
+      set(item, "aria-label", `${choice.label}: ${does} ${all} shown`);
     }
   }
 

@@ -14,8 +14,10 @@ from kit.probes._basic import Count, Print, Time
 from kit.probes._trigger import Trigger
 from kit.probes._values import fields_text
 from kit.probes.aggregates import Aggregate
+from kit.probes.recorder._repr import held
 from kit.widgets._panel.connections import same
 from kit.widgets._panel.options import SAMPLINGS, keys, numbers
+from kit.widgets._panel.overhead import OWN
 from kit.widgets._panel.probe_choices import value_of
 from kit.widgets._panel.sessions import LATEST
 from kit.widgets._panel.trigger_actions import event
@@ -263,15 +265,18 @@ def _header(state: PanelState, markers: list[Marker]) -> dict[str, Any]:
     return {
         "state": "on" if state.running else stopped,
         "events": units.count(events),
-        "room": f"room for {recorder.capacity:,} events",
+        "room": held(recorder),
         "lost": units.count(lost),
         "late": lost > 0,
-        "missing": _missing(recorder.skipped, state.observing.recorder.lost_dispatches),
-        "misfits": units.count(sum(each.number for each in misfits)) if misfits else "",
+        "missing": _missing(state.observing.recorder.lost_dispatches),
+        "skipped": _unless_none(recorder.skipped),
+        "failed": _unless_none(recorder.failed),
+        "filtered": _unless_none(state.connections.kept_back("record")),
+        "misfits": _unless_none(sum(each.number for each in misfits)),
         "fields": units.plain(fields_text(misfits)),
-        "overwritten": units.count(recorder.overwritten) if recorder.overwritten else "",
+        "overwritten": _unless_none(recorder.overwritten),
         "rate": units.rate(rate) if rates else units.MISSING,
-        "overhead": _overhead(state, markers),
+        **_overhead(state, markers),
         "throttled": _throttled(markers),
     }
 
@@ -301,30 +306,40 @@ def _throttled(markers: list[Marker]) -> str:
     """How many calls were not made because a budget was used up; empty for none."""
     connections = [c for marker in markers for c in marker.probes if c._filter is not None]
     left_out = sum(c.filtered_by.get("budget", 0) for c in connections)
-    return units.count(left_out) if left_out else ""
+    return _unless_none(left_out)
 
 
-def _missing(skipped: int, dispatches: int) -> str:
+def _unless_none(number: int) -> str:
+    return units.count(number) if number else ""
+
+
+def _missing(dispatches: int) -> str:
     """What else is missing, for the end of a sentence about lost events."""
-    text = ""
-    if skipped:
-        text += f"; {skipped:,} more arose while another was being written"
-    if dispatches:
-        text += f"; {dispatches:,} dispatches found no room among those observed"
-    return text
+    if not dispatches:
+        return ""
+    return f"; {dispatches:,} dispatches found no room among those observed"
 
 
-def _overhead(state: PanelState, markers: list[Marker]) -> str:
+def _overhead(state: PanelState, markers: list[Marker]) -> dict[str, str]:
+    """What the probes and the panel take of a core, together and apart."""
+    own = state.rates.average(OWN) / 1e9
     if state.costs is None:
-        return units.MISSING
+        return {"overhead": units.MISSING, "costs": f"panel {_share(own)}"}
     share, complete = 0.0, True
     for marker in markers:
         keys = [_key_of(state, marker, connection) for connection in marker.probes]
         one, known = state.costs.overhead(state.rates.of(marker.name) or 0.0, keys)
         share, complete = share + one, complete and known
+    least = "" if complete else "≥ "
+    return {
+        "overhead": f"{least}{_share(share + own)}",
+        "costs": f"dispatch {least}{_share(share)}, estimated; panel {_share(own)}, measured",
+    }
+
+
+def _share(share: float) -> str:
     # An estimate: more digits would claim more than it knows.
-    text = f"{100 * share:.{2 if share < 1e-2 else 1}f} %" if share >= 5e-5 else "0 %"
-    return text if complete else f"≥ {text}"
+    return f"{100 * share:.{2 if share < 1e-2 else 1}f} %" if share >= 5e-5 else "0 %"
 
 
 def _key_of(state: PanelState, marker: Marker, connection: Connection) -> str:

@@ -115,11 +115,13 @@ class LatencyTab(FramePlots):
     def _frames(self) -> tuple[pd.DataFrame, ...]:
         recording, chosen, running = self._recording, self._state.chosen, self._state.running
         if len(chosen) != 1:
-            return (events(recording.newest(LIVE) if running else recording.capture()),)
+            if not running:
+                return (events(recording.capture()),)
+            return (events(recording.newest(LIVE)).tail(LIVE).reset_index(drop=True),)
         # Its own fields, and as many events of its own, however busy the others are.
         capture = recording.capture()
         frame = events(capture, chosen[0])
-        return (frame.tail(LIVE) if running else frame,)
+        return (frame.tail(LIVE).reset_index(drop=True) if running else frame,)
 
     def _look_at(self, *frames: pd.DataFrame) -> tuple[bool, str]:
         (frame,) = frames

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from kit.widgets._panel.recording import PanelRecorder
     from kit.widgets._panel.state import PanelState
 
-__all__ = ["PAUSE", "FramePlots", "Tab", "nothing_recorded", "only"]
+__all__ = ["PAUSE", "FramePlots", "Tab", "nothing_recorded", "only", "without_own"]
 
 PAUSE: Final = 0.01
 """Seconds between two plots, in which the program makes up for lost time."""
@@ -55,6 +55,8 @@ class Tab(ABC):
         In order.
     selection : Selection or None
         What is brushed in its plots; None where nothing can be.
+    hidden : int
+        How many rows of the kit's own threads are, or would be, left out.
     brush : Brush or None
         What is brushed, in whichever tab.
     """
@@ -71,6 +73,7 @@ class Tab(ABC):
         self._state = state
         self.shown: list[tuple[Plot, Pane]] = []
         self.selection: Selection | None = None
+        self.hidden = 0
         self.brush: Brush | None = None
 
     @property
@@ -171,6 +174,9 @@ class FramePlots(Tab):
         live = opened is None
         frames = self._frames() if live else [getattr(opened, part) for part in self.parts]
         frames = [only(frame, names) for frame in frames]
+        rest = [without_own(frame) for frame in frames]
+        self.hidden = len(frames[0]) - len(rest[0])
+        frames = frames if self._state.show_own else rest
         kind = self._look_at(*frames)
         before, new = self.shown, not self.shown or kind != self._kind
         if new:
@@ -207,14 +213,15 @@ class FramePlots(Tab):
         """Tell apart what would be drawn now and what was drawn before; None for nothing."""
         opened, names = self._state.sessions.opened, self._state.focus()
         if opened is not None:
-            return (id(opened), names)
+            return (id(opened), names, self._state.show_own)
         recording = self._recording
         recorder = recording.recorder
         count = len(recorder) + recorder.overwritten
         # What was opened is not left standing where nothing is recorded.
         if not count and not self.shown:
             return None
-        return (id(recorder), count, recording.started, recording.stopped, names)
+        now = (id(recorder), count, recording.started, recording.stopped)
+        return (*now, names, self._state.show_own)
 
     def _make(self, *frames: pd.DataFrame) -> list[Any]:
         from kit import plots
@@ -234,6 +241,39 @@ def only(frame: pd.DataFrame, names: Collection[str] | None) -> pd.DataFrame:
     if names is None or "marker" not in frame.columns:
         return frame
     return frame[frame["marker"].isin(names)].reset_index(drop=True)
+
+
+def without_own(frame: pd.DataFrame) -> pd.DataFrame:
+    """Leave out what the threads of the kit did: the garbage collections of drawing, for example.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Events, dispatches or probe calls; publications, which are of the program's markers
+        whoever makes them, stay as they are.
+
+    Returns
+    -------
+    pandas.DataFrame
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> frame = pd.DataFrame({"ts": [1, 2], "tid": [7, 8]})
+    >>> frame.attrs["threads"] = {"7": "kit-panel-plots", "8": "worker"}
+    >>> without_own(frame)["ts"].tolist()
+    [2]
+    """
+    threads = frame.attrs.get("threads", {}).items()
+    own = [int(tid) for tid, names in threads if all(map(_is_own, names.split(", ")))]
+    if not own or "grace" in frame or "tid" not in frame:
+        return frame
+    mine = frame["tid"].isin(own)
+    return frame[~mine].reset_index(drop=True) if mine.any() else frame
+
+
+def _is_own(thread: str) -> bool:
+    return thread.startswith("kit-")
 
 
 def nothing_recorded(state: PanelState) -> str:

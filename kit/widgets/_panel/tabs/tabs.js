@@ -19,6 +19,13 @@ class Tabs {
       "data-action": "observe",
       on: { click: () => act({ action: "observe" }) },
     });
+    this.own = h("button", {
+      class: "kit-button",
+      type: "button",
+      "data-action": "own-threads",
+      on: { click: () => act({ action: "own-threads" }) },
+    });
+    this.ownNote = h("span", { class: "kit-own", hidden: true });
     this.selected = h("span", { class: "kit-num" });
     const clear = h("button", {
       class: "kit-button",
@@ -31,7 +38,8 @@ class Tabs {
     });
     this.selection = h("p", { class: "kit-selection", hidden: true }, this.selected, clear);
     this.holder = h("div", { class: "kit-bodies" });
-    const said = h("div", { class: "kit-said" }, this.note, this.observe, this.chosen.element, this.session.leave);
+    const asides = [this.observe, this.chosen.element, this.ownNote, this.own, this.session.leave];
+    const said = h("div", { class: "kit-said" }, this.note, ...asides);
     this.element = h("div", { class: "kit-tabs" }, this.bar, said, this.holder, this.selection);
   }
 
@@ -51,6 +59,13 @@ class Tabs {
     put(this.observe, shown.observed ? "Stop observing" : "Observe");
     set(this.observe, "title", shown.observed ? "observe no more" : "time every probe of every dispatch of the markers shown");
     set(this.observe, "aria-pressed", String(Boolean(shown.observed)));
+    this.ownNote.hidden = this.own.hidden = shown.own === null;
+    if (shown.own !== null) {
+      put(this.ownNote, shown.own.text);
+      put(this.own, shown.own.shown ? "Hide them" : "Show them");
+      set(this.own, "title", "threads of the kit itself, such as those that draw here, and the garbage collections they cause");
+      set(this.own, "aria-pressed", String(shown.own.shown));
+    }
     this.selection.hidden = shown.selection === null;
     put(this.selected, `selection: ${(shown.selection ?? 0).toLocaleString("en-US")} events → panel.selection `);
     this.chosen.update(shown.chosen);
