@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from operator import itemgetter
 
 from kit.core._callables import AnyProbe, label_of
-from kit.core._connection import Connection
+from kit.core._connection import Connection, matcher
 from kit.core._runtime import home, stays
 from kit.errors import NotConnectedError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any, Self, overload
 
-__all__ = ["PatternConnection"]
+__all__ = ["PatternConnection", "PatternIndex"]
 
 
 class Options:
@@ -42,6 +44,13 @@ class PatternConnection(Sequence[Connection]):
         self.order = order
         self.active = False
         self._connections: tuple[Connection, ...] = ()
+        self._match: Callable[[str], object] | None = None
+
+    def matches(self, name: str) -> bool:
+        """Tell whether its pattern matches a marker's name."""
+        if self._match is None:  # not compiled before it is asked for: that imports more
+            self._match = matcher(self.pattern)
+        return bool(self._match(name))
 
     @property
     def probe(self) -> AnyProbe:
@@ -165,3 +174,38 @@ class PatternConnection(Sequence[Connection]):
             f"<PatternConnection {self.label} on {self.pattern}: "
             f"{len(self)} markers, {self.calls:,} calls{state}>"
         )
+
+
+class PatternIndex:
+    """Patterns by what they begin with: a name is compared with few of them, however many there are.
+
+    Parameters
+    ----------
+    handles : tuple of PatternConnection
+        In order.
+    """
+
+    __slots__ = ("_beginnings", "_lengths", "handles")
+
+    def __init__(self, handles: tuple[PatternConnection, ...]) -> None:
+        self.handles = handles
+        self._beginnings: dict[str, list[tuple[int, PatternConnection]]] = {}
+        for place, handle in enumerate(handles):
+            beginning = _beginning(handle.pattern)
+            self._beginnings.setdefault(beginning, []).append((place, handle))
+        self._lengths = sorted({len(beginning) for beginning in self._beginnings})
+
+    def matching(self, name: str) -> list[PatternConnection]:
+        """Return those that match a marker's name, in order."""
+        found = [
+            (place, handle)
+            for length in self._lengths
+            for place, handle in self._beginnings.get(name[:length], ())
+            if handle.matches(name)
+        ]
+        return [handle for _, handle in sorted(found, key=itemgetter(0))]
+
+
+def _beginning(pattern: str) -> str:
+    """Return a pattern's text up to its first wildcard."""
+    return pattern[: min([pattern.find(each) % (len(pattern) + 1) for each in "*?["])]

@@ -31,7 +31,7 @@ from kit.core._connection import (
 )
 from kit.core._format import declare_format
 from kit.core._marker import Marker
-from kit.core._patterns import Options, PatternConnection
+from kit.core._patterns import Options, PatternConnection, PatternIndex
 from kit.core._publication import grace
 from kit.core._publication.fork import UPDATES, look, reset_in_child
 from kit.core._publication.plan import (
@@ -79,6 +79,7 @@ class Registry:
         self.updater = Updater()
         self.markers: dict[str, Marker] = {}
         self.patterns: tuple[PatternConnection, ...] = ()
+        self._pattern_index = PatternIndex(())
         self._order = itertools.count()
         self._warned_lambdas: set[Place] = set()
         # Makes what `when=` and its kin ask for; conditions are the business of a room above.
@@ -143,6 +144,13 @@ class Registry:
             check_name(name)
             marker = self.markers.setdefault(name, Marker(name, None, "?", 0))
         return marker
+
+    @property
+    def pattern_index(self) -> PatternIndex:
+        """PatternIndex : the patterns in force, made anew when there are others; for updates."""
+        if self._pattern_index.handles is not self.patterns:
+            self._pattern_index = PatternIndex(self.patterns)
+        return self._pattern_index
 
     def find(self, name: str) -> Marker:
         """Return the marker of a name or raise `NotConnectedError`."""

@@ -12,7 +12,7 @@ from operator import attrgetter
 from types import FunctionType, MethodType
 
 from kit.core._callables import compares, same_probe
-from kit.core._connection import NO_PRIVATE, matches
+from kit.core._connection import NO_PRIVATE
 from kit.core._dispatch.tally import Tally
 from kit.core._marker import Marker
 from kit.core._span import Span
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from kit.core._registry import Registry
 
     Step: TypeAlias = tuple[Connection, int]
-    Patterns: TypeAlias = dict[PatternConnection, tuple[Connection, ...]]
 
 
 __all__ = [
@@ -283,7 +282,7 @@ class Plans(dict["Marker", Plan]):
     def __init__(self, compared: Compared | None = None) -> None:
         self.compared = Compared() if compared is None else compared
         self.removed: set[Connection] = set()
-        self.patterns: dict[PatternConnection, tuple[Connection, ...]] | None = None
+        self.patterns: PlannedPatterns | None = None
         self.commits: list[Callable[[], None]] = []
 
     def of(self, marker: Marker) -> Plan:
@@ -364,21 +363,62 @@ class Remove:
             plans.commits.append(old._note_disconnected)
 
 
-def planned(registry: Registry, plans: Plans) -> Patterns:
-    """Return the patterns as the update leaves them, each with its connections; to be changed."""
+class PlannedPatterns:
+    """The patterns as an update leaves them: what it changes of those that the registry has."""
+
+    __slots__ = ("_changed", "_registry")
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        # None: it goes. What is new is not in the registry, and comes last.
+        self._changed: dict[PatternConnection, tuple[Connection, ...] | None] = {}
+
+    def get(self, handle: PatternConnection) -> tuple[Connection, ...] | None:
+        """Return what a pattern has connected; None where it is not in force."""
+        if handle in self._changed:
+            return self._changed[handle]
+        return tuple(handle) if handle.active else None
+
+    def set(
+        self, handle: PatternConnection, connections: tuple[Connection, ...] | None
+    ) -> None:
+        """Have a pattern in force, with what it connects; or no more, where that is None."""
+        self._changed[handle] = connections
+
+    def _added(self) -> list[PatternConnection]:
+        return [each for each, now in self._changed.items() if now is not None and not each.active]
+
+    def of(self, pattern: str) -> list[PatternConnection]:
+        """Return the handles of a pattern, by its text."""
+        there = [each for each in self._registry.patterns if each.pattern == pattern]
+        there += [each for each in self._added() if each.pattern == pattern]
+        return [each for each in there if self.get(each) is not None]
+
+    def matching(self, name: str) -> list[PatternConnection]:
+        """Return those that match a marker's name, in order."""
+        there = self._registry.pattern_index.matching(name)
+        there += [each for each in self._added() if each.matches(name)]
+        return [each for each in there if self.get(each) is not None]
+
+    def commit(self) -> None:
+        """Put it into the registry."""
+        added = self._added()
+        gone = {each for each, now in self._changed.items() if now is None}
+        for handle, connections in self._changed.items():
+            handle.active = connections is not None
+            if connections is not None:
+                handle._connections = connections
+        if added or gone:
+            there = [each for each in self._registry.patterns if each not in gone]
+            self._registry.patterns = tuple(sorted((*there, *added), key=attrgetter("order")))
+
+
+def planned(registry: Registry, plans: Plans) -> PlannedPatterns:
+    """Return the patterns as the update leaves them; to be changed."""
     if plans.patterns is None:
-        plans.patterns = {handle: tuple(handle) for handle in registry.patterns}
-        plans.commits.append(partial(_commit, registry, plans.patterns))
+        plans.patterns = PlannedPatterns(registry)
+        plans.commits.append(plans.patterns.commit)
     return plans.patterns
-
-
-def _commit(registry: Registry, patterns: Patterns) -> None:
-    for handle in registry.patterns:
-        handle.active = False
-    for handle, connections in patterns.items():
-        handle.active = True
-        handle._connections = connections
-    registry.patterns = tuple(patterns)
 
 
 class AddPattern:
@@ -394,9 +434,9 @@ class AddPattern:
         """Change the plans, or raise."""
         registry, handle = self.registry, self.handle
         patterns = planned(registry, plans)
-        for each in [each for each in patterns if each.pattern == handle.pattern]:
+        for each in patterns.of(handle.pattern):
             if same_name(each, handle):
-                del patterns[each]  # a cell was run again: its connections are replaced below
+                patterns.set(each, None)  # a cell was run again: its connections are replaced below
             elif each.private is handle.private and plans.compared.same(each.probe, handle.probe):
                 raise AlreadyConnectedError(
                     f"{handle.label} is connected to {handle.pattern!r} already with the same "
@@ -408,7 +448,7 @@ class AddPattern:
         ]
         for connection in connections:
             Add(connection).apply(plans)
-        patterns[handle] = tuple(connections)
+        patterns.set(handle, tuple(connections))
 
 
 class RemovePattern:
@@ -422,11 +462,13 @@ class RemovePattern:
 
     def apply(self, plans: Plans) -> None:
         """Change the plans, or raise."""
-        connections = planned(self.registry, plans).pop(self.handle, None)
+        patterns = planned(self.registry, plans)
+        connections = patterns.get(self.handle)
         if connections is None:
             raise NotConnectedError(
                 f"{self.handle.label} is not connected to {self.handle.pattern!r} any more"
             )
+        patterns.set(self.handle, None)
         for connection in connections:
             Remove(connection, lenient=True).apply(plans)
 
@@ -482,9 +524,10 @@ class Declare:
         self.left_off = tuple(each for each in plan.off if each in connected)
         if first:
             patterns = planned(self.registry, plans)
-            for handle in patterns:
-                if matches(self.name, handle.pattern):
-                    patterns[handle] += self._follow(handle, plan)
+            for handle in patterns.matching(self.name):
+                there = patterns.get(handle)
+                assert there is not None
+                patterns.set(handle, (*there, *self._follow(handle, plan)))
         plan.actions.append(("declare", None))
         plans.commits.append(partial(self._commit, marker, new))
 
