@@ -79,7 +79,7 @@ class Registry:
         self.updater = Updater()
         self.markers: dict[str, Marker] = {}
         self.patterns: tuple[PatternConnection, ...] = ()
-        self._pattern_index = PatternIndex(())
+        self.pattern_index = PatternIndex()
         self._order = itertools.count()
         self._warned_lambdas: set[Place] = set()
         # Makes what `when=` and its kin ask for; conditions are the business of a room above.
@@ -145,13 +145,6 @@ class Registry:
             marker = self.markers.setdefault(name, Marker(name, None, "?", 0))
         return marker
 
-    @property
-    def pattern_index(self) -> PatternIndex:
-        """PatternIndex : the patterns in force, made anew when there are others; for updates."""
-        if self._pattern_index.handles is not self.patterns:
-            self._pattern_index = PatternIndex(self.patterns)
-        return self._pattern_index
-
     def find(self, name: str) -> Marker:
         """Return the marker of a name or raise `NotConnectedError`."""
         marker = self.markers.get(name)
@@ -214,8 +207,9 @@ class Registry:
                 f"no marker matches {pattern!r} yet; markers declared later will be connected",
                 UnmatchedPatternWarning,
             )
-        rivals = [each for each in self.patterns if each.pattern == pattern]
-        self._warn_of_lambda(pattern, options, rivals)
+        if lambda_place(probe) is not None:
+            rivals = [each for each in self.patterns if each.pattern == pattern]
+            self._warn_of_lambda(pattern, options, rivals)
         self.updater.make([AddPattern(self, handle)])
         return handle
 
