@@ -95,8 +95,10 @@ class _Snapshot:
             plan.after = state.probes
             plan.off = tuple(connection for connection, _ in state.off)
         patterns = planned(self._registry, plans)
-        patterns.clear()
-        patterns.update(self._patterns)
+        for handle in self._registry.patterns:
+            patterns.set(handle, None)
+        for handle, connections in self._patterns.items():
+            patterns.set(handle, connections)
         plans.commits.append(self._commit)
 
     def _commit(self) -> None:

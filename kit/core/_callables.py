@@ -81,6 +81,24 @@ def compares(probe: object) -> bool:
     return kind not in _COMPARED_BY_THE_INTERPRETER and kind.__eq__ is not object.__eq__
 
 
+def identity(probe: object) -> object:
+    """Return what two probes have in common if they are the same one; no foreign code runs.
+
+    Only of probes that are not compared by an ``__eq__`` of their own: see `compares`.
+
+    Examples
+    --------
+    >>> identity([].append) == identity([].append), identity(print) == identity(print)
+    (False, True)
+    """
+    kind = type(probe)
+    if kind in _COMPARED_BY_THE_INTERPRETER:
+        return probe
+    if kind is MethodType:
+        return id(probe.__self__), identity(probe.__func__)  # type: ignore[attr-defined]
+    return id(probe)
+
+
 def same_probe(one: object, other: object) -> bool:
     """Tell whether two callables are one probe: identical, or equal, as methods made anew are.
 

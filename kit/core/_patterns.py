@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
+from operator import attrgetter
 
 from kit.core._callables import AnyProbe, label_of
-from kit.core._connection import Connection
+from kit.core._connection import Connection, matcher
 from kit.core._runtime import home, stays
 from kit.errors import NotConnectedError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any, Self, overload
 
-__all__ = ["PatternConnection"]
+    from kit.core._registry import Registry
+
+__all__ = ["PatternConnection", "PatternIndex", "PlannedPatterns"]
 
 
 class Options:
@@ -42,6 +47,13 @@ class PatternConnection(Sequence[Connection]):
         self.order = order
         self.active = False
         self._connections: tuple[Connection, ...] = ()
+        self._match: Callable[[str], object] | None = None
+
+    def matches(self, name: str) -> bool:
+        """Tell whether its pattern matches a marker's name."""
+        if self._match is None:  # not compiled before it is asked for: that imports more
+            self._match = matcher(self.pattern)
+        return bool(self._match(name))
 
     @property
     def probe(self) -> AnyProbe:
@@ -165,3 +177,112 @@ class PatternConnection(Sequence[Connection]):
             f"<PatternConnection {self.label} on {self.pattern}: "
             f"{len(self)} marker{'' if len(self) == 1 else 's'}, {self.calls:,} calls{state}>"
         )
+
+
+class PatternIndex:
+    """The patterns in force by what they begin with: a name is compared with few of them.
+
+    Changed and read by updates only.
+    """
+
+    __slots__ = ("_beginnings", "_lengths", "_texts")
+
+    def __init__(self) -> None:
+        self._beginnings: dict[str, list[PatternConnection]] = {}
+        self._texts: dict[str, list[PatternConnection]] = {}
+        self._lengths: Counter[int] = Counter()
+
+    def add(self, handle: PatternConnection) -> None:
+        """Take one more in."""
+        beginning = _beginning(handle.pattern)
+        self._lengths[len(beginning)] += 1
+        self._beginnings.setdefault(beginning, []).append(handle)
+        self._texts.setdefault(handle.pattern, []).append(handle)
+
+    def discard(self, handle: PatternConnection) -> None:
+        """Leave one out."""
+        beginning = _beginning(handle.pattern)
+        if handle not in self._beginnings.get(beginning, ()):
+            return  # an exception of a signal handler came in between when it was taken in
+        self._lengths[len(beginning)] -= 1
+        for table, key in ((self._beginnings, beginning), (self._texts, handle.pattern)):
+            table[key].remove(handle)
+            if not table[key]:
+                del table[key]
+        self._lengths += Counter()  # without what there is none of any more
+
+    def of(self, pattern: str) -> list[PatternConnection]:
+        """Return the handles of a pattern, by its text."""
+        return list(self._texts.get(pattern, ()))
+
+    def matching(self, name: str) -> list[PatternConnection]:
+        """Return those that match a marker's name, in order."""
+        found = [
+            handle
+            for length in self._lengths
+            for handle in self._beginnings.get(name[:length], ())
+            if len(name) >= length and handle.matches(name)
+        ]
+        return sorted(found, key=attrgetter("order"))
+
+
+def _beginning(pattern: str) -> str:
+    """Return a pattern's text up to its first wildcard."""
+    return pattern[: min([pattern.find(each) % (len(pattern) + 1) for each in "*?["])]
+
+
+class PlannedPatterns:
+    """The patterns as an update leaves them: what it changes of those that the registry has."""
+
+    __slots__ = ("_changed", "_registry")
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        # None: it goes. What is new is not in the registry, and comes last.
+        self._changed: dict[PatternConnection, tuple[Connection, ...] | None] = {}
+
+    def get(self, handle: PatternConnection) -> tuple[Connection, ...] | None:
+        """Return what a pattern has connected; None where it is not in force."""
+        if handle in self._changed:
+            return self._changed[handle]
+        return tuple(handle) if handle.active else None
+
+    def set(self, handle: PatternConnection, connections: tuple[Connection, ...] | None) -> None:
+        """Have a pattern in force, with what it connects; or no more, where that is None."""
+        self._changed[handle] = connections
+
+    def _added(self) -> list[PatternConnection]:
+        return [each for each, now in self._changed.items() if now is not None and not each.active]
+
+    def of(self, pattern: str) -> list[PatternConnection]:
+        """Return the handles of a pattern, by its text."""
+        there = self._registry.pattern_index.of(pattern)
+        there += [each for each in self._added() if each.pattern == pattern]
+        return [each for each in there if self.get(each) is not None]
+
+    def matching(self, name: str) -> list[PatternConnection]:
+        """Return those that match a marker's name, in order."""
+        there = self._registry.pattern_index.matching(name)
+        there += [each for each in self._added() if each.matches(name)]
+        return [each for each in there if self.get(each) is not None]
+
+    def commit(self) -> None:
+        """Put it into the registry."""
+        registry, added = self._registry, self._added()
+        gone = {each for each, now in self._changed.items() if now is None and each.active}
+        for handle, connections in self._changed.items():
+            handle.active = connections is not None
+            if connections is not None:
+                handle._connections = connections
+        for handle in gone:
+            registry.pattern_index.discard(handle)
+        for handle in added:
+            registry.pattern_index.add(handle)
+        there = registry.patterns
+        if gone:
+            there = tuple([each for each in there if each not in gone])
+        if added:
+            there = (*there, *added)
+            if len(there) > len(added) and added[0].order < there[-len(added) - 1].order:
+                there = tuple(sorted(there, key=attrgetter("order")))  # it was in force before
+        registry.patterns = there

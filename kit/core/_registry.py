@@ -31,7 +31,7 @@ from kit.core._connection import (
 )
 from kit.core._format import declare_format
 from kit.core._marker import Marker
-from kit.core._patterns import Options, PatternConnection
+from kit.core._patterns import Options, PatternConnection, PatternIndex
 from kit.core._publication import grace
 from kit.core._publication.fork import UPDATES, look, reset_in_child
 from kit.core._publication.plan import (
@@ -79,6 +79,7 @@ class Registry:
         self.updater = Updater()
         self.markers: dict[str, Marker] = {}
         self.patterns: tuple[PatternConnection, ...] = ()
+        self.pattern_index = PatternIndex()
         self._order = itertools.count()
         self._warned_lambdas: set[Place] = set()
         # Makes what `when=` and its kin ask for; conditions are the business of a room above.
@@ -206,8 +207,9 @@ class Registry:
                 f"no marker matches {pattern!r} yet; markers declared later will be connected",
                 UnmatchedPatternWarning,
             )
-        rivals = [each for each in self.patterns if each.pattern == pattern]
-        self._warn_of_lambda(pattern, options, rivals)
+        if lambda_place(probe) is not None:
+            rivals = [each for each in self.patterns if each.pattern == pattern]
+            self._warn_of_lambda(pattern, options, rivals)
         self.updater.make([AddPattern(self, handle)])
         return handle
 

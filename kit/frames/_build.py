@@ -327,7 +327,8 @@ def _coded(names: Sequence[str], codes: NDArray[np.int64]) -> pd.Categorical:
     """Marker names by code; one name may have several codes."""
     categories = list(dict.fromkeys(names))
     kind = smallest(len(categories))
-    place: NDArray[Any] = np.array([categories.index(name) for name in names], kind)
+    places = {name: place for place, name in enumerate(categories)}
+    place: NDArray[Any] = np.array([places[name] for name in names], kind)
     coded: NDArray[Any] = np.zeros(len(codes), kind) if len(categories) == 1 else place[codes]
     index = pd.Index(categories, dtype=CATEGORIES)
     return pd.Categorical.from_codes(coded, categories=index, validate=False)

@@ -11,16 +11,17 @@ from functools import partial
 from operator import attrgetter
 from types import FunctionType, MethodType
 
-from kit.core._callables import compares, same_probe
-from kit.core._connection import NO_PRIVATE, matches
+from kit.core._callables import compares, identity, same_probe
+from kit.core._connection import NO_PRIVATE
 from kit.core._dispatch.tally import Tally
 from kit.core._marker import Marker
+from kit.core._patterns import PlannedPatterns
 from kit.core._span import Span
 from kit.errors import AlreadyConnectedError, FormatMismatchError, NotConnectedError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Iterable
     from typing import Final, TypeAlias
 
     from kit.core._callables import AnyProbe
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from kit.core._registry import Registry
 
     Step: TypeAlias = tuple[Connection, int]
-    Patterns: TypeAlias = dict[PatternConnection, tuple[Connection, ...]]
 
 
 __all__ = [
@@ -116,6 +116,39 @@ def _rank(connection: Connection) -> tuple[int, int]:
     return -connection.priority, connection._order
 
 
+class _Connected:
+    """What is connected to one marker, to be looked up by closure and by name."""
+
+    __slots__ = ("after", "asking", "closures", "names")
+
+    def __init__(self, after: tuple[Connection, ...]) -> None:
+        self.after: tuple[Connection, ...] = ()
+        self.asking = 0  # how many have probes that are compared by an `__eq__` of their own
+        self.closures: set[tuple[object, int]] = set()
+        self.names: dict[str, list[Connection]] = {}
+        for each in after:
+            self.add(each)
+        self.after = after
+
+    def add(self, connection: Connection) -> None:
+        """Take one more in."""
+        self.asking += connection._compares
+        self.closures.add(_closure(connection.probe, connection.private))
+        if connection.name is not None:
+            self.names.setdefault(connection.name, []).append(connection)
+
+    def discard(self, connection: Connection) -> None:
+        """Leave one out."""
+        self.asking -= connection._compares
+        self.closures.discard(_closure(connection.probe, connection.private))
+        if connection.name is not None:
+            self.names[connection.name].remove(connection)
+
+
+def _closure(probe: object, private: object) -> tuple[object, int]:
+    return identity(probe), id(private)
+
+
 class Plan:
     """What one marker's array is to become; made, it changes nothing.
 
@@ -130,8 +163,10 @@ class Plan:
     """
 
     __slots__ = (
+        "_connected",
         "_step",
         "_stepped",
+        "_was",
         "actions",
         "after",
         "array",
@@ -159,6 +194,8 @@ class Plan:
             self.after = array.connections if array.intact else array.live()
         self._step: Step | None = None
         self._stepped: tuple[Connection, ...] | None = None
+        self._connected: _Connected | None = None
+        self._was: frozenset[Connection] | None = None
         self.off: tuple[Connection, ...] = marker._off
         self.format: Format | None = marker.format
         self.hooks = marker._hooks
@@ -186,7 +223,28 @@ class Plan:
 
     def _take_step(self, connection: Connection, place: int, after: tuple[Connection, ...]) -> None:
         self._step = (connection, place) if self.after is self.before else None
+        connected = self._connected
+        if connected is not None and connected.after is self.after:
+            if len(after) > len(self.after):
+                connected.add(connection)
+            else:
+                connected.discard(connection)
+            connected.after = after
         self.after = self._stepped = after
+
+    def _looked_up(self) -> _Connected | None:
+        """Return what is connected by closure and name, or None where one look costs less."""
+        if not self.actions:
+            return None
+        if self._connected is None or self._connected.after is not self.after:
+            self._connected = _Connected(self.after)
+        return self._connected
+
+    def was_there(self, connection: Connection) -> bool:
+        """Tell whether a connection is in the array that there is."""
+        if self._was is None:
+            self._was = frozenset(self.before)
+        return connection in self._was
 
     @property
     def step(self) -> Step | None:
@@ -214,6 +272,9 @@ class Plan:
         if quick and array is not None and array.bare and type(probe) in (FunctionType, MethodType):
             # What is called without private data is the probe; with it, it is equal to no function.
             return probe in array.originals
+        connected = self._looked_up()
+        if connected is not None and not asks and not connected.asking:
+            return _closure(probe, private) in connected.closures
         probes = [each.probe for each in self.after if each.private is private]
         if asks or (not known and any(map(_compares, self.after))):
             return self.compared.holds(probes, probe)
@@ -241,18 +302,20 @@ class Plan:
     def _make_way(self, new: Connection) -> bool:
         """Leave out what a connection replaces; return whether dispatches called any of it."""
         name = new.name
-        # The names first, in place: this looks at all that is connected.
-        replaced = [
-            each for each in (*self.after, *self.off) if each.name == name and same_name(each, new)
-        ]
+        connected = self._looked_up()
+        there: Iterable[Connection] = self.after
+        if connected is not None and name is not None:
+            there = connected.names.get(name, ())
+        # The names first, in place: this may look at all that is connected.
+        replaced = [each for each in (*there, *self.off) if each.name == name]
+        replaced = [each for each in replaced if same_name(each, new)]
         if not replaced:
             return False
-        called = any(each in self.after for each in replaced)
+        called = [self.take_out(each) for each in replaced]
         new._order = min(each._order for each in replaced)
-        self.after = tuple(each for each in self.after if each not in replaced)
         self.off = tuple(each for each in self.off if each not in replaced)
         self.replaced.extend(replaced)
-        return called
+        return any(called)
 
     @property
     def publishes(self) -> bool:
@@ -283,7 +346,7 @@ class Plans(dict["Marker", Plan]):
     def __init__(self, compared: Compared | None = None) -> None:
         self.compared = Compared() if compared is None else compared
         self.removed: set[Connection] = set()
-        self.patterns: dict[PatternConnection, tuple[Connection, ...]] | None = None
+        self.patterns: PlannedPatterns | None = None
         self.commits: list[Callable[[], None]] = []
 
     def of(self, marker: Marker) -> Plan:
@@ -358,27 +421,18 @@ class Remove:
         if plan.off:
             plan.off = tuple(each for each in plan.off if each is not old)
         # In the array, or, switched off by a dispatch, a stub there.
-        if (taken and plan.step is not None) or old in plan.before:
+        if (taken and plan.step is not None) or plan.was_there(old):
             plan.actions.append((self.action, old))
         if self.action == "disconnect":
             plans.commits.append(old._note_disconnected)
 
 
-def planned(registry: Registry, plans: Plans) -> Patterns:
-    """Return the patterns as the update leaves them, each with its connections; to be changed."""
+def planned(registry: Registry, plans: Plans) -> PlannedPatterns:
+    """Return the patterns as the update leaves them; to be changed."""
     if plans.patterns is None:
-        plans.patterns = {handle: tuple(handle) for handle in registry.patterns}
-        plans.commits.append(partial(_commit, registry, plans.patterns))
+        plans.patterns = PlannedPatterns(registry)
+        plans.commits.append(plans.patterns.commit)
     return plans.patterns
-
-
-def _commit(registry: Registry, patterns: Patterns) -> None:
-    for handle in registry.patterns:
-        handle.active = False
-    for handle, connections in patterns.items():
-        handle.active = True
-        handle._connections = connections
-    registry.patterns = tuple(patterns)
 
 
 class AddPattern:
@@ -394,9 +448,9 @@ class AddPattern:
         """Change the plans, or raise."""
         registry, handle = self.registry, self.handle
         patterns = planned(registry, plans)
-        for each in [each for each in patterns if each.pattern == handle.pattern]:
+        for each in patterns.of(handle.pattern):
             if same_name(each, handle):
-                del patterns[each]  # a cell was run again: its connections are replaced below
+                patterns.set(each, None)  # a cell was run again: its connections are replaced below
             elif each.private is handle.private and plans.compared.same(each.probe, handle.probe):
                 raise AlreadyConnectedError(
                     f"{handle.label} is connected to {handle.pattern!r} already with the same "
@@ -408,7 +462,7 @@ class AddPattern:
         ]
         for connection in connections:
             Add(connection).apply(plans)
-        patterns[handle] = tuple(connections)
+        patterns.set(handle, tuple(connections))
 
 
 class RemovePattern:
@@ -422,11 +476,13 @@ class RemovePattern:
 
     def apply(self, plans: Plans) -> None:
         """Change the plans, or raise."""
-        connections = planned(self.registry, plans).pop(self.handle, None)
+        patterns = planned(self.registry, plans)
+        connections = patterns.get(self.handle)
         if connections is None:
             raise NotConnectedError(
                 f"{self.handle.label} is not connected to {self.handle.pattern!r} any more"
             )
+        patterns.set(self.handle, None)
         for connection in connections:
             Remove(connection, lenient=True).apply(plans)
 
@@ -482,9 +538,10 @@ class Declare:
         self.left_off = tuple(each for each in plan.off if each in connected)
         if first:
             patterns = planned(self.registry, plans)
-            for handle in patterns:
-                if matches(self.name, handle.pattern):
-                    patterns[handle] += self._follow(handle, plan)
+            for handle in patterns.matching(self.name):
+                there = patterns.get(handle)
+                assert there is not None
+                patterns.set(handle, (*there, *self._follow(handle, plan)))
         plan.actions.append(("declare", None))
         plans.commits.append(partial(self._commit, marker, new))
 

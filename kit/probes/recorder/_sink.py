@@ -82,7 +82,9 @@ class Sink(ABC):
         # By code: what could not be written. A writer counts it where it fails, without memory.
         self._failures: list[Tally] = []
         self._misfits: dict[int, Misfits] = {}
-        self._connections: tuple[Connection, ...] = ()
+        # Changed by updates only; replaced, or added to, so whoever reads copies it.
+        self._connections: dict[Connection, None] = {}
+        self._most_connections = _FEW_CONNECTIONS
         self.clear()
 
     def clear(self) -> None:
@@ -166,14 +168,20 @@ class Sink(ABC):
 
     def entered(self, connection: Connection) -> None:
         """Take note of a connection that dispatches are about to call."""
-        kept = [
-            each for each in self._connections if each.connected or each.skipped or each.not_begun
-        ]
-        self._connections = tuple(dict.fromkeys([*kept, connection]))
+        self._connections[connection] = None
+        # Those that have gone, and have counted nothing, are let go of now and then: looking at all
+        # of them each time would cost a pattern of many markers the square of their number.
+        if len(self._connections) >= self._most_connections:
+            self._connections = {
+                each: None
+                for each in self._connections
+                if each.connected or each.skipped or each.not_begun
+            }
+            self._most_connections = 2 * len(self._connections) + _FEW_CONNECTIONS
 
     def _skipped(self) -> Counter[str]:
         counts: Counter[str] = Counter()
-        for connection in self._connections:
+        for connection in self._connections.copy():
             counts[connection.marker.name] += connection.skipped
         return counts
 
@@ -193,7 +201,7 @@ class Sink(ABC):
         counts: Counter[str] = Counter()
         for (marker, _), tally in zip(self.recorded.copy(), self._failures.copy(), strict=False):
             counts[marker.name] += tally.n
-        for connection in self._connections:
+        for connection in self._connections.copy():
             counts[connection.marker.name] += connection.not_begun
         return counts
 
@@ -334,7 +342,7 @@ class Sink(ABC):
             native = call[2]._native
             if native is not None and native.observer is self:
                 return True
-        return any(each.connected and each.marker is marker for each in self._connections)
+        return any(each.connected and each.marker is marker for each in self._connections.copy())
 
     def published(
         self, ident: int, when: int, marker: Marker, action: str, label: str, fanout: int
@@ -435,6 +443,8 @@ def _compiled(template: str, kinds: str, is_span: bool) -> CodeType:
     look = look.replace("ODD", odd(kinds[timed:], names[timed:]))
     return compile(look + template, f"<recorder of {kinds}>", "exec")
 
+
+_FEW_CONNECTIONS: Final = 64
 
 _LOOK: Final = """\
 def write(ident, ts, args):
