@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 import kit
 from kit.core._dispatch import python as python_dispatch
-from kit.core._publication import grace
+from kit.core._dispatch.tally import Dispatches
 from kit.testing import capture, isolated, strict
 
 TYPES = {int: "%d", float: "%f", str: "%s", bool: "%b", kit.Label: "%k"}
@@ -314,15 +314,15 @@ def test_rule_03_fields_and_array_change_together(unique, monkeypatch):
     query = run(f"m = kit.span({unique('query')!r}, sql=str)")["m"]
     seen = []
     query.connect(lambda dur, error, *values: seen.append(values))
-    look = grace.snapshot
+    settle = Dispatches.settle
 
-    def looking() -> grace.Cookie:
-        monkeypatch.setattr(grace, "snapshot", look)
+    def settling(dispatches: Dispatches) -> None:
+        monkeypatch.setattr(Dispatches, "settle", settle)
         with query("select 1", 2):  # the array is published, and nothing else has happened
             pass
-        return look()
+        settle(dispatches)
 
-    monkeypatch.setattr(grace, "snapshot", looking)
+    monkeypatch.setattr(Dispatches, "settle", settling)
     run(f"kit.span({query.name!r}, sql=str, rows=int)")
     assert (seen, query.skipped) == ([("select 1", 2)], 0)
 

@@ -11,7 +11,7 @@ import pytest
 import kit
 from kit.core._dispatch import array as arrays
 from kit.core._dispatch.accounting import Accounting
-from kit.core._publication import grace
+from kit.core._dispatch.tally import Dispatches
 from kit.core._publication import updater as publication
 from tests.contract.conftest import PATIENCE
 from tests.contract.tools import (
@@ -318,19 +318,19 @@ def test_rule_16_what_was_switched_off_is_not_published_again(unique, monkeypatc
         array = build(*args)
         monkeypatch.setattr(arrays, "build", build)
         m()
-        monkeypatch.setattr(grace, "snapshot", fire_and_look)
+        monkeypatch.setattr(Dispatches, "settle", fire_and_settle)
         return array
 
-    def fire_and_look():
-        monkeypatch.setattr(grace, "snapshot", look)
+    def fire_and_settle(dispatches):
+        monkeypatch.setattr(Dispatches, "settle", settle)
         m()  # the new array is published, and nothing else has happened
-        return look()
+        settle(dispatches)
 
     c = m.connect(failing, error_limit=1)
-    build, look = arrays.build, grace.snapshot
+    build, settle = arrays.build, Dispatches.settle
     monkeypatch.setattr(arrays, "build", build_and_fire)
     m.connect(lambda: None)
-    assert grace.snapshot is look, "there was no dispatch after the publication"
+    assert Dispatches.settle is settle, "there was no dispatch after the publication"
     assert len(raised) == c.calls == 1
     assert not c.connected
     assert m.fanout == 1
@@ -348,22 +348,25 @@ def test_rule_16_also_when_it_was_switched_off_at_the_last_moment(unique, monkey
         raised.append(1)
         raise ValueError
 
-    def late(array, plan) -> None:
-        monkeypatch.setattr(publication, "_leave_out", leave_out)
-        leave_out(array, plan)
-        # Between its look and the store the updater calls nothing and cannot be interrupted; this
-        # stands for another thread, where threads do not take turns.
-        m()
+    class Late:
+        @property
+        def n(self) -> int:
+            monkeypatch.setattr(publication, "switched_off", switched_off)
+            seen = switched_off.n
+            # Between its look and the store the updater calls nothing and cannot be interrupted;
+            # this stands for another thread, where threads do not take turns.
+            m()
+            return seen
 
     def published(*args) -> None:
         m()
         fanout.append(m.fanout)
-        tell(*args)
+        retire(*args)
 
     c = m.connect(failing, error_limit=1)
-    leave_out, tell, fanout = publication._leave_out, publication._tell_observers, []
-    monkeypatch.setattr(publication, "_leave_out", late)
-    monkeypatch.setattr(publication, "_tell_observers", published)
+    switched_off, retire, fanout = publication.switched_off, Dispatches.retire, []
+    monkeypatch.setattr(publication, "switched_off", Late())
+    monkeypatch.setattr(Dispatches, "retire", published)
     other = m.connect(lambda: None)
     assert fanout[0] == 1
     assert len(raised) == c.calls == 1

@@ -521,6 +521,7 @@ def _publish(plan: Plan, array: ProbeArray | None) -> ProbeArray | None:
         # that loads after it the new ones. Everything above must be visible first; with a global
         # interpreter lock, program order is enough for that.
         marker._array = array
+    dispatches.settle()
     # Not those for which a stub stood in the old array: they were told that they are gone.
     asked = gone if array is None or array.bare else (*gone, *plan.after)
     told = [
@@ -533,7 +534,6 @@ def _publish(plan: Plan, array: ProbeArray | None) -> ProbeArray | None:
             connection._state = "disconnected"
     if array is not None and switched_off.n != plan.switched_off:
         _leave_out(array, plan)
-    dispatches.settle()
     if old is not None and not neutralised:
         dispatches.retire(old.tally, ref(old))
     if told:
