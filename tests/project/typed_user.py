@@ -178,6 +178,8 @@ def analysed(frame: "pd.DataFrame", other: "pd.DataFrame") -> None:
         analysis.latency(frame, by="marker"),
         analysis.summary(frame),
         analysis.gaps(frame),
+        analysis.readable(frame),
+        analysis.enclosing(frame, 0),
         analysis.rate(frame, every="10ms"),
         analysis.pair(frame, "begin", "end", key="tid"),
         analysis.where(frame, "qty > 1"),
