@@ -252,9 +252,8 @@ class _Figure:
         if kind is BoxAnnotation:
             left, right = (self._side(part, side, self._across) for side in ("left", "right"))
             top, bottom = (self._side(part, side, self._up) for side in ("top", "bottom"))
-            fill, line = (
-                None if color is None else str(color) for color in (part.fill_color, part.line_color)
-            )
+            colors = part.fill_color, part.line_color
+            fill, line = (None if color is None else str(color) for color in colors)
             style = Style(fill, float(part.fill_alpha), line, float(part.line_alpha))
             yield Boxes(style, np.array([[left, top, right, bottom]]), frame)
         elif kind is Span:
