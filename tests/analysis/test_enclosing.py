@@ -55,9 +55,11 @@ def test_the_outermost_comes_first():
 
 
 def test_another_task_of_the_thread_encloses_nothing():
-    frame = spans([(5, 1, 1), (4, 5, 1), (3, 9, 1), (6, None, 1)], task=["a", "b", "a", None])
+    rows = [(5, 1, 1), (4, 5, 1), (3, 9, 1), (6, None, 1), (2, 20, 1)]
+    frame = spans(rows, task=["a", "b", "a", None, None])
     assert enclosing(frame, 0).index.tolist() == [2]
-    assert enclosing(frame, 3).empty
+    assert enclosing(frame, 3).index.tolist() == [4]  # outside of any task, both
+    assert enclosing(frame.iloc[:4], 3).empty
 
 
 def test_labels_are_those_of_the_frame():

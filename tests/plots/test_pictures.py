@@ -182,3 +182,18 @@ def test_nothing_and_one_event_have_a_picture():
         for plot in every_plot(*frames):
             assert plot._caption()[0] in texts(plot.to_svg())
             assert plot.to_png()[1:4] == b"PNG"
+
+
+def test_time_that_not_all_threads_have_kept_is_shaded_in_a_picture():
+    """Seen to fail: a box without a line had a line of the colour "None"."""
+    frame = samples.events()
+    whole = len(shapes(plots.timeline(frame), Boxes))
+    frame.attrs["kept_from"] = {"1": int(frame["ts"].median())}
+    plot = plots.timeline(frame)
+    boxes = shapes(plot, Boxes)
+    assert len(boxes) == whole + 1
+    [gap] = [each for each in boxes if each.style.fill_alpha == 0.14]
+    assert gap.style.line is None
+    assert gap.sides[0, 2] > gap.sides[0, 0]
+    assert ET.fromstring(plot.to_svg()) is not None
+    assert Image.open(io.BytesIO(plot.to_png())).width == 1600

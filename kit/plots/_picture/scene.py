@@ -252,12 +252,9 @@ class _Figure:
         if kind is BoxAnnotation:
             left, right = (self._side(part, side, self._across) for side in ("left", "right"))
             top, bottom = (self._side(part, side, self._up) for side in ("top", "bottom"))
-            style = Style(
-                str(part.fill_color),
-                float(part.fill_alpha),
-                str(part.line_color),
-                float(part.line_alpha),
-            )
+            colors = part.fill_color, part.line_color
+            fill, line = (None if color is None else str(color) for color in colors)
+            style = Style(fill, float(part.fill_alpha), line, float(part.line_alpha))
             yield Boxes(style, np.array([[left, top, right, bottom]]), frame)
         elif kind is Span:
             at = np.array([float(part.location)])

@@ -307,7 +307,8 @@ def test_an_event_in_full(state, tab, fill, commit):
 
 
 def test_nothing_recorded_needs_no_frame(tab, monkeypatch):
-    monkeypatch.setattr("kit.frames.events", lambda *_: pytest.fail("a frame of nothing"))
+    table = "kit.widgets._panel.tabs.events.table_of"
+    monkeypatch.setattr(table, lambda *_: pytest.fail("a frame of nothing"))
     told = ask(tab)
     assert (told["total"], tab.rows()) == (0, [])
     assert tab.note.startswith("Nothing recorded yet")
