@@ -18,7 +18,7 @@ from kit.plots import _plot as base
 from kit.widgets import Pane, _kernel, _made
 from kit.widgets._bundle import bokehjs
 
-EVENTS = 1_000_000
+EVENTS = 100_000
 
 Run = Callable[[str, Callable[[], Any]], Any]
 
