@@ -9,6 +9,7 @@ import pandas as pd
 
 from kit.analysis._groups import By, Groups, group, names, numbers, refuse_taken, require, stamps
 from kit.analysis._latency import quantiles_of
+from kit.analysis._readable import durations
 from kit.frames._schema import CATEGORIES
 
 if TYPE_CHECKING:
@@ -86,7 +87,8 @@ def summary(frame: pd.DataFrame, by: By = "marker") -> pd.DataFrame:
         (~timed).astype(np.int8), categories=pd.Index(_OF, dtype=CATEGORIES)
     )
     columns |= {name: pd.arrays.IntegerArray(found[name], ~known) for name in _RESULT[3:]}
-    return pd.DataFrame(columns, index=pd.RangeIndex(len(groups)))
+    frame = pd.DataFrame(columns, index=pd.RangeIndex(len(groups)))
+    return durations(frame, ("p50", "p99", "max"))
 
 
 def gaps(frame: pd.DataFrame, by: By = "marker") -> pd.DataFrame:

@@ -91,3 +91,10 @@ def test_timings_are_what_the_frame_has_and_no_fields_clash():
         else:
             assert same["dur"].isna().all()
     assert light["ts"].is_monotonic_increasing
+
+
+def test_its_durations_are_written_for_people_on_request() -> None:
+    frame = pd.DataFrame({"ts": [0, 5_000], "dur": [1_500, 2_500_000], "marker": "db.query"})
+    shown = kit.analysis.readable(kit.analysis.summary(frame))
+    assert shown.loc[0, "max"] == "2.5 ms"
+    assert shown.loc[0, "count"] == 2
