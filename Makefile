@@ -24,7 +24,7 @@ UV = $(BIN)/uv
 ROOT_MAY := $(shell test "$$(id -u)" = 0 && echo --allow-root)
 
 .DEFAULT_GOAL := help
-.PHONY: help lab test lint types pytest pytest-kit pytest-lab reference torture sanitize valgrind leaks bench setup lock pictures binder-check badge clean
+.PHONY: help lab test lint types pytest pytest-kit pytest-pages pytest-lab reference torture sanitize valgrind leaks bench setup lock pictures binder-check badge clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -34,7 +34,7 @@ lab: $(VENV)/lab.stamp  ## open the tour in JupyterLab; ARGS="--no-browser --por
 
 # With JOBS=2 two of these run at a time, and each says what it has to say at its end: for CI, which nobody watches.
 JOBS ?= 1
-TESTS = lint types $(if $(ARGS),pytest,pytest-kit pytest-lab) reference
+TESTS = lint types $(if $(ARGS),pytest,pytest-pages pytest-kit pytest-lab) reference
 test: $(VENV)/dev.stamp  ## style, types and every test; ARGS="-k words" go to pytest
 	@if $(MAKE) --no-print-directory --keep-going --jobs=$(JOBS) $(if $(filter-out 1,$(JOBS)),--output-sync=target) \
 		$(TESTS) ARGS='$(ARGS)'; then echo "make test: all passed"; else echo "make test: failed, see above"; exit 1; fi
@@ -49,9 +49,14 @@ types: $(VENV)/dev.stamp  ## mypy, strict
 pytest: $(VENV)/dev.stamp  ## the tests alone: kit's examples, tests/, notebooks, browser
 	$(BIN)/python -m pytest -q $(ARGS)
 
+# Three runs, so that two of them can go side by side: what waits for pages and kernels, the kit, and the lab.
+PAGES = tests/browser tests/notebooks
 LAB = kit/rcu tests/rcu
 pytest-kit: $(VENV)/dev.stamp
-	$(BIN)/python -m pytest -q $(LAB:%=--ignore=%)
+	$(BIN)/python -m pytest -q $(LAB:%=--ignore=%) $(PAGES:%=--ignore=%)
+
+pytest-pages: $(VENV)/dev.stamp
+	$(BIN)/python -m pytest -q -p no:cacheprovider $(PAGES)
 
 pytest-lab: $(VENV)/dev.stamp
 	$(BIN)/python -m pytest -q -p no:cacheprovider $(LAB)
