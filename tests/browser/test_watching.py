@@ -10,7 +10,7 @@ CELLS = ("from kit import rcu\n\nwatch = rcu.watch('1→0→1', 6)", "watch", "r
 def test_both_pictures_are_shown(lab: Lab, page: Page) -> None:
     run_all(page, lab, lab.write("watch.ipynb", *CELLS))
     expect(page.locator('[data-ready="true"]')).to_be_visible()
-    model = page.locator("svg.kit-time")
+    model = page.locator("svg.kit-time:visible")  # its static picture is there, too, and hidden
     expect(model.locator(".store")).to_have_count(2)
     expect(model.locator(".wait")).to_have_count(2)
     expect(model.locator(".newest")).to_have_count(1)
