@@ -122,7 +122,7 @@ class Plot(ABC):
     >>> from kit import plots
     >>> with plots.rate(pd.DataFrame({"ts": [0, 10], "marker": "db.query"})) as plot:
     ...     plot
-    <Rate: Events per bin · db.query; 2 events>
+    <Rate: Rate · db.query; 2 events · counted per 50 ns>
     >>> plot.closed
     True
     """

@@ -33,6 +33,7 @@ class Events {
     this.brushed = h("input", {
       type: "checkbox",
       "data-asks": "brushed",
+      title: "only the events that are brushed in a plot",
       on: { change: () => this.ask({ brushed: this.brushed.checked }) },
     });
     this.only = h("label", { class: "kit-once-only", title: "only the events that are brushed in a plot" }, this.brushed, "selection only");

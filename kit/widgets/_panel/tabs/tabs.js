@@ -23,6 +23,7 @@ class Tabs {
       class: "kit-button",
       type: "button",
       "data-action": "own-threads",
+      title: "threads of the kit itself, such as those that draw here, and the garbage collections they cause",
       on: { click: () => act({ action: "own-threads" }) },
     });
     this.ownNote = h("span", { class: "kit-own", hidden: true });
@@ -63,7 +64,6 @@ class Tabs {
     if (shown.own !== null) {
       put(this.ownNote, shown.own.text);
       put(this.own, shown.own.shown ? "Hide them" : "Show them");
-      set(this.own, "title", "threads of the kit itself, such as those that draw here, and the garbage collections they cause");
       set(this.own, "aria-pressed", String(shown.own.shown));
     }
     this.selection.hidden = shown.selection === null;
