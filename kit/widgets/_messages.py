@@ -105,8 +105,8 @@ def sentence(error: Exception) -> str:
     --------
     >>> sentence(FileNotFoundError(2, "No such file or directory", "runs/monday"))
     'There is no file or folder runs/monday.'
-    >>> sentence(PermissionError(13, "Permission denied", "/root/run"))
-    '/root/run: permission denied.'
+    >>> sentence(PermissionError(13, "Permission denied", "/srv/run"))
+    '/srv/run: permission denied.'
     >>> sentence(OSError(28, "No space left on device"))
     'No space left on device.'
     >>> sentence(KeyError("qty"))
