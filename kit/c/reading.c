@@ -348,6 +348,17 @@ rows_stamps(Rows *self, PyObject *Py_UNUSED(none))
     return NULL;
 }
 
+static PyObject *
+rows_first(Rows *self, void *Py_UNUSED(closure))
+{
+    for (Py_ssize_t i = 0; i < self->count; i++) {
+        const Part *part = &self->parts[i];
+        if (part->begin < part->end)
+            return PyLong_FromLongLong(head_at(part, part->begin).ts);
+    }
+    Py_RETURN_NONE;
+}
+
 /* The labels of a column: each text once, found by a key.
  *
  * A key is the length and, of a short text, the text itself; of a longer one a hash.  So labels of
@@ -727,6 +738,11 @@ static PyMemberDef rows_members[] = {
     {NULL},
 };
 
+static PyGetSetDef rows_getset[] = {
+    {"first", (getter)rows_first, NULL, "The time stamp of the first row; None where there is none.", NULL},
+    {NULL},
+};
+
 static PyType_Slot rows_slots[] = {
     {Py_tp_doc, "The records of one thread, as a reader found them."},
     {Py_tp_new, rows_new},
@@ -734,6 +750,7 @@ static PyType_Slot rows_slots[] = {
     {Py_tp_traverse, rows_traverse},
     {Py_tp_methods, rows_methods},
     {Py_tp_members, rows_members},
+    {Py_tp_getset, rows_getset},
     {Py_sq_length, rows_length},
     {0, NULL},
 };

@@ -130,8 +130,8 @@ def capture_attrs(capture: Capture) -> dict[Any, Any]:
 
 def _first_stamp(rows: Sequence[Row]) -> int:
     blocks = getattr(rows, "blocks", None)
-    # Of blocks no row is made into an object.
-    stamp: int = rows[0][0] if blocks is None else memoryview(blocks.stamps()[0]).cast("q")[0]
+    # A row of blocks would make objects of all.
+    stamp: int = rows[0][0] if blocks is None else blocks.first
     return stamp
 
 
