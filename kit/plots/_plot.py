@@ -378,15 +378,14 @@ class Plot(ABC):
 
     def _picture(self) -> Scene:
         with lock:
-            title, note = self._caption()
             # As wide as on the page, for texts are placed for that.
             seen = max(map(_seen, self.figure.references()), default=0)
             return scene(
                 self.figure,
                 width=min(max(seen or PICTURE, LEAST), MOST),
                 ground=self._painter.theme.surface,
-                title=title,
-                summary=f"{type(self).__name__}: {title}; {note}",
+                title=self._caption()[0],
+                summary=repr(self)[1:-1],
             )
 
     def show(self) -> Path:

@@ -102,7 +102,7 @@ def duration(ns: float | None) -> str:
     return scaled(float(ns), UNITS, " ")
 
 
-def rate(per_second: float) -> str:
+def rate(per_second: float | None) -> str:
     """Write events per second with at most three significant digits.
 
     Examples
@@ -110,7 +110,7 @@ def rate(per_second: float) -> str:
     >>> rate(98_214.0), rate(0.5)
     ('98.2 k/s', '0.5/s')
     """
-    if math.isnan(per_second):
+    if per_second is None or not known(per_second):
         return MISSING
     text = scaled(per_second, SCALES, " ")
     return f"{text.rstrip()}/s"

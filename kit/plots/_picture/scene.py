@@ -194,11 +194,14 @@ class _Figure:
         scale, frame = (self._across, self.frame) if grid.dimension == 0 else (self._up, self.frame)
         at = scale(np.array(_places(grid.ticker or grid.axis.ticker, scale), np.float64))
         style = Style(line=str(grid.grid_line_color))
-        if grid.dimension == 0:
-            lines = [np.array([[x, frame.top], [x, frame.bottom]]) for x in at]
-        else:
-            lines = [np.array([[frame.left, y], [frame.right, y]]) for y in at]
-        yield Lines(style, lines, frame)
+        yield Lines(style, [self._through(each, grid.dimension == 0) for each in at], frame)
+
+    def _through(self, at: float, upright: bool) -> Floats:
+        """Return a line through the frame at a place: upright, or level."""
+        frame = self.frame
+        if upright:
+            return np.array([[at, frame.top], [at, frame.bottom]])
+        return np.array([[frame.left, at], [frame.right, at]])
 
     def _x_axis(self, axis: Any) -> Iterator[Shape]:
         if not axis.visible:
@@ -259,12 +262,9 @@ class _Figure:
         elif kind is Span:
             at = np.array([float(part.location)])
             style = Style(line=str(part.line_color), width=float(part.line_width))
-            if part.dimension == "height":
-                x = float(self._across(at)[0])
-                yield Lines(style, [np.array([[x, frame.top], [x, frame.bottom]])], frame)
-            else:
-                y = float(self._up(at)[0])
-                yield Lines(style, [np.array([[frame.left, y], [frame.right, y]])], frame)
+            upright = part.dimension == "height"
+            (place,) = (self._across if upright else self._up)(at)
+            yield Lines(style, [self._through(place, upright)], frame)
         elif kind is Label and part.text:
             middle = (frame.left + frame.right) / 2, (frame.top + frame.bottom) / 2
             x = {"left": frame.left, "right": frame.right}.get(_symbol(part.x), middle[0])

@@ -196,12 +196,16 @@ class Capture:
         saved: Path = frames().save(self, path)
         return saved
 
-    def __repr__(self) -> str:
+    @property
+    def missing(self) -> str:
+        """str : what is missing, for the end of a line; empty where nothing is."""
         skipped, failed = sum(self.skipped.values()), sum(self.failed.values())
-        missing = missing_text(self.lost, self.overwritten, skipped, self.lost_dispatches, failed)
+        return missing_text(self.lost, self.overwritten, skipped, self.lost_dispatches, failed)
+
+    def __repr__(self) -> str:
         return (
             f"<Capture: {several(len(self), 'event')} of {several(len(self.markers), 'marker')} "
-            f"on {several(len(self.threads), 'thread')}{missing}>"
+            f"on {several(len(self.threads), 'thread')}{self.missing}>"
         )
 
 

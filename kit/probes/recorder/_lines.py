@@ -5,7 +5,7 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Any, Final
 
-from kit.probes._text import duration, known, rate
+from kit.probes._text import duration, rate
 from kit.probes.captures._capture import frames
 
 if TYPE_CHECKING:
@@ -58,8 +58,8 @@ def lines(recorder: Recorder) -> str:
 
 
 def _line(row: Any, picture: str) -> str:
-    often = float(row.rate) if known(row.rate) else float("nan")
-    texts = (f"{row.count:,}", rate(often), row.of, *map(duration, (row.p50, row.p99, row.max)))
+    took = map(duration, (row.p50, row.p99, row.max))
+    texts = (f"{row.count:,}", rate(row.rate), row.of, *took)
     cells = "".join(
         f"<td{_LEFT if column == 2 else ''}>{text}</td>" for column, text in enumerate(texts)
     )

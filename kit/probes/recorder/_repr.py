@@ -14,7 +14,7 @@ from kit.probes.recorder._lines import lines
 if TYPE_CHECKING:
     from kit.probes.recorder._recorder import Recorder
 
-__all__ = ["held", "html", "text"]
+__all__ = ["held", "html", "missing", "text"]
 
 
 def text(recorder: Recorder) -> str:
@@ -23,7 +23,7 @@ def text(recorder: Recorder) -> str:
     where = "" if recorder.path is None else f", in {os.fspath(recorder.path)}"
     return (
         f"<Recorder of {', '.join(recorder.patterns)}: {state}, "
-        f"{held(recorder)}{_missing(recorder)}{where}>"
+        f"{held(recorder)}{missing(recorder)}{where}>"
     )
 
 
@@ -38,7 +38,8 @@ def held(recorder: Recorder) -> str:
     return f"{held} events, keeps at least the newest {room}"
 
 
-def _missing(recorder: Recorder) -> str:
+def missing(recorder: Recorder) -> str:
+    """Say what is missing, for the end of a line; nothing where nothing is."""
     return missing_text(
         recorder.lost,
         recorder.overwritten,
@@ -55,7 +56,7 @@ def html(recorder: Recorder) -> str:
         ("records", ", ".join(recorder.patterns)),
         ("state", "running" if recorder.running else "stopped"),
         ("events", held(recorder)),
-        ("missing", _missing(recorder).removeprefix(", ") or "none"),
+        ("missing", missing(recorder).removeprefix(", ") or "none"),
     ]
     misfits = recorder._sink.misfits()
     if misfits:

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 __all__ = ["DiscardSink", "OverwriteSink", "Sink"]
 
+_FEW_CONNECTIONS: Final = 64
+"""How many connections a sink knows before it looks which of them it can let go."""
+
 
 class Sink(ABC):
     """Writes events into its store.
@@ -443,8 +446,6 @@ def _compiled(template: str, kinds: str, is_span: bool) -> CodeType:
     look = look.replace("ODD", odd(kinds[timed:], names[timed:]))
     return compile(look + template, f"<recorder of {kinds}>", "exec")
 
-
-_FEW_CONNECTIONS: Final = 64
 
 _LOOK: Final = """\
 def write(ident, ts, args):

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from kit.plots import units
 from kit.probes._files import absolute
-from kit.probes.captures._capture import missing_text
-from kit.widgets._panel.sessions import Opened, apart, open_saved, together
+from kit.probes.recorder._repr import missing
+from kit.widgets._panel.sessions import Opened, apart, open_saved, sources_of, together
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,7 +82,7 @@ class Captures:
         if not len(recording.recorder):
             return "Cleared."
         capture, room = recording.capture(), max(1, recording.recorder.capacity // 2)
-        clock = f"{datetime.fromtimestamp(time.time() + UNDO).astimezone():%H:%M:%S}"
+        clock = _time_of_day(UNDO)
         self.cleared = Cleared(capture, now + UNDO, clock, room)
         return (
             f"Clear can be undone until {clock}, or until {room:,} new events need the memory: "
@@ -106,7 +106,7 @@ class Captures:
     def note(self, now: float | None = None) -> None:
         """Take note of new snapshots; let go of what was cleared long ago."""
         for capture in self._state.captures:
-            self._times.setdefault(id(capture), f"{datetime.now().astimezone():%H:%M:%S}")
+            self._times.setdefault(id(capture), _time_of_day())
         held = self.cleared
         if held is not None and now is not None:
             needed = len(self._state.recording.recorder) >= held.room
@@ -114,7 +114,7 @@ class Captures:
 
     def was_opened(self, path: Path, title: str, events: int, markers: int) -> None:
         """Take note of what was opened."""
-        told = [path.name, f"{datetime.now().astimezone():%H:%M:%S}", units.count(events)]
+        told = [path.name, _time_of_day(), units.count(events)]
         self._paths.pop(str(path), None)
         self._paths[str(path)] = [*told, units.count(markers), "", title]
         while len(self._paths) > MOST:
@@ -129,14 +129,12 @@ class Captures:
         recorder = state.recording.recorder
         if len(recorder):
             markers = units.count(len(recorder._sink.recorded))
-            missing = missing_text(recorder.lost, recorder.overwritten, recorder.skipped, 0)
-            rows.append([LIVE, "recording", "now", units.count(len(recorder)), markers, missing])
+            counts = units.count(len(recorder)), markers
+            rows.append([LIVE, "recording", "now", *counts, missing(recorder)])
         for number, capture in enumerate(state.captures):
-            skipped, failed = sum(capture.skipped.values()), sum(capture.failed.values())
-            missing = missing_text(capture.lost, capture.overwritten, skipped, 0, failed)
             at = self._times.get(id(capture), "")
             counts = units.count(len(capture)), units.count(len(capture.markers))
-            rows.append([str(number), f"snapshot {number}", at, *counts, missing])
+            rows.append([str(number), f"snapshot {number}", at, *counts, capture.missing])
         rows += [[path, *told[:5]] for path, told in self._paths.items()]
         now = state.sessions.opened
         front = LIVE if now is None else now.key
@@ -162,9 +160,8 @@ class Captures:
     def compare(self, keys: list[str]) -> None:
         """Compare two in the tab Captures; none for anything else than two."""
         known = [row[0] for row in self.shown()["rows"]]
-        self.compared = tuple(key for key in keys if key in known) if len(keys) == 2 else ()
-        if len(self.compared) != 2:
-            self.compared = ()
+        there = tuple(key for key in keys if key in known)
+        self.compared = there if len(there) == len(keys) == 2 else ()
 
     def export(self, key: str) -> None:
         """Write one to a new file in the working directory."""
@@ -203,5 +200,10 @@ def opened(capture: Capture, name: str, key: str) -> Opened:
     facts = [[name, f"{len(capture):,} events", f"record on {len(names):,} markers"]]
     observed = frames.dispatches(capture), frames.probe_calls(capture), frames.publications(capture)
     title = f"{name}: {units.several(len(capture), 'event')}"
-    sources = {each.name: f"{each.module}:{each.line}" for each in capture.markers}
-    return Opened(capture, title, together(parts), *observed, (), parts, sources, facts, key)
+    whole, sources = together(parts), sources_of(capture)
+    return Opened(capture, title, whole, *observed, (), parts, sources, facts, key)
+
+
+def _time_of_day(later: float = 0.0) -> str:
+    """Write the time of day, now or so many seconds later."""
+    return f"{datetime.fromtimestamp(time.time() + later).astimezone():%H:%M:%S}"

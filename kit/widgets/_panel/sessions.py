@@ -30,11 +30,12 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from kit.probes.aggregates import Table
+    from kit.probes.captures._capture import Capture
     from kit.probes.sessions._session import Session
     from kit.widgets._panel.state import PanelState
 
 
-__all__ = ["LATEST", "Opened", "Sessions", "apart", "open_saved", "together"]
+__all__ = ["LATEST", "Opened", "Sessions", "apart", "open_saved", "sources_of", "together"]
 
 LATEST: Final = 40
 """How many events a panel's table holds."""
@@ -162,6 +163,11 @@ def open_saved(path: Path) -> Opened:
         facts,
         str(path),
     )
+
+
+def sources_of(capture: Capture) -> dict[str, str]:
+    """Return where each marker of a capture was declared last: ``module:line`` by name."""
+    return {each.name: f"{each.module}:{each.line}" for each in capture.markers}
 
 
 def _trigger(name: str, told: dict[str, Any]) -> list[str]:

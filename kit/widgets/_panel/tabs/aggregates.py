@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from kit.widgets._pane.pane import Pane
-from kit.widgets._panel.tabs.tab import PAUSE, Tab
+from kit.widgets._panel.tabs.tab import LINGER, PAUSE, Tab
 
 if TYPE_CHECKING:
     from kit.plots._plot import Plot
@@ -32,7 +32,6 @@ class AggregatesTab(Tab):
         # The aggregate is held, so that no other one can have its identity.
         self._made: dict[int, tuple[Aggregate | Table, Plot, Pane]] = {}
         self._drawn: dict[int, object] = {}
-        self._gone: list[Pane] = []
 
     def _note(self) -> str:
         found = len(self._wanted())
@@ -45,11 +44,11 @@ class AggregatesTab(Tab):
 
     def refresh(self) -> bool | None:
         """Bring the plots up to date; return whether there are others than before."""
-        self._close_gone()  # by now the page shows them no more
+        self._close_gone(time.monotonic() - LINGER)
         wanted = {id(each): each for each in self._wanted()[:MOST]}
         before = list(self._made)
         for key in [key for key in before if key not in wanted]:
-            self._gone.append(self._made.pop(key)[2])
+            self._retire([self._made.pop(key)[2]])
             self._drawn.pop(key, None)
         for key, aggregate in wanted.items():
             version = _version(aggregate)
@@ -75,14 +74,8 @@ class AggregatesTab(Tab):
         plot = plots.aggregate(aggregate)
         self._made[key] = (aggregate, plot, Pane(plot))
 
-    def _close_gone(self) -> None:
-        for pane in self._gone:
-            pane.close()
-        self._gone.clear()
-
     def close(self) -> None:
         """Free all plots."""
-        self._close_gone()
         self._made.clear()
         super().close()
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from kit.plots import units
 from kit.widgets._messages import NAMES, WORDS
 from kit.widgets._pane.pane import Pane
 from kit.widgets._panel.captures import LIVE
-from kit.widgets._panel.tabs.tab import Tab, only
+from kit.widgets._panel.tabs.tab import LINGER, Tab, only
 
 if TYPE_CHECKING:
     from kit.widgets._panel.state import PanelState
@@ -31,7 +32,6 @@ class CapturesTab(Tab):
     def __init__(self, state: PanelState) -> None:
         super().__init__(state)
         self._drawn: object = None
-        self._gone: list[Pane] = []
 
     def _note(self) -> str:
         if self._state.captures:
@@ -57,12 +57,11 @@ class CapturesTab(Tab):
 
     def refresh(self) -> bool | None:
         """Draw the two that are compared, once."""
+        self._close_gone(time.monotonic() - LINGER)
         wanted = (self._state.kept.compared, self._state.focus())
         if wanted == self._drawn or (not wanted[0] and not self.shown):
             return None
-        for pane in self._gone:  # by now the page shows them no more
-            pane.close()
-        self._gone = [pane for _, pane in self.shown]
+        self._retire([pane for _, pane in self.shown])
         self.shown = self._compared(*wanted)
         self._drawn = wanted
         return True
@@ -82,10 +81,3 @@ class CapturesTab(Tab):
         if key == LIVE:
             return "recording"
         return f"snapshot {key}" if key.isdecimal() else units.short(key.rsplit("/", 1)[-1], 24)
-
-    def close(self) -> None:
-        """Free all plots."""
-        for pane in self._gone:
-            pane.close()
-        self._gone = []
-        super().close()

@@ -19,7 +19,7 @@ from kit.widgets._messages import WORDS
 from kit.widgets._panel.event_detail import describe
 from kit.widgets._panel.event_table import SORTS, EventTable, newest, table_of, value_text
 from kit.widgets._panel.options import ConditionProblem
-from kit.widgets._panel.sessions import LATEST
+from kit.widgets._panel.sessions import LATEST, sources_of
 from kit.widgets._panel.tabs.tab import Tab, nothing_recorded
 
 if TYPE_CHECKING:
@@ -333,9 +333,8 @@ def look_through(state: PanelState, capture: Capture | None = None) -> EventTabl
     if opened is not None:
         return table_of(opened.parts, opened.sources)
     assert capture is not None
-    infos = {info.name: info for info in capture.markers}
-    parts = [frames.events(capture, name) for name in infos]
-    sources = {name: f"{info.module}:{info.line}" for name, info in infos.items()}
+    sources = sources_of(capture)
+    parts = [frames.events(capture, name) for name in sources]
     return table_of(parts, sources, capture.started)
 
 

@@ -178,7 +178,7 @@ def line(
         "of": of,
         "texts": [
             units.count(count),
-            units.MISSING if often is None else units.rate(often),
+            units.rate(often),
             *map(units.duration, took),
         ],
         "numbers": numbers,

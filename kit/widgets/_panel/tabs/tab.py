@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from kit.widgets._panel.recording import PanelRecorder
     from kit.widgets._panel.state import PanelState
 
-__all__ = ["PAUSE", "FramePlots", "Tab", "nothing_recorded", "only", "without_own"]
+__all__ = ["LINGER", "PAUSE", "FramePlots", "Tab", "nothing_recorded", "only", "without_own"]
 
 PAUSE: Final = 0.01
 """Seconds between two plots, in which the program makes up for lost time."""
@@ -75,6 +75,7 @@ class Tab(ABC):
         self.selection: Selection | None = None
         self.hidden = 0
         self.brush: Brush | None = None
+        self._gone: list[tuple[float, Pane]] = []
 
     @property
     def running(self) -> bool:
@@ -138,9 +139,19 @@ class Tab(ABC):
 
     def close(self) -> None:
         """Free all plots."""
-        for _, pane in self.shown:
-            pane.close()
+        self._retire([pane for _, pane in self.shown])
+        self._close_gone(time.monotonic())
         self.shown = []
+
+    def _retire(self, panes: list[Pane]) -> None:
+        """Have panes freed that others have replaced, when no page can be loading them any more."""
+        self._gone += [(time.monotonic(), pane) for pane in panes]
+
+    def _close_gone(self, before: float) -> None:
+        """Free what was replaced before a moment."""
+        for _, pane in (each for each in self._gone if each[0] <= before):
+            pane.close()
+        self._gone = [each for each in self._gone if each[0] > before]
 
 
 class FramePlots(Tab):
@@ -149,10 +160,6 @@ class FramePlots(Tab):
     plots: ClassVar[tuple[str, ...]]
     _drawn: object = None
     _kind: object = None
-
-    def __init__(self, state: PanelState) -> None:
-        super().__init__(state)
-        self._gone: list[tuple[float, Pane]] = []
 
     @property
     def _recording(self) -> PanelRecorder:
@@ -181,7 +188,7 @@ class FramePlots(Tab):
         before, new = self.shown, not self.shown or kind != self._kind
         if new:
             self.shown = [(plot, Pane(plot)) for plot in self._make(*frames)]
-            self._gone += [(time.monotonic(), pane) for _, pane in before]
+            self._retire([pane for _, pane in before])
         else:
             for plot, pane in before:
                 with pane.changes():
@@ -197,17 +204,6 @@ class FramePlots(Tab):
     def _drawn_by(self, plot: Plot, *frames: pd.DataFrame) -> tuple[pd.DataFrame, ...]:  # noqa: ARG002
         """Return what one of the plots draws of the frames."""
         return frames
-
-    def close(self) -> None:
-        """Free all plots."""
-        self._close_gone(time.monotonic())
-        super().close()
-
-    def _close_gone(self, before: float) -> None:
-        """Free the plots that others have replaced before a moment."""
-        for _, pane in (each for each in self._gone if each[0] <= before):
-            pane.close()
-        self._gone = [each for each in self._gone if each[0] > before]
 
     def _version(self) -> object:
         """Tell apart what would be drawn now and what was drawn before; None for nothing."""
